@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+find_package(TBB REQUIRED)
+add_library(rowmill_xsimd INTERFACE)
+find_package(xsimd REQUIRED)
+target_include_directories(rowmill_xsimd SYSTEM INTERFACE ${xsimd_INCLUDE_DIRS})
+if(ROWMILL_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(ROWMILL_BUILD_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()

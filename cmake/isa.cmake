@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# One object library per instruction set: the same leaf loops, each with its own flags and namespace.
+#
+# Always -O2, in Debug too, and never LTO: unoptimised objects share weak xsimd functions, and the linker could then hand
+# AVX-512 code to an SSE2 machine. Each set starts from -march=x86-64, so that a caller's -march=native cannot leak in.
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  set(ROWMILL_ISAS avx512 avx2 sse2 CACHE STRING "Instruction sets to build besides the scalar reference")
+else()
+  set(ROWMILL_ISAS "" CACHE STRING "Instruction sets to build besides the scalar reference")
+endif()
+
+set(rowmill_isa_flags_avx512 -march=x86-64 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
+set(rowmill_isa_flags_avx2 -march=x86-64 -mavx2 -mfma)
+set(rowmill_isa_flags_sse2 -march=x86-64)
+set(rowmill_isa_flags_scalar "")
+
+set(ROWMILL_ISA_SOURCES
+  kernels/gather/gather.isa.cpp
+  kernels/ids/ids.isa.cpp
+  kernels/optimizer/optimizer.isa.cpp
+  kernels/random/random.isa.cpp
+  kernels/scatter_add/scatter_add.isa.cpp
+  kernels/kernel_table.isa.cpp)
+set(ROWMILL_REFERENCE_SOURCES
+  kernels/reference/kernels.cpp
+  kernels/kernel_table.isa.cpp)
+list(TRANSFORM ROWMILL_ISA_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
+list(TRANSFORM ROWMILL_REFERENCE_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC warns of its own _mm512_undefined_ps() inside _mm512_sqrt_ps (GCC bug 105593).
+  list(APPEND rowmill_isa_flags_avx512 -Wno-maybe-uninitialized)
+endif()
+
+# What every source of the library is compiled with. To give the same bits: no contraction into fused multiply-add, and no
+# -ffast-math from a user's CMAKE_CXX_FLAGS.
+function(rowmill_set_options target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  rowmill_set_warnings(${target})
+  target_compile_options(${target} PRIVATE -ffp-contract=off -fno-fast-math)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+endfunction()
+
+# Makes rowmill_isa_<isa> for each instruction set, and sets ROWMILL_LEAF_OBJECTS to their objects and the dispatch: all
+# that the leaf kernels need, without oneTBB.
+function(rowmill_add_leaf_kernels)
+  add_library(rowmill_dispatch OBJECT ${PROJECT_SOURCE_DIR}/kernels/core/dispatch.cpp)
+  set(objects $<TARGET_OBJECTS:rowmill_dispatch>)
+  foreach(isa IN LISTS ROWMILL_ISAS ITEMS scalar)
+    if(NOT DEFINED rowmill_isa_flags_${isa})
+      message(FATAL_ERROR "ROWMILL_ISAS: unknown instruction set '${isa}' (known: avx512, avx2, sse2)")
+    endif()
+    set(library rowmill_isa_${isa})
+    if(isa STREQUAL "scalar")
+      add_library(${library} OBJECT ${ROWMILL_REFERENCE_SOURCES})
+    else()
+      add_library(${library} OBJECT ${ROWMILL_ISA_SOURCES})
+      target_link_libraries(${library} PRIVATE rowmill_xsimd)
+    endif()
+    target_compile_definitions(${library} PRIVATE ROWMILL_ISA=${isa})
+    rowmill_set_options(${library})
+    target_compile_options(${library} PRIVATE ${rowmill_isa_flags_${isa}} -O2 -fno-lto)
+    string(TOUPPER ${isa} isa_upper)
+    target_compile_definitions(rowmill_dispatch PRIVATE ROWMILL_HAVE_${isa_upper})
+    list(APPEND objects $<TARGET_OBJECTS:${library}>)
+  endforeach()
+  rowmill_set_options(rowmill_dispatch)
+  set(ROWMILL_LEAF_OBJECTS ${objects} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace rowmill {
+
+enum class ErrorCode {
+  invalid_argument,  ///< an option, a pointer or a size that no call accepts
+  shape_mismatch,    ///< two arguments whose shapes disagree
+  id_out_of_range,   ///< an id outside the table, under the policy in force
+  overlap,           ///< an output that shares elements with an input, or with itself
+  out_of_memory,     ///< the system refused the memory of a table, a plan or a workspace
+  unsupported_isa,   ///< ROWMILL_ISA names an instruction set that is unknown or not on this machine
+};
+
+/// What every function of the library throws. The message names the operation, the argument, the value found and what
+/// is allowed. A call that throws has changed nothing the caller can see.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  [[nodiscard]] ErrorCode code() const noexcept { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+/// An id outside the table: the lowest bad position of the call, and the value found there.
+class IdError : public Error {
+ public:
+  IdError(const std::string& message, std::int64_t position, std::int64_t value)
+      : Error(ErrorCode::id_out_of_range, message), position_(position), value_(value) {}
+  [[nodiscard]] std::int64_t position() const noexcept { return position_; }
+  [[nodiscard]] std::int64_t value() const noexcept { return value_; }
+
+ private:
+  std::int64_t position_;
+  std::int64_t value_;
+};
+
+}  // namespace rowmill

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "rowmill/plan.hpp"
+#include "rowmill/table.hpp"
+#include "rowmill/table_view.hpp"
+#include "rowmill/workspace.hpp"
+
+namespace rowmill {
+
+struct KernelTable;
+struct SegmentArgs;
+
+// All optimizers here are sparse ("lazy"): a step moves the rows that the batch's ids touch, and their state, and
+// nothing else. A row's gradient g is the sum of its contributions, one for each position whose id is that row; it is
+// formed first and applied once. In the formulas t is the number of this step, counting from 1; operations are float,
+// element by element, in the order written, each rounded; what stands in {braces} is computed once a step in double
+// and then rounded to float.
+
+/// Stochastic gradient descent:
+///
+///     w = w - {lr} * g
+struct SgdOptions {
+  double learning_rate = 0.01;
+};
+
+/// Adagrad (Duchi, Hazan and Singer, JMLR 12, 2011, figure 1, diagonal form; epsilon outside the root as in PyTorch):
+///
+///     a = a + g * g
+///     w = w - ({lr} * g) / (sqrt(a) + {epsilon})
+///
+/// A row that is not touched needs no update, so this equals dense Adagrad.
+struct AdagradOptions {
+  double learning_rate = 0.01;
+  double initial_accumulator = 0;
+  double epsilon = 1e-10;
+};
+
+/// Adam (Kingma and Ba, ICLR 2015, algorithm 1), lazy: a row's moments decay when it is touched, not while it waits;
+/// the bias correction counts all steps. As torch.optim.SparseAdam, but with epsilon as in algorithm 1.
+///
+///     m = {beta1} * m + {1 - beta1} * g
+///     v = {beta2} * v + {1 - beta2} * (g * g)
+///     w = w - ({lr / (1 - beta1^t)} * m) / (sqrt(v) * {1 / sqrt(1 - beta2^t)} + {epsilon})
+struct AdamOptions {
+  double learning_rate = 0.001;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+};
+
+using OptimizerOptions = std::variant<SgdOptions, AdagradOptions, AdamOptions>;
+
+/// Applies batches of gradients to one table, and keeps the state that takes.
+class Optimizer {
+ public:
+  virtual ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One step.
+  ///
+  ///     for each row r that the plan touches:
+  ///       g = sum of gradients[p, :] over r's positions p, in order, in blocks of 1,024 (see docs/numerics.md)
+  ///       update weights[r, :] and the state of r
+  ///
+  /// Shapes: `weights` rows x dim as this optimizer was made for; `gradients`: views with dim columns whose rows, one
+  /// view after another, are the plan's positions (one view for each backward pass that was accumulated). Zero ids do
+  /// nothing: the step is not counted. `workspace`, if given, holds the scratch memory (see memory_required).
+  /// Runs in the caller's oneTBB arena. It writes weights and state: no other call may use those rows meanwhile.
+  ///
+  /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
+  /// weights share an element with a gradient (overlap), or scratch memory is refused (out_of_memory).
+  void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+            Workspace* workspace = nullptr);
+  void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,
+            Workspace* workspace = nullptr) {
+    step(weights, plan, std::span(&gradient, 1), workspace);
+  }
+
+  /// The bytes of Workspace that a step with `id_count` ids in `passes` gradient views uses at most.
+  [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes = 1) const;
+
+  [[nodiscard]] std::string_view name() const { return name_; }  ///< "sgd", "adagrad", "adam"
+  [[nodiscard]] std::int64_t step_count() const { return step_count_; }
+  [[nodiscard]] double learning_rate() const { return learning_rate_; }
+  /// Throws Error (invalid_argument) unless 0 <= learning_rate < infinity.
+  void set_learning_rate(double learning_rate);
+
+  /// The state tables, rows x dim each: none for SGD, {accumulator} for Adagrad, {m, v} for Adam.
+  [[nodiscard]] std::span<Table> state() { return state_; }
+  [[nodiscard]] std::span<const Table> state() const { return state_; }
+
+ protected:
+  Optimizer(std::string_view name, std::int64_t rows, std::int64_t dim, double learning_rate, std::vector<Table> state);
+
+ private:
+  /// Computes what is the same for all rows of step number step_count().
+  virtual void prepare_step() = 0;
+  /// Updates the rows of `segments`. Called from many threads at once, with segments that share no row.
+  virtual void update(const KernelTable& kernels, const SegmentArgs& segments, const TableView& weights) = 0;
+
+  std::string_view name_;  // a literal
+  std::int64_t rows_;
+  std::int64_t dim_;
+  double learning_rate_;
+  std::int64_t step_count_ = 0;
+  std::vector<Table> state_;
+};
+
+/// Makes the optimizer that `options` describe for a rows x dim table, with its state. `name` is the table's.
+/// Throws Error if an option is out of its range, which the message gives (invalid_argument), or if the state does not
+/// fit in memory (out_of_memory).
+[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::int64_t rows,
+                                                        std::int64_t dim, std::string_view name = {});
+
+}  // namespace rowmill

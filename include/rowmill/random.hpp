@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "rowmill/table_view.hpp"
+
+namespace rowmill {
+
+/// One round-trip of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11, section 3.3):
+/// 128 random bits, a pure function of counter and key.
+[[nodiscard]] std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
+                                                         std::array<std::uint32_t, 2> key);
+
+/// What a stream of random numbers is for. Streams of one seed that differ in table or purpose are independent.
+enum class RandomPurpose : std::uint32_t { initialize = 0 };
+
+/// Which random numbers a table gets. The layout, which no version changes without a major number:
+///
+///     table word  = FNV-1a-64(name) xor stream                        # two tables with one seed differ
+///     key         = first two words of philox4x32_10({table lo, table hi, purpose, 0}, {seed lo, seed hi})
+///     block b of 4 columns of row r at step t
+///                 = philox4x32_10({b, r lo, r hi, t}, key)
+///     column c    = word c mod 4 of block c / 4
+///
+/// A word x becomes a float by
+///
+///     uniform:  u = (x >> 8) * 2^-24                in [0, 1);  value = low + (high - low) * u
+///     normal:   for each pair of words (x0, x1) of a block, Box-Muller: u1 = ((x0 >> 8) + 1) * 2^-24 in (0, 1],
+///               u2 = (x1 >> 8) * 2^-24, r = sqrt(-2 ln u1), values mean + stddev * r * (cos 2 pi u2, sin 2 pi u2),
+///               in double with our own ln and sincos, rounded to float once
+struct RandomStream {
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;
+  std::string_view name = {};
+  RandomPurpose purpose = RandomPurpose::initialize;
+};
+
+/// How a new table's values are chosen.
+struct Initializer {
+  enum class Kind : std::uint8_t { zeros, constant, uniform, normal };
+  Kind kind = Kind::zeros;
+  float a = 0;  ///< constant: the value; uniform: low; normal: mean
+  float b = 0;  ///< uniform: high; normal: standard deviation
+
+  static Initializer zeros() { return {}; }
+  static Initializer constant(float value) { return {.kind = Kind::constant, .a = value}; }
+  /// Uniform on [low, high).
+  static Initializer uniform(float low, float high) { return {.kind = Kind::uniform, .a = low, .b = high}; }
+  static Initializer normal(float mean, float stddev) { return {.kind = Kind::normal, .a = mean, .b = stddev}; }
+  /// Uniform on [-l, l) with l = sqrt(3 * scale / dim): what trax.layers.core.Embedding uses for a rows x dim table
+  /// (ScaledInitializer with mode fan_out, distribution uniform, scale 1; trax/layers/initializers.py).
+  static Initializer scaled_uniform_fan_out(std::int64_t dim, float scale = 1);
+};
+
+/// Fills a table, on all threads; the values depend on the stream, the row and the column alone.
+/// Throws Error if the view is bad, or the initializer is: a value that is not finite, low > high, stddev < 0.
+void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream = {});
+
+}  // namespace rowmill

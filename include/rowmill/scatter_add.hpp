@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "rowmill/ids.hpp"
+#include "rowmill/plan.hpp"
+#include "rowmill/table_view.hpp"
+#include "rowmill/workspace.hpp"
+
+namespace rowmill {
+
+struct ScatterAddOptions {
+  OutOfRange out_of_range = OutOfRange::error;
+};
+
+/// Adds rows into a table, as `numpy.add.at(table, ids, values)`.
+///
+///     for i in 0 .. ids.size()-1:                 # in this order, whatever the thread count
+///       table[ids[i], :] += values[i, :]
+///
+/// Shapes: `table` rows x dim; `ids` n; `values` n x dim (a row stride of 0 adds one row everywhere).
+/// Every row has one owning thread, which adds its values in position order: no atomics, one answer.
+/// `workspace`, if given, holds the scratch memory (see scatter_add_memory_required) and serves this call alone.
+/// Runs in the caller's oneTBB arena. It writes the table: no other call may read or write those rows meanwhile.
+///
+/// Throws Error, and changes nothing, if
+/// - table or values is null (and not empty), has dim < 1, negative rows, or a size that overflows (invalid_argument);
+/// - values is not ids.size() x table.dim() (shape_mismatch);
+/// - table shares an element with values or ids, or its rows with each other (overlap);
+/// - an id is out of range under the policy (IdError);
+/// - scratch memory is refused (out_of_memory), or ROWMILL_ISA is wrong (unsupported_isa).
+void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, const ScatterAddOptions& options = {},
+                 Workspace* workspace = nullptr);
+
+/// The same with a plan made beforehand from the ids: nothing is planned or allocated. The plan's policy applies.
+/// Throws also if the plan was built for another number of rows than the table's, or for another number of ids than
+/// values has rows (shape_mismatch).
+void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values);
+
+/// The bytes of Workspace that a scatter_add of `id_count` ids uses at most.
+[[nodiscard]] std::size_t scatter_add_memory_required(std::int64_t id_count);
+
+}  // namespace rowmill

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace rowmill {
+
+/// Scratch memory that calls reuse. Once it has seen its largest batch it allocates no more; reserve() with an
+/// operation's memory_required() makes the first call allocation-free too. One Workspace serves one call at a time:
+/// concurrent calls need one each.
+class Workspace {
+ public:
+  Workspace() = default;
+  explicit Workspace(std::size_t bytes) { reserve(bytes); }
+
+  /// Makes room for `bytes`; what the memory held is lost if it has to grow. Throws Error (out_of_memory) if the system
+  /// refuses; the workspace is then unchanged.
+  void reserve(std::size_t bytes);
+
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+  /// The memory itself, aligned to 64; null while capacity() is 0. What it holds is lost by the next call that uses it.
+  [[nodiscard]] std::byte* data() const noexcept { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const noexcept;
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace rowmill

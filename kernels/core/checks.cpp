@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/core/checks.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+namespace {
+
+std::string start(std::string_view op) { return "rowmill: " + std::string(op) + ": "; }
+
+/// Rows of bytes: what overlap is judged by.
+struct ByteRows {
+  std::uintptr_t begin;
+  std::int64_t rows, width, stride;
+
+  [[nodiscard]] std::uintptr_t end() const { return begin + static_cast<std::uintptr_t>((rows - 1) * stride + width); }
+  [[nodiscard]] std::uintptr_t row(std::int64_t r) const { return begin + static_cast<std::uintptr_t>(r * stride); }
+};
+
+ByteRows bytes_of(const ConstTableView& view) {
+  constexpr std::int64_t kSize = sizeof(float);
+  return {reinterpret_cast<std::uintptr_t>(view.data()), view.rows(), view.dim() * kSize, view.row_stride() * kSize};
+}
+
+/// Whether a byte of [begin, end) lies in a row of `b`.
+bool touches(std::uintptr_t begin, std::uintptr_t end, const ByteRows& b) {
+  if (end <= b.begin || begin >= b.end()) return false;
+  // The first row of b that ends after `begin`: if it starts before `end`, they share a byte.
+  std::int64_t row = 0;
+  if (const std::uintptr_t first_end = b.begin + static_cast<std::uintptr_t>(b.width); begin >= first_end) {
+    if (b.stride == 0) return false;
+    row = static_cast<std::int64_t>(begin - first_end) / b.stride + 1;
+  }
+  return row < b.rows && b.row(row) < end;
+}
+
+/// Exact, by element; after a look at the outer bounds its time follows the smaller number of rows.
+bool overlap(const ByteRows& a, const ByteRows& b) {
+  if (a.rows == 0 || b.rows == 0 || a.end() <= b.begin || b.end() <= a.begin) return false;
+  const ByteRows& few = a.rows < b.rows ? a : b;
+  const ByteRows& many = a.rows < b.rows ? b : a;
+  for (std::int64_t r = 0; r < few.rows; ++r) {
+    const std::uintptr_t begin = few.row(r);
+    if (touches(begin, begin + static_cast<std::uintptr_t>(few.width), many)) return true;
+  }
+  return false;
+}
+
+std::string allowed_ids(std::int64_t rows, OutOfRange policy) {
+  if (rows == 0) return "allowed: none, the table has no rows";
+  return "allowed: " + std::to_string(policy == OutOfRange::wrap_negative ? -rows : 0) + " to " +
+         std::to_string(rows - 1);
+}
+
+}  // namespace
+
+std::string describe(std::string_view argument, const ConstTableView& view) {
+  std::string text(argument);
+  if (!view.name().empty()) text.append(" '").append(view.name()).append("'");
+  return text + " (" + std::to_string(view.rows()) + " x " + std::to_string(view.dim()) + ")";
+}
+
+void check_view(std::string_view op, std::string_view argument, const ConstTableView& view) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, start(op) + describe(argument, view) + " " + what);
+  };
+  if (view.rows() < 0) fail("has a negative number of rows");
+  if (view.dim() < 1) fail("has dim " + std::to_string(view.dim()) + "; it must be at least 1");
+  if (view.row_stride() < 0) fail("has row stride " + std::to_string(view.row_stride()) + "; it must be at least 0");
+  std::int64_t elements = 0;
+  std::int64_t bytes = 0;
+  if (view.rows() > 0 && (__builtin_mul_overflow(view.rows() - 1, view.row_stride(), &elements) ||
+                          __builtin_add_overflow(elements, view.dim(), &elements) ||
+                          __builtin_mul_overflow(elements, std::int64_t{sizeof(float)}, &bytes))) {
+    fail("with row stride " + std::to_string(view.row_stride()) + " is larger than 2^63 bytes");
+  }
+  if (view.rows() > 0 && view.data() == nullptr) fail("has a null pointer");
+  if (reinterpret_cast<std::uintptr_t>(view.data()) % alignof(float) != 0) fail("is not aligned to its elements");
+}
+
+void check_writable(std::string_view op, std::string_view argument, const TableView& view) {
+  check_view(op, argument, view);
+  if (view.row_stride() < view.dim()) {
+    throw Error(ErrorCode::overlap, start(op) + describe(argument, view) + " has row stride " +
+                                        std::to_string(view.row_stride()) +
+                                        ": its rows overlap; to be written it needs at least " +
+                                        std::to_string(view.dim()));
+  }
+}
+
+void check_ids_pointer(std::string_view op, Ids ids) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, start(op) + "ids (" + std::to_string(ids.size()) + ") " + what);
+  };
+  if (ids.size() < 0) fail("has a negative size");
+  if (ids.size() > std::numeric_limits<std::int64_t>::max() / 8) fail("is larger than 2^63 bytes");
+  if (ids.size() > 0 && ids.data() == nullptr) fail("has a null pointer");
+  if (reinterpret_cast<std::uintptr_t>(ids.data()) % (ids.is_64_bit() ? 8 : 4) != 0) fail("is not aligned");
+}
+
+void check_shape(std::string_view op, std::string_view argument, const ConstTableView& view, std::int64_t rows,
+                 std::int64_t dim, std::string_view why) {
+  if (view.rows() == rows && view.dim() == dim) return;
+  throw Error(ErrorCode::shape_mismatch, start(op) + describe(argument, view) + " must be " + std::to_string(rows) +
+                                             " x " + std::to_string(dim) + ": " + std::string(why));
+}
+
+void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view b_name,
+                    const ConstTableView& b) {
+  if (!overlap(bytes_of(a), bytes_of(b))) return;
+  throw Error(ErrorCode::overlap, start(op) + describe(a_name, a) + " shares elements with " + describe(b_name, b));
+}
+
+void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, Ids ids) {
+  const std::int64_t bytes = ids.size() * (ids.is_64_bit() ? 8 : 4);
+  const ByteRows id_bytes{reinterpret_cast<std::uintptr_t>(ids.data()), ids.empty() ? 0 : 1, bytes, bytes};
+  if (!overlap(bytes_of(a), id_bytes)) return;
+  throw Error(ErrorCode::overlap,
+              start(op) + describe(a_name, a) + " shares memory with ids (" + std::to_string(ids.size()) + ")");
+}
+
+void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name) {
+  const std::optional<BadId> bad = find_bad_id(ids, rows, policy);
+  if (!bad) return;
+  std::string table = table_name.empty() ? "the table" : "table '" + std::string(table_name) + "'";
+  throw IdError(start(op) + "ids[" + std::to_string(bad->position) + "] = " + std::to_string(bad->value) +
+                    " is out of range for " + table + " of " + std::to_string(rows) + " rows (" +
+                    allowed_ids(rows, policy) + ")",
+                bad->position, bad->value);
+}
+
+void check_plan(std::string_view op, const Plan& plan, const TableView& table) {
+  if (plan.rows() == table.rows() || plan.id_count() == 0) return;
+  throw Error(ErrorCode::shape_mismatch, start(op) + "the plan is for tables of " + std::to_string(plan.rows()) +
+                                             " rows; " + describe("table", table) + " has another number");
+}
+
+}  // namespace rowmill

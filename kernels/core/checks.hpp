@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every public call checks before its first store. Each function throws an Error that names the operation (`op`),
+// the argument, what was found and what is allowed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "rowmill/ids.hpp"
+#include "rowmill/plan.hpp"
+#include "rowmill/table_view.hpp"
+
+namespace rowmill {
+
+/// rows >= 0, dim >= 1, row_stride >= 0, pointer there and aligned, and the size in bytes fits.
+void check_view(std::string_view op, std::string_view argument, const ConstTableView& view);
+
+/// As check_view, and rows don't share elements.
+void check_writable(std::string_view op, std::string_view argument, const TableView& view);
+
+void check_ids_pointer(std::string_view op, Ids ids);
+
+/// `view` is rows x dim; `why` says where these numbers come from.
+void check_shape(std::string_view op, std::string_view argument, const ConstTableView& view, std::int64_t rows,
+                 std::int64_t dim, std::string_view why);
+
+/// No element of `a` is an element of `b`.
+void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view b_name,
+                    const ConstTableView& b);
+void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, Ids ids);
+
+/// All ids are allowed in a table of `rows` rows.
+void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name);
+
+/// The plan was made for a table of this many rows.
+void check_plan(std::string_view op, const Plan& plan, const TableView& table);
+
+/// "table 'words' (9088 x 256)"
+std::string describe(std::string_view argument, const ConstTableView& view);
+
+}  // namespace rowmill

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+#include <tbb/task_group.h>
+
+#include <cstdint>
+
+#include "kernels/core/fp_environment.hpp"
+
+namespace rowmill {
+
+/// Below this many bytes of memory traffic, waking a second thread costs more than it saves (docs/performance.md).
+inline constexpr std::int64_t kParallelBytes = std::int64_t{1} << 18;
+
+/// How many threads a region of `bytes` of traffic may use here.
+inline std::int64_t concurrency_for(std::int64_t bytes) {
+  return bytes < kParallelBytes ? 1 : tbb::this_task_arena::max_concurrency();
+}
+
+/// Calls task(i) for i in 0 .. count-1 in the caller's arena, in any order, on up to all its threads; on the calling
+/// thread alone if `threads` is 1.
+///
+/// The region has a context of its own, so that a cancelled group of the caller's can't leave it half done, and is
+/// isolated, so that a thread which waits in it can't pick up a task that calls the library again.
+template <class Task>
+void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) {
+  if (threads == 1 || count <= 1) {
+    const FpEnvironment environment;
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  tbb::this_task_arena::isolate([&] {
+    tbb::task_group_context context(tbb::task_group_context::isolated);
+    tbb::parallel_for(
+        tbb::blocked_range<std::int64_t>(0, count, 1),
+        [&](const tbb::blocked_range<std::int64_t>& range) {
+          const FpEnvironment environment;
+          for (std::int64_t i = range.begin(); i < range.end(); ++i) task(i);
+        },
+        tbb::simple_partitioner(), context);
+  });
+}
+
+/// As parallel_tasks, for a range of `size` items cut into chunks of `grain`: task(begin, end).
+template <class Task>
+void parallel_chunks(std::int64_t threads, std::int64_t size, std::int64_t grain, Task task) {
+  const std::int64_t chunks = (size + grain - 1) / grain;
+  parallel_tasks(threads, chunks, [&](std::int64_t chunk) {
+    const std::int64_t begin = chunk * grain;
+    task(begin, size - begin < grain ? size : begin + grain);
+  });
+}
+
+}  // namespace rowmill

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/gather.hpp"
+
+#include <algorithm>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/dispatch.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/ids/resolve.hpp"
+#include "kernels/memory/memory.hpp"
+
+namespace rowmill {
+namespace {
+
+void run(const KernelTable& k, const GatherArgs<std::int32_t>& args) { k.gather_f32_i32(args); }
+void run(const KernelTable& k, const GatherArgs<std::int64_t>& args) { k.gather_f32_i64(args); }
+
+bool use_streaming(const TableView& out, Stores stores) {
+  constexpr std::int64_t kAlignment = 64;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(out.data()) % kAlignment == 0 &&
+                       out.row_stride() * std::int64_t{sizeof(float)} % kAlignment == 0 &&
+                       out.dim() * std::int64_t{sizeof(float)} % kAlignment == 0;
+  if (!aligned || stores == Stores::ordinary) return false;
+  return stores == Stores::streaming || out.rows() * out.dim() * std::int64_t{sizeof(float)} > last_level_cache_bytes();
+}
+
+/// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
+template <class Id>
+void gather_resolved(const KernelTable& k, const GatherArgs<Id>& args, std::int64_t rows, OutOfRange policy) {
+  constexpr std::int64_t kBlock = 256;
+  std::int64_t resolved[kBlock];
+  for (std::int64_t begin = 0; begin < args.count; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, args.count - begin);
+    for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
+    k.gather_f32_i64({args.table, args.table_stride, resolved, count, args.out + begin * args.out_stride,
+                      args.out_stride, args.dim, args.streaming});
+  }
+}
+
+}  // namespace
+
+void gather(const ConstTableView& table, Ids ids, const TableView& out, const GatherOptions& options) {
+  constexpr std::string_view kOp = "gather";
+  check_view(kOp, "table", table);
+  check_writable(kOp, "out", out);
+  check_ids_pointer(kOp, ids);
+  check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
+  check_disjoint(kOp, "out", out, "table", table);
+  check_disjoint(kOp, "out", out, ids);
+  check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
+
+  const KernelTable& k = kernels();
+  const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
+  const bool streaming = use_streaming(out, options.stores);
+  constexpr std::int64_t kChunkBytes = 1 << 17;
+  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
+  ids.visit([&]<class Id>(const Id* data) {
+    parallel_chunks(concurrency_for(2 * ids.size() * row_bytes), ids.size(), grain,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      const GatherArgs<Id> args{
+                          table.data(),     table.row_stride(), data + begin, end - begin, out.row(begin).data(),
+                          out.row_stride(), table.dim(),        streaming};
+                      if (options.out_of_range == OutOfRange::error) {
+                        run(k, args);
+                      } else {
+                        gather_resolved(k, args, table.rows(), options.out_of_range);
+                      }
+                    });
+  });
+}
+
+}  // namespace rowmill

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "rowmill/ids.hpp"
+
+namespace rowmill {
+
+/// The row that an id means under a policy: 0 .. rows-1, or kIgnored. Ids were checked before.
+inline constexpr std::int64_t kIgnored = -1;
+inline std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
+  switch (policy) {
+    case OutOfRange::clip: return id < 0 ? 0 : id < rows ? id : rows - 1;
+    case OutOfRange::zero: return id >= 0 && id < rows ? id : kIgnored;
+    case OutOfRange::wrap_negative: return id < 0 ? id + rows : id;
+    case OutOfRange::error: break;
+  }
+  return id;
+}
+
+}  // namespace rowmill

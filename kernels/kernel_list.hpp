@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel list: every leaf kernel, once. The dispatch table, the tests and the benchmarks are made from it.
+//
+// A leaf kernel works on the rows it is given: it never threads, allocates, throws or checks. Names are
+// <op>_<variant>_<dtype>; the instruction set is the namespace.
+#pragma once
+
+#include <cstdint>
+
+namespace rowmill {
+
+/// Finds the first id outside [lowest, highest]; `count` if there is none.
+template <class Id>
+struct FindBadIdArgs {
+  const Id* ids;
+  std::int64_t count;
+  Id lowest;
+  Id highest;
+};
+
+/// out[i, :] = ids[i] < 0 ? 0 : table[ids[i], :]
+template <class Id>
+struct GatherArgs {
+  const float* table;
+  std::int64_t table_stride;
+  const Id* ids;
+  std::int64_t count;
+  float* out;
+  std::int64_t out_stride;
+  std::int64_t dim;
+  bool streaming;  ///< out and out_stride are multiples of 64 bytes, and dim of 16
+};
+
+/// for k in order: table[rows[k], :] += values[positions[k], :]; negative rows are skipped; no positions: k itself
+struct ScatterAddArgs {
+  float* table;
+  std::int64_t table_stride;
+  const std::int64_t* rows;
+  const std::int64_t* positions;
+  std::int64_t count;
+  const float* values;
+  std::int64_t values_stride;
+  std::int64_t dim;
+};
+
+/// The gradient rows of one backward pass: row p - (the previous pass's end) of `data`, for positions p below `end`.
+struct GradientPass {
+  const float* data;
+  std::int64_t stride;
+  std::int64_t end;
+};
+
+/// Segments of a plan with their gradients: segment s touches rows[s] by positions[begin[s]] .. positions[begin[s+1]-1].
+/// Its gradient is the sum of its contributions in order, in blocks of kSumBlock, block sums then added in order.
+struct SegmentArgs {
+  const std::int64_t* rows;
+  const std::int64_t* begin;
+  const std::int64_t* positions;
+  std::int64_t count;
+  const GradientPass* passes;
+  std::int64_t dim;
+  float* scratch;  ///< dim floats
+};
+inline constexpr std::int64_t kSumBlock = 1024;
+
+struct SgdArgs {
+  SegmentArgs segments;
+  float* weights;
+  std::int64_t stride;
+  float learning_rate;
+};
+
+struct AdagradArgs {
+  SegmentArgs segments;
+  float* weights;
+  std::int64_t stride;
+  float* accumulator;  // rows x dim
+  float learning_rate;
+  float epsilon;
+};
+
+/// What a step of Adam computes once, in double, and rounds to float.
+struct AdamScalars {
+  float beta1;
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float step_size;         ///< lr / (1 - beta1^t)
+  float inverse_sqrt_bc2;  ///< 1 / sqrt(1 - beta2^t)
+  float epsilon;
+};
+
+struct AdamArgs {
+  SegmentArgs segments;
+  float* weights;
+  std::int64_t stride;
+  float* m;  // rows x dim
+  float* v;  // rows x dim
+  AdamScalars scalars;
+};
+
+/// table[r, c] = low + width * u for rows first_row .. first_row + rows - 1 (see include/rowmill/random.hpp).
+struct FillUniformArgs {
+  float* data;
+  std::int64_t stride;
+  std::int64_t first_row;
+  std::int64_t rows;
+  std::int64_t dim;
+  std::uint32_t key[2];
+  std::uint32_t step;
+  float low;
+  float width;
+};
+
+template <class Args>
+using Kernel = void(const Args&);
+template <class Id>
+using FindBadId = std::int64_t(const FindBadIdArgs<Id>&);
+
+// X(name, type of the function)
+#define ROWMILL_KERNEL_LIST(X)                        \
+  X(find_bad_id_i32, FindBadId<std::int32_t>)         \
+  X(find_bad_id_i64, FindBadId<std::int64_t>)         \
+  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(scatter_add_f32, Kernel<ScatterAddArgs>)          \
+  X(sgd_f32, Kernel<SgdArgs>)                         \
+  X(adagrad_f32, Kernel<AdagradArgs>)                 \
+  X(adam_f32, Kernel<AdamArgs>)                       \
+  X(fill_uniform_f32, Kernel<FillUniformArgs>)
+
+/// The kernels of one instruction set.
+struct KernelTable {
+  const char* isa;
+#define ROWMILL_KERNEL_FIELD(name, type) type* name;
+  ROWMILL_KERNEL_LIST(ROWMILL_KERNEL_FIELD)
+#undef ROWMILL_KERNEL_FIELD
+};
+
+}  // namespace rowmill
+
+#ifdef ROWMILL_ISA
+namespace rowmill::ROWMILL_ISA {
+#define ROWMILL_DECLARE_KERNEL(name, type) type name;
+ROWMILL_KERNEL_LIST(ROWMILL_DECLARE_KERNEL)
+#undef ROWMILL_DECLARE_KERNEL
+}  // namespace rowmill::ROWMILL_ISA
+#endif

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operating system's part: memory of tables and workspaces, huge pages, cache sizes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace rowmill {
+
+/// `bytes` of memory that reads as zero and is touched by nobody yet, aligned to 64, or to 2 MiB where it is large and
+/// `huge_pages` asks for 2 MiB pages. Throws Error (out_of_memory) that says `what` was refused.
+void* allocate_zeroed(std::size_t bytes, bool huge_pages, std::string_view what);
+void free_zeroed(void* p, std::size_t bytes) noexcept;
+
+/// Uninitialised memory, aligned to 64. Throws Error (out_of_memory).
+std::byte* allocate_scratch(std::size_t bytes, std::string_view what);
+void free_scratch(std::byte* p) noexcept;
+
+/// The size of the last-level cache; 32 MiB where the system does not say.
+std::int64_t last_level_cache_bytes();
+
+}  // namespace rowmill

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/plan.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/plan/partition.hpp"
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+namespace {
+
+/// Enough shards to feed many threads, each with enough ids to be worth a task. Of the ids alone, not of the threads.
+constexpr std::int64_t kShardIds = 256;
+int plan_shard_bits(std::int64_t id_count) { return shard_bits_for(id_count / kShardIds); }
+
+/// The hash table of a shard with `count` contributions: a power of two, at most half full.
+int table_bits(std::int64_t count) {
+  int bits = 1;
+  while ((std::int64_t{1} << bits) < 2 * count) ++bits;
+  return bits;
+}
+
+/// A plan's arrays. Shard s uses, of each, the part that begins at its first contribution.
+struct Arrays {
+  Partition contributions;
+  std::int64_t* segment_counts;    // one per shard
+  std::int64_t* segment_rows;      // one per segment
+  std::int64_t* segment_begin;     // one per segment, and two more per shard
+  std::int64_t* positions;         // grouped by segment
+  std::int64_t* segment_of;        // the segment of each contribution; while building
+  std::int64_t* slots;             // hash tables: row -> segment; while building
+
+  Arrays(std::int64_t id_count, int shard_bits, Carver& memory)
+      : contributions(id_count, shard_bits, memory),
+        segment_counts(memory.take<std::int64_t>(std::int64_t{1} << shard_bits)),
+        segment_rows(memory.take<std::int64_t>(id_count)),
+        segment_begin(memory.take<std::int64_t>(id_count + (std::int64_t{2} << shard_bits))),
+        positions(memory.take<std::int64_t>(id_count)),
+        segment_of(memory.take<std::int64_t>(id_count)),
+        slots(memory.take<std::int64_t>(4 * id_count)) {}
+};
+
+/// Groups the contributions of shard s by row: segments in order of first occurrence, positions ascending in each.
+void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits) {
+  const std::int64_t begin = arrays.contributions.shard_begin[s];
+  const std::int64_t count = arrays.contributions.shard_begin[s + 1] - begin;
+  const std::int64_t* rows = arrays.contributions.rows + begin;
+  const std::int64_t* positions = arrays.contributions.positions + begin;
+  std::int64_t* segment_rows = arrays.segment_rows + begin;
+  std::int64_t* segment_begin = arrays.segment_begin + begin + 2 * s;
+  std::int64_t* segment_of = arrays.segment_of + begin;
+  std::int64_t* slots = arrays.slots + 4 * begin;
+  constexpr std::int64_t kEmpty = -1;
+
+  const int bits = table_bits(count);
+  const std::int64_t mask = (std::int64_t{1} << bits) - 1;
+  if (count > 0) std::fill_n(slots, mask + 1, kEmpty);
+  std::int64_t segments = 0;
+  for (std::int64_t k = 0; k < count; ++k) {
+    std::int64_t slot = top_bits(hash_row(rows[k]) << shard_bits, bits);
+    while (slots[slot] != kEmpty && segment_rows[slots[slot]] != rows[k]) slot = (slot + 1) & mask;
+    if (slots[slot] == kEmpty) {
+      slots[slot] = segments;
+      segment_rows[segments] = rows[k];
+      segment_begin[segments + 2] = 0;
+      ++segments;
+    }
+    segment_of[k] = slots[slot];
+    ++segment_begin[slots[slot] + 2];
+  }
+  arrays.segment_counts[s] = segments;
+
+  // Counts stand two places late, so that after summing each segment's start stands one place late; filling moves it
+  // to the segment's end, which is the next one's start.
+  segment_begin[0] = 0;
+  segment_begin[1] = 0;
+  for (std::int64_t g = 0; g < segments; ++g) segment_begin[g + 2] += segment_begin[g + 1];
+  for (std::int64_t k = 0; k < count; ++k) {
+    arrays.positions[begin + segment_begin[segment_of[k] + 1]++] = positions[k];
+  }
+}
+
+}  // namespace
+
+std::int64_t Plan::shard_count_for(std::int64_t id_count) { return std::int64_t{1} << plan_shard_bits(id_count); }
+
+std::size_t Plan::memory_required(std::int64_t id_count) {
+  Carver memory(nullptr);
+  const Arrays arrays(id_count, plan_shard_bits(id_count), memory);
+  return memory.used();
+}
+
+void Plan::reserve(std::int64_t id_count) {
+  memory_.reserve(memory_required(id_count));
+  id_count_ = rows_ = unique_count_ = shard_count_ = 0;
+}
+
+void Plan::build(Ids ids, std::int64_t rows, OutOfRange policy, std::string_view name) {
+  constexpr std::string_view kOp = "plan";
+  check_ids_pointer(kOp, ids);
+  if (rows < 0) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: plan: rows is " + std::to_string(rows) + "; it must be at least 0");
+  }
+  check_ids(kOp, ids, rows, policy, name);
+
+  const int shard_bits = plan_shard_bits(ids.size());
+  memory_.reserve(memory_required(ids.size()));
+  Carver memory(memory_.data());
+  const Arrays arrays(ids.size(), shard_bits, memory);
+  constexpr std::int64_t kBytesPerId = 128;  // the traffic of planning one id, roughly: what concurrency_for asks for
+  const std::int64_t threads = concurrency_for(ids.size() * kBytesPerId);
+  partition(ids, rows, policy, shard_bits, threads, arrays.contributions);
+  const std::int64_t shards = shard_count_for(ids.size());
+  parallel_tasks(threads, shards, [&](std::int64_t s) { group_shard(arrays, s, shard_bits); });
+
+  id_count_ = ids.size();
+  rows_ = rows;
+  shard_count_ = shards;
+  unique_count_ = 0;
+  for (std::int64_t s = 0; s < shards; ++s) unique_count_ += arrays.segment_counts[s];
+}
+
+Plan::Shard Plan::shard(std::int64_t s) const {
+  if (id_count_ == 0) return {};
+  Carver memory(memory_.data());
+  const Arrays arrays(id_count_, plan_shard_bits(id_count_), memory);
+  const auto length = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const std::int64_t begin = arrays.contributions.shard_begin[s];
+  const std::int64_t count = arrays.contributions.shard_begin[s + 1] - begin;
+  const std::int64_t segments = arrays.segment_counts[s];
+  return {
+      .rows = {arrays.segment_rows + begin, length(segments)},
+      .segment_begin = {arrays.segment_begin + begin + 2 * s, length(segments) + 1},
+      .positions = {arrays.positions + begin, length(count)},
+      .contribution_rows = {arrays.contributions.rows + begin, length(count)},
+      .contribution_positions = {arrays.contributions.positions + begin, length(count)},
+  };
+}
+
+}  // namespace rowmill

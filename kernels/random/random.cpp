@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/random.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/dispatch.hpp"
+#include "kernels/core/parallel.hpp"
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+namespace {
+
+constexpr std::uint32_t low_word(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+constexpr std::uint32_t high_word(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+
+std::uint64_t fnv1a_64(std::string_view text) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  return hash;
+}
+
+std::array<std::uint32_t, 2> stream_key(const RandomStream& stream) {
+  const std::uint64_t table = fnv1a_64(stream.name) ^ stream.stream;
+  const auto words =
+      philox4x32_10({low_word(table), high_word(table), static_cast<std::uint32_t>(stream.purpose), 0},
+                    {low_word(stream.seed), high_word(stream.seed)});
+  return {words[0], words[1]};
+}
+
+/// ln x for 0 < x <= 1: x = m * 2^e with m near 1, then the series of 2 artanh((m-1)/(m+1)). A fixed sequence of
+/// + - * /, so that no C library can change a bit.
+double natural_log(double x) {
+  constexpr std::uint64_t kOneBits = std::uint64_t{1023} << 52;
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  auto exponent = static_cast<std::int64_t>(bits >> 52) - 1023;
+  double m = std::bit_cast<double>((bits & ((std::uint64_t{1} << 52) - 1)) | kOneBits);
+  if (m > std::numbers::sqrt2) {
+    m = m / 2;
+    ++exponent;
+  }
+  const double s = (m - 1) / (m + 1);
+  const double s2 = s * s;
+  double series = 0;
+  for (int k = 21; k >= 1; k -= 2) series = series * s2 + 1.0 / k;
+  return static_cast<double>(exponent) * std::numbers::ln2 + 2 * s * series;
+}
+
+struct SinCos {
+  double sin, cos;
+};
+
+/// sin and cos of 2 pi u for 0 <= u < 1: the nearest quarter turn is taken off exactly, the rest is Taylor's series.
+SinCos sin_cos_turns(double u) {
+  const double quarters = 4 * u;
+  const auto q = static_cast<int>(quarters + 0.5);
+  const double x = (quarters - q) * (std::numbers::pi / 2);
+  const double x2 = x * x;
+  double sin = 1;
+  double cos = 1;
+  for (int k = 16; k >= 2; k -= 2) {
+    sin = 1 - x2 / (k * (k + 1)) * sin;
+    cos = 1 - x2 / (k * (k - 1)) * cos;
+  }
+  sin = sin * x;
+  switch (q % 4) {
+    case 0: return {sin, cos};
+    case 1: return {cos, -sin};
+    case 2: return {-sin, -cos};
+    default: return {-cos, sin};
+  }
+}
+
+void fill_normal_row(std::span<float> row, std::uint64_t r, std::array<std::uint32_t, 2> key, double mean,
+                     double stddev) {
+  const auto emit = [&](std::size_t c, double z) {
+    if (c < row.size()) row[c] = static_cast<float>(mean + stddev * z);
+  };
+  for (std::size_t c = 0; c < row.size(); c += 4) {
+    const auto words = philox4x32_10({static_cast<std::uint32_t>(c / 4), low_word(r), high_word(r), 0}, key);
+    for (std::size_t pair = 0; pair < 4; pair += 2) {
+      const double u1 = ((words[pair] >> 8) + 1) * 0x1p-24;
+      const double u2 = (words[pair + 1] >> 8) * 0x1p-24;
+      const double radius = std::sqrt(-2 * natural_log(u1));
+      const SinCos angle = sin_cos_turns(u2);
+      emit(c + pair, radius * angle.cos);
+      emit(c + pair + 1, radius * angle.sin);
+    }
+  }
+}
+
+void check_initializer(const Initializer& initializer) {
+  const auto fail = [](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: initializer: " + what);
+  };
+  const auto check_finite = [&](const char* name, float value) {
+    if (!std::isfinite(value)) fail(std::string(name) + " is " + std::to_string(value) + "; it must be finite");
+  };
+  switch (initializer.kind) {
+    case Initializer::Kind::zeros: return;
+    case Initializer::Kind::constant: return check_finite("value", initializer.a);
+    case Initializer::Kind::uniform:
+      check_finite("low", initializer.a);
+      check_finite("high", initializer.b);
+      check_finite("high - low", initializer.b - initializer.a);
+      if (initializer.a > initializer.b) {
+        fail("low is " + std::to_string(initializer.a) + ", above high, " + std::to_string(initializer.b));
+      }
+      return;
+    case Initializer::Kind::normal:
+      check_finite("mean", initializer.a);
+      check_finite("stddev", initializer.b);
+      if (initializer.b < 0) fail("stddev is " + std::to_string(initializer.b) + "; it must be at least 0");
+      return;
+  }
+  fail("unknown kind " + std::to_string(static_cast<int>(initializer.kind)));
+}
+
+}  // namespace
+
+Initializer Initializer::scaled_uniform_fan_out(std::int64_t dim, float scale) {
+  const FpEnvironment environment;
+  const auto limit = static_cast<float>(std::sqrt(3.0 * static_cast<double>(scale) / static_cast<double>(dim)));
+  return uniform(-limit, limit);
+}
+
+void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream) {
+  check_writable("initialize", "table", table);
+  check_initializer(initializer);
+
+  const KernelTable& k = kernels();
+  const auto key = stream_key(stream);
+  const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
+  // A huge page or more each, so that no page is touched by two threads in turn.
+  constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
+  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
+  parallel_chunks(concurrency_for(table.rows() * row_bytes), table.rows(), grain,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    if (initializer.kind == Initializer::Kind::uniform) {
+                      return k.fill_uniform_f32({table.row(begin).data(), table.row_stride(), begin, end - begin,
+                                                 table.dim(), {key[0], key[1]}, 0, initializer.a,
+                                                 initializer.b - initializer.a});
+                    }
+                    for (std::int64_t r = begin; r < end; ++r) {
+                      if (initializer.kind == Initializer::Kind::normal) {
+                        fill_normal_row(table.row(r), static_cast<std::uint64_t>(r), key, initializer.a,
+                                        initializer.b);
+                      } else {
+                        std::ranges::fill(table.row(r), initializer.a);
+                      }
+                    }
+                  });
+}
+
+}  // namespace rowmill

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/embedding.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/ids/resolve.hpp"
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+namespace {
+
+constexpr std::string_view kOp = "embedding";
+
+Table make_table(const EmbeddingOptions& o) {
+  return {o.rows, o.dim,
+          TableOptions{.name = o.name,
+                       .initializer = o.initializer.value_or(Initializer::scaled_uniform_fan_out(o.dim)),
+                       .seed = o.seed}};
+}
+
+}  // namespace
+
+Embedding::Embedding(const EmbeddingOptions& options)
+    : table_(make_table(options)),
+      optimizer_(make_optimizer(options.optimizer, options.rows, options.dim, options.name)),
+      out_of_range_(options.out_of_range),
+      padding_id_(options.padding_id) {
+  if (!padding_id_) return;
+  if (*padding_id_ < 0 || *padding_id_ >= table_.rows()) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: embedding: padding_id is " + std::to_string(*padding_id_) +
+                                                 "; " + describe("table", table_) + " allows 0 to " +
+                                                 std::to_string(table_.rows() - 1));
+  }
+  std::ranges::fill(table_.view().row(*padding_id_), 0.0F);
+}
+
+void Embedding::forward(Ids ids, const TableView& out) const {
+  gather(table_, ids, out, {.out_of_range = out_of_range_});
+}
+
+void Embedding::backward(Ids ids, const ConstTableView& gradient) {
+  check_view(kOp, "gradient", gradient);
+  check_ids_pointer(kOp, ids);
+  check_shape(kOp, "gradient", gradient, ids.size(), table_.dim(), "ids.size() x the table's dim");
+  check_disjoint(kOp, "gradient", gradient, "table", table_);
+  check_ids(kOp, ids, table_.rows(), out_of_range_, table_.name());
+  if (ids.empty()) return;
+
+  gradients_.reserve(gradients_.size() + 1);
+  const std::size_t begin = rows_.size();
+  rows_.resize(begin + static_cast<std::size_t>(ids.size()));
+  gradients_.push_back(gradient);
+  const std::int64_t padding = padding_id_.value_or(kIgnored);
+  ids.visit([&](const auto* data) {
+    for (std::int64_t i = 0; i < ids.size(); ++i) {
+      const std::int64_t row = resolve(data[i], table_.rows(), out_of_range_);
+      rows_[begin + static_cast<std::size_t>(i)] = row == padding ? kIgnored : row;
+    }
+  });
+}
+
+void Embedding::step() {
+  plan_.build(rows_, table_.rows(), OutOfRange::zero, table_.name());
+  optimizer_->step(table_, plan_, gradients_, &workspace_);
+  zero_grad();
+}
+
+void Embedding::zero_grad() {
+  rows_.clear();
+  gradients_.clear();
+}
+
+}  // namespace rowmill

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steady state allocates nothing of ours. The count is of operator new, which all of the library's scratch memory comes
+// from, and of table memory; oneTBB allocates by malloc and is not counted.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "rowmill/rowmill.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace {
+std::atomic<long> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  if (void* const p = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) return p;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace rowmill::test {
+namespace {
+
+class AllocationTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(AllocationTest);
+
+TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
+  run([] {
+    for (const std::int64_t count : {200, 20000}) {
+      const std::vector<std::vector<std::int64_t>> batches = {id_cases(500, count, 50)[4].ids,
+                                                              id_cases(500, count, 51)[5].ids,
+                                                              id_cases(500, count, 52)[3].ids};
+      const GuardedTable values = GuardedTable(count, 64).fill(53);
+      Table out(count, 64);
+      Embedding layer({.rows = 500, .dim = 64, .optimizer = AdamOptions{}});
+      Table table(500, 64);
+      Workspace workspace;
+      const auto all = [&](const std::vector<std::int64_t>& ids) {
+        layer.forward(ids, out);
+        layer.backward(ids, values.view());
+        layer.step();
+        scatter_add(table, ids, values.view(), {}, &workspace);
+      };
+      all(batches[0]);
+      const long before = allocations.load();
+      for (int round = 0; round < 5; ++round) {
+        for (const auto& ids : batches) all(ids);
+      }
+      EXPECT_EQ(allocations.load(), before) << count << " ids";
+    }
+  });
+}
+
+TEST_P(AllocationTest, ReservedMemoryIsEnoughForTheFirstCall) {
+  run([] {
+    const std::vector<std::int64_t> ids = id_cases(500, 20000, 54).back().ids;
+    const GuardedTable values = GuardedTable(20000, 64).fill(55);
+    Table table(500, 64);
+    const auto adagrad = make_optimizer(AdagradOptions{}, 500, 64);
+    Workspace workspace(std::max(scatter_add_memory_required(20000), adagrad->memory_required(20000)));
+    Plan plan;
+    plan.reserve(20000);
+    const long before = allocations.load();
+    scatter_add(table, ids, values.view(), {}, &workspace);
+    plan.build(ids, 500);
+    adagrad->step(table, plan, values.view(), &workspace);
+    EXPECT_EQ(allocations.load(), before);
+  });
+}
+
+}  // namespace
+}  // namespace rowmill::test

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bad input gets one clear error with the numbers in it, and nothing is changed.
+#include <functional>
+#include <limits>
+
+#include "rowmill/rowmill.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::test {
+namespace {
+
+using std::numeric_limits;
+
+struct Failure {
+  ErrorCode code{};
+  std::string message;
+};
+
+Failure failure_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return {e.code(), e.what()};
+  }
+  return {};
+}
+
+void expect_failure(const std::function<void()>& f, ErrorCode code, const std::string& message) {
+  const Failure failure = failure_of(f);
+  EXPECT_EQ(failure.message, message);
+  EXPECT_EQ(failure.code, code);
+}
+
+class BadIdTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(BadIdTest);
+
+TEST_P(BadIdTest, IsFoundAtTheLowestPosition) {
+  run([] {
+    for (const std::int64_t count : {1, 2, 15, 16, 17, 63, 64, 65, 1000, 100000}) {
+      const auto n = static_cast<std::size_t>(count);
+      std::vector<std::int64_t> ids(n);
+      for (std::size_t i = 0; i < n; ++i) ids[i] = static_cast<std::int64_t>(i % 10);
+      EXPECT_FALSE(find_bad_id(ids, 10).has_value());
+      EXPECT_FALSE(find_bad_id(narrow(ids), 10).has_value());
+      for (const std::size_t at : {n - 1, n / 2, n / 3, std::size_t{0}}) {  // each before the one found until now
+        for (const std::int64_t bad : {std::int64_t{10}, std::int64_t{-1}, std::int64_t{1} << 31, -(std::int64_t{1} << 32),
+                                       numeric_limits<std::int64_t>::max(), numeric_limits<std::int64_t>::min()}) {
+          ids[at] = bad;
+          const auto found = find_bad_id(ids, 10);
+          ASSERT_TRUE(found.has_value());
+          EXPECT_EQ(found->position, static_cast<std::int64_t>(at));
+          EXPECT_EQ(found->value, bad);
+        }
+        std::vector<std::int32_t> narrowed = narrow(ids);
+        narrowed[at] = numeric_limits<std::int32_t>::min();
+        EXPECT_EQ(find_bad_id(narrowed, 10)->position, static_cast<std::int64_t>(at));
+      }
+    }
+  });
+}
+
+TEST_P(BadIdTest, DependsOnThePolicy) {
+  run([] {
+    const auto bad = [](std::int64_t id, std::int64_t rows, OutOfRange policy) {
+      return find_bad_id(std::vector<std::int64_t>{id}, rows, policy).has_value();
+    };
+    EXPECT_TRUE(bad(-1, 10, OutOfRange::error));
+    EXPECT_FALSE(bad(-1, 10, OutOfRange::clip));
+    EXPECT_FALSE(bad(-1, 10, OutOfRange::zero));
+    EXPECT_FALSE(bad(-10, 10, OutOfRange::wrap_negative));
+    EXPECT_TRUE(bad(-11, 10, OutOfRange::wrap_negative));
+    EXPECT_TRUE(bad(10, 10, OutOfRange::wrap_negative));
+    EXPECT_TRUE(bad(0, 0, OutOfRange::clip));
+    EXPECT_TRUE(bad(0, 0, OutOfRange::error));
+    EXPECT_FALSE(bad(0, 0, OutOfRange::zero));
+    EXPECT_FALSE(find_bad_id(std::vector<std::int32_t>{}, 0).has_value());
+    // A table with more rows than int32 counts: every int32 that is not negative is a row.
+    EXPECT_FALSE(find_bad_id(std::vector<std::int32_t>{numeric_limits<std::int32_t>::max()}, 1LL << 40).has_value());
+  });
+}
+
+TEST_P(BadIdTest, NarrowsNothing) {
+  run([] {
+    // 2^32 + 3 and 2^31 would be rows 3 and a negative number if an id were cut to 32 bits.
+    Table table(10, 4, {.name = "words"});
+    Table out(2, 4);
+    expect_failure([&] { gather(table, std::vector<std::int64_t>{2, (1LL << 32) + 3}, out); },
+                   ErrorCode::id_out_of_range,
+                   "rowmill: gather: ids[1] = 4294967299 is out of range for table 'words' of 10 rows "
+                   "(allowed: 0 to 9)");
+    expect_failure([&] { scatter_add(table, std::vector<std::int64_t>{1LL << 31, 2}, out.view()); },
+                   ErrorCode::id_out_of_range,
+                   "rowmill: scatter_add: ids[0] = 2147483648 is out of range for table 'words' of 10 rows "
+                   "(allowed: 0 to 9)");
+  });
+}
+
+class BadCall : public testing::Test {
+ protected:
+  GuardedTable table_ = GuardedTable(10, 4).fill(1);
+  GuardedTable other_ = GuardedTable(3, 4).fill(2);
+  const GuardedTable table_before_ = table_;
+  const GuardedTable other_before_ = other_;
+  const std::vector<std::int32_t> ids_ = {1, 2, 3};
+
+  void TearDown() override {
+    EXPECT_TRUE(same(table_.view(), table_before_.view()));
+    EXPECT_TRUE(same(other_.view(), other_before_.view()));
+    EXPECT_TRUE(table_.guards_intact());
+    EXPECT_TRUE(other_.guards_intact());
+  }
+};
+
+TEST_F(BadCall, IdOutOfRange) {
+  for (const std::int32_t bad : {-1, 10, numeric_limits<std::int32_t>::max()}) {
+    const std::vector<std::int32_t> ids = {9, 0, bad};
+    const std::string message = "ids[2] = " + std::to_string(bad) +
+                                " is out of range for the table of 10 rows (allowed: 0 to 9)";
+    expect_failure([&] { gather(table_.view(), ids, other_.view()); }, ErrorCode::id_out_of_range,
+                   "rowmill: gather: " + message);
+    expect_failure([&] { scatter_add(table_.view(), ids, other_.view()); }, ErrorCode::id_out_of_range,
+                   "rowmill: scatter_add: " + message);
+    expect_failure([&] { const Plan plan(ids, 10); }, ErrorCode::id_out_of_range, "rowmill: plan: " + message);
+  }
+  try {
+    gather(table_.view(), std::vector<std::int64_t>{0, -11, 4}, other_.view(),
+           {.out_of_range = OutOfRange::wrap_negative});
+    FAIL();
+  } catch (const IdError& e) {
+    EXPECT_EQ(e.position(), 1);
+    EXPECT_EQ(e.value(), -11);
+    EXPECT_NE(std::string(e.what()).find("(allowed: -10 to 9)"), std::string::npos) << e.what();
+  }
+}
+
+TEST_F(BadCall, ClipInAnEmptyTable) {
+  const TableView empty(nullptr, 0, 4);
+  const std::string message = "ids[0] = 1 is out of range for the table of 0 rows (allowed: none, the table has no rows)";
+  expect_failure([&] { gather(empty, ids_, other_.view(), {.out_of_range = OutOfRange::clip}); },
+                 ErrorCode::id_out_of_range, "rowmill: gather: " + message);
+  expect_failure([&] { scatter_add(empty, ids_, other_.view(), {.out_of_range = OutOfRange::clip}); },
+                 ErrorCode::id_out_of_range, "rowmill: scatter_add: " + message);
+}
+
+TEST_F(BadCall, ShapesThatDisagree) {
+  GuardedTable wide(3, 5);
+  expect_failure([&] { gather(table_.view(), ids_, wide.view()); }, ErrorCode::shape_mismatch,
+                 "rowmill: gather: out (3 x 5) must be 3 x 4: ids.size() x the table's dim");
+  expect_failure([&] { gather(table_.view(), std::vector<std::int32_t>{1}, other_.view()); },
+                 ErrorCode::shape_mismatch, "rowmill: gather: out (3 x 4) must be 1 x 4: ids.size() x the table's dim");
+  expect_failure([&] { scatter_add(table_.view(), std::vector<std::int32_t>{1}, other_.view()); },
+                 ErrorCode::shape_mismatch,
+                 "rowmill: scatter_add: values (3 x 4) must be 1 x 4: ids.size() x the table's dim");
+  const Plan plan(ids_, 11);
+  expect_failure([&] { scatter_add(table_.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
+                 "rowmill: scatter_add: the plan is for tables of 11 rows; table (10 x 4) has another number");
+  const auto sgd = make_optimizer(SgdOptions{}, 10, 4);
+  expect_failure([&] { sgd->step(table_.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
+                 "rowmill: sgd: the plan is for tables of 11 rows; table (10 x 4) has another number");
+  expect_failure([&] { sgd->step(table_.view(), Plan(std::vector<std::int32_t>{1}, 10), other_.view()); },
+                 ErrorCode::shape_mismatch, "rowmill: sgd: the gradients have 3 rows for the 1 ids of the plan");
+  expect_failure([&] { sgd->step(wide.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
+                 "rowmill: sgd: weights (3 x 5) must be 10 x 4: the shape this optimizer was made for");
+  EXPECT_EQ(sgd->step_count(), 0);
+}
+
+TEST_F(BadCall, BadViews) {
+  const auto expect_bad_table = [&](const TableView& table, ErrorCode code, const std::string& what) {
+    expect_failure([&] { gather(table, ids_, other_.view()); }, code, "rowmill: gather: table " + what);
+  };
+  expect_bad_table({nullptr, 10, 4}, ErrorCode::invalid_argument, "(10 x 4) has a null pointer");
+  expect_bad_table({table_.view().data(), 10, 0}, ErrorCode::invalid_argument,
+                   "(10 x 0) has dim 0; it must be at least 1");
+  expect_bad_table({table_.view().data(), -1, 4}, ErrorCode::invalid_argument,
+                   "(-1 x 4) has a negative number of rows");
+  expect_bad_table({table_.view().data(), 10, 4, -4}, ErrorCode::invalid_argument,
+                   "(10 x 4) has row stride -4; it must be at least 0");
+  expect_bad_table({table_.view().data(), 1LL << 60, 1LL << 10}, ErrorCode::invalid_argument,
+                   "(1152921504606846976 x 1024) with row stride 1024 is larger than 2^63 bytes");
+  auto* const askew = reinterpret_cast<float*>(reinterpret_cast<char*>(table_.view().data()) + 1);
+  expect_bad_table({askew, 2, 4}, ErrorCode::invalid_argument, "(2 x 4) is not aligned to its elements");
+
+  expect_failure([&] { gather(table_.view(), ids_, TableView(other_.view().data(), 3, 4, 3)); }, ErrorCode::overlap,
+                 "rowmill: gather: out (3 x 4) has row stride 3: its rows overlap; to be written it needs at least 4");
+  expect_failure([&] { gather(table_.view(), Ids(static_cast<std::int32_t*>(nullptr), 3), other_.view()); },
+                 ErrorCode::invalid_argument, "rowmill: gather: ids (3) has a null pointer");
+  expect_failure([&] { gather(table_.view(), Ids(ids_.data(), -3), other_.view()); }, ErrorCode::invalid_argument,
+                 "rowmill: gather: ids (-3) has a negative size");
+}
+
+TEST_F(BadCall, OverlappingViews) {
+  const TableView part(table_.view().row(6).data(), 3, 4, table_.view().row_stride());
+  expect_failure([&] { gather(table_.view(), ids_, part); }, ErrorCode::overlap,
+                 "rowmill: gather: out (3 x 4) shares elements with table (10 x 4)");
+  expect_failure([&] { scatter_add(table_.view(), ids_, part); }, ErrorCode::overlap,
+                 "rowmill: scatter_add: table (10 x 4) shares elements with values (3 x 4)");
+  expect_failure([&] { make_optimizer(SgdOptions{}, 10, 4)->step(table_.view(), Plan(ids_, 10), part); },
+                 ErrorCode::overlap, "rowmill: sgd: weights (10 x 4) shares elements with gradient (3 x 4)");
+
+  std::vector<std::int32_t> buffer(12);
+  auto* const floats = reinterpret_cast<float*>(buffer.data());
+  expect_failure([&] { gather(table_.view(), Ids(buffer.data(), 3), TableView(floats, 3, 4)); }, ErrorCode::overlap,
+                 "rowmill: gather: out (3 x 4) shares memory with ids (3)");
+}
+
+TEST_F(BadCall, OverlapIsJudgedByElement) {
+  // Every placement of two small strided views, against a count of shared elements.
+  std::vector<float> buffer(80);
+  for (std::int64_t stride_a = 2; stride_a <= 7; ++stride_a) {
+    for (std::int64_t stride_b = 0; stride_b <= 7; ++stride_b) {
+      for (std::int64_t offset = 0; offset < 40; ++offset) {
+        const TableView out(buffer.data() + 20, 3, 2, stride_a);
+        const ConstTableView table(buffer.data() + offset, 4, 2, stride_b);
+        std::vector<bool> used(buffer.size());
+        for (std::int64_t r = 0; r < 4; ++r) {
+          for (std::int64_t c = 0; c < 2; ++c) used[static_cast<std::size_t>(offset + r * stride_b + c)] = true;
+        }
+        bool shares = false;
+        for (std::int64_t r = 0; r < 3; ++r) {
+          for (std::int64_t c = 0; c < 2; ++c) shares |= used[static_cast<std::size_t>(20 + r * stride_a + c)];
+        }
+        const Failure failure = failure_of([&] { gather(table, ids_, out); });
+        ASSERT_EQ(!failure.message.empty(), shares) << stride_a << " " << stride_b << " " << offset;
+      }
+    }
+  }
+}
+
+TEST_F(BadCall, ZeroIdsDoNothing) {
+  const std::vector<std::int64_t> none;
+  gather(table_.view(), none, TableView(nullptr, 0, 4));
+  gather(TableView(nullptr, 0, 4), none, TableView(nullptr, 0, 4), {.out_of_range = OutOfRange::clip});
+  scatter_add(table_.view(), none, TableView(nullptr, 0, 4));
+  const auto adam = make_optimizer(AdamOptions{}, 10, 4);
+  adam->step(table_.view(), Plan(none, 10), ConstTableView(nullptr, 0, 4));
+  adam->step(table_.view(), Plan(none, 10), std::span<const ConstTableView>());
+  EXPECT_EQ(adam->step_count(), 0);
+}
+
+TEST(BadTable, IsRefused) {
+  expect_failure([] { const Table table(-1, 4); }, ErrorCode::invalid_argument,
+                 "rowmill: table (-1 x 4) has a negative number of rows");
+  expect_failure([] { const Table table(4, 0, {.name = "words"}); }, ErrorCode::invalid_argument,
+                 "rowmill: table 'words' (4 x 0) has dim 0; it must be at least 1");
+  expect_failure([] { const Table table(1LL << 40, 1LL << 40); }, ErrorCode::invalid_argument,
+                 "rowmill: table (1099511627776 x 1099511627776) is larger than 2^63 bytes");
+  expect_failure([] { const Table table(1LL << 40, 1LL << 10, {.name = "words"}); }, ErrorCode::out_of_memory,
+                 "rowmill: table 'words' (1099511627776 x 1024): the system refused 4503599627370496 bytes of memory");
+  const Table empty(0, 4);
+  EXPECT_EQ(empty.rows(), 0);
+}
+
+TEST(BadTable, InitializersAreChecked) {
+  const auto message = [](const Initializer& initializer) {
+    return failure_of([&] { const Table table(2, 2, {.initializer = initializer}); }).message;
+  };
+  EXPECT_EQ(message(Initializer::uniform(1, 0)), "rowmill: initializer: low is 1.000000, above high, 0.000000");
+  EXPECT_EQ(message(Initializer::normal(0, -1)), "rowmill: initializer: stddev is -1.000000; it must be at least 0");
+  EXPECT_NE(message(Initializer::constant(std::nanf(""))), "");
+  EXPECT_NE(message(Initializer::uniform(-3e38F, 3e38F)), "");
+}
+
+TEST(BadWorkspace, IsRefusedAndUnchanged) {
+  Workspace workspace(100);
+  EXPECT_EQ(failure_of([&] { workspace.reserve(std::size_t{1} << 60); }).code, ErrorCode::out_of_memory);
+  EXPECT_EQ(workspace.capacity(), 100U);
+}
+
+}  // namespace
+}  // namespace rowmill::test

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the caller's surroundings must not change: its floating-point environment, its cancelled task groups, its other
+// tasks.
+#include <tbb/parallel_for.h>
+#include <tbb/task_group.h>
+
+#include <atomic>
+#include <cfenv>
+
+#include "kernels/reference/reference.hpp"
+#include "rowmill/rowmill.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace rowmill::test {
+namespace {
+
+class EnvironmentTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(EnvironmentTest);
+
+/// A batch whose sums are denormal, and round differently in every mode.
+struct Batch {
+  std::vector<std::int64_t> ids = id_cases(61, 4000, 40).back().ids;
+  GuardedTable values = GuardedTable(4000, 100);
+  GuardedTable table = GuardedTable(61, 100);
+
+  Batch() {
+    values.fill(41);
+    for (std::int64_t r = 0; r < 4000; ++r) {
+      for (float& x : values.view().row(r)) x *= r % 2 == 0 ? 1e-38F : 1.0F;
+    }
+    table.fill(42);
+    for (float& x : table.view().row(0)) x = 1e-41F;
+  }
+};
+
+#if defined(__x86_64__)
+TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
+  run([] {
+    const Batch batch;
+    GuardedTable expected = batch.table;
+    reference::scatter_add(expected.view(), batch.ids, batch.values.view(), OutOfRange::error);
+    GuardedTable expected_adam = batch.table;
+    const auto adam = make_optimizer(AdamOptions{}, 61, 100);
+    const Plan plan(batch.ids, 61);
+    adam->step(expected_adam.view(), plan, batch.values.view());
+    const Table expected_init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
+
+    const unsigned saved = _mm_getcsr();
+    constexpr unsigned kFtz = 0x8000;
+    constexpr unsigned kDaz = 0x0040;
+    constexpr unsigned kUp = 0x4000;
+    constexpr unsigned kDown = 0x2000;
+    for (const unsigned mode : {kFtz | kDaz, kFtz | kUp, kDown, kUp | kDown}) {
+      GuardedTable table = batch.table;
+      GuardedTable adam_table = batch.table;
+      const auto adam2 = make_optimizer(AdamOptions{}, 61, 100);
+      _mm_setcsr(saved | mode);
+      scatter_add(table.view(), batch.ids, batch.values.view());
+      adam2->step(adam_table.view(), Plan(batch.ids, 61), batch.values.view());
+      const Table init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
+      const Initializer trax = Initializer::scaled_uniform_fan_out(7);
+      const unsigned after = _mm_getcsr();
+      _mm_setcsr(saved);
+      constexpr unsigned kStickyFlags = 0x3F;
+      EXPECT_EQ(after & ~kStickyFlags, (saved | mode) & ~kStickyFlags) << "the caller's modes must come back";
+      EXPECT_TRUE(same(table.view(), expected.view()));
+      EXPECT_TRUE(same(adam_table.view(), expected_adam.view()));
+      EXPECT_TRUE(same(init.view(), expected_init.view()));
+      EXPECT_EQ(trax.b, Initializer::scaled_uniform_fan_out(7).b);
+    }
+  });
+}
+#endif
+
+TEST_P(EnvironmentTest, ACancelledGroupOfTheCallersLeavesNothingHalfDone) {
+  run([] {
+    const Batch batch;
+    GuardedTable expected = batch.table;
+    reference::scatter_add(expected.view(), batch.ids, batch.values.view(), OutOfRange::error);
+    GuardedTable table = batch.table;
+    GuardedTable out(4000, 100);
+    tbb::task_group group;
+    group.run_and_wait([&] {
+      group.cancel();
+      gather(batch.table.view(), batch.ids, out.view());
+      scatter_add(table.view(), batch.ids, batch.values.view());
+    });
+    EXPECT_TRUE(same(table.view(), expected.view()));
+    GuardedTable expected_out(4000, 100);
+    reference::gather(batch.table.view(), batch.ids, expected_out.view(), OutOfRange::error);
+    EXPECT_TRUE(same(out.view(), expected_out.view()));
+  });
+}
+
+TEST_P(EnvironmentTest, AWaitingThreadDoesNotEnterTheLibraryAgain) {
+  run([] {
+    const Batch batch;
+    static thread_local int depth = 0;
+    std::atomic<int> deepest{0};
+    tbb::parallel_for(0, 50, [&](int) {
+      GuardedTable table = batch.table;
+      ++depth;
+      int seen = deepest.load();
+      while (depth > seen && !deepest.compare_exchange_weak(seen, depth)) {
+      }
+      scatter_add(table.view(), batch.ids, batch.values.view());
+      --depth;
+    });
+    EXPECT_EQ(deepest.load(), 1);
+  });
+}
+
+}  // namespace
+}  // namespace rowmill::test

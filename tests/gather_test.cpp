@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/gather.hpp"
+
+#include "kernels/reference/reference.hpp"
+#include "rowmill/table.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::test {
+namespace {
+
+class GatherTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(GatherTest);
+
+void expect_gather(const ConstTableView& table, Ids ids, OutOfRange policy, Stores stores, std::int64_t gap) {
+  GuardedTable out(ids.size(), table.dim(), gap);
+  GuardedTable expected(ids.size(), table.dim());
+  reference::gather(table, ids, expected.view(), policy);
+  gather(table, ids, out.view(), {.out_of_range = policy, .stores = stores});
+  EXPECT_TRUE(same(out.view(), expected.view()));
+  EXPECT_TRUE(out.guards_intact());
+}
+
+TEST_P(GatherTest, EqualsTheReference) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    for (const std::int64_t dim : kDims) {
+      const GuardedTable table = GuardedTable(kRows, dim, dim % 7).fill(1, true);
+      for (const IdCase& batch : id_cases(kRows, 700, 2)) {
+        SCOPED_TRACE("dim " + std::to_string(dim) + ", ids: " + batch.name);
+        for (const std::int64_t gap : {0, 3}) {
+          expect_gather(table.view(), batch.ids, OutOfRange::error, Stores::automatic, gap);
+          expect_gather(table.view(), narrow(batch.ids), OutOfRange::error, Stores::automatic, gap);
+        }
+      }
+    }
+  });
+}
+
+TEST_P(GatherTest, AppliesPolicies) {
+  run([] {
+    constexpr std::int64_t kRows = 11;
+    const std::vector<std::int64_t> wild = {0, -1, 10, 11, -12, 1LL << 31, -(1LL << 40), 5, (1LL << 32) + 3};
+    std::vector<std::int64_t> many;
+    for (int i = 0; i < 3000; ++i) many.push_back(wild[static_cast<std::size_t>(i) % wild.size()]);
+    for (const std::int64_t dim : kDims) {
+      const GuardedTable table = GuardedTable(kRows, dim).fill(3);
+      for (const OutOfRange policy : {OutOfRange::clip, OutOfRange::zero}) {
+        expect_gather(table.view(), many, policy, Stores::automatic, 2);
+        expect_gather(table.view(), std::vector<std::int32_t>{-1, 11, 4, -2147483647, 2147483647}, policy,
+                      Stores::automatic, 2);
+      }
+      expect_gather(table.view(), std::vector<std::int64_t>{-1, -11, 10, 0}, OutOfRange::wrap_negative,
+                    Stores::automatic, 2);
+      expect_gather(table.view(), std::vector<std::int32_t>{-1, -11, 10, 0}, OutOfRange::wrap_negative,
+                    Stores::automatic, 2);
+    }
+  });
+}
+
+TEST_P(GatherTest, StreamsIntoAlignedRows) {
+  run([] {
+    constexpr std::int64_t kRows = 500;
+    for (const std::int64_t dim : {16, 64, 256, 100}) {
+      Table table(kRows, dim, {.initializer = Initializer::normal(0, 1)});
+      const std::vector<std::int64_t> ids = id_cases(kRows, 2000, 4).back().ids;
+      Table out(2000, dim);
+      Table expected(2000, dim);
+      reference::gather(table, ids, expected, OutOfRange::error);
+      gather(table, ids, out, {.stores = Stores::streaming});
+      EXPECT_TRUE(same(out.view(), expected.view())) << dim;
+      expect_gather(table, ids, OutOfRange::error, Stores::streaming, 1);  // not aligned: ordinary stores
+    }
+  });
+}
+
+TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {
+  run([] {
+    std::vector<float> row = {1, 2, 3, 4};
+    const std::vector<std::int32_t> ids = {999, 0, 5};
+    GuardedTable out(3, 4);
+    gather(ConstTableView(row.data(), 1000, 4, 0), ids, out.view());
+    for (std::int64_t i = 0; i < 3; ++i) EXPECT_TRUE(std::ranges::equal(out.view().row(i), row));
+
+    // The left half of a buffer is gathered into its right half: the views interleave and share no element.
+    std::vector<float> buffer(4 * 20);
+    for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<float>(i);
+    gather(ConstTableView(buffer.data(), 4, 10, 20), std::vector<std::int32_t>{3, 2, 1, 0},
+           TableView(buffer.data() + 10, 4, 10, 20));
+    EXPECT_EQ(buffer[10], 60);
+    EXPECT_EQ(buffer[79], 9);
+  });
+}
+
+}  // namespace
+}  // namespace rowmill::test

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every leaf kernel of every instruction set against the scalar one, bit for bit. The tests come from the kernel list:
+// a kernel without a check below does not compile. Needs no oneTBB, so that it runs under emulation too.
+#include <gtest/gtest.h>
+
+#include "kernels/core/dispatch.hpp"
+#include "tests/support/data.hpp"
+
+namespace rowmill::test {
+namespace {
+
+constexpr std::int64_t kRows = 61;
+
+template <class Id>
+std::vector<Id> ids_as(const std::vector<std::int64_t>& ids) {
+  return {ids.begin(), ids.end()};
+}
+
+template <class Id>
+void check_find_bad_id(FindBadId<Id>* kernel, FindBadId<Id>* reference) {
+  for (std::int64_t count = 0; count < 200; ++count) {
+    std::vector<Id> ids(static_cast<std::size_t>(count), Id{5});
+    const FindBadIdArgs<Id> args{ids.data(), count, -3, 9};
+    EXPECT_EQ(kernel(args), count);
+    for (std::size_t at = ids.size(); at-- > 0;) {
+      ids[at] = at % 2 == 0 ? Id{10} : Id{-4};
+      ASSERT_EQ(kernel(args), reference(args)) << count << " ids, a bad one at " << at;
+    }
+  }
+}
+
+template <class Id>
+void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
+  for (const std::int64_t dim : kDims) {
+    for (const std::int64_t gap : {0, 1, 16}) {
+      const GuardedTable table = GuardedTable(kRows, dim, gap).fill(1, true);
+      for (IdCase batch : id_cases(kRows, 100, 2)) {
+        if (batch.ids.size() > 1) batch.ids[1] = -1;  // a zero row
+        const auto ids = ids_as<Id>(batch.ids);
+        const auto count = static_cast<std::int64_t>(ids.size());
+        GuardedTable out(count, dim, gap);
+        GuardedTable expected(count, dim, gap);
+        const auto run = [&](Kernel<GatherArgs<Id>>* f, GuardedTable& to) {
+          f({table.view().data(), table.view().row_stride(), ids.data(), count, to.view().data(),
+             to.view().row_stride(), dim, false});
+        };
+        run(kernel, out);
+        run(reference, expected);
+        EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << batch.name;
+        EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << batch.name;
+      }
+    }
+  }
+}
+
+void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* reference) {
+  for (const std::int64_t dim : kDims) {
+    for (IdCase batch : id_cases(kRows, 100, 3)) {
+      if (batch.ids.size() > 1) batch.ids[1] = -1;  // skipped
+      const auto count = static_cast<std::int64_t>(batch.ids.size());
+      const GuardedTable values = GuardedTable(2 * count + 1, dim, 2).fill(4, true);
+      std::vector<std::int64_t> positions;
+      for (std::int64_t k = 0; k < count; ++k) positions.push_back(2 * k + 1);
+      for (const std::int64_t* places : {static_cast<std::int64_t*>(nullptr), positions.data()}) {
+        GuardedTable table = GuardedTable(kRows, dim, 3).fill(5);
+        GuardedTable expected = table;
+        const auto run = [&](Kernel<ScatterAddArgs>* f, GuardedTable& to) {
+          f({to.view().data(), to.view().row_stride(), batch.ids.data(), places, count, values.view().data(),
+             values.view().row_stride(), dim});
+        };
+        run(kernel, table);
+        run(reference, expected);
+        EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim << ", " << batch.name;
+        EXPECT_TRUE(table.guards_intact()) << "dim " << dim << ", " << batch.name;
+      }
+    }
+  }
+}
+
+/// Segments of 1, 2, 3, ... contributions, one of more than a block of the sum and one of exactly two blocks, over two
+/// passes.
+struct Segments {
+  std::vector<std::int64_t> rows, begin{0}, positions;
+  GuardedTable gradient;
+  std::vector<GradientPass> passes;
+
+  explicit Segments(std::int64_t dim) : gradient(4000, dim, 2) {
+    gradient.fill(6, true);
+    for (const std::int64_t length : {1, 2, 3, 4, 7, 1025, 2048, 1}) {
+      rows.push_back(static_cast<std::int64_t>(rows.size() * 7) % kRows);
+      for (std::int64_t k = 0; k < length; ++k) positions.push_back(static_cast<std::int64_t>(positions.size()) + 3);
+      begin.push_back(static_cast<std::int64_t>(positions.size()));
+    }
+    const TableView view = gradient.view();
+    passes = {{view.data(), view.row_stride(), 600}, {view.row(600).data(), view.row_stride(), 4000}};
+  }
+
+  SegmentArgs args(std::int64_t dim, float* scratch) const {
+    return {rows.data(), begin.data(), positions.data(), static_cast<std::int64_t>(rows.size()),
+            passes.data(), dim, scratch};
+  }
+};
+
+/// Runs an optimizer kernel on copies of one start; `make` gives its arguments.
+template <class Args, class Make>
+void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
+  for (const std::int64_t dim : kDims) {
+    const Segments segments(dim);
+    const GuardedTable start = GuardedTable(kRows, dim, 3).fill(7);
+    const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
+    const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
+      GuardedTable scratch(1, dim);
+      for (float& x : scratch.view().row(0)) x = 77;
+      for (std::int64_t r = 0; r < state.view().rows(); ++r) {
+        for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
+      }
+      f(make(segments.args(dim, scratch.view().data()), weights.view(), state.view()));
+      EXPECT_TRUE(scratch.guards_intact()) << "dim " << dim;
+    };
+    GuardedTable weights = start;
+    GuardedTable expected = start;
+    GuardedTable state = start_state;
+    GuardedTable expected_state = start_state;
+    run(kernel, weights, state);
+    run(reference, expected, expected_state);
+    EXPECT_TRUE(same(weights.view(), expected.view())) << "dim " << dim;
+    EXPECT_TRUE(same(state.view(), expected_state.view())) << "state, dim " << dim;
+    EXPECT_TRUE(weights.guards_intact()) << "dim " << dim;
+    EXPECT_TRUE(state.guards_intact()) << "state, dim " << dim;
+  }
+}
+
+// One check for each row of the kernel list, by its name.
+namespace check {
+
+void find_bad_id_i32(FindBadId<std::int32_t>* f, FindBadId<std::int32_t>* r) { check_find_bad_id(f, r); }
+void find_bad_id_i64(FindBadId<std::int64_t>* f, FindBadId<std::int64_t>* r) { check_find_bad_id(f, r); }
+void gather_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) { check_gather(f, r); }
+void gather_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) { check_gather(f, r); }
+void scatter_add_f32(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add(f, r); }
+
+void sgd_f32(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
+  check_optimizer(f, r, [](const SegmentArgs& segments, const TableView& w, const TableView&) {
+    return SgdArgs{segments, w.data(), w.row_stride(), 0.1F};
+  });
+}
+
+void adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) {
+  check_optimizer(f, r, [](const SegmentArgs& segments, const TableView& w, const TableView& state) {
+    return AdagradArgs{segments, w.data(), w.row_stride(), state.data(), 0.1F, 1e-10F};
+  });
+}
+
+void adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) {
+  check_optimizer(f, r, [](const SegmentArgs& segments, const TableView& w, const TableView& state) {
+    return AdamArgs{segments,
+                    w.data(),
+                    w.row_stride(),
+                    state.data(),
+                    state.row(kRows).data(),
+                    {.beta1 = 0.9F,
+                     .one_minus_beta1 = 0.1F,
+                     .beta2 = 0.999F,
+                     .one_minus_beta2 = 0.001F,
+                     .step_size = 0.02F,
+                     .inverse_sqrt_bc2 = 3.5F,
+                     .epsilon = 1e-8F}};
+  });
+}
+
+void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
+  for (const std::int64_t dim : kDims) {
+    for (const std::int64_t first_row : {std::int64_t{0}, (std::int64_t{1} << 32) - 2}) {
+      GuardedTable table(5, dim);
+      GuardedTable expected(5, dim);
+      const auto run = [&](Kernel<FillUniformArgs>* kernel, GuardedTable& to) {
+        kernel({to.view().data(), to.view().row_stride(), first_row, 5, dim, {123, 456}, 7, -0.3F, 0.7F});
+      };
+      run(f, table);
+      run(r, expected);
+      EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim;
+      EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+    }
+  }
+}
+
+}  // namespace check
+
+class KernelTest : public testing::TestWithParam<const KernelTable*> {};
+
+#define ROWMILL_TEST_KERNEL(name, type) \
+  TEST_P(KernelTest, name) { check::name(GetParam()->name, supported_kernels().back()->name); }
+ROWMILL_KERNEL_LIST(ROWMILL_TEST_KERNEL)
+#undef ROWMILL_TEST_KERNEL
+
+INSTANTIATE_TEST_SUITE_P(Isa, KernelTest, testing::ValuesIn(supported_kernels()),
+                         [](const auto& test) { return std::string(test.param->isa); });
+
+TEST(Dispatch, HasDistinctKernelsForEachInstructionSet) {
+  const auto tables = supported_kernels();
+  ASSERT_STREQ(tables.back()->isa, "scalar");
+  for (std::size_t i = 0; i + 1 < tables.size(); ++i) {
+#define ROWMILL_EXPECT_OWN(name, type) EXPECT_NE(tables[i]->name, tables[i + 1]->name);
+    ROWMILL_KERNEL_LIST(ROWMILL_EXPECT_OWN)
+#undef ROWMILL_EXPECT_OWN
+  }
+}
+
+}  // namespace
+}  // namespace rowmill::test

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/plan.hpp"
+
+#include <map>
+#include <set>
+
+#include "rowmill/error.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::test {
+namespace {
+
+class PlanTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(PlanTest);
+
+/// Everything a plan says, in a form to compare.
+std::vector<std::vector<std::int64_t>> contents(const Plan& plan) {
+  std::vector<std::vector<std::int64_t>> all;
+  const auto add = [&](std::span<const std::int64_t> part) { all.emplace_back(part.begin(), part.end()); };
+  for (std::int64_t s = 0; s < plan.shard_count(); ++s) {
+    const Plan::Shard shard = plan.shard(s);
+    add(shard.rows);
+    add(shard.segment_begin);
+    add(shard.positions);
+    add(shard.contribution_rows);
+    add(shard.contribution_positions);
+  }
+  return all;
+}
+
+TEST_P(PlanTest, SaysWhichPositionsTouchEachRow) {
+  run([] {
+    constexpr std::int64_t kRows = 1000;
+    for (const std::int64_t count : {10, 900, 20000}) {
+      for (const IdCase& batch : id_cases(kRows, count, 12)) {
+        SCOPED_TRACE(batch.name);
+        std::map<std::int64_t, std::vector<std::int64_t>> expected;
+        for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+          expected[batch.ids[i]].push_back(static_cast<std::int64_t>(i));
+        }
+        const Plan plan(batch.ids, kRows);
+        EXPECT_EQ(plan.id_count(), static_cast<std::int64_t>(batch.ids.size()));
+        EXPECT_EQ(plan.unique_count(), static_cast<std::int64_t>(expected.size()));
+        std::map<std::int64_t, std::vector<std::int64_t>> found;
+        for (std::int64_t s = 0; s < plan.shard_count(); ++s) {
+          const Plan::Shard shard = plan.shard(s);
+          std::int64_t last_first = -1;
+          for (std::size_t g = 0; g < shard.rows.size(); ++g) {
+            const auto begin = shard.positions.begin() + shard.segment_begin[g];
+            const auto end = shard.positions.begin() + shard.segment_begin[g + 1];
+            EXPECT_TRUE(found.try_emplace(shard.rows[g], begin, end).second) << "a row in two segments";
+            EXPECT_GT(*begin, last_first) << "segments are in order of first occurrence";
+            last_first = *begin;
+          }
+          for (std::size_t k = 0; k < shard.contribution_rows.size(); ++k) {
+            const std::int64_t position = shard.contribution_positions[k];
+            EXPECT_EQ(batch.ids[static_cast<std::size_t>(position)], shard.contribution_rows[k]);
+            EXPECT_TRUE(k == 0 || position > shard.contribution_positions[k - 1]);
+          }
+        }
+        EXPECT_EQ(found, expected);
+      }
+    }
+  });
+}
+
+TEST_P(PlanTest, DoesNotDependOnTheThreads) {
+  const std::vector<std::int64_t> ids = id_cases(5000, 30000, 13).back().ids;
+  std::vector<std::vector<std::int64_t>> alone;
+  with_threads(1, [&] { alone = contents(Plan(ids, 5000)); });
+  run([&] { EXPECT_EQ(contents(Plan(ids, 5000)), alone); });
+}
+
+TEST_P(PlanTest, LeavesOutIgnoredIds) {
+  run([] {
+    const std::vector<std::int64_t> ids = {5, -1, 3, 99, 5};
+    const Plan plan(ids, 10, OutOfRange::zero);
+    EXPECT_EQ(plan.id_count(), 5);
+    EXPECT_EQ(plan.unique_count(), 2);
+    EXPECT_EQ(contents(plan)[2], (std::vector<std::int64_t>{0, 4, 2}));
+    const Plan nothing(std::vector<std::int64_t>{-1, 10}, 10, OutOfRange::zero);
+    EXPECT_EQ(nothing.unique_count(), 0);
+  });
+}
+
+TEST(PlanRebuild, KeepsTheOldPlanWhenTheIdsAreBad) {
+  Plan plan(std::vector<std::int32_t>{1, 2, 1}, 4);
+  const auto before = contents(plan);
+  EXPECT_THROW(plan.build(std::vector<std::int32_t>{1, 4}, 4), IdError);
+  EXPECT_THROW(plan.build(std::vector<std::int32_t>{1}, -1), Error);
+  EXPECT_EQ(contents(plan), before);
+  EXPECT_EQ(plan.id_count(), 3);
+}
+
+TEST(PlanMove, TakesTheContents) {
+  Plan plan(std::vector<std::int32_t>{1, 2, 1}, 4);
+  const auto before = contents(plan);
+  const Plan moved = std::move(plan);
+  EXPECT_EQ(contents(moved), before);
+  plan = Plan(std::vector<std::int32_t>{3}, 4);
+  EXPECT_EQ(plan.unique_count(), 1);
+}
+
+}  // namespace
+}  // namespace rowmill::test

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random calls against the reference. A failure prints the seed that replays it: set RC_PARAMS to what it says.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "kernels/reference/reference.hpp"
+#include "rowmill/rowmill.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::test {
+namespace {
+
+/// A table, ids with some out of range, and values, of any shape; and where it runs.
+struct Call {
+  const KernelTable* isa = nullptr;
+  int threads = 1;
+  std::int64_t rows = 1, dim = 1;
+  OutOfRange policy = OutOfRange::error;
+  std::vector<std::int64_t> ids;
+  GuardedTable table{0, 1}, values{0, 1};
+};
+
+Call any_call() {
+  Call call;
+  call.isa = *rc::gen::elementOf(supported_kernels()).as("instruction set");
+  call.threads = *rc::gen::inRange(1, 5).as("threads");
+  call.rows = *rc::gen::inRange<std::int64_t>(1, 300).as("rows");
+  call.dim = *rc::gen::inRange<std::int64_t>(1, 300).as("dim");
+  call.policy = *rc::gen::element(OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative)
+                     .as("policy");
+  const std::int64_t lowest = call.policy == OutOfRange::error ? 0 : -call.rows;
+  const std::int64_t beyond = call.policy == OutOfRange::clip || call.policy == OutOfRange::zero ? 5 : 0;
+  // Cubing skews the ids towards the first rows.
+  const auto count = *rc::gen::inRange<std::size_t>(0, 3000).as("ids");
+  std::mt19937_64 random(*rc::gen::arbitrary<std::uint32_t>().as("seed"));
+  const bool skewed = *rc::gen::arbitrary<bool>().as("skewed");
+  for (std::size_t i = 0; i < count; ++i) {
+    double u = static_cast<double>(random() >> 11) * 0x1p-53;
+    if (skewed) u = u * u * u;
+    call.ids.push_back(lowest +
+                       static_cast<std::int64_t>(u * static_cast<double>(call.rows + beyond - lowest)));
+  }
+  const auto gap = *rc::gen::inRange<std::int64_t>(0, 20).as("row stride - dim");
+  const auto offset = *rc::gen::inRange<std::int64_t>(0, 16).as("alignment");
+  call.table = GuardedTable(call.rows, call.dim, gap, offset).fill(random(), random() % 4 == 0);
+  call.values = GuardedTable(static_cast<std::int64_t>(count), call.dim, gap, offset).fill(random());
+  return call;
+}
+
+template <class F>
+void in_place_of(const Call& call, F f) {
+  const ScopedIsa isa(call.isa);
+  with_threads(call.threads, f);
+}
+
+RC_GTEST_PROP(Property, GatherEqualsTheReference, ()) {
+  const Call call = any_call();
+  const auto n = static_cast<std::int64_t>(call.ids.size());
+  GuardedTable out(n, call.dim, 1);
+  GuardedTable expected(n, call.dim);
+  reference::gather(call.table.view(), call.ids, expected.view(), call.policy);
+  in_place_of(call, [&] { gather(call.table.view(), call.ids, out.view(), {.out_of_range = call.policy}); });
+  RC_ASSERT(same(out.view(), expected.view()));
+  RC_ASSERT(out.guards_intact());
+}
+
+RC_GTEST_PROP(Property, ScatterAddEqualsTheReference, ()) {
+  const Call call = any_call();
+  GuardedTable table = call.table;
+  GuardedTable expected = call.table;
+  reference::scatter_add(expected.view(), call.ids, call.values.view(), call.policy);
+  in_place_of(call, [&] { scatter_add(table.view(), call.ids, call.values.view(), {.out_of_range = call.policy}); });
+  RC_ASSERT(same(table.view(), expected.view()));
+  RC_ASSERT(table.guards_intact());
+}
+
+RC_GTEST_PROP(Property, StepsEqualTheReference, ()) {
+  const Call call = any_call();
+  const OptimizerOptions options =
+      *rc::gen::element<OptimizerOptions>(SgdOptions{}, AdagradOptions{}, AdamOptions{});
+  const auto optimizer = make_optimizer(options, call.rows, call.dim);
+  std::vector<Table> state;
+  std::vector<TableView> state_views;
+  for (const Table& s : optimizer->state()) state.push_back(s.clone());
+  for (Table& s : state) state_views.push_back(s);
+  GuardedTable weights = call.table;
+  GuardedTable expected = call.table;
+  for (std::int64_t t = 1; t <= 2; ++t) {
+    if (!call.ids.empty()) {
+      reference::optimizer_step(options, t, expected.view(), state_views, call.ids, call.policy, call.values.view());
+    }
+    in_place_of(call, [&] {
+      optimizer->step(weights.view(), Plan(call.ids, call.rows, call.policy), call.values.view());
+    });
+  }
+  RC_ASSERT(same(weights.view(), expected.view()));
+  RC_ASSERT(weights.guards_intact());
+  for (std::size_t i = 0; i < state.size(); ++i) RC_ASSERT(same(optimizer->state()[i].view(), state_views[i]));
+}
+
+}  // namespace
+}  // namespace rowmill::test

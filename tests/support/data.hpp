@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data that breaks kernels: awkward shapes, strides and values, in memory with guards around every row.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "rowmill/ids.hpp"
+#include "rowmill/table_view.hpp"
+
+namespace rowmill::test {
+
+inline constexpr std::array<std::int64_t, 8> kDims = {1, 3, 15, 16, 17, 100, 256, 1000};
+
+/// A rows x dim table with guard elements before, between and after its rows, at any element alignment.
+class GuardedTable {
+ public:
+  GuardedTable(std::int64_t rows, std::int64_t dim, std::int64_t gap = 5, std::int64_t offset = 1)
+      : rows_(rows), dim_(dim), stride_(dim + gap), offset_(kMargin + offset) {
+    elements_.assign(static_cast<std::size_t>(offset_ + rows * stride_ + kMargin), guard());
+  }
+
+  [[nodiscard]] TableView view() { return {elements_.data() + offset_, rows_, dim_, stride_}; }
+  [[nodiscard]] ConstTableView view() const { return {elements_.data() + offset_, rows_, dim_, stride_}; }
+
+  /// Values of all magnitudes, with signed zeros, denormals, infinities and NaN if `special`.
+  GuardedTable& fill(std::uint64_t seed, bool special = false) {
+    std::mt19937_64 random(seed);
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const std::array<float, 8> specials = {0.0F,      -0.0F,      1e-40F, -1e-41F,
+                                           kInfinity, -kInfinity, 3e38F,  std::numeric_limits<float>::quiet_NaN()};
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      for (float& x : view().row(r)) {
+        const double mantissa = static_cast<double>(static_cast<std::int64_t>(random() >> 11)) * 0x1p-52 - 1;
+        x = static_cast<float>(std::ldexp(mantissa, static_cast<int>(random() % 24) - 12));
+        if (special && random() % 8 == 0) x = specials[random() % specials.size()];
+      }
+    }
+    return *this;
+  }
+
+  /// The elements that are no part of a row still hold the guard.
+  [[nodiscard]] testing::AssertionResult guards_intact() const {
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(elements_.size()); ++i) {
+      const std::int64_t from_first_row = i - offset_;
+      const bool in_row =
+          from_first_row >= 0 && from_first_row < rows_ * stride_ && from_first_row % stride_ < dim_;
+      const auto bits = std::bit_cast<std::uint32_t>(elements_[static_cast<std::size_t>(i)]);
+      if (!in_row && bits != std::bit_cast<std::uint32_t>(guard())) {
+        return testing::AssertionFailure() << "a guard was overwritten " << from_first_row << " elements after row 0";
+      }
+    }
+    return testing::AssertionSuccess();
+  }
+
+ private:
+  static constexpr std::int64_t kMargin = 64;
+  static float guard() { return std::bit_cast<float>(0x7FABCDEFU); }  // a NaN that no arithmetic makes
+
+  std::int64_t rows_, dim_, stride_, offset_;
+  std::vector<float> elements_;
+};
+
+inline bool same_bits(float a, float b) {
+  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+}
+
+/// Bit for bit, except that any NaN equals any NaN.
+inline testing::AssertionResult same(const ConstTableView& actual, const ConstTableView& expected) {
+  if (actual.rows() != expected.rows() || actual.dim() != expected.dim()) {
+    return testing::AssertionFailure() << "shapes differ";
+  }
+  for (std::int64_t r = 0; r < actual.rows(); ++r) {
+    for (std::size_t c = 0; c < static_cast<std::size_t>(actual.dim()); ++c) {
+      const float a = actual.row(r)[c];
+      const float e = expected.row(r)[c];
+      if (!same_bits(a, e)) {
+        return testing::AssertionFailure() << "row " << r << ", column " << c << ": " << std::hexfloat << a
+                                           << " instead of " << e;
+      }
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+/// Batches of ids chosen to break things.
+struct IdCase {
+  std::string name;
+  std::vector<std::int64_t> ids;
+};
+
+inline std::vector<IdCase> id_cases(std::int64_t rows, std::int64_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto any_row = [&] { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(rows)); };
+  const auto n = static_cast<std::size_t>(count);
+  std::vector<IdCase> cases = {{"none", {}},
+                               {"one", {any_row()}},
+                               {"both ends", {0, rows - 1, 0, rows - 1, rows - 1}},
+                               {"one row", std::vector<std::int64_t>(n, rows / 2)},
+                               {"uniform", {}},
+                               {"skewed", {}}};
+  for (std::size_t i = 0; i < n; ++i) {
+    cases[4].ids.push_back(any_row());
+    cases[5].ids.push_back(random() % 3 == 0 ? rows - 1 : any_row() % (any_row() + 1));
+  }
+  return cases;
+}
+
+inline std::vector<std::int32_t> narrow(const std::vector<std::int64_t>& ids) {
+  std::vector<std::int32_t> narrowed;
+  for (const std::int64_t id : ids) narrowed.push_back(static_cast<std::int32_t>(id));
+  return narrowed;
+}
+
+}  // namespace rowmill::test

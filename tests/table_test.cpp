@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/table.hpp"
+
+#include <cmath>
+#include <set>
+
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::test {
+namespace {
+
+class InitializeTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(InitializeTest);
+
+/// FNV-1a over the bits: pins the values that a seed gives.
+std::uint64_t hash(const ConstTableView& table) {
+  std::uint64_t h = 0xCBF29CE484222325U;
+  for (std::int64_t r = 0; r < table.rows(); ++r) {
+    for (const float x : table.row(r)) h = (h ^ std::bit_cast<std::uint32_t>(x)) * 0x100000001B3U;
+  }
+  return h;
+}
+
+TEST_P(InitializeTest, GivesTheSameBitsEverywhere) {
+  run([] {
+    const auto hash_of = [](const Initializer& initializer, std::int64_t dim) {
+      return hash(Table(3000, dim, {.name = "words", .initializer = initializer, .seed = 7}).view());
+    };
+    EXPECT_EQ(hash_of(Initializer::uniform(-1, 2), 256), 7267083380533006081U);
+    EXPECT_EQ(hash_of(Initializer::uniform(-1, 2), 3), 15931138860375794216U);
+    EXPECT_EQ(hash_of(Initializer::normal(1, 2), 17), 17410802649589223054U);
+  });
+}
+
+TEST_P(InitializeTest, FillsExactlyTheTable) {
+  run([] {
+    for (const std::int64_t dim : kDims) {
+      for (const Initializer& initializer :
+           {Initializer::zeros(), Initializer::constant(3), Initializer::uniform(0, 1), Initializer::normal(0, 1)}) {
+        GuardedTable strided(37, dim);
+        initialize(strided.view(), initializer, {.seed = 3, .name = "t"});
+        EXPECT_TRUE(strided.guards_intact());
+        const Table table(37, dim, {.name = "t", .initializer = initializer, .seed = 3});
+        EXPECT_TRUE(same(strided.view(), table.view())) << "the stride must not matter";
+      }
+    }
+  });
+}
+
+// Known answers of the authors' Random123 library (kat_vectors, philox4x32 10).
+TEST(Philox, GivesTheKnownAnswers) {
+  using Words = std::array<std::uint32_t, 4>;
+  EXPECT_EQ(philox4x32_10({0, 0, 0, 0}, {0, 0}), (Words{0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8}));
+  constexpr std::uint32_t kOnes = 0xFFFFFFFF;
+  EXPECT_EQ(philox4x32_10({kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes}),
+            (Words{0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD}));
+  EXPECT_EQ(philox4x32_10({0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344}, {0xA4093822, 0x299F31D0}),
+            (Words{0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1}));
+}
+
+struct Moments {
+  double mean = 0, variance = 0, least = 1e30, most = -1e30;
+};
+
+Moments moments(const Table& table) {
+  Moments m;
+  const auto n = static_cast<double>(table.rows() * table.dim());
+  for (std::int64_t i = 0; i < table.rows() * table.dim(); ++i) {
+    const double x = static_cast<double>(table.data()[i]);
+    m.mean += x / n;
+    m.least = std::min(m.least, x);
+    m.most = std::max(m.most, x);
+  }
+  for (std::int64_t i = 0; i < table.rows() * table.dim(); ++i) {
+    m.variance += std::pow(static_cast<double>(table.data()[i]) - m.mean, 2) / n;
+  }
+  return m;
+}
+
+TEST(Initializer, HasTheMomentsItPromises) {
+  const Moments uniform = moments(Table(1000, 100, {.initializer = Initializer::uniform(-1, 3)}));
+  EXPECT_NEAR(uniform.mean, 1, 0.02);
+  EXPECT_NEAR(uniform.variance, 16.0 / 12, 0.02);
+  EXPECT_GE(uniform.least, -1);
+  EXPECT_LE(uniform.most, 3);
+
+  const Moments normal = moments(Table(1000, 100, {.initializer = Initializer::normal(5, 2)}));
+  EXPECT_NEAR(normal.mean, 5, 0.03);
+  EXPECT_NEAR(normal.variance, 4, 0.06);
+  EXPECT_GT(normal.most, 5 + 2 * 3.5);
+
+  const double limit = std::sqrt(3.0 / 256);
+  const Moments trax = moments(Table(1000, 256, {.initializer = Initializer::scaled_uniform_fan_out(256)}));
+  EXPECT_NEAR(trax.least, -limit, 1e-5);
+  EXPECT_NEAR(trax.most, limit, 1e-5);
+  EXPECT_NEAR(trax.variance, 1.0 / 256, 1e-5);
+}
+
+TEST(Initializer, SeparatesTables) {
+  const auto make = [](const char* name, std::uint64_t seed, std::uint64_t stream) {
+    return hash(
+        Table(10, 10, {.name = name, .initializer = Initializer::uniform(0, 1), .seed = seed, .stream = stream}).view());
+  };
+  const std::set<std::uint64_t> hashes = {make("a", 1, 0), make("b", 1, 0), make("a", 2, 0), make("a", 1, 1)};
+  EXPECT_EQ(hashes.size(), 4U);
+  EXPECT_EQ(make("a", 1, 0), make("a", 1, 0));
+}
+
+TEST(TableTest, MovesAndClones) {
+  Table table(1000, 1000, {.name = "big", .initializer = Initializer::uniform(0, 1)});
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(table.data()) % (1 << 21), 0U) << "large tables lie on huge pages";
+  Table copy = table.clone();
+  EXPECT_TRUE(same(copy.view(), table.view()));
+  copy.data()[0] = 5;
+  EXPECT_NE(table.data()[0], 5);
+  const float* data = table.data();
+  const Table moved = std::move(table);
+  EXPECT_EQ(moved.data(), data);
+  EXPECT_EQ(moved.view().name(), "big");
+  EXPECT_EQ(Table().clone().rows(), 0);
+}
+
+}  // namespace
+}  // namespace rowmill::test
