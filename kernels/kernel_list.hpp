@@ -50,8 +50,9 @@ struct GradientPass {
   std::int64_t end;
 };
 
-/// Segments of a plan with their gradients: segment s touches rows[s] by positions[begin[s]] .. positions[begin[s+1]-1].
-/// Its gradient is the sum of its contributions in order, in blocks of kSumBlock, block sums then added in order.
+/// Segments of a plan with their gradients: segment s touches rows[s] by positions[begin[s]] ..
+/// positions[begin[s+1]-1]. Its gradient is the sum of its contributions in order, in blocks of kSumBlock, block sums
+/// then added in order.
 struct SegmentArgs {
   const std::int64_t* rows;
   const std::int64_t* begin;

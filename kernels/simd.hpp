@@ -30,24 +30,37 @@ inline Floats load(const float* p) { return Floats::load_unaligned(p); }
 inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
 inline __m128 load_partial_128(const float* p, std::int64_t n) {
-  const auto two = [](const float* q) { return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q))); };
+  const auto two = [](const float* q) {
+    return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)));
+  };
   switch (n) {
-    case 1: return _mm_load_ss(p);
-    case 2: return two(p);
-    case 3: return _mm_movelh_ps(two(p), _mm_load_ss(p + 2));
-    case 4: return _mm_loadu_ps(p);
-    default: return _mm_setzero_ps();
+    case 1:
+      return _mm_load_ss(p);
+    case 2:
+      return two(p);
+    case 3:
+      return _mm_movelh_ps(two(p), _mm_load_ss(p + 2));
+    case 4:
+      return _mm_loadu_ps(p);
+    default:
+      return _mm_setzero_ps();
   }
 }
 
 inline void store_partial_128(float* p, __m128 v, std::int64_t n) {
   const auto two = [](float* q, __m128 x) { _mm_storel_epi64(reinterpret_cast<__m128i*>(q), _mm_castps_si128(x)); };
   switch (n) {
-    case 1: return _mm_store_ss(p, v);
-    case 2: return two(p, v);
-    case 3: two(p, v); return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
-    case 4: return _mm_storeu_ps(p, v);
-    default: return;
+    case 1:
+      return _mm_store_ss(p, v);
+    case 2:
+      return two(p, v);
+    case 3:
+      two(p, v);
+      return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
+    case 4:
+      return _mm_storeu_ps(p, v);
+    default:
+      return;
   }
 }
 
@@ -110,8 +123,7 @@ inline void for_each_vector(std::int64_t dim, Body body) {
   for (; c + kLanes <= dim; c += kLanes) body(c, load, store);
   if (const std::int64_t n = dim - c; n > 0) {
     body(
-        c, [n](const float* p) { return load_partial(p, n); },
-        [n](float* p, Floats v) { store_partial(p, v, n); });
+        c, [n](const float* p) { return load_partial(p, n); }, [n](float* p, Floats v) { store_partial(p, v, n); });
   }
 }
 

@@ -41,9 +41,8 @@ ROWMILL_INSTANTIATE_ISA_TEST(AllocationTest);
 TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
   run([] {
     for (const std::int64_t count : {200, 20000}) {
-      const std::vector<std::vector<std::int64_t>> batches = {id_cases(500, count, 50)[4].ids,
-                                                              id_cases(500, count, 51)[5].ids,
-                                                              id_cases(500, count, 52)[3].ids};
+      const std::vector<std::vector<std::int64_t>> batches = {
+          id_cases(500, count, 50)[4].ids, id_cases(500, count, 51)[5].ids, id_cases(500, count, 52)[3].ids};
       const GuardedTable values = GuardedTable(count, 64).fill(53);
       Table out(count, 64);
       Embedding layer({.rows = 500, .dim = 64, .optimizer = AdamOptions{}});

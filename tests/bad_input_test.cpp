@@ -44,8 +44,9 @@ TEST_P(BadIdTest, IsFoundAtTheLowestPosition) {
       EXPECT_FALSE(find_bad_id(ids, 10).has_value());
       EXPECT_FALSE(find_bad_id(narrow(ids), 10).has_value());
       for (const std::size_t at : {n - 1, n / 2, n / 3, std::size_t{0}}) {  // each before the one found until now
-        for (const std::int64_t bad : {std::int64_t{10}, std::int64_t{-1}, std::int64_t{1} << 31, -(std::int64_t{1} << 32),
-                                       numeric_limits<std::int64_t>::max(), numeric_limits<std::int64_t>::min()}) {
+        for (const std::int64_t bad :
+             {std::int64_t{10}, std::int64_t{-1}, std::int64_t{1} << 31, -(std::int64_t{1} << 32),
+              numeric_limits<std::int64_t>::max(), numeric_limits<std::int64_t>::min()}) {
           ids[at] = bad;
           const auto found = find_bad_id(ids, 10);
           ASSERT_TRUE(found.has_value());
@@ -85,14 +86,20 @@ TEST_P(BadIdTest, NarrowsNothing) {
     // 2^32 + 3 and 2^31 would be rows 3 and a negative number if an id were cut to 32 bits.
     Table table(10, 4, {.name = "words"});
     Table out(2, 4);
-    expect_failure([&] { gather(table, std::vector<std::int64_t>{2, (1LL << 32) + 3}, out); },
-                   ErrorCode::id_out_of_range,
-                   "rowmill: gather: ids[1] = 4294967299 is out of range for table 'words' of 10 rows "
-                   "(allowed: 0 to 9)");
-    expect_failure([&] { scatter_add(table, std::vector<std::int64_t>{1LL << 31, 2}, out.view()); },
-                   ErrorCode::id_out_of_range,
-                   "rowmill: scatter_add: ids[0] = 2147483648 is out of range for table 'words' of 10 rows "
-                   "(allowed: 0 to 9)");
+    expect_failure(
+        [&] {
+          gather(table, std::vector<std::int64_t>{2, (1LL << 32) + 3}, out);
+        },
+        ErrorCode::id_out_of_range,
+        "rowmill: gather: ids[1] = 4294967299 is out of range for table 'words' of 10 rows "
+        "(allowed: 0 to 9)");
+    expect_failure(
+        [&] {
+          scatter_add(table, std::vector<std::int64_t>{1LL << 31, 2}, out.view());
+        },
+        ErrorCode::id_out_of_range,
+        "rowmill: scatter_add: ids[0] = 2147483648 is out of range for table 'words' of 10 rows "
+        "(allowed: 0 to 9)");
   });
 }
 
@@ -115,8 +122,8 @@ class BadCall : public testing::Test {
 TEST_F(BadCall, IdOutOfRange) {
   for (const std::int32_t bad : {-1, 10, numeric_limits<std::int32_t>::max()}) {
     const std::vector<std::int32_t> ids = {9, 0, bad};
-    const std::string message = "ids[2] = " + std::to_string(bad) +
-                                " is out of range for the table of 10 rows (allowed: 0 to 9)";
+    const std::string message =
+        "ids[2] = " + std::to_string(bad) + " is out of range for the table of 10 rows (allowed: 0 to 9)";
     expect_failure([&] { gather(table_.view(), ids, other_.view()); }, ErrorCode::id_out_of_range,
                    "rowmill: gather: " + message);
     expect_failure([&] { scatter_add(table_.view(), ids, other_.view()); }, ErrorCode::id_out_of_range,
@@ -136,7 +143,8 @@ TEST_F(BadCall, IdOutOfRange) {
 
 TEST_F(BadCall, ClipInAnEmptyTable) {
   const TableView empty(nullptr, 0, 4);
-  const std::string message = "ids[0] = 1 is out of range for the table of 0 rows (allowed: none, the table has no rows)";
+  const std::string message =
+      "ids[0] = 1 is out of range for the table of 0 rows (allowed: none, the table has no rows)";
   expect_failure([&] { gather(empty, ids_, other_.view(), {.out_of_range = OutOfRange::clip}); },
                  ErrorCode::id_out_of_range, "rowmill: gather: " + message);
   expect_failure([&] { scatter_add(empty, ids_, other_.view(), {.out_of_range = OutOfRange::clip}); },
@@ -147,8 +155,8 @@ TEST_F(BadCall, ShapesThatDisagree) {
   GuardedTable wide(3, 5);
   expect_failure([&] { gather(table_.view(), ids_, wide.view()); }, ErrorCode::shape_mismatch,
                  "rowmill: gather: out (3 x 5) must be 3 x 4: ids.size() x the table's dim");
-  expect_failure([&] { gather(table_.view(), std::vector<std::int32_t>{1}, other_.view()); },
-                 ErrorCode::shape_mismatch, "rowmill: gather: out (3 x 4) must be 1 x 4: ids.size() x the table's dim");
+  expect_failure([&] { gather(table_.view(), std::vector<std::int32_t>{1}, other_.view()); }, ErrorCode::shape_mismatch,
+                 "rowmill: gather: out (3 x 4) must be 1 x 4: ids.size() x the table's dim");
   expect_failure([&] { scatter_add(table_.view(), std::vector<std::int32_t>{1}, other_.view()); },
                  ErrorCode::shape_mismatch,
                  "rowmill: scatter_add: values (3 x 4) must be 1 x 4: ids.size() x the table's dim");

@@ -96,8 +96,8 @@ struct Segments {
   }
 
   SegmentArgs args(std::int64_t dim, float* scratch) const {
-    return {rows.data(), begin.data(), positions.data(), static_cast<std::int64_t>(rows.size()),
-            passes.data(), dim, scratch};
+    return {rows.data(),   begin.data(), positions.data(), static_cast<std::int64_t>(rows.size()),
+            passes.data(), dim,          scratch};
   }
 };
 

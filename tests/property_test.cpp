@@ -27,8 +27,8 @@ Call any_call() {
   call.threads = *rc::gen::inRange(1, 5).as("threads");
   call.rows = *rc::gen::inRange<std::int64_t>(1, 300).as("rows");
   call.dim = *rc::gen::inRange<std::int64_t>(1, 300).as("dim");
-  call.policy = *rc::gen::element(OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative)
-                     .as("policy");
+  call.policy =
+      *rc::gen::element(OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative).as("policy");
   const std::int64_t lowest = call.policy == OutOfRange::error ? 0 : -call.rows;
   const std::int64_t beyond = call.policy == OutOfRange::clip || call.policy == OutOfRange::zero ? 5 : 0;
   // Cubing skews the ids towards the first rows.
@@ -38,8 +38,7 @@ Call any_call() {
   for (std::size_t i = 0; i < count; ++i) {
     double u = static_cast<double>(random() >> 11) * 0x1p-53;
     if (skewed) u = u * u * u;
-    call.ids.push_back(lowest +
-                       static_cast<std::int64_t>(u * static_cast<double>(call.rows + beyond - lowest)));
+    call.ids.push_back(lowest + static_cast<std::int64_t>(u * static_cast<double>(call.rows + beyond - lowest)));
   }
   const auto gap = *rc::gen::inRange<std::int64_t>(0, 20).as("row stride - dim");
   const auto offset = *rc::gen::inRange<std::int64_t>(0, 16).as("alignment");
@@ -77,8 +76,7 @@ RC_GTEST_PROP(Property, ScatterAddEqualsTheReference, ()) {
 
 RC_GTEST_PROP(Property, StepsEqualTheReference, ()) {
   const Call call = any_call();
-  const OptimizerOptions options =
-      *rc::gen::element<OptimizerOptions>(SgdOptions{}, AdagradOptions{}, AdamOptions{});
+  const OptimizerOptions options = *rc::gen::element<OptimizerOptions>(SgdOptions{}, AdagradOptions{}, AdamOptions{});
   const auto optimizer = make_optimizer(options, call.rows, call.dim);
   std::vector<Table> state;
   std::vector<TableView> state_views;
@@ -90,9 +88,8 @@ RC_GTEST_PROP(Property, StepsEqualTheReference, ()) {
     if (!call.ids.empty()) {
       reference::optimizer_step(options, t, expected.view(), state_views, call.ids, call.policy, call.values.view());
     }
-    in_place_of(call, [&] {
-      optimizer->step(weights.view(), Plan(call.ids, call.rows, call.policy), call.values.view());
-    });
+    in_place_of(call,
+                [&] { optimizer->step(weights.view(), Plan(call.ids, call.rows, call.policy), call.values.view()); });
   }
   RC_ASSERT(same(weights.view(), expected.view()));
   RC_ASSERT(weights.guards_intact());

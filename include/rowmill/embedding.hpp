@@ -65,8 +65,8 @@ class Embedding {
   std::unique_ptr<Optimizer> optimizer_;
   OutOfRange out_of_range_;
   std::optional<std::int64_t> padding_id_;
-  std::vector<std::int64_t> rows_;          // of the recorded passes, one after another; -1: ignored
-  std::vector<ConstTableView> gradients_;   // one for each recorded pass
+  std::vector<std::int64_t> rows_;         // of the recorded passes, one after another; -1: ignored
+  std::vector<ConstTableView> gradients_;  // one for each recorded pass
   Plan plan_;
   Workspace workspace_;
 };

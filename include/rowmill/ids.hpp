@@ -30,7 +30,7 @@ class Ids {
   constexpr Ids(const T* data, std::int64_t size) : data_(data), size_(size), is_64_bit_(sizeof(T) == 8) {}
 
   template <std::ranges::contiguous_range R>
-    requires IdType<std::remove_cv_t<std::ranges::range_value_t<R>>>
+  requires IdType<std::remove_cv_t<std::ranges::range_value_t<R>>>
   constexpr Ids(const R& ids)  // NOLINT(google-explicit-constructor): a span of ids is ids
       : Ids(std::ranges::data(ids), static_cast<std::int64_t>(std::ranges::size(ids))) {}
 

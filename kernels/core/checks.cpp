@@ -85,10 +85,9 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
 void check_writable(std::string_view op, std::string_view argument, const TableView& view) {
   check_view(op, argument, view);
   if (view.row_stride() < view.dim()) {
-    throw Error(ErrorCode::overlap, start(op) + describe(argument, view) + " has row stride " +
-                                        std::to_string(view.row_stride()) +
-                                        ": its rows overlap; to be written it needs at least " +
-                                        std::to_string(view.dim()));
+    throw Error(ErrorCode::overlap,
+                start(op) + describe(argument, view) + " has row stride " + std::to_string(view.row_stride()) +
+                    ": its rows overlap; to be written it needs at least " + std::to_string(view.dim()));
   }
 }
 

@@ -10,8 +10,8 @@
 
 namespace rowmill {
 
-#define ROWMILL_DECLARE_TABLE(isa) \
-  namespace isa {                  \
+#define ROWMILL_DECLARE_TABLE(isa)       \
+  namespace isa {                        \
   extern const KernelTable kernel_table; \
   }
 ROWMILL_DECLARE_TABLE(avx512)
@@ -57,9 +57,9 @@ const KernelTable* choose() {
   for (const Candidate& candidate : candidates()) {
     if (std::string_view(candidate.table->isa) != wanted) continue;
     if (candidate.supported) return candidate.table;
-    throw Error(ErrorCode::unsupported_isa, "rowmill: ROWMILL_ISA=" + std::string(wanted) +
-                                                ": this machine does not support it (supported here: " +
-                                                join(supported_isas()) + ")");
+    throw Error(ErrorCode::unsupported_isa,
+                "rowmill: ROWMILL_ISA=" + std::string(wanted) +
+                    ": this machine does not support it (supported here: " + join(supported_isas()) + ")");
   }
   throw Error(ErrorCode::unsupported_isa, "rowmill: ROWMILL_ISA=" + std::string(wanted) +
                                               ": unknown instruction set (supported here: " + join(supported_isas()) +

@@ -57,9 +57,8 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   ids.visit([&]<class Id>(const Id* data) {
     parallel_chunks(concurrency_for(2 * ids.size() * row_bytes), ids.size(), grain,
                     [&](std::int64_t begin, std::int64_t end) {
-                      const GatherArgs<Id> args{
-                          table.data(),     table.row_stride(), data + begin, end - begin, out.row(begin).data(),
-                          out.row_stride(), table.dim(),        streaming};
+                      const GatherArgs<Id> args{table.data(),          table.row_stride(), data + begin, end - begin,
+                                                out.row(begin).data(), out.row_stride(),   table.dim(),  streaming};
                       if (options.out_of_range == OutOfRange::error) {
                         run(k, args);
                       } else {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "rowmill/ids.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <limits>
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
-#include "rowmill/ids.hpp"
 
 namespace rowmill {
 namespace {

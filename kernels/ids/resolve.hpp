@@ -11,10 +11,14 @@ namespace rowmill {
 inline constexpr std::int64_t kIgnored = -1;
 inline std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
   switch (policy) {
-    case OutOfRange::clip: return id < 0 ? 0 : id < rows ? id : rows - 1;
-    case OutOfRange::zero: return id >= 0 && id < rows ? id : kIgnored;
-    case OutOfRange::wrap_negative: return id < 0 ? id + rows : id;
-    case OutOfRange::error: break;
+    case OutOfRange::clip:
+      return id < 0 ? 0 : id < rows ? id : rows - 1;
+    case OutOfRange::zero:
+      return id >= 0 && id < rows ? id : kIgnored;
+    case OutOfRange::wrap_negative:
+      return id < 0 ? id + rows : id;
+    case OutOfRange::error:
+      break;
   }
   return id;
 }

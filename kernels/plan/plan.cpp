@@ -27,12 +27,12 @@ int table_bits(std::int64_t count) {
 /// A plan's arrays. Shard s uses, of each, the part that begins at its first contribution.
 struct Arrays {
   Partition contributions;
-  std::int64_t* segment_counts;    // one per shard
-  std::int64_t* segment_rows;      // one per segment
-  std::int64_t* segment_begin;     // one per segment, and two more per shard
-  std::int64_t* positions;         // grouped by segment
-  std::int64_t* segment_of;        // the segment of each contribution; while building
-  std::int64_t* slots;             // hash tables: row -> segment; while building
+  std::int64_t* segment_counts;  // one per shard
+  std::int64_t* segment_rows;    // one per segment
+  std::int64_t* segment_begin;   // one per segment, and two more per shard
+  std::int64_t* positions;       // grouped by segment
+  std::int64_t* segment_of;      // the segment of each contribution; while building
+  std::int64_t* slots;           // hash tables: row -> segment; while building
 
   Arrays(std::int64_t id_count, int shard_bits, Carver& memory)
       : contributions(id_count, shard_bits, memory),

@@ -26,9 +26,8 @@ std::uint64_t fnv1a_64(std::string_view text) {
 
 std::array<std::uint32_t, 2> stream_key(const RandomStream& stream) {
   const std::uint64_t table = fnv1a_64(stream.name) ^ stream.stream;
-  const auto words =
-      philox4x32_10({low_word(table), high_word(table), static_cast<std::uint32_t>(stream.purpose), 0},
-                    {low_word(stream.seed), high_word(stream.seed)});
+  const auto words = philox4x32_10({low_word(table), high_word(table), static_cast<std::uint32_t>(stream.purpose), 0},
+                                   {low_word(stream.seed), high_word(stream.seed)});
   return {words[0], words[1]};
 }
 
@@ -68,10 +67,14 @@ SinCos sin_cos_turns(double u) {
   }
   sin = sin * x;
   switch (q % 4) {
-    case 0: return {sin, cos};
-    case 1: return {cos, -sin};
-    case 2: return {-sin, -cos};
-    default: return {-cos, sin};
+    case 0:
+      return {sin, cos};
+    case 1:
+      return {cos, -sin};
+    case 2:
+      return {-sin, -cos};
+    default:
+      return {-cos, sin};
   }
 }
 
@@ -101,8 +104,10 @@ void check_initializer(const Initializer& initializer) {
     if (!std::isfinite(value)) fail(std::string(name) + " is " + std::to_string(value) + "; it must be finite");
   };
   switch (initializer.kind) {
-    case Initializer::Kind::zeros: return;
-    case Initializer::Kind::constant: return check_finite("value", initializer.a);
+    case Initializer::Kind::zeros:
+      return;
+    case Initializer::Kind::constant:
+      return check_finite("value", initializer.a);
     case Initializer::Kind::uniform:
       check_finite("low", initializer.a);
       check_finite("high", initializer.b);
@@ -141,14 +146,19 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   parallel_chunks(concurrency_for(table.rows() * row_bytes), table.rows(), grain,
                   [&](std::int64_t begin, std::int64_t end) {
                     if (initializer.kind == Initializer::Kind::uniform) {
-                      return k.fill_uniform_f32({table.row(begin).data(), table.row_stride(), begin, end - begin,
-                                                 table.dim(), {key[0], key[1]}, 0, initializer.a,
+                      return k.fill_uniform_f32({table.row(begin).data(),
+                                                 table.row_stride(),
+                                                 begin,
+                                                 end - begin,
+                                                 table.dim(),
+                                                 {key[0], key[1]},
+                                                 0,
+                                                 initializer.a,
                                                  initializer.b - initializer.a});
                     }
                     for (std::int64_t r = begin; r < end; ++r) {
                       if (initializer.kind == Initializer::Kind::normal) {
-                        fill_normal_row(table.row(r), static_cast<std::uint64_t>(r), key, initializer.a,
-                                        initializer.b);
+                        fill_normal_row(table.row(r), static_cast<std::uint64_t>(r), key, initializer.a, initializer.b);
                       } else {
                         std::ranges::fill(table.row(r), initializer.a);
                       }

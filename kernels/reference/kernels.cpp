@@ -47,8 +47,8 @@ void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::arra
                       std::uint32_t step, float low, float width) {
   for (std::int64_t c = 0; c < dim; ++c) {
     const auto block = static_cast<std::uint32_t>(c / 4);
-    const auto words = philox4x32_10(
-        {block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), step}, key);
+    const auto words =
+        philox4x32_10({block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), step}, key);
     const float u = static_cast<float>(words[static_cast<std::size_t>(c % 4)] >> 8) * 0x1p-24F;
     out[c] = low + width * u;
   }

@@ -9,10 +9,14 @@ namespace rowmill::reference {
 
 std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
   switch (policy) {
-    case OutOfRange::clip: return id < 0 ? 0 : id >= rows ? rows - 1 : id;
-    case OutOfRange::zero: return id < 0 || id >= rows ? kIgnored : id;
-    case OutOfRange::wrap_negative: return id < 0 ? id + rows : id;
-    case OutOfRange::error: break;
+    case OutOfRange::clip:
+      return id < 0 ? 0 : id >= rows ? rows - 1 : id;
+    case OutOfRange::zero:
+      return id < 0 || id >= rows ? kIgnored : id;
+    case OutOfRange::wrap_negative:
+      return id < 0 ? id + rows : id;
+    case OutOfRange::error:
+      break;
   }
   return id;
 }

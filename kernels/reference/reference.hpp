@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scalar reference: what every operation means, written to be read. The leaf kernels of the `scalar` instruction set
-// (kernels.cpp) are made of the row functions below; whole operations (operations.cpp) are what the tests compare with.
+// The scalar reference: what every operation means, written to be read. The leaf kernels of the `scalar` instruction
+// set (kernels.cpp) are made of the row functions below; whole operations (operations.cpp) are what the tests compare
+// with.
 #pragma once
 
 #include <array>

@@ -49,16 +49,16 @@ Table Table::uninitialized(std::int64_t rows, std::int64_t dim, TableOptions opt
 
 Table::Table(std::int64_t rows, std::int64_t dim, TableOptions options)
     : Table(uninitialized(rows, dim, std::move(options))) {
-  initialize(view(), options_.initializer,
-             {.seed = options_.seed, .stream = options_.stream, .name = options_.name});
+  initialize(view(), options_.initializer, {.seed = options_.seed, .stream = options_.stream, .name = options_.name});
 }
 
 Table Table::clone() const {
   Table copy = uninitialized(rows_, std::max<std::int64_t>(dim_, 1), options_);
   constexpr std::int64_t kGrain = std::int64_t{1} << 20;
   const std::int64_t size = rows_ * dim_;
-  parallel_chunks(concurrency_for(2 * size * std::int64_t{sizeof(float)}), size, kGrain,
-                  [&](std::int64_t begin, std::int64_t end) { std::copy(data() + begin, data() + end, copy.data() + begin); });
+  parallel_chunks(
+      concurrency_for(2 * size * std::int64_t{sizeof(float)}), size, kGrain,
+      [&](std::int64_t begin, std::int64_t end) { std::copy(data() + begin, data() + end, copy.data() + begin); });
   return copy;
 }
 

@@ -51,8 +51,7 @@ class GuardedTable {
   [[nodiscard]] testing::AssertionResult guards_intact() const {
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(elements_.size()); ++i) {
       const std::int64_t from_first_row = i - offset_;
-      const bool in_row =
-          from_first_row >= 0 && from_first_row < rows_ * stride_ && from_first_row % stride_ < dim_;
+      const bool in_row = from_first_row >= 0 && from_first_row < rows_ * stride_ && from_first_row % stride_ < dim_;
       const auto bits = std::bit_cast<std::uint32_t>(elements_[static_cast<std::size_t>(i)]);
       if (!in_row && bits != std::bit_cast<std::uint32_t>(guard())) {
         return testing::AssertionFailure() << "a guard was overwritten " << from_first_row << " elements after row 0";
@@ -83,8 +82,8 @@ inline testing::AssertionResult same(const ConstTableView& actual, const ConstTa
       const float a = actual.row(r)[c];
       const float e = expected.row(r)[c];
       if (!same_bits(a, e)) {
-        return testing::AssertionFailure() << "row " << r << ", column " << c << ": " << std::hexfloat << a
-                                           << " instead of " << e;
+        return testing::AssertionFailure()
+               << "row " << r << ", column " << c << ": " << std::hexfloat << a << " instead of " << e;
       }
     }
   }

@@ -52,8 +52,8 @@ inline std::string isa_test_name(const testing::TestParamInfo<IsaAndThreads>& in
   return std::string(std::get<0>(info.param)->isa) + "_" + std::to_string(std::get<1>(info.param)) + "_threads";
 }
 
-#define ROWMILL_INSTANTIATE_ISA_TEST(suite)                                                                        \
-  INSTANTIATE_TEST_SUITE_P(                                                                                        \
+#define ROWMILL_INSTANTIATE_ISA_TEST(suite)                                                                      \
+  INSTANTIATE_TEST_SUITE_P(                                                                                      \
       Isa, suite, testing::Combine(testing::ValuesIn(::rowmill::supported_kernels()), testing::Values(1, 2, 7)), \
       ::rowmill::test::isa_test_name)
 

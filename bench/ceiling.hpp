@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+enum class Operation { gather, gather_int64, scatter_add, sgd, adagrad, adam };
+inline constexpr Operation kOperations[] = {Operation::gather, Operation::gather_int64, Operation::scatter_add,
+                                            Operation::sgd,    Operation::adagrad,      Operation::adam};
+[[nodiscard]] std::string_view name(Operation operation);
+[[nodiscard]] bool is_gather(Operation operation);
+/// The state tables that the operation reads and writes beside the weights.
+[[nodiscard]] int state_count(Operation operation);
+
+/// What the library and the ceiling both work on: the same ids and the same memory.
+struct Problem {
+  Operation operation;
+  float* weights;
+  float* states[2];
+  std::int64_t rows;
+  std::int64_t dim;
+  const std::vector<std::vector<std::int32_t>>* batches;
+  std::vector<float*> buffers;  ///< for each batch, n x dim: the output of a gather, the gradients of an update
+};
+
+/// The bytes that one batch must move, however it is done. With n ids, of which u are distinct, and rows of d floats:
+///
+///     gather        4 d (n + n)            each row read, each output row written
+///     scatter_add   4 d (n + 2 u)          each value read once; each touched row read and written once
+///     sgd           4 d (n + 2 u)          the same, with gradients for values
+///     adagrad       4 d (n + 2 u + 2 u)    and the accumulator
+///     adam          4 d (n + 2 u + 4 u)    and both moments
+[[nodiscard]] double useful_bytes(Operation operation, const std::vector<std::int32_t>& batch, std::int64_t dim);
+
+/// A fixed set of plain loops that move a problem's useful bytes. The best of them, in the run that measures the
+/// library, is the operation's ceiling. Who does which rows is planned in the constructor, outside the timing.
+class Ceiling {
+ public:
+  struct Loop {
+    std::string name;
+    std::function<void(std::size_t batch)> run;
+  };
+
+  /// For use inside a task arena of `threads` threads. dim must be a multiple of 16. `problem` must outlive this.
+  Ceiling(const Problem& problem, int threads);
+  ~Ceiling();
+  Ceiling(const Ceiling&) = delete;
+  Ceiling& operator=(const Ceiling&) = delete;
+
+  [[nodiscard]] const std::vector<Loop>& loops() const { return loops_; }
+
+ private:
+  struct Plan;
+  struct Split;
+  void add_gathers(const Split& split);
+  void add_updates(const Split& split);
+
+  const Problem& problem_;
+  std::vector<std::unique_ptr<Plan>> plans_;
+  std::vector<Loop> loops_;
+};
+
+/// The instruction set of the loops.
+[[nodiscard]] std::string_view ceiling_isa();
+
+/// Runs every loop on a small problem and compares with the obvious one. Returns what is wrong, or nothing.
+[[nodiscard]] std::string check_ceiling();
+
+}  // namespace bench

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once per instruction set, with ROWMILL_CEILING_ISA naming it. Only functions with internal linkage here: a
+// shared inline function could carry AVX-512 code into a program on an older machine.
+#include "ceiling_loops.hpp"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace bench::ROWMILL_CEILING_ISA {
+
+namespace {
+
+#if defined(__AVX512F__)
+using Vector = __m512;
+constexpr std::int64_t kBlock = 16;  // vectors held in registers at once
+inline Vector load(const float* p) { return _mm512_loadu_ps(p); }
+inline void store(float* p, Vector v) { _mm512_storeu_ps(p, v); }
+inline void stream(float* p, Vector v) { _mm512_stream_ps(p, v); }
+#elif defined(__AVX2__)
+using Vector = __m256;
+constexpr std::int64_t kBlock = 8;
+inline Vector load(const float* p) { return _mm256_loadu_ps(p); }
+inline void store(float* p, Vector v) { _mm256_storeu_ps(p, v); }
+inline void stream(float* p, Vector v) { _mm256_stream_ps(p, v); }
+#elif defined(__SSE2__)
+using Vector = __m128;
+constexpr std::int64_t kBlock = 8;
+inline Vector load(const float* p) { return _mm_loadu_ps(p); }
+inline void store(float* p, Vector v) { _mm_storeu_ps(p, v); }
+inline void stream(float* p, Vector v) { _mm_stream_ps(p, v); }
+#else
+typedef float Vector __attribute__((vector_size(16)));
+constexpr std::int64_t kBlock = 8;
+inline Vector load(const float* p) {
+  Vector v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+inline void store(float* p, Vector v) { __builtin_memcpy(p, &v, sizeof v); }
+inline void stream(float* p, Vector v) { store(p, v); }
+#endif
+
+constexpr std::int64_t kWidth = sizeof(Vector) / sizeof(float);
+
+inline void fence_streaming() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+template <bool streaming>
+inline void put(float* p, Vector v) {
+  if constexpr (streaming) {
+    stream(p, v);
+  } else {
+    store(p, v);
+  }
+}
+
+// Calls f.template operator()<vectors>(column) for blocks that cover the columns; dims are multiples of the width.
+template <std::int64_t kLargest, class F>
+inline __attribute__((always_inline)) void for_blocks(Columns columns, F&& f) {
+  std::int64_t c = columns.begin;
+  for (; c + kLargest * kWidth <= columns.end; c += kLargest * kWidth) f.template operator()<kLargest>(c);
+  for (; c + 4 * kWidth <= columns.end; c += 4 * kWidth) f.template operator()<4>(c);
+  for (; c < columns.end; c += kWidth) f.template operator()<1>(c);
+}
+
+template <class F>
+inline __attribute__((always_inline)) void for_vectors(Columns columns, F&& f) {
+  for (std::int64_t c = columns.begin; c < columns.end; c += kWidth) f(c);
+}
+
+inline void prefetch_row(const float* row, Columns columns) {
+  for (std::int64_t c = columns.begin; c < columns.end; c += 16) __builtin_prefetch(row + c);
+}
+
+// The loops copy their arguments: vector stores may alias anything in memory, but not a local copy.
+
+template <bool streaming>
+void gather_rows(const GatherArguments& arguments) {
+  const GatherArguments a = arguments;
+  const Columns columns{0, a.dim};
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    if (a.prefetch != 0 && i + a.prefetch < a.count) prefetch_row(a.table + a.ids[i + a.prefetch] * a.dim, columns);
+    const float* from = a.table + a.ids[i] * a.dim;
+    float* to = a.out + i * a.dim;
+    for_blocks<4>(columns, [&]<std::int64_t vectors>(std::int64_t c) {
+      Vector v[vectors];
+      for (std::int64_t k = 0; k < vectors; ++k) v[k] = load(from + c + k * kWidth);
+      for (std::int64_t k = 0; k < vectors; ++k) put<streaming>(to + c + k * kWidth, v[k]);
+    });
+  }
+  if (streaming) fence_streaming();
+}
+
+void gather(const GatherArguments& a) { a.streaming ? gather_rows<true>(a) : gather_rows<false>(a); }
+
+// The arithmetic is the least that depends on everything read. Squares keep the states positive, as a real step does.
+template <int states, bool streaming>
+inline void apply(const UpdateArguments& a, std::int64_t element, Vector g) {
+  put<streaming>(a.weights + element, load(a.weights + element) + g);
+  for (int s = 0; s < states; ++s) put<streaming>(a.states[s] + element, load(a.states[s] + element) + g * g);
+}
+
+template <int states>
+inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
+  prefetch_row(a.weights + row * a.dim, a.columns);
+  for (int s = 0; s < states; ++s) prefetch_row(a.states[s] + row * a.dim, a.columns);
+}
+
+// Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`.
+template <class Consume>
+inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a, const Segment& segment,
+                                                       const std::int32_t* positions, Consume&& consume) {
+  for_blocks<kBlock>(a.columns, [&]<std::int64_t vectors>(std::int64_t c) {
+    Vector sum[vectors];
+    const float* first = a.gradients + positions[segment.begin] * a.dim + c;
+    for (std::int64_t k = 0; k < vectors; ++k) sum[k] = load(first + k * kWidth);
+    for (std::int64_t i = segment.begin + 1; i < segment.end; ++i) {
+      const float* g = a.gradients + positions[i] * a.dim + c;
+      for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(g + k * kWidth);
+    }
+    for (std::int64_t k = 0; k < vectors; ++k) consume(c + k * kWidth, sum[k]);
+  });
+}
+
+template <int states, bool streaming>
+void segments_loop(const UpdateArguments& arguments, const Segment* segments, std::int64_t count,
+                   const std::int32_t* positions) {
+  const UpdateArguments a = arguments;
+  for (std::int64_t s = 0; s < count; ++s) {
+    if (a.prefetch != 0 && s + a.prefetch < count) {
+      const Segment& ahead = segments[s + a.prefetch];
+      prefetch_tables<states>(a, ahead.row);
+      for (std::int32_t i = ahead.begin; i < ahead.end && i < ahead.begin + 4; ++i) {
+        prefetch_row(a.gradients + positions[i] * a.dim, a.columns);
+      }
+    }
+    const std::int64_t row = segments[s].row * a.dim;
+    sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) { apply<states, streaming>(a, row + c, g); });
+  }
+  if (streaming) fence_streaming();
+}
+
+void update_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
+                     const std::int32_t* positions) {
+  constexpr decltype(&segments_loop<0, false>) kLoops[3][2] = {
+      {segments_loop<0, false>, segments_loop<0, true>},
+      {segments_loop<1, false>, segments_loop<1, true>},
+      {segments_loop<2, false>, segments_loop<2, true>},
+  };
+  kLoops[a.state_count][a.streaming ? 1 : 0](a, segments, count, positions);
+}
+
+template <int states>
+void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_t count) {
+  const UpdateArguments a = arguments;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (a.prefetch != 0 && i + a.prefetch < count) {
+      prefetch_tables<states>(a, steps[i + a.prefetch].row);
+      prefetch_row(a.gradients + steps[i + a.prefetch].position * a.dim, a.columns);
+    }
+    const Step& step = steps[i];
+    const float* gradient = a.gradients + step.position * a.dim;
+    float* slot = a.scratch + step.slot * a.dim;
+    const std::int64_t row = step.row * a.dim;
+    switch (step.kind) {
+      case Step::Kind::apply:
+        for_vectors(a.columns, [&](std::int64_t c) { apply<states, false>(a, row + c, load(gradient + c)); });
+        break;
+      case Step::Kind::start:
+        for_vectors(a.columns, [&](std::int64_t c) { store(slot + c, load(gradient + c)); });
+        break;
+      case Step::Kind::add:
+        for_vectors(a.columns, [&](std::int64_t c) { store(slot + c, load(slot + c) + load(gradient + c)); });
+        break;
+      case Step::Kind::add_apply:
+        for_vectors(a.columns,
+                    [&](std::int64_t c) { apply<states, false>(a, row + c, load(slot + c) + load(gradient + c)); });
+        break;
+    }
+  }
+}
+
+void update_steps(const UpdateArguments& a, const Step* steps, std::int64_t count) {
+  constexpr decltype(&steps_loop<0>) kLoops[3] = {steps_loop<0>, steps_loop<1>, steps_loop<2>};
+  kLoops[a.state_count](a, steps, count);
+}
+
+void sum_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
+                  const std::int32_t* positions) {
+  for (std::int64_t s = 0; s < count; ++s) {
+    float* slot = a.scratch + segments[s].row * a.dim;
+    sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) { store(slot + c, g); });
+  }
+}
+
+#define ROWMILL_CEILING_STRING(x) #x
+#define ROWMILL_CEILING_NAME(x) ROWMILL_CEILING_STRING(x)
+
+}  // namespace
+
+const Loops loops = {ROWMILL_CEILING_NAME(ROWMILL_CEILING_ISA), gather, update_segments, update_steps, sum_segments};
+
+}  // namespace bench::ROWMILL_CEILING_ISA

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace bench {
+
+// The plain loops of the ceiling. ceiling_loops.cpp is compiled once per instruction set; everything it needs is
+// planned beforehand in ceiling.cpp, outside the timing.
+
+struct Columns {
+  std::int64_t begin;
+  std::int64_t end;
+};
+
+/// A touched row and its positions: positions[begin] .. positions[end - 1].
+struct Segment {
+  std::int32_t row;
+  std::int32_t begin;
+  std::int32_t end;
+};
+
+/// What to do with one position's gradient.
+struct Step {
+  enum class Kind : std::uint8_t {
+    apply,      ///< update the row with it
+    start,      ///< store it in scratch row `slot`
+    add,        ///< add it to scratch row `slot`
+    add_apply,  ///< add scratch row `slot` to it, and update the row with the sum
+  };
+  std::int32_t row;
+  std::int32_t position;
+  std::int32_t slot;
+  Kind kind;
+};
+
+struct UpdateArguments {
+  float* weights;
+  float* states[2];
+  int state_count;
+  std::int64_t dim;
+  const float* gradients;
+  float* scratch;
+  Columns columns;
+  std::int64_t prefetch;  ///< how many segments or steps ahead; 0: no prefetch
+  bool streaming;
+};
+
+struct GatherArguments {
+  const float* table;
+  std::int64_t dim;
+  const std::int32_t* ids;
+  std::int64_t count;
+  float* out;
+  std::int64_t prefetch;
+  bool streaming;
+};
+
+struct Loops {
+  const char* isa;
+
+  /// out[i, :] = table[ids[i], :]
+  void (*gather)(const GatherArguments&);
+
+  /// For each segment: g = the sum of its gradient rows; weights[row] += g; each state[row] += g * g.
+  void (*update_segments)(const UpdateArguments&, const Segment* segments, std::int64_t segment_count,
+                          const std::int32_t* positions);
+
+  /// The same in the order of the gradients.
+  void (*update_steps)(const UpdateArguments&, const Step* steps, std::int64_t step_count);
+
+  /// scratch[segment.row] = the sum of the segment's gradient rows.
+  void (*sum_segments)(const UpdateArguments&, const Segment* segments, std::int64_t segment_count,
+                       const std::int32_t* positions);
+};
+
+namespace baseline {
+extern const Loops loops;
+}
+namespace avx2 {
+extern const Loops loops;
+}
+namespace avx512 {
+extern const Loops loops;
+}
+
+}  // namespace bench

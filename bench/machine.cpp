@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine.hpp"
+
+#include <benchmark/benchmark.h>
+#include <tbb/info.h>
+
+#include <ctime>
+#include <fstream>
+#include <limits>
+
+namespace bench {
+
+namespace {
+
+/// What follows `key` and its colon in a file of lines `key : value`.
+std::string value_of(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || !line.starts_with(key)) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string cpu_model() {
+  const std::string model = value_of("/proc/cpuinfo", "model name");
+  return model.empty() ? "unknown processor" : model;
+}
+
+int thread_count() { return tbb::info::default_concurrency(); }
+
+std::size_t last_level_cache() {
+  std::size_t bytes = std::size_t{32} << 20;
+  int level = 0;
+  for (const auto& cache : benchmark::CPUInfo::Get().caches) {
+    if (cache.level <= level || cache.size <= 0) continue;
+    level = cache.level;
+    bytes = static_cast<std::size_t>(cache.size);
+  }
+  return bytes;
+}
+
+std::string huge_page_setting() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string word;
+  while (file >> word) {
+    if (word.front() == '[') return word.substr(1, word.size() - 2);
+  }
+  return "unknown";
+}
+
+std::size_t available_memory() {
+  const std::string kib = value_of("/proc/meminfo", "MemAvailable");
+  return kib.empty() ? std::numeric_limits<std::size_t>::max() : std::stoull(kib) * 1024;
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%F", std::localtime(&now));
+  return text;
+}
+
+}  // namespace bench

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace bench {
+
+[[nodiscard]] std::string cpu_model();
+[[nodiscard]] int thread_count();               ///< what oneTBB would use
+[[nodiscard]] std::size_t last_level_cache();   ///< bytes; 32 MiB where the system does not tell
+[[nodiscard]] std::string huge_page_setting();  ///< of the kernel: "always", "madvise", "never" or "unknown"
+[[nodiscard]] std::size_t available_memory();   ///< bytes that can be had without swapping
+[[nodiscard]] std::string today();              ///< 2024-05-31
+
+}  // namespace bench

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "subject.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+namespace bench {
+
+namespace {
+
+const rowmill::SgdOptions kSgd{.learning_rate = 0.01};
+const rowmill::AdagradOptions kAdagrad{.learning_rate = 0.01};
+const rowmill::AdamOptions kAdam{.learning_rate = 0.001};
+
+std::unique_ptr<rowmill::Optimizer> make_optimizer(Operation operation, const Shape& shape) {
+  switch (operation) {
+    case Operation::sgd:
+      return rowmill::make_optimizer(kSgd, shape.rows, shape.dim);
+    case Operation::adagrad:
+      return rowmill::make_optimizer(kAdagrad, shape.rows, shape.dim);
+    case Operation::adam:
+      return rowmill::make_optimizer(kAdam, shape.rows, shape.dim);
+    default:
+      return nullptr;
+  }
+}
+
+/// A row's gradient: its contributions in position order, in blocks of 1,024 (docs/numerics.md).
+std::vector<float> row_gradient(const float* gradients, const std::vector<std::int64_t>& positions, std::size_t dim) {
+  constexpr std::size_t kBlock = 1024;
+  std::vector<float> total;
+  for (std::size_t begin = 0; begin < positions.size(); begin += kBlock) {
+    const std::size_t end = std::min(begin + kBlock, positions.size());
+    const float* first = gradients + static_cast<std::size_t>(positions[begin]) * dim;
+    std::vector<float> sum(first, first + dim);
+    for (std::size_t i = begin + 1; i < end; ++i) {
+      for (std::size_t c = 0; c < dim; ++c) sum[c] += gradients[static_cast<std::size_t>(positions[i]) * dim + c];
+    }
+    if (begin == 0) {
+      total = sum;
+    } else {
+      for (std::size_t c = 0; c < dim; ++c) total[c] += sum[c];
+    }
+  }
+  return total;
+}
+
+/// A row of the weights and of the states.
+using Rows = std::vector<std::vector<float>>;
+
+/// The formulas of rowmill/optimizer.hpp for one row; scalars are double, rounded to float once.
+void plain_step(Operation operation, std::int64_t step, const std::vector<float>& gradient, Rows& rows) {
+  const auto power = [&](double beta) {
+    double product = 1;
+    for (std::int64_t i = 0; i < step; ++i) product *= beta;
+    return product;
+  };
+  const double correction1 = 1 - power(kAdam.beta1);
+  const double correction2 = 1 - power(kAdam.beta2);
+  for (std::size_t c = 0; c < gradient.size(); ++c) {
+    const float g = gradient[c];
+    float& w = rows[0][c];
+    if (operation == Operation::sgd) {
+      w = w - static_cast<float>(kSgd.learning_rate) * g;
+    } else if (operation == Operation::adagrad) {
+      float& a = rows[1][c];
+      a = a + g * g;
+      w = w - (static_cast<float>(kAdagrad.learning_rate) * g) / (std::sqrt(a) + static_cast<float>(kAdagrad.epsilon));
+    } else {
+      float& m = rows[1][c];
+      float& v = rows[2][c];
+      m = static_cast<float>(kAdam.beta1) * m + static_cast<float>(1 - kAdam.beta1) * g;
+      v = static_cast<float>(kAdam.beta2) * v + static_cast<float>(1 - kAdam.beta2) * (g * g);
+      w = w - (static_cast<float>(kAdam.learning_rate / correction1) * m) /
+                  (std::sqrt(v) * static_cast<float>(1 / std::sqrt(correction2)) + static_cast<float>(kAdam.epsilon));
+    }
+  }
+}
+
+}  // namespace
+
+Subject::Subject(Operation operation, const Shape& shape, int batch_count)
+    : operation_(operation),
+      shape_(shape),
+      weights_(shape.rows, shape.dim, {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F)}),
+      optimizer_(make_optimizer(operation, shape)),
+      buffer_(static_cast<std::size_t>(batch_count * shape.id_count() * shape.dim)),
+      problem_{operation, weights_.data(), {nullptr, nullptr}, shape.rows, shape.dim, &batches_, {}} {
+  for (int s = 0; s < state_count(operation); ++s) {
+    problem_.states[s] = optimizer_->state()[static_cast<std::size_t>(s)].data();
+  }
+  for (int b = 0; b < batch_count; ++b) {
+    problem_.buffers.push_back(buffer_.data() + b * shape.id_count() * shape.dim);
+  }
+}
+
+std::size_t Subject::memory_required(Operation operation, const Shape& shape, int batch_count) {
+  const auto tables = static_cast<std::size_t>(1 + state_count(operation));
+  const auto batches = static_cast<std::size_t>(batch_count);
+  constexpr std::size_t kPlanBytesPerId = 256;  // ids, and three of the ceiling's plans
+  return tables * shape.table_bytes() + (batches + 3) * shape.batch_bytes() +
+         batches * static_cast<std::size_t>(shape.id_count()) * kPlanBytesPerId;
+}
+
+void Subject::set_batches(IdSource source, const TokenStream& tokens) {
+  batches_ = make_batches(shape_, source, static_cast<int>(batch_count()), tokens);
+  wide_batches_.clear();
+  if (operation_ == Operation::gather_int64) {
+    for (const auto& batch : batches_) wide_batches_.emplace_back(batch.begin(), batch.end());
+  }
+}
+
+void Subject::run(std::size_t batch) {
+  const std::vector<std::int32_t>& ids = batches_[batch];
+  const rowmill::TableView buffer(problem_.buffers[batch], shape_.id_count(), shape_.dim);
+  switch (operation_) {
+    case Operation::gather:
+      rowmill::gather(weights_, ids, buffer);
+      break;
+    case Operation::gather_int64:
+      rowmill::gather(weights_, wide_batches_[batch], buffer);
+      break;
+    case Operation::scatter_add:
+      rowmill::scatter_add(weights_, ids, buffer, {}, &workspace_);
+      break;
+    case Operation::sgd:
+    case Operation::adagrad:
+    case Operation::adam:
+      plan_.build(ids, shape_.rows);
+      optimizer_->step(weights_, plan_, buffer, &workspace_);
+      break;
+  }
+}
+
+double Subject::mean_useful_bytes() const {
+  double total = 0;
+  for (const auto& batch : batches_) total += useful_bytes(operation_, batch, shape_.dim);
+  return total / static_cast<double>(batches_.size());
+}
+
+std::string Subject::check() { return is_gather(operation_) ? check_gather() : check_update(); }
+
+std::string Subject::check_gather() {
+  const std::vector<std::int32_t>& ids = batches_.front();
+  const auto dim = static_cast<std::size_t>(shape_.dim);
+  float* out = problem_.buffers.front();
+  std::fill_n(out, ids.size() * dim, 12345.0F);
+  run(0);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (std::memcmp(out + i * dim, weights_.data() + ids[i] * shape_.dim, dim * sizeof(float)) != 0) {
+      return "wrong result at position " + std::to_string(i) + " (id " + std::to_string(ids[i]) + ")";
+    }
+  }
+  return {};
+}
+
+std::string Subject::check_update() {
+  constexpr std::size_t kSample = 300;
+  const std::vector<std::int32_t>& ids = batches_.front();
+  const auto dim = static_cast<std::size_t>(shape_.dim);
+  std::map<std::int32_t, std::vector<std::int64_t>> sample;
+  for (std::size_t i = 0; i < ids.size(); i += std::max<std::size_t>(1, ids.size() / kSample)) sample[ids[i]] = {};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (const auto found = sample.find(ids[i]); found != sample.end()) {
+      found->second.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+
+  std::vector<const float*> tables = {problem_.weights};
+  for (int s = 0; s < state_count(operation_); ++s) tables.push_back(problem_.states[s]);
+  const float* gradients = problem_.buffers.front();
+  std::map<std::int32_t, Rows> expected;
+  for (const auto& [id, positions] : sample) {
+    Rows& rows = expected[id];
+    for (const float* table : tables) rows.emplace_back(table + id * shape_.dim, table + (id + 1L) * shape_.dim);
+    if (operation_ == Operation::scatter_add) {
+      for (const std::int64_t p : positions) {
+        for (std::size_t c = 0; c < dim; ++c) rows[0][c] += gradients[static_cast<std::size_t>(p) * dim + c];
+      }
+    } else {
+      plain_step(operation_, optimizer_->step_count() + 1, row_gradient(gradients, positions, dim), rows);
+    }
+  }
+
+  run(0);
+  for (const auto& [id, rows] : expected) {
+    for (std::size_t t = 0; t < tables.size(); ++t) {
+      const float* got = tables[t] + id * shape_.dim;
+      for (std::size_t c = 0; c < dim; ++c) {
+        if (std::memcmp(got + c, &rows[t][c], sizeof(float)) == 0) continue;
+        char message[200];
+        std::snprintf(message, sizeof message,
+                      "wrong result in table %zu (0: weights), row %d, column %zu: %.9g, not %.9g", t, id, c,
+                      static_cast<double>(got[c]), static_cast<double>(rows[t][c]));
+        return message;
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace bench

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <rowmill/rowmill.hpp>
+#include <string>
+#include <vector>
+
+#include "ceiling.hpp"
+#include "huge_buffer.hpp"
+#include "workloads.hpp"
+
+namespace bench {
+
+/// The library's side of a measurement: a table, what an operation needs beside it, and batches to run it on. An
+/// optimizer's operation is what Embedding::step does: plan the ids, then step.
+class Subject {
+ public:
+  Subject(Operation operation, const Shape& shape, int batch_count);
+
+  /// The bytes that a Subject and the ceiling measured with it take.
+  [[nodiscard]] static std::size_t memory_required(Operation operation, const Shape& shape, int batch_count);
+
+  void set_batches(IdSource source, const TokenStream& tokens);
+
+  /// Runs the operation on one batch.
+  void run(std::size_t batch);
+
+  /// Runs the operation on the first batch and compares with a plain loop, bit by bit; an update, in some hundred of
+  /// the rows it touches. Returns what is wrong, or nothing.
+  [[nodiscard]] std::string check();
+
+  [[nodiscard]] const Problem& problem() const { return problem_; }
+  [[nodiscard]] std::size_t batch_count() const { return problem_.buffers.size(); }
+  [[nodiscard]] double mean_useful_bytes() const;
+
+ private:
+  [[nodiscard]] std::string check_gather();
+  [[nodiscard]] std::string check_update();
+
+  Operation operation_;
+  Shape shape_;
+  rowmill::Table weights_;
+  std::unique_ptr<rowmill::Optimizer> optimizer_;
+  rowmill::Plan plan_;
+  rowmill::Workspace workspace_;
+  HugeBuffer buffer_;
+  std::vector<std::vector<std::int32_t>> batches_;
+  std::vector<std::vector<std::int64_t>> wide_batches_;  // for gather_int64
+  Problem problem_;
+};
+
+}  // namespace bench

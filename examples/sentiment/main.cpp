@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sentiment classifier of short texts: Embedding -> Mean -> Dense -> LogSoftmax. See README.md beside this file.
+#include <fmt/format.h>
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <numeric>
+#include <random>
+
+#include "corpus.hpp"
+#include "model.hpp"
+#include "vectors.hpp"
+#include "vocabulary.hpp"
+
+namespace sentiment {
+namespace {
+
+struct Options {
+  std::string train, test, save, load;
+  std::int64_t epochs = 10;
+  std::int64_t batch = 16;
+  std::int64_t least_count = 1;
+  int threads = 0;
+  bool hexfloat = false;
+  ModelOptions model;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+constexpr int kInterruptedExit = 130;
+
+/// Fisher-Yates with raw words of the generator: std::shuffle differs between standard libraries.
+void shuffle(std::vector<std::int64_t>& order, std::mt19937_64& random) {
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+}
+
+/// Trains one epoch; returns the mean loss, or nothing if the user interrupts it.
+std::optional<double> train_epoch(Model& model, const EncodedCorpus& corpus, std::span<const std::int64_t> order,
+                                  std::int64_t epoch, std::int64_t batch_size) {
+  const bool show_progress = isatty(STDERR_FILENO) != 0;
+  double loss = 0;
+  for (std::size_t begin = 0; begin < order.size(); begin += static_cast<std::size_t>(batch_size)) {
+    if (interrupted != 0) return std::nullopt;
+    const std::size_t size = std::min(static_cast<std::size_t>(batch_size), order.size() - begin);
+    loss += model.train(corpus, order.subspan(begin, size));
+    if (show_progress && begin / size % 64 == 0) {
+      fmt::print(stderr, "\repoch {}: {:3} %", epoch, 100 * begin / order.size());
+    }
+  }
+  if (show_progress) fmt::print(stderr, "\r{:20}\r", "");
+  return loss / static_cast<double>(order.size());
+}
+
+int run(const Options& options) {
+  if (options.train.empty() != options.test.empty()) {
+    throw UserError("a file to train on and one to test on belong together");
+  }
+  const bool synthetic = options.train.empty();
+  const std::vector<Text> train_texts = synthetic ? synthetic_corpus(10000, 1) : read_corpus(options.train);
+  const std::vector<Text> test_texts = synthetic ? synthetic_corpus(2000, 2) : read_corpus(options.test);
+  const Vocabulary vocabulary = options.load.empty() ? Vocabulary(train_texts, options.model.rows, options.least_count)
+                                                     : Vocabulary(load_words(options.load));
+  const EncodedCorpus train(train_texts, vocabulary);
+  const EncodedCorpus test(test_texts, vocabulary);
+  fmt::print("{}: {} texts, {} words, vocabulary {}; instruction set {}, {} threads\n",
+             synthetic ? "synthetic corpus" : options.train, train.size(), train.ids.size(), vocabulary.words().size(),
+             rowmill::isa_name(), tbb::this_task_arena::max_concurrency());
+
+  Model model(options.model);
+  if (!options.load.empty()) {
+    load_vectors(options.load, model.vectors());
+    fmt::print("vectors loaded from {}.npy\n", options.load);
+  }
+  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937_64 random(options.model.seed);
+  fmt::print("epoch      loss   seconds    words/s     train      test\n");
+  for (std::int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
+    shuffle(order, random);
+    const auto begin = std::chrono::steady_clock::now();
+    const std::optional<double> loss = train_epoch(model, train, order, epoch, options.batch);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    if (!loss) {
+      fmt::print(stderr, "\nsentiment: interrupted in epoch {}; nothing saved\n", epoch);
+      return kInterruptedExit;
+    }
+    fmt::print("{:5}  {}  {:8.3f}  {:9.0f}  {:8.4f}  {:8.4f}\n", epoch,
+               options.hexfloat ? fmt::format("{:a}", *loss) : fmt::format("{:8.5f}", *loss), seconds.count(),
+               static_cast<double>(train.ids.size()) / seconds.count(), model.accuracy(train), model.accuracy(test));
+    std::fflush(stdout);
+  }
+  fmt::print("hash of the weights: {:016x}\n", model.hash());
+  if (!options.save.empty()) {
+    // One name for every row: rows past the vocabulary are never looked up.
+    std::vector<std::string> words = vocabulary.words();
+    while (static_cast<std::int64_t>(words.size()) < options.model.rows) {
+      words.push_back(fmt::format("<unused {}>", words.size()));
+    }
+    save_vectors(options.save, model.vectors(), words);
+    fmt::print("vectors saved to {0}.npy, words to {0}.words.txt\n", options.save);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace sentiment
+
+int main(int argc, char** argv) {
+  sentiment::Options options;
+  CLI::App app("Trains a sentiment classifier, Embedding -> Mean -> Dense -> LogSoftmax, on lines of label<TAB>text.");
+  app.add_option("train", options.train, "File to train on; without it, a built-in synthetic corpus");
+  app.add_option("test", options.test, "File to test on");
+  app.add_option("--epochs", options.epochs, "Times to go through the texts")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  app.add_option("--batch", options.batch, "Texts per step")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--rows", options.model.rows, "Size of the vocabulary, padding and unknown included")
+      ->check(CLI::Range(2, 100000000))
+      ->capture_default_str();
+  app.add_option("--dim", options.model.dim, "Features of a word")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--min-count", options.least_count, "Words seen less often are unknown")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--learning-rate", options.model.learning_rate, "Of Adam")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--seed", options.model.seed, "Of the initial weights and the order of texts")->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads to use; 0: all")->check(CLI::Range(0, 4096));
+  app.add_option("--save", options.save, "Save the vectors as PREFIX.npy and PREFIX.words.txt")->type_name("PREFIX");
+  app.add_option("--load", options.load, "Start from vectors saved before, and their words")->type_name("PREFIX");
+  app.add_flag("--hexfloat", options.hexfloat, "Print losses exactly");
+  CLI11_PARSE(app, argc, argv);
+
+  std::signal(SIGINT, [](int) { sentiment::interrupted = 1; });
+  try {
+    const int threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
+    const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+    tbb::task_arena arena(threads);
+    return arena.execute([&] { return sentiment::run(options); });
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "sentiment: {}\n", e.what());
+    return 1;
+  }
+}

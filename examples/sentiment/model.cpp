@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace sentiment {
+namespace {
+
+std::uint64_t fnv1a_64(std::uint64_t hash, const rowmill::ConstTableView& table) {
+  for (std::int64_t r = 0; r < table.rows(); ++r) {
+    for (const float x : table.row(r)) {
+      unsigned char bytes[sizeof x];
+      std::memcpy(bytes, &x, sizeof x);
+      for (const unsigned char byte : bytes) hash = (hash ^ byte) * 0x100000001B3U;
+    }
+  }
+  return hash;
+}
+
+/// Glorot's uniform initialisation of the dense weights; the bias is set to zero after.
+rowmill::Initializer glorot(std::int64_t dim) {
+  const auto limit = static_cast<float>(std::sqrt(6.0 / static_cast<double>(dim + kLabels)));
+  return rowmill::Initializer::uniform(-limit, limit);
+}
+
+}  // namespace
+
+Model::Model(const ModelOptions& options)
+    : dim_(options.dim),
+      embedding_({.rows = options.rows,
+                  .dim = options.dim,
+                  .name = "words",
+                  .seed = options.seed,
+                  .optimizer = rowmill::AdamOptions{.learning_rate = options.learning_rate},
+                  .padding_id = kPadding}),
+      dense_(kLabels, dim_ + 1, {.name = "dense", .initializer = glorot(dim_), .seed = options.seed}),
+      dense_optimizer_(rowmill::make_optimizer(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels,
+                                               dim_ + 1, "dense")),
+      dense_plan_(std::vector<std::int32_t>{0, 1}, kLabels) {
+  for (std::int64_t label = 0; label < kLabels; ++label) dense_.view().row(label).back() = 0;
+}
+
+void Model::forward(const EncodedCorpus& corpus, std::span<const std::int64_t> batch) {
+  length_ = 0;
+  for (const std::int64_t i : batch) length_ = std::max(length_, std::ssize(corpus.text(i)));
+  const auto texts = static_cast<std::int64_t>(batch.size());
+  ids_.assign(static_cast<std::size_t>(texts * length_), kPadding);
+  for (std::size_t b = 0; b < batch.size(); ++b) {
+    std::ranges::copy(corpus.text(batch[b]), ids_.begin() + static_cast<std::ptrdiff_t>(b) * length_);
+  }
+  embedded_.resize(ids_.size() * static_cast<std::size_t>(dim_));
+  embedding_.forward(ids_, rowmill::TableView(embedded_.data(), texts * length_, dim_));
+
+  means_.resize(texts, dim_ + 1);
+  means_.col(dim_).setOnes();
+  for (std::int64_t b = 0; b < texts; ++b) {
+    const std::int64_t words = std::ssize(corpus.text(batch[static_cast<std::size_t>(b)]));
+    const float* word = embedded_.data() + b * length_ * dim_;
+    float* mean = means_.row(b).data();
+    std::copy_n(word, dim_, mean);
+    for (std::int64_t w = 1; w < words; ++w) {
+      word += dim_;
+      for (std::int64_t c = 0; c < dim_; ++c) mean[c] += word[c];
+    }
+    const float share = 1.0F / static_cast<float>(words);
+    for (std::int64_t c = 0; c < dim_; ++c) mean[c] *= share;
+  }
+
+  log_probabilities_.noalias() = means_ * dense().transpose();
+  for (std::int64_t b = 0; b < texts; ++b) {
+    auto row = log_probabilities_.row(b).array();
+    row -= row.maxCoeff();
+    row -= std::log(row.exp().sum());
+  }
+}
+
+double Model::train(const EncodedCorpus& corpus, std::span<const std::int64_t> batch) {
+  forward(corpus, batch);
+  const auto texts = static_cast<std::int64_t>(batch.size());
+
+  // d loss / d logits of the mean negative log-likelihood: (softmax - one-hot) / batch.
+  double loss = 0;
+  logit_gradient_ = log_probabilities_.array().exp();
+  for (std::int64_t b = 0; b < texts; ++b) {
+    const int label = corpus.labels[static_cast<std::size_t>(batch[static_cast<std::size_t>(b)])];
+    loss -= static_cast<double>(log_probabilities_(b, label));
+    logit_gradient_(b, label) -= 1;
+  }
+  logit_gradient_ /= static_cast<float>(texts);
+  dense_gradient_.noalias() = logit_gradient_.transpose() * means_;
+  mean_gradient_.noalias() = logit_gradient_ * dense().leftCols(dim_);
+
+  // Each word of a text gets its share of the mean's gradient; padding's part is never read.
+  for (std::int64_t b = 0; b < texts; ++b) {
+    const std::int64_t words = std::ssize(corpus.text(batch[static_cast<std::size_t>(b)]));
+    mean_gradient_.row(b) /= static_cast<float>(words);
+    for (std::int64_t w = 0; w < words; ++w) {
+      std::copy_n(mean_gradient_.row(b).data(), dim_, embedded_.data() + (b * length_ + w) * dim_);
+    }
+  }
+  embedding_.backward(ids_, rowmill::ConstTableView(embedded_.data(), texts * length_, dim_));
+  embedding_.step();
+  dense_optimizer_->step(dense_, dense_plan_, rowmill::ConstTableView(dense_gradient_.data(), kLabels, dim_ + 1),
+                         &workspace_);
+  return loss;
+}
+
+double Model::accuracy(const EncodedCorpus& corpus) {
+  constexpr std::int64_t kBatch = 64;
+  std::vector<std::int64_t> batch;
+  std::int64_t right = 0;
+  for (std::int64_t begin = 0; begin < corpus.size(); begin += kBatch) {
+    batch.clear();
+    for (std::int64_t i = begin; i < std::min(begin + kBatch, corpus.size()); ++i) batch.push_back(i);
+    forward(corpus, batch);
+    for (std::size_t b = 0; b < batch.size(); ++b) {
+      const auto row = static_cast<std::int64_t>(b);
+      const int found = log_probabilities_(row, 1) > log_probabilities_(row, 0) ? 1 : 0;
+      right += found == corpus.labels[static_cast<std::size_t>(batch[b])] ? 1 : 0;
+    }
+  }
+  return static_cast<double>(right) / static_cast<double>(corpus.size());
+}
+
+std::uint64_t Model::hash() const {
+  constexpr std::uint64_t kOffset = 0xCBF29CE484222325U;
+  return fnv1a_64(fnv1a_64(kOffset, embedding_.table()), dense_);
+}
+
+}  // namespace sentiment

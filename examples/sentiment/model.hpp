@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <memory>
+#include <rowmill/rowmill.hpp>
+#include <span>
+#include <vector>
+
+#include "vocabulary.hpp"
+
+namespace sentiment {
+
+inline constexpr std::int64_t kLabels = 2;
+
+struct ModelOptions {
+  std::int64_t rows = 9088;
+  std::int64_t dim = 256;
+  double learning_rate = 0.0005;
+  std::uint64_t seed = 1;
+};
+
+/// Embedding(rows, dim) -> Mean -> Dense(2) -> LogSoftmax, trained by Adam on the negative log-likelihood.
+///
+/// A batch is padded to its longest text, (batch, length), and the mean is over each text's own words. The embedding
+/// goes through Rowmill; the dense layer is small, and Eigen's on one thread, so that its bits don't depend on the
+/// thread count. Its weights too are a table that Rowmill's Adam updates: 2 rows, and the bias is their last column.
+class Model {
+ public:
+  explicit Model(const ModelOptions& options);
+
+  /// One step on the texts that `batch` numbers; returns the sum of their losses.
+  double train(const EncodedCorpus& corpus, std::span<const std::int64_t> batch);
+
+  /// The share of texts whose label the model finds.
+  double accuracy(const EncodedCorpus& corpus);
+
+  /// FNV-1a-64 of all weights: equal models have equal hashes.
+  [[nodiscard]] std::uint64_t hash() const;
+
+  [[nodiscard]] rowmill::Table& vectors() { return embedding_.table(); }
+
+ private:
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+  /// Fills ids_, embedded_, means_ (with a last column of ones) and log_probabilities_.
+  void forward(const EncodedCorpus& corpus, std::span<const std::int64_t> batch);
+  [[nodiscard]] Eigen::Map<const Matrix> dense() const { return {dense_.data(), kLabels, dim_ + 1}; }
+
+  std::int64_t dim_;
+  rowmill::Embedding embedding_;
+  rowmill::Table dense_;
+  std::unique_ptr<rowmill::Optimizer> dense_optimizer_;
+  rowmill::Plan dense_plan_;
+  rowmill::Workspace workspace_;
+
+  // Of the current batch; kept, so that training allocates nothing.
+  std::int64_t length_ = 0;        // words of the longest text
+  std::vector<std::int32_t> ids_;  // batch x length
+  std::vector<float> embedded_;    // batch x length x dim; in training then its gradient
+  Matrix means_;                   // batch x (dim + 1)
+  Matrix log_probabilities_;       // batch x labels
+  Matrix logit_gradient_;          // batch x labels
+  Matrix mean_gradient_;           // batch x dim
+  Matrix dense_gradient_;          // labels x (dim + 1)
+};
+
+}  // namespace sentiment

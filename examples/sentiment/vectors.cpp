@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vectors.hpp"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <functional>
+
+#include "corpus.hpp"
+
+namespace sentiment {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the files are little-endian");
+
+constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
+
+/// The 128 bytes that every .npy file of this shape begins with: magic, header length, a Python dictionary, padding.
+std::string npy_header(std::int64_t rows, std::int64_t dim) {
+  constexpr std::size_t kHeader = 128;
+  std::string text = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, dim);
+  const std::size_t length = kHeader - kMagic.size() - 2;
+  text.resize(length - 1, ' ');
+  const char size[2] = {static_cast<char>(length & 0xFF), static_cast<char>(length >> 8)};
+  return std::string(kMagic) + std::string(size, 2) + text + '\n';
+}
+
+/// Writes a file under another name and renames it when all of it is on its way to the disk.
+void write_whole(const std::string& path, const std::function<void(std::ostream&)>& write) {
+  const std::string temporary = path + ".part";
+  const auto fail = [&] {
+    const std::string reason = std::strerror(errno);
+    std::remove(temporary.c_str());
+    throw UserError(fmt::format("{}: cannot be written: {}", path, reason));
+  };
+  errno = 0;
+  std::ofstream file(temporary, std::ios::binary);
+  if (!file) fail();
+  write(file);
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) fail();
+}
+
+}  // namespace
+
+void save_vectors(const std::string& prefix, const rowmill::ConstTableView& table,
+                  const std::vector<std::string>& words) {
+  write_whole(prefix + ".npy", [&](std::ostream& file) {
+    file << npy_header(table.rows(), table.dim());
+    for (std::int64_t r = 0; r < table.rows(); ++r) {
+      const auto bytes = std::as_bytes(table.row(r));
+      file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    }
+  });
+  write_whole(prefix + ".words.txt", [&](std::ostream& file) {
+    for (const std::string& word : words) file << word << '\n';
+  });
+}
+
+std::vector<std::string> load_words(const std::string& prefix) {
+  const std::string path = prefix + ".words.txt";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word);) words.push_back(word);
+  if (words.size() < 2) {
+    throw UserError(fmt::format("{}: {} words; a word list begins with padding and unknown", path, words.size()));
+  }
+  return words;
+}
+
+void load_vectors(const std::string& prefix, const rowmill::TableView& table) {
+  const std::string path = prefix + ".npy";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  const std::string expected = npy_header(table.rows(), table.dim());
+  std::string header(expected.size(), '\0');
+  file.read(header.data(), static_cast<std::streamsize>(header.size()));
+  if (!file || header.substr(0, kMagic.size()) != kMagic) {
+    throw UserError(fmt::format("{}: not a .npy file of version 1.0", path));
+  }
+  if (header != expected) {
+    throw UserError(fmt::format("{}: holds {} instead of {}", path,
+                                header.substr(kMagic.size() + 2, header.find('}') - kMagic.size() - 1),
+                                expected.substr(kMagic.size() + 2, expected.find('}') - kMagic.size() - 1)));
+  }
+  std::vector<float> values(static_cast<std::size_t>(table.rows() * table.dim()));
+  const auto bytes = static_cast<std::streamsize>(values.size() * sizeof(float));
+  file.read(reinterpret_cast<char*>(values.data()), bytes);
+  if (!file || file.peek() != std::ifstream::traits_type::eof()) {
+    throw UserError(fmt::format("{}: its size is wrong: {} bytes of values expected", path, bytes));
+  }
+  for (std::int64_t r = 0; r < table.rows(); ++r) {
+    std::copy_n(values.data() + r * table.dim(), table.dim(), table.row(r).data());
+  }
+}
+
+}  // namespace sentiment
