@@ -2,8 +2,9 @@
 #include "kernels/memory/memory.hpp"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include <algorithm>
+#include <fstream>
 #include <new>
 #include <string>
 
@@ -61,11 +62,15 @@ std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
 void free_scratch(std::byte* p) noexcept { ::operator delete(p, kCacheLine); }
 
 std::int64_t last_level_cache_bytes() {
+  // Not sysconf(): on AMD it adds up the caches of other core complexes, which this core can't fill.
   static const std::int64_t bytes = [] {
-    for (const int level : {_SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE}) {
-      if (const long size = sysconf(level); size > 0) return std::int64_t{size};
+    std::int64_t largest = 0;
+    for (int index = 0; index < 8; ++index) {
+      std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size");
+      std::int64_t kibibytes = 0;
+      if (file >> kibibytes) largest = std::max(largest, kibibytes << 10);
     }
-    return std::int64_t{32} << 20;
+    return largest > 0 ? largest : std::int64_t{32} << 20;
   }();
   return bytes;
 }
