@@ -106,12 +106,12 @@ inline constexpr std::int64_t kCacheLine = 64;
 
 /// Asks for the first `bytes` at p, to be read soon.
 inline void prefetch(const void* p, std::int64_t bytes) {
-  for (std::int64_t b = 0; b < bytes; b += kCacheLine) __builtin_prefetch(static_cast<const char*>(p) + b, 0, 3);
+  for (std::int64_t b = 0; b < bytes; b += kCacheLine) __builtin_prefetch(static_cast<const char*>(p) + b, 0, 2);
 }
 
 /// How many rows ahead to ask for: enough bytes in flight to cover a miss, at least one row.
 inline std::int64_t prefetch_distance(std::int64_t row_bytes) {
-  constexpr std::int64_t kBytesAhead = 4096;
+  constexpr std::int64_t kBytesAhead = 8192;
   const std::int64_t rows = kBytesAhead / row_bytes;
   return rows < 1 ? 1 : rows > 32 ? 32 : rows;
 }

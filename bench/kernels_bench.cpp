@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every leaf kernel of every instruction set of this machine, on one thread and in cache: what the vector code is
+// worth. The benchmarks come from the kernel list: a kernel without a workload below does not compile. rowmill_bench
+// measures whole operations.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/core/dispatch.hpp"
+
+namespace rowmill {
+namespace {
+
+constexpr std::int64_t kRows = 256;
+constexpr std::int64_t kDim = 256;
+constexpr std::int64_t kIds = 512;
+
+std::vector<float> values(std::int64_t rows) {
+  std::mt19937_64 random(1);
+  std::vector<float> v(static_cast<std::size_t>(rows * kDim));
+  for (float& x : v) x = static_cast<float>(random() >> 40) * 0x1p-24F;
+  return v;
+}
+
+template <class Id>
+std::vector<Id> any_ids() {
+  std::mt19937_64 random(2);
+  std::vector<Id> ids(kIds);
+  for (Id& id : ids) id = static_cast<Id>(random() % kRows);
+  return ids;
+}
+
+void count(benchmark::State& state, std::int64_t items) { state.SetItemsProcessed(state.iterations() * items); }
+
+template <class Id>
+void run_find_bad_id(benchmark::State& state, FindBadId<Id>* kernel) {
+  const std::vector<Id> ids = any_ids<Id>();
+  for (auto _ : state) benchmark::DoNotOptimize(kernel({ids.data(), kIds, 0, kRows - 1}));
+  count(state, kIds);
+}
+
+template <class Id>
+void run_gather(benchmark::State& state, Kernel<GatherArgs<Id>>* kernel) {
+  const std::vector<Id> ids = any_ids<Id>();
+  const std::vector<float> table = values(kRows);
+  std::vector<float> out(kIds * kDim);
+  for (auto _ : state) {
+    kernel({table.data(), kDim, ids.data(), kIds, out.data(), kDim, kDim, false});
+    benchmark::ClobberMemory();
+  }
+  count(state, kIds);
+}
+
+/// Two contributions for each row, as segments of a plan.
+struct Batch {
+  std::vector<std::int64_t> rows = std::vector<std::int64_t>(kRows);
+  std::vector<std::int64_t> begin = std::vector<std::int64_t>(kRows + 1);
+  std::vector<std::int64_t> positions = std::vector<std::int64_t>(kIds);
+  std::vector<float> gradient = values(kIds);
+  std::vector<float> weights = values(kRows);
+  std::vector<float> state1 = values(kRows);
+  std::vector<float> state2 = values(kRows);
+  std::vector<float> scratch = std::vector<float>(kDim);
+  GradientPass pass{gradient.data(), kDim, kIds};
+
+  Batch() {
+    std::iota(rows.begin(), rows.end(), 0);
+    std::iota(positions.begin(), positions.end(), 0);
+    for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
+  }
+  SegmentArgs segments() { return {rows.data(), begin.data(), positions.data(), kRows, &pass, kDim, scratch.data()}; }
+};
+
+template <class Args, class Make>
+void run_optimizer(benchmark::State& state, Kernel<Args>* kernel, Make make) {
+  Batch batch;
+  const Args args = make(batch);
+  for (auto _ : state) {
+    kernel(args);
+    benchmark::ClobberMemory();
+  }
+  count(state, kIds);
+}
+
+// One workload for each row of the kernel list, by its name.
+namespace workload {
+
+void find_bad_id_i32(benchmark::State& s, FindBadId<std::int32_t>* k) { run_find_bad_id(s, k); }
+void find_bad_id_i64(benchmark::State& s, FindBadId<std::int64_t>* k) { run_find_bad_id(s, k); }
+void gather_f32_i32(benchmark::State& s, Kernel<GatherArgs<std::int32_t>>* k) { run_gather(s, k); }
+void gather_f32_i64(benchmark::State& s, Kernel<GatherArgs<std::int64_t>>* k) { run_gather(s, k); }
+
+void scatter_add_f32(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
+  const std::vector<std::int64_t> ids = any_ids<std::int64_t>();
+  std::vector<float> table = values(kRows);
+  const std::vector<float> added = values(kIds);
+  for (auto _ : state) {
+    kernel({table.data(), kDim, ids.data(), nullptr, kIds, added.data(), kDim, kDim});
+    benchmark::ClobberMemory();
+  }
+  count(state, kIds);
+}
+
+void sgd_f32(benchmark::State& state, Kernel<SgdArgs>* kernel) {
+  run_optimizer(state, kernel, [](Batch& b) { return SgdArgs{b.segments(), b.weights.data(), kDim, 1e-3F}; });
+}
+
+void adagrad_f32(benchmark::State& state, Kernel<AdagradArgs>* kernel) {
+  run_optimizer(state, kernel, [](Batch& b) {
+    return AdagradArgs{b.segments(), b.weights.data(), kDim, b.state1.data(), 1e-3F, 1e-10F};
+  });
+}
+
+void adam_f32(benchmark::State& state, Kernel<AdamArgs>* kernel) {
+  run_optimizer(state, kernel, [](Batch& b) {
+    const AdamScalars scalars{0.9F, 0.1F, 0.999F, 0.001F, 1e-3F, 1.0F, 1e-8F};
+    return AdamArgs{b.segments(), b.weights.data(), kDim, b.state1.data(), b.state2.data(), scalars};
+  });
+}
+
+void fill_uniform_f32(benchmark::State& state, Kernel<FillUniformArgs>* kernel) {
+  std::vector<float> table = values(kRows);
+  for (auto _ : state) {
+    kernel({table.data(), kDim, 0, kRows, kDim, {1, 2}, 0, -1, 2});
+    benchmark::ClobberMemory();
+  }
+  count(state, kRows);
+}
+
+}  // namespace workload
+
+void register_kernels(const KernelTable* table) {
+  const std::string isa = table->isa;
+#define ROWMILL_BENCH_KERNEL(name, type) \
+  benchmark::RegisterBenchmark((#name "/" + isa).c_str(), [table](auto& state) { workload::name(state, table->name); });
+  ROWMILL_KERNEL_LIST(ROWMILL_BENCH_KERNEL)
+#undef ROWMILL_BENCH_KERNEL
+}
+
+}  // namespace
+}  // namespace rowmill
+
+int main(int argc, char** argv) {
+  for (const rowmill::KernelTable* table : rowmill::supported_kernels()) rowmill::register_kernels(table);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
