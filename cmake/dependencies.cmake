@@ -1,36 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the project stands on. Debian 12's packages are the default; with ROWMILL_FETCH_DEPENDENCIES a missing one is
-# downloaded at the version pinned here.
+# What the project stands on. A dependency that is not installed is downloaded if ROWMILL_FETCH_DEPENDENCIES allows it,
+# in the version of Debian 12 (rapidcheck has no releases: a commit).
 include(FetchContent)
 
-# rowmill_require(<package> <target> DEBIAN <package> GIT <repository> TAG <tag> [OPTIONS <variable>=<value>...])
+# rowmill_require(<package> <target> DEBIAN <package> [OLDEST <version>] URL <archive> SHA256 <hash>
+#                 [HEADERS <folder> | OPTIONS <variable>=<value>...])
 #
-# Finds <package>, which must give <target>, visible to the whole build (a consumer's too).
-macro(rowmill_require package target)
-  cmake_parse_arguments(require "" "DEBIAN;GIT;TAG" "OPTIONS" ${ARGN})
+# Finds <package>, which must give <target>; else downloads it, or notes it for the message at the end of this file.
+# HEADERS: it is headers only, in that folder of the archive, and its own CMake files are not run.
+function(rowmill_require package target)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "DEBIAN;OLDEST;URL;SHA256;HEADERS" "OPTIONS")
   if(NOT TARGET ${target})
     find_package(${package} QUIET GLOBAL)
   endif()
-  if(NOT TARGET ${target} AND ROWMILL_FETCH_DEPENDENCIES)
-    message(STATUS "Rowmill: fetching ${package} ${require_TAG}")
-    foreach(option IN LISTS require_OPTIONS)
-      string(REPLACE "=" ";" option "${option}")
-      list(GET option 0 option_name)
-      list(GET option 1 option_value)
-      set(${option_name} ${option_value} CACHE INTERNAL "")
-    endforeach()
-    FetchContent_Declare(${package} GIT_REPOSITORY ${require_GIT} GIT_TAG ${require_TAG} GIT_SHALLOW TRUE SYSTEM)
-    FetchContent_MakeAvailable(${package})
+  if(TARGET ${target})
+    if(arg_OLDEST AND DEFINED ${package}_VERSION AND ${package}_VERSION VERSION_LESS arg_OLDEST)
+      message(FATAL_ERROR "Rowmill needs ${package} ${arg_OLDEST} or newer; ${${package}_DIR} has ${${package}_VERSION}.")
+    endif()
+    return()
   endif()
-  if(NOT TARGET ${target})
-    message(FATAL_ERROR
-      "Rowmill needs ${package}. Install Debian's ${require_DEBIAN}, or configure with "
-      "-DROWMILL_FETCH_DEPENDENCIES=ON to download ${package} ${require_TAG}.")
+  if(NOT ROWMILL_FETCH_DEPENDENCIES)
+    set(rowmill_missing ${rowmill_missing} ${arg_DEBIAN} PARENT_SCOPE)
+    return()
   endif()
-endmacro()
 
-rowmill_require(TBB TBB::tbb DEBIAN libtbb-dev
-  GIT https://github.com/oneapi-src/oneTBB.git TAG v2021.8.0 OPTIONS TBB_TEST=OFF TBB_STRICT=OFF)
+  message(STATUS "Rowmill: ${package} is not installed; fetching ${arg_URL}")
+  string(TOLOWER ${package} lower)
+  set(source URL ${arg_URL} URL_HASH SHA256=${arg_SHA256} DOWNLOAD_EXTRACT_TIMESTAMP FALSE)
+  if(arg_HEADERS)
+    FetchContent_Declare(${package} ${source} SOURCE_SUBDIR none)
+    FetchContent_MakeAvailable(${package})
+    add_library(${target} INTERFACE IMPORTED GLOBAL)
+    target_include_directories(${target} INTERFACE ${${lower}_SOURCE_DIR}/${arg_HEADERS})
+    return()
+  endif()
+
+  foreach(option IN LISTS arg_OPTIONS)
+    string(REGEX MATCH "^([^=]+)=(.*)$" option "${option}")
+    set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  endforeach()
+  # The variables above stand for the package's options, and CMake 4 takes packages written for CMake 3.
+  set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
+  set(CMAKE_POLICY_VERSION_MINIMUM 3.5)
+  FetchContent_Declare(${package} ${source} SYSTEM)
+  FetchContent_MakeAvailable(${package})
+  # Only what is used is built; only oneTBB is installed, because who links the installed Rowmill needs it.
+  if(NOT (package STREQUAL "TBB" AND ROWMILL_INSTALL))
+    set_property(DIRECTORY ${${lower}_SOURCE_DIR} PROPERTY EXCLUDE_FROM_ALL ON)
+  endif()
+endfunction()
+
+rowmill_require(TBB TBB::tbb DEBIAN libtbb-dev OLDEST 2021
+  URL https://github.com/oneapi-src/oneTBB/archive/refs/tags/v2021.8.0.tar.gz
+  SHA256 eee380323bb7ce864355ed9431f85c43955faaae9e9bce35c62b372d7ffd9f8b
+  OPTIONS TBB_TEST=OFF TBB_STRICT=OFF)
 
 # xsimd is headers only and private: who links Rowmill does not need it. rowmill_xsimd carries its headers.
 add_library(rowmill_xsimd INTERFACE)
@@ -41,28 +64,52 @@ if(ROWMILL_XSIMD_INCLUDE_DIR)
   endif()
   target_include_directories(rowmill_xsimd SYSTEM INTERFACE ${ROWMILL_XSIMD_INCLUDE_DIR})
 else()
-  rowmill_require(xsimd xsimd DEBIAN libxsimd-dev GIT https://github.com/xtensor-stack/xsimd.git TAG 8.1.0)
-  target_include_directories(rowmill_xsimd SYSTEM INTERFACE
-    $<TARGET_PROPERTY:xsimd,INTERFACE_INCLUDE_DIRECTORIES>)
+  rowmill_require(xsimd xsimd DEBIAN libxsimd-dev OLDEST 8.1
+    URL https://github.com/xtensor-stack/xsimd/archive/refs/tags/8.1.0.tar.gz
+    SHA256 d52551360d37709675237d2a0418e28f70995b5b7cdad7c674626bcfbbf48328
+    HEADERS include)
+  target_include_directories(rowmill_xsimd SYSTEM INTERFACE $<TARGET_PROPERTY:xsimd,INTERFACE_INCLUDE_DIRECTORIES>)
 endif()
 
 if(ROWMILL_BUILD_TESTS)
   rowmill_require(GTest GTest::gtest_main DEBIAN libgtest-dev
-    GIT https://github.com/google/googletest.git TAG v1.14.0 OPTIONS INSTALL_GTEST=OFF)
+    URL https://github.com/google/googletest/archive/refs/tags/release-1.12.1.tar.gz
+    SHA256 81964fe578e9bd7c94dfdb09c8e4d6e6759e19967e397dbea48d1c10e45d0df2
+    OPTIONS BUILD_GMOCK=OFF)
   rowmill_require(rapidcheck rapidcheck_gtest DEBIAN librapidcheck-dev
-    GIT https://github.com/emil-e/rapidcheck.git TAG ff6af6fc683159deb51c543b065eba14dfcf329b
+    URL https://github.com/emil-e/rapidcheck/archive/ff6af6fc683159deb51c543b065eba14dfcf329b.zip
+    SHA256 60951dbc4de162622f51a4a34117c269a9921833a51dddce36f4cc80a5f7cf9f
     OPTIONS RC_ENABLE_GTEST=ON)
 endif()
 if(ROWMILL_BUILD_BENCHMARKS)
   rowmill_require(benchmark benchmark::benchmark DEBIAN libbenchmark-dev
-    GIT https://github.com/google/benchmark.git TAG v1.7.1
-    OPTIONS BENCHMARK_ENABLE_TESTING=OFF BENCHMARK_ENABLE_INSTALL=OFF)
+    URL https://github.com/google/benchmark/archive/refs/tags/v1.7.1.tar.gz
+    SHA256 6430e4092653380d9dc4ccb45a1e2dc9259d581f4866dc0759713126056bc1d7
+    OPTIONS BENCHMARK_ENABLE_TESTING=OFF BENCHMARK_ENABLE_WERROR=OFF)
 endif()
 if(ROWMILL_BUILD_EXAMPLES)
   rowmill_require(Eigen3 Eigen3::Eigen DEBIAN libeigen3-dev
-    GIT https://gitlab.com/libeigen/eigen.git TAG 3.4.0 OPTIONS EIGEN_BUILD_DOC=OFF)
-  rowmill_require(CLI11 CLI11::CLI11 DEBIAN libcli11-dev GIT https://github.com/CLIUtils/CLI11.git TAG v2.1.2)
-  rowmill_require(fmt fmt::fmt-header-only DEBIAN libfmt-dev GIT https://github.com/fmtlib/fmt.git TAG 9.1.0)
+    URL https://gitlab.com/libeigen/eigen/-/archive/3.4.0/eigen-3.4.0.tar.bz2
+    SHA256 b4c198460eba6f28d34894e3a5710998818515104d6e74e5cc331ce31e46e626
+    HEADERS .)
+  rowmill_require(CLI11 CLI11::CLI11 DEBIAN libcli11-dev
+    URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz
+    SHA256 26291377e892ba0e5b4972cdfd4a2ab3bf53af8dac1f4ea8fe0d1376b625c8cb
+    HEADERS include)
+  rowmill_require(fmt fmt::fmt-header-only DEBIAN libfmt-dev
+    URL https://github.com/fmtlib/fmt/archive/refs/tags/9.1.0.tar.gz
+    SHA256 5dea48d1fcddc3ec571ce2058e13910a0d4a6bab4cc09a809d8b1dd1c88ae6f2)
   rowmill_require(utf8cpp utf8cpp DEBIAN libutfcpp-dev
-    GIT https://github.com/nemtrif/utfcpp.git TAG v3.2.3 OPTIONS UTF8_TESTS=OFF UTF8_SAMPLES=OFF)
+    URL https://github.com/nemtrif/utfcpp/archive/refs/tags/v3.2.3.tar.gz
+    SHA256 3ba9b0dbbff08767bdffe8f03b10e596ca351228862722e4c9d4d126d2865250
+    HEADERS source)
+endif()
+
+if(rowmill_missing)
+  list(JOIN rowmill_missing " " rowmill_missing)
+  message(FATAL_ERROR
+    "Rowmill: these dependencies are not installed (by the names of their Debian packages): ${rowmill_missing}\n"
+    "Install them (on Debian: apt-get install ${rowmill_missing}), or configure with -DROWMILL_FETCH_DEPENDENCIES=ON to "
+    "download them. The library alone needs libtbb-dev and libxsimd-dev: -DROWMILL_BUILD_TESTS=OFF, "
+    "-DROWMILL_BUILD_BENCHMARKS=OFF and -DROWMILL_BUILD_EXAMPLES=OFF leave out what needs more.")
 endif()
