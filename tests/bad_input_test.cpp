@@ -7,6 +7,10 @@
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
 
+// The address sanitizer reads this: without it, it ends a program that asks for more memory than any system has.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+
 namespace rowmill::test {
 namespace {
 
