@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# librowmill_c.so: the C interface for other languages, made from the static library's code. It exports rowmill_*
+# functions alone, so that it may be loaded beside anything.
+file(STRINGS include/rowmill/c.h rowmill_c_abi REGEX "#define ROWMILL_C_ABI_VERSION ")
+string(REGEX REPLACE "[^0-9]+" "" rowmill_c_abi "${rowmill_c_abi}")
+
+set(rowmill_c_map ${PROJECT_SOURCE_DIR}/cmake/rowmill_c.map)
+add_library(rowmill_c SHARED layers/c_interface.cpp)
+add_library(rowmill::rowmill_c ALIAS rowmill_c)
+rowmill_set_options(rowmill_c)
+target_include_directories(rowmill_c
+  INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+target_link_libraries(rowmill_c PRIVATE rowmill)
+target_link_options(rowmill_c PRIVATE LINKER:--version-script=${rowmill_c_map} LINKER:--no-undefined)
+set_target_properties(rowmill_c PROPERTIES SOVERSION ${rowmill_c_abi} LINK_DEPENDS ${rowmill_c_map})
