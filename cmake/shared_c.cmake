@@ -11,5 +11,5 @@ rowmill_set_options(rowmill_c)
 target_include_directories(rowmill_c
   INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
 target_link_libraries(rowmill_c PRIVATE rowmill)
-target_link_options(rowmill_c PRIVATE LINKER:--version-script=${rowmill_c_map} LINKER:--no-undefined)
+target_link_options(rowmill_c PRIVATE LINKER:--version-script=${rowmill_c_map})
 set_target_properties(rowmill_c PROPERTIES SOVERSION ${rowmill_c_abi} LINK_DEPENDS ${rowmill_c_map})

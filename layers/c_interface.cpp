@@ -590,9 +590,9 @@ rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, con
                           .optimizer = layer_optimizer(o, kOp),
                           .out_of_range = policy_of(o.out_of_range, kOp)};
     if (o.padding_id != -1) made.padding_id = o.padding_id;
-    auto handle = std::make_unique<rowmill_embedding>(Embedding(made), rowmill_optimizer{});
+    auto* const handle = new rowmill_embedding{Embedding(made), {}};
     handle->optimizer.optimizer = &handle->embedding.optimizer();
-    result = handle.release();
+    result = handle;
   });
 }
 

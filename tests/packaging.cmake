@@ -15,17 +15,34 @@ add_test(NAME packaging.no_weak_functions
          COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=${objects}"
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/nm/check_weak.cmake)
 
-# Each public header compiles alone, and twice.
-file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/rowmill/*.hpp)
+# The shared library exports the C interface alone.
+if(ROWMILL_BUILD_SHARED_C)
+  add_test(NAME packaging.exported_symbols
+           COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLIBRARY=$<TARGET_FILE:rowmill_c>
+                   -DHEADER=${PROJECT_SOURCE_DIR}/include/rowmill/c.h
+                   -P ${CMAKE_CURRENT_SOURCE_DIR}/nm/check_exports.cmake)
+endif()
+
+# Each public header compiles alone, and twice; those of C in both languages.
+file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/include/rowmill/*.hpp ${PROJECT_SOURCE_DIR}/include/rowmill/*.h)
 foreach(header IN LISTS headers)
+  set(languages cpp)
+  if(header MATCHES "\\.h$")
+    set(languages c cpp)
+  endif()
   string(MAKE_C_IDENTIFIER ${header} name)
-  set(file ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp)
-  file(CONFIGURE OUTPUT ${file} CONTENT "#include <${header}>\n#include <${header}>\n")
-  list(APPEND header_files ${file})
+  foreach(language IN LISTS languages)
+    set(file ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.${language})
+    file(CONFIGURE OUTPUT ${file} CONTENT "#include <${header}>\n#include <${header}>\n")
+    list(APPEND header_files ${file})
+  endforeach()
 endforeach()
 add_library(rowmill_headers_alone OBJECT ${header_files})
 target_link_libraries(rowmill_headers_alone PRIVATE rowmill)
 rowmill_set_warnings(rowmill_headers_alone)
+target_compile_options(rowmill_headers_alone PRIVATE -pedantic)
+set_target_properties(rowmill_headers_alone PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
 
 # The compiler of this build, for the projects that the tests below configure.
 set(same_compiler -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}"

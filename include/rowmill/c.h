@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The C interface: the operations of the C++ headers for C and for other languages (Python's ctypes, Julia, Rust, ...).
  *
- * Link librowmill_c.so (CMake: -DROWMILL_BUILD_SHARED_C=ON, target rowmill::c), or the static library, which holds it
+ * Link librowmill_c.so (CMake: -DROWMILL_BUILD_SHARED_C=ON, target rowmill::rowmill_c), or the static library, which holds it
  * too and then needs the C++ runtime and oneTBB.
  *
  * Errors.   A function that can fail returns a rowmill_status. If that is not ROWMILL_OK, the call has changed nothing
@@ -14,8 +14,8 @@
  * Threads.  Functions may be called from any thread. What may run at the same time is said at each operation, as
  *           in C++; rowmill_set_threads() limits how many threads a call uses.
  * Structs.  Option structs begin with their size, and each has an init function that fills in the defaults. A pointer
- * to options may be NULL, for the defaults. Later versions append members and still take the older sizes, so that a
- * program need not be compiled again.
+ *           to options may be NULL, for the defaults. Later versions append members and still take the older sizes, so
+ *           that a program need not be compiled again. Structs without a size stay as they are.
  */
 #ifndef ROWMILL_C_H
 #define ROWMILL_C_H
@@ -48,8 +48,7 @@ const char* rowmill_isa_name(void) ROWMILL_NOEXCEPT;
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
-/* An enum's values are int32_t wherever they are stored or passed, so that a wrong one is an error and not undefined.
- */
+/* Enums are int32_t wherever they are stored or passed, so that a wrong value is an error and not undefined. */
 typedef int32_t rowmill_status;
 enum {
   ROWMILL_OK = 0,
@@ -75,8 +74,8 @@ int64_t rowmill_last_error_value(void) ROWMILL_NOEXCEPT;
 /* Limits the calls that the calling thread makes from now on to `threads` threads, itself included; other threads have
  * limits of their own. 0, the default: all of the machine's (in a oneTBB arena of the caller's: that arena's). More
  * than the machine has are not started. Results have the same bits with any number of threads. Small work stays on the
- * calling thread anyway. The worker threads are oneTBB's, shared by the whole process and idle between calls. Errors:
- * threads < 0 or > 1024 (ROWMILL_INVALID_ARGUMENT). */
+ * calling thread anyway. The worker threads are oneTBB's, shared by the whole process and idle between calls.
+ * Errors: threads < 0 or > 1024 (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_set_threads(int32_t threads) ROWMILL_NOEXCEPT;
 
 /* How many threads a call from the calling thread may use. */
@@ -246,8 +245,9 @@ rowmill_status rowmill_plan_create(rowmill_plan** plan) ROWMILL_NOEXCEPT;
 void rowmill_plan_destroy(rowmill_plan* plan) ROWMILL_NOEXCEPT;
 
 /* Plans updates of tables of `rows` rows by `ids`, which are not needed afterwards. `table_name` appears in errors, and
- * may be NULL. Under ROWMILL_RANGE_ZERO, ids out of range are left out. Errors, which leave the plan as it was: rows <
- * 0 or bad ids (ROWMILL_INVALID_ARGUMENT), ROWMILL_ID_OUT_OF_RANGE, ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
+ * may be NULL. Under ROWMILL_RANGE_ZERO, ids out of range are left out.
+ * Errors, which leave the plan as it was: rows < 0 or bad ids (ROWMILL_INVALID_ARGUMENT), ROWMILL_ID_OUT_OF_RANGE,
+ * ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_plan_build(rowmill_plan* plan, const rowmill_ids* ids, int64_t rows,
                                   rowmill_out_of_range out_of_range, const char* table_name) ROWMILL_NOEXCEPT;
 
@@ -291,7 +291,8 @@ rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids*
 rowmill_status rowmill_scatter_add_planned(const rowmill_view* table, const rowmill_plan* plan,
                                            const rowmill_view* values) ROWMILL_NOEXCEPT;
 
-/* The bytes of workspace that a rowmill_scatter_add of `id_count` ids uses at most; 0 if id_count is < 0 or > 2^56. */
+/* The bytes of workspace that a rowmill_scatter_add of `id_count` ids uses at most; 0 if id_count is not in 0 .. 2^56.
+ */
 size_t rowmill_scatter_add_memory_required(int64_t id_count) ROWMILL_NOEXCEPT;
 
 /* ---- optimizers -------------------------------------------------------------------------------------------------- */
@@ -348,15 +349,15 @@ void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
  * Shapes: weights rows x dim as this optimizer was made for, which is written; gradients: an array of gradient_count
  * views with dim columns whose rows, one view after another, are the plan's positions (one view for each backward pass
  * that was accumulated). A plan of zero ids does nothing: the step is not counted. No other call may use the rows
- * touched or this optimizer meanwhile. Errors: a bad view (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree
- * (ROWMILL_SHAPE_MISMATCH), weights or state that share an element with a gradient (ROWMILL_OVERLAP),
- * ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
+ * touched or this optimizer meanwhile.
+ * Errors: a bad view (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree (ROWMILL_SHAPE_MISMATCH), weights or
+ * state that share an element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
                                       const rowmill_plan* plan, const rowmill_view* gradients, int64_t gradient_count,
                                       rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
-/* The bytes of workspace that a step with `id_count` ids in `gradient_count` views uses at most; 0 if one of them is <
- * 0 or > 2^56, or the handle is null. */
+/* The bytes of workspace that a step with `id_count` ids in `gradient_count` views uses at most; 0 if one of them is
+ * not in 0 .. 2^56, or the handle is null. */
 size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, int64_t id_count,
                                          int64_t gradient_count) ROWMILL_NOEXCEPT;
 
@@ -371,8 +372,8 @@ double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) ROWMI
 rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) ROWMILL_NOEXCEPT;
 
 /* The state tables, rows x dim each: none for SGD, {accumulator} for Adagrad, {m, v} for Adam. The count is -1 for a
- * null handle; a view is valid until the optimizer is destroyed. Errors: an index that is not in 0 .. count-1
- * (ROWMILL_INVALID_ARGUMENT). */
+ * null handle; a view is valid until the optimizer is destroyed.
+ * Errors: an index that is not in 0 .. count-1 (ROWMILL_INVALID_ARGUMENT). */
 int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, int64_t index,
                                        rowmill_view* view) ROWMILL_NOEXCEPT;
