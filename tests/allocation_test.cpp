@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 
+#include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -69,6 +70,43 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
       }
       EXPECT_EQ(allocations.load(), before) << count << " ids";
     }
+  });
+}
+
+TEST_P(AllocationTest, SteadyStateOfTheCInterfaceAllocatesNothing) {
+  run([] {
+    constexpr std::int64_t kCount = 20000;
+    const std::vector<std::int64_t> rows = id_cases(500, kCount, 56).back().ids;
+    GuardedTable values = GuardedTable(kCount, 64).fill(57);
+    const rowmill_ids ids = rowmill_make_ids(rows.data(), kCount, ROWMILL_INT64);
+    const rowmill_view gradients = {values.view().data(), kCount, 64, values.view().row_stride(), nullptr, 0};
+    rowmill_table* table = nullptr;
+    rowmill_optimizer* adam = nullptr;
+    rowmill_plan* plan = nullptr;
+    rowmill_workspace* workspace = nullptr;
+    ASSERT_EQ(rowmill_table_create(500, 64, nullptr, &table), ROWMILL_OK);
+    ASSERT_EQ(rowmill_adam_create(500, 64, nullptr, nullptr, &adam), ROWMILL_OK);
+    ASSERT_EQ(rowmill_plan_create(&plan), ROWMILL_OK);
+    ASSERT_EQ(rowmill_workspace_create(&workspace), ROWMILL_OK);
+    rowmill_view weights = {};
+    ASSERT_EQ(rowmill_table_view(table, &weights), ROWMILL_OK);
+    for (const std::int32_t threads : {0, 1, 2}) {
+      ASSERT_EQ(rowmill_set_threads(threads), ROWMILL_OK);
+      long before = 0;
+      for (int round = 0; round < 5; ++round) {
+        if (round == 1) before = allocations.load();
+        ASSERT_EQ(rowmill_plan_build(plan, &ids, 500, ROWMILL_RANGE_ERROR, nullptr), ROWMILL_OK);
+        ASSERT_EQ(rowmill_optimizer_step(adam, &weights, plan, &gradients, 1, workspace), ROWMILL_OK);
+        ASSERT_EQ(rowmill_scatter_add(&weights, &ids, &gradients, nullptr, workspace), ROWMILL_OK);
+        ASSERT_EQ(rowmill_gather(&weights, &ids, &gradients, nullptr), ROWMILL_OK);
+      }
+      EXPECT_EQ(allocations.load(), before) << threads << " threads";
+    }
+    rowmill_set_threads(0);
+    rowmill_workspace_destroy(workspace);
+    rowmill_plan_destroy(plan);
+    rowmill_optimizer_destroy(adam);
+    rowmill_table_destroy(table);
   });
 }
 

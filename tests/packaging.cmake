@@ -67,19 +67,28 @@ if(ROWMILL_INSTALL)
   add_test(NAME packaging.install COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
   set_tests_properties(packaging.install PROPERTIES FIXTURES_SETUP rowmill_installed)
 
-  function(rowmill_add_consumer_test name)
-    add_test(NAME packaging.${name} COMMAND ${CMAKE_COMMAND} ${ARGN}
-             -DPREFIX=${prefix} -DBUILD=${CMAKE_CURRENT_BINARY_DIR}/${name} ${same_compiler}
+  function(rowmill_add_consumer_test name language source)
+    add_test(NAME packaging.${name} COMMAND ${CMAKE_COMMAND} ${ARGN} -DLANGUAGE=${language} -DSOURCE=${source}
+             -DCOMPILER=${CMAKE_${language}_COMPILER} "-DFLAGS=${CMAKE_${language}_FLAGS}" -DCMAKE_BUILD_TYPE=Release
+             -DPREFIX=${prefix} -DBUILD=${CMAKE_CURRENT_BINARY_DIR}/${name}
              -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
     set_tests_properties(packaging.${name} PROPERTIES FIXTURES_REQUIRED rowmill_installed)
   endfunction()
   set(consumer ${CMAKE_CURRENT_SOURCE_DIR}/consumer/main.cpp)
-  rowmill_add_consumer_test(installed_cmake -DSOURCE=${consumer} -DGENERATOR=${CMAKE_GENERATOR})
-  rowmill_add_consumer_test(readme_example -DSOURCE=${PROJECT_SOURCE_DIR}/README.md -DGENERATOR=${CMAKE_GENERATOR})
+  set(readme ${PROJECT_SOURCE_DIR}/README.md)
+  set(by_cmake -DGENERATOR=${CMAKE_GENERATOR})
   include(GNUInstallDirs)
   find_package(PkgConfig QUIET)
+  set(by_pkg_config -DPKG_CONFIG=${PKG_CONFIG_EXECUTABLE} -DPKG_CONFIG_PATH=${prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  rowmill_add_consumer_test(installed_cmake CXX ${consumer} ${by_cmake})
+  rowmill_add_consumer_test(readme_example CXX ${readme} ${by_cmake})
   if(PKG_CONFIG_FOUND)
-    rowmill_add_consumer_test(installed_pkg_config -DSOURCE=${consumer} -DPKG_CONFIG=${PKG_CONFIG_EXECUTABLE}
-                              -DPKG_CONFIG_PATH=${prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    rowmill_add_consumer_test(installed_pkg_config CXX ${consumer} ${by_pkg_config})
+  endif()
+  if(ROWMILL_BUILD_SHARED_C)
+    rowmill_add_consumer_test(readme_c_example C ${readme} ${by_cmake})
+    if(PKG_CONFIG_FOUND)
+      rowmill_add_consumer_test(readme_c_example_pkg_config C ${readme} ${by_pkg_config})
+    endif()
   endif()
 endif()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The C interface: the operations of the C++ headers for C and for other languages (Python's ctypes, Julia, Rust, ...).
  *
- * Link librowmill_c.so (CMake: -DROWMILL_BUILD_SHARED_C=ON, target rowmill::rowmill_c), or the static library, which holds it
- * too and then needs the C++ runtime and oneTBB.
+ * Link librowmill_c.so (CMake: -DROWMILL_BUILD_SHARED_C=ON, target rowmill::rowmill_c), or the static library, which
+ * holds it too and then needs the C++ runtime and oneTBB.
  *
  * Errors.   A function that can fail returns a rowmill_status. If that is not ROWMILL_OK, the call has changed nothing
  *           that the caller can see, and rowmill_last_error_message() says what was wrong. A function that returns a
