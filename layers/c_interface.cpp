@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C interface over the C++ one: checks what C++ types would have guarded, converts, calls, and turns exceptions
 // into status codes.
+#include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <cstring>
 #include <exception>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -313,9 +315,12 @@ std::int64_t rowmill_last_error_value() noexcept { return last_error.value; }
 
 rowmill_status rowmill_set_threads(std::int32_t threads) noexcept {
   try {
-    check_range("set_threads", "threads", threads, 0, 1024);
+    check_range("set_threads", "threads", threads, 0, std::numeric_limits<std::int32_t>::max());
+    // oneTBB prints a warning when it is asked for more threads than it may start.
+    const auto most =
+        static_cast<std::int64_t>(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
     thread_arena.reset();
-    if (threads > 0) thread_arena.emplace(threads);
+    if (threads > 0) thread_arena.emplace(static_cast<int>(std::min<std::int64_t>(threads, most)));
     return ROWMILL_OK;
   } catch (...) {
     return note_exception();
@@ -423,7 +428,10 @@ std::size_t rowmill_scatter_add_memory_required(std::int64_t id_count) noexcept 
 // ---- workspaces -----------------------------------------------------------------------------------------------------
 
 rowmill_status rowmill_workspace_create(rowmill_workspace** workspace) noexcept {
-  return call([&] { the(workspace, "workspace_create", "workspace") = new rowmill_workspace; });
+  return call([&] {
+    rowmill_workspace*& result = the(workspace, "workspace_create", "workspace");
+    result = new rowmill_workspace;
+  });
 }
 
 void rowmill_workspace_destroy(rowmill_workspace* workspace) noexcept { delete workspace; }
@@ -440,7 +448,10 @@ std::size_t rowmill_workspace_capacity(const rowmill_workspace* workspace) noexc
 // ---- plans ----------------------------------------------------------------------------------------------------------
 
 rowmill_status rowmill_plan_create(rowmill_plan** plan) noexcept {
-  return call([&] { the(plan, "plan_create", "plan") = new rowmill_plan; });
+  return call([&] {
+    rowmill_plan*& result = the(plan, "plan_create", "plan");
+    result = new rowmill_plan;
+  });
 }
 
 void rowmill_plan_destroy(rowmill_plan* plan) noexcept { delete plan; }

@@ -72,10 +72,10 @@ int64_t rowmill_last_error_value(void) ROWMILL_NOEXCEPT;
 /* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 /* Limits the calls that the calling thread makes from now on to `threads` threads, itself included; other threads have
- * limits of their own. 0, the default: all of the machine's (in a oneTBB arena of the caller's: that arena's). More
- * than the machine has are not started. Results have the same bits with any number of threads. Small work stays on the
- * calling thread anyway. The worker threads are oneTBB's, shared by the whole process and idle between calls.
- * Errors: threads < 0 or > 1024 (ROWMILL_INVALID_ARGUMENT). */
+ * limits of their own. 0, the default: all of the machine's (in a oneTBB arena of the caller's: that arena's); so is a
+ * number that is larger than the machine's. Results have the same bits with any number of threads. Small work stays on
+ * the calling thread anyway. The worker threads are oneTBB's, shared by the whole process and idle between calls.
+ * Errors: threads < 0 (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_set_threads(int32_t threads) ROWMILL_NOEXCEPT;
 
 /* How many threads a call from the calling thread may use. */
