@@ -47,11 +47,13 @@ static void test_versions(void) {
                         strcmp(isa, "scalar") == 0));
 }
 
-static rowmill_table* make_table(const char* name, uint64_t seed, rowmill_initializer initializer, float a, float b) {
+static rowmill_table* make_table(const char* name, uint64_t seed, uint64_t stream, rowmill_initializer initializer,
+                                 float a, float b) {
   rowmill_table_options options;
   CHECK_OK(rowmill_table_options_init(&options, sizeof options));
   options.name = name;
   options.seed = seed;
+  options.stream = stream;
   options.initializer = initializer;
   options.a = a;
   options.b = b;
@@ -61,7 +63,7 @@ static rowmill_table* make_table(const char* name, uint64_t seed, rowmill_initia
 }
 
 static void test_tables(void) {
-  rowmill_table* table = make_table("words", 5, ROWMILL_INIT_NORMAL, 0, 1);
+  rowmill_table* table = make_table("words", 5, 0, ROWMILL_INIT_NORMAL, 0, 1);
   rowmill_view view;
   CHECK_OK(rowmill_table_view(table, &view));
   CHECK(view.rows == kRows && view.dim == kDim && view.row_stride == kDim && view.format == ROWMILL_FLOAT32);
@@ -69,11 +71,11 @@ static void test_tables(void) {
 
   const struct {
     const char* name;
-    uint64_t seed;
+    uint64_t seed, stream;
     bool same;
-  } others[] = {{"words", 5, true}, {"words", 6, false}, {"other", 5, false}};
-  for (int i = 0; i < 3; ++i) {
-    rowmill_table* other = make_table(others[i].name, others[i].seed, ROWMILL_INIT_NORMAL, 0, 1);
+  } others[] = {{"words", 5, 0, true}, {"words", 6, 0, false}, {"words", 5, 1, false}, {"other", 5, 0, false}};
+  for (int i = 0; i < 4; ++i) {
+    rowmill_table* other = make_table(others[i].name, others[i].seed, others[i].stream, ROWMILL_INIT_NORMAL, 0, 1);
     rowmill_view other_view;
     CHECK_OK(rowmill_table_view(other, &other_view));
     CHECK(equal(view.data, other_view.data, kRows * kDim) == others[i].same);
@@ -90,7 +92,7 @@ static void test_tables(void) {
                {ROWMILL_INIT_NORMAL, 5, 0, 5, 5},
                {ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT, 12, 0, -3, 3}}; /* sqrt(3 * 12 / 4) = 3 */
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
-    table = make_table(NULL, 1, kinds[i].initializer, kinds[i].a, kinds[i].b);
+    table = make_table(NULL, 1, 0, kinds[i].initializer, kinds[i].a, kinds[i].b);
     CHECK_OK(rowmill_table_view(table, &view));
     const float* values = view.data;
     for (int j = 0; j < kRows * kDim; ++j) CHECK(values[j] >= kinds[i].low && values[j] <= kinds[i].high);
@@ -275,6 +277,47 @@ static void test_optimizers(void) {
   }
   rowmill_plan_destroy(plan);
   rowmill_optimizer_destroy(NULL);
+}
+
+/* Each option reaches its optimizer: chosen so that one step shows it in floats that are exact. */
+static void test_optimizer_options(void) {
+  const int32_t row = 0;
+  const rowmill_ids ids = rowmill_make_ids(&row, 1, ROWMILL_INT32);
+  rowmill_plan* plan = make_plan(&ids, 2);
+  float g = 3;
+  const rowmill_view gradient = rowmill_make_view(&g, 1, 1);
+  float weights[2] = {0, 0};
+  const rowmill_view view = rowmill_make_view(weights, 2, 1);
+  rowmill_view state;
+  rowmill_optimizer* optimizer = NULL;
+
+  rowmill_adagrad_options adagrad;
+  CHECK_OK(rowmill_adagrad_options_init(&adagrad, sizeof adagrad));
+  adagrad.learning_rate = 8;
+  adagrad.initial_accumulator = 16;
+  adagrad.epsilon = 1;
+  CHECK_OK(rowmill_adagrad_create(2, 1, NULL, &adagrad, &optimizer));
+  CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+  CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
+  CHECK(((float*)state.data)[0] == 25 && ((float*)state.data)[1] == 16 && weights[0] == -4); /* 8 * 3 / (5 + 1) */
+  rowmill_optimizer_destroy(optimizer);
+
+  rowmill_adam_options adam;
+  CHECK_OK(rowmill_adam_options_init(&adam, sizeof adam));
+  adam.learning_rate = 2;
+  adam.beta1 = 0.5;
+  adam.beta2 = 0.75;
+  adam.epsilon = 3;
+  weights[0] = 0;
+  CHECK_OK(rowmill_adam_create(2, 1, NULL, &adam, &optimizer));
+  CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+  CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
+  CHECK(((float*)state.data)[0] == 1.5F); /* 0.5 * 3 */
+  CHECK_OK(rowmill_optimizer_state(optimizer, 1, &state));
+  CHECK(((float*)state.data)[0] == 2.25F); /* 0.25 * 9 */
+  CHECK(weights[0] == -1);                 /* 2 / 0.5 * 1.5 / (1.5 / 0.5 + 3) */
+  rowmill_optimizer_destroy(optimizer);
+  rowmill_plan_destroy(plan);
 }
 
 static void test_embedding(void) {
@@ -622,6 +665,7 @@ int main(int argc, char** argv) {
     test_find_bad_id();
     test_scatter_add();
     test_optimizers();
+    test_optimizer_options();
     test_embedding();
     test_errors();
     test_null_pointers();
