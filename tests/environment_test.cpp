@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the caller's surroundings must not change: its floating-point environment, its cancelled task groups, its other
-// tasks.
+// tasks; and the number of threads that a caller in C allows.
 #include <tbb/parallel_for.h>
 #include <tbb/task_group.h>
 
 #include <atomic>
 #include <cfenv>
+#include <utility>
 
 #include "kernels/reference/reference.hpp"
+#include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -112,6 +114,29 @@ TEST_P(EnvironmentTest, AWaitingThreadDoesNotEnterTheLibraryAgain) {
       --depth;
     });
     EXPECT_EQ(deepest.load(), 1);
+  });
+}
+
+/// A kernel that tells the size of the arena it runs in.
+TEST(CInterface, RunsOnAsManyThreadsAsItMay) {
+  static std::atomic<int> threads;
+  KernelTable watching = kernels();
+  watching.gather_f32_i64 = [](const GatherArgs<std::int64_t>&) { threads = tbb::this_task_arena::max_concurrency(); };
+  const ScopedIsa isa(&watching);
+  Batch batch;
+  GuardedTable out(4000, 100);
+  const auto view = [](const TableView& v) {
+    return rowmill_view{v.data(), v.rows(), v.dim(), v.row_stride(), nullptr, ROWMILL_FLOAT32};
+  };
+  const rowmill_view table_view = view(batch.table.view());
+  const rowmill_view out_view = view(out.view());
+  const rowmill_ids ids = rowmill_make_ids(batch.ids.data(), 4000, ROWMILL_INT64);
+  with_threads(7, [&] {
+    for (const auto& [limit, expected] : std::vector<std::pair<int, int>>{{1, 1}, {3, 3}, {7, 7}, {8, 7}, {0, 7}}) {
+      ASSERT_EQ(rowmill_set_threads(limit), ROWMILL_OK);
+      ASSERT_EQ(rowmill_gather(&table_view, &ids, &out_view, nullptr), ROWMILL_OK);
+      EXPECT_EQ(threads.load(), expected) << limit;
+    }
   });
 }
 
