@@ -55,6 +55,22 @@ void run_gather(benchmark::State& state, Kernel<GatherArgs<Id>>* kernel) {
   count(state, kIds);
 }
 
+/// Bags of 16 ids.
+template <class Id>
+void run_pool(benchmark::State& state, Kernel<PoolArgs<Id>>* kernel) {
+  constexpr std::int64_t kLength = 16;
+  const std::vector<Id> ids = any_ids<Id>();
+  const std::vector<float> table = values(kRows);
+  std::vector<std::int64_t> begin;
+  for (std::int64_t i = 0; i <= kIds; i += kLength) begin.push_back(i);
+  std::vector<float> out(kIds / kLength * kDim);
+  for (auto _ : state) {
+    kernel({table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, false});
+    benchmark::ClobberMemory();
+  }
+  count(state, kIds);
+}
+
 /// Two contributions for each row, as segments of a plan.
 struct Batch {
   std::vector<std::int64_t> rows = std::vector<std::int64_t>(kRows);
@@ -72,7 +88,11 @@ struct Batch {
     std::iota(positions.begin(), positions.end(), 0);
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
   }
-  SegmentArgs segments() { return {rows.data(), begin.data(), positions.data(), kRows, &pass, kDim, scratch.data()}; }
+  UpdateArgs update() {
+    const SegmentArgs segments{rows.data(), begin.data(), positions.data(), kRows, kSumBlock,
+                               &pass,       kDim,         scratch.data()};
+    return {segments, weights.data(), kDim, WeightDecay::none, 0};
+  }
 };
 
 template <class Args, class Make>
@@ -94,6 +114,20 @@ void find_bad_id_i64(benchmark::State& s, FindBadId<std::int64_t>* k) { run_find
 void gather_f32_i32(benchmark::State& s, Kernel<GatherArgs<std::int32_t>>* k) { run_gather(s, k); }
 void gather_f32_i64(benchmark::State& s, Kernel<GatherArgs<std::int64_t>>* k) { run_gather(s, k); }
 
+void pool_f32_i32(benchmark::State& s, Kernel<PoolArgs<std::int32_t>>* k) { run_pool(s, k); }
+void pool_f32_i64(benchmark::State& s, Kernel<PoolArgs<std::int64_t>>* k) { run_pool(s, k); }
+
+void divide_rows_f32(benchmark::State& state, Kernel<DivideRowsArgs>* kernel) {
+  const std::vector<float> in = values(kRows);
+  std::vector<float> out(in.size());
+  const std::vector<std::int64_t> divisors(kRows, 3);
+  for (auto _ : state) {
+    kernel({in.data(), kDim, divisors.data(), kRows, out.data(), kDim, kDim});
+    benchmark::ClobberMemory();
+  }
+  count(state, kRows);
+}
+
 void scatter_add_f32(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
   const std::vector<std::int64_t> ids = any_ids<std::int64_t>();
   std::vector<float> table = values(kRows);
@@ -105,22 +139,29 @@ void scatter_add_f32(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
   count(state, kIds);
 }
 
+void sum_block_f32(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
+  Batch batch;
+  for (auto _ : state) {
+    kernel({batch.positions.data(), kIds, &batch.pass, kDim, batch.scratch.data()});
+    benchmark::ClobberMemory();
+  }
+  count(state, kIds);
+}
+
 void sgd_f32(benchmark::State& state, Kernel<SgdArgs>* kernel) {
-  run_optimizer(state, kernel, [](Batch& b) { return SgdArgs{b.segments(), b.weights.data(), kDim, 1e-3F}; });
+  run_optimizer(state, kernel, [](Batch& b) { return SgdArgs{b.update(), nullptr, 1e-3F, 0, false}; });
 }
 
-void adagrad_f32(benchmark::State& state, Kernel<AdagradArgs>* kernel) {
-  run_optimizer(state, kernel, [](Batch& b) {
-    return AdagradArgs{b.segments(), b.weights.data(), kDim, b.state1.data(), 1e-3F, 1e-10F};
-  });
-}
+AdagradArgs adagrad_args(Batch& b) { return {b.update(), b.state1.data(), 1e-3F, 1e-10F}; }
+void adagrad_f32(benchmark::State& s, Kernel<AdagradArgs>* k) { run_optimizer(s, k, adagrad_args); }
+void row_wise_adagrad_f32(benchmark::State& s, Kernel<AdagradArgs>* k) { run_optimizer(s, k, adagrad_args); }
 
-void adam_f32(benchmark::State& state, Kernel<AdamArgs>* kernel) {
-  run_optimizer(state, kernel, [](Batch& b) {
-    const AdamScalars scalars{0.9F, 0.1F, 0.999F, 0.001F, 1e-3F, 1.0F, 1e-8F};
-    return AdamArgs{b.segments(), b.weights.data(), kDim, b.state1.data(), b.state2.data(), scalars};
-  });
+AdamArgs adam_args(Batch& b) {
+  const AdamScalars scalars{0.9F, 0.1F, 0.999F, 0.001F, 1e-3F, 1.0F, 1e-8F};
+  return {b.update(), b.state1.data(), b.state2.data(), scalars};
 }
+void adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_optimizer(s, k, adam_args); }
+void partial_row_wise_adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_optimizer(s, k, adam_args); }
 
 void fill_uniform_f32(benchmark::State& state, Kernel<FillUniformArgs>* kernel) {
   std::vector<float> table = values(kRows);

@@ -19,6 +19,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/gather/gather.isa.cpp
   kernels/ids/ids.isa.cpp
   kernels/optimizer/optimizer.isa.cpp
+  kernels/pool/pool.isa.cpp
   kernels/random/random.isa.cpp
   kernels/scatter_add/scatter_add.isa.cpp
   kernels/kernel_table.isa.cpp)

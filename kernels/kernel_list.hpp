@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "rowmill/weight_decay.hpp"
+
 namespace rowmill {
 
 /// Finds the first id outside [lowest, highest]; `count` if there is none.
@@ -43,6 +45,32 @@ struct ScatterAddArgs {
   std::int64_t dim;
 };
 
+/// out[b, :] = sum of table[ids[i], :] over i from begin[b] to begin[b+1]-1, in that order, starting from the first;
+/// negative ids are skipped and not counted; divided by the count if `mean`; zero for a bag without ids.
+template <class Id>
+struct PoolArgs {
+  const float* table;
+  std::int64_t table_stride;
+  const Id* ids;
+  const std::int64_t* begin;
+  std::int64_t bags;
+  float* out;
+  std::int64_t out_stride;
+  std::int64_t dim;
+  bool mean;
+};
+
+/// out[r, :] = in[r, :] / divisors[r]; rows with divisor 0 become zero
+struct DivideRowsArgs {
+  const float* in;
+  std::int64_t in_stride;
+  const std::int64_t* divisors;
+  std::int64_t rows;
+  float* out;
+  std::int64_t out_stride;
+  std::int64_t dim;
+};
+
 /// The gradient rows of one backward pass: row p - (the previous pass's end) of `data`, for positions p below `end`.
 struct GradientPass {
   const float* data;
@@ -50,32 +78,53 @@ struct GradientPass {
   std::int64_t end;
 };
 
+/// A row's gradient is summed in blocks of so many contributions; the block sums are then added in order.
+inline constexpr std::int64_t kSumBlock = 1024;
+
+/// out = the sum of the gradient rows positions[0 .. count-1], in order, starting from the first. count >= 1.
+struct SumBlockArgs {
+  const std::int64_t* positions;
+  std::int64_t count;
+  const GradientPass* passes;
+  std::int64_t dim;
+  float* out;
+};
+
 /// Segments of a plan with their gradients: segment s touches rows[s] by positions[begin[s]] ..
-/// positions[begin[s+1]-1]. Its gradient is the sum of its contributions in order, in blocks of kSumBlock, block sums
+/// positions[begin[s+1]-1]. Its gradient is the sum of its contributions in order, in blocks of `block`, block sums
 /// then added in order.
 struct SegmentArgs {
   const std::int64_t* rows;
   const std::int64_t* begin;
   const std::int64_t* positions;
   std::int64_t count;
+  std::int64_t block;
   const GradientPass* passes;
   std::int64_t dim;
   float* scratch;  ///< dim floats
 };
-inline constexpr std::int64_t kSumBlock = 1024;
 
-struct SgdArgs {
+/// What every optimizer's update has.
+struct UpdateArgs {
   SegmentArgs segments;
   float* weights;
   std::int64_t stride;
-  float learning_rate;
+  WeightDecay decay;
+  float decay_factor;  ///< l2: weight_decay; decoupled: 1 - lr * weight_decay
 };
 
+struct SgdArgs {
+  UpdateArgs update;
+  float* buffer;  ///< rows x dim; null without momentum
+  float learning_rate;
+  float momentum;
+  bool nesterov;
+};
+
+/// The accumulator is rows x dim, or one value a row when row-wise.
 struct AdagradArgs {
-  SegmentArgs segments;
-  float* weights;
-  std::int64_t stride;
-  float* accumulator;  // rows x dim
+  UpdateArgs update;
+  float* accumulator;
   float learning_rate;
   float epsilon;
 };
@@ -91,12 +140,11 @@ struct AdamScalars {
   float epsilon;
 };
 
+/// m is rows x dim; v is rows x dim, or one value a row when partially row-wise.
 struct AdamArgs {
-  SegmentArgs segments;
-  float* weights;
-  std::int64_t stride;
-  float* m;  // rows x dim
-  float* v;  // rows x dim
+  UpdateArgs update;
+  float* m;
+  float* v;
   AdamScalars scalars;
 };
 
@@ -124,10 +172,16 @@ using FindBadId = std::int64_t(const FindBadIdArgs<Id>&);
   X(find_bad_id_i64, FindBadId<std::int64_t>)         \
   X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>) \
   X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)     \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)     \
+  X(divide_rows_f32, Kernel<DivideRowsArgs>)          \
   X(scatter_add_f32, Kernel<ScatterAddArgs>)          \
+  X(sum_block_f32, Kernel<SumBlockArgs>)              \
   X(sgd_f32, Kernel<SgdArgs>)                         \
   X(adagrad_f32, Kernel<AdagradArgs>)                 \
+  X(row_wise_adagrad_f32, Kernel<AdagradArgs>)        \
   X(adam_f32, Kernel<AdamArgs>)                       \
+  X(partial_row_wise_adam_f32, Kernel<AdamArgs>)      \
   X(fill_uniform_f32, Kernel<FillUniformArgs>)
 
 /// The kernels of one instruction set.

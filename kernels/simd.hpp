@@ -127,5 +127,30 @@ inline void for_each_vector(std::int64_t dim, Body body) {
   }
 }
 
+inline void zero_row(float* out, std::int64_t dim) {
+  for_each_vector(dim, [out](std::int64_t c, auto, auto store_to) { store_to(out + c, Floats(0.0F)); });
+}
+
+/// How many vectors of sums are held in registers at once: half of the registers there are.
+#if defined(__AVX512BW__)
+inline constexpr std::int64_t kSums = 16;
+#else
+inline constexpr std::int64_t kSums = 8;
+#endif
+
+/// Calls body.operator()<n>(column, load, store) for groups of n vectors that cover a row of `dim` columns: as wide as
+/// the registers allow, then single ones, then a partial one.
+template <class Body>
+inline void for_each_group(std::int64_t dim, Body body) {
+  std::int64_t c = 0;
+  for (; c + kSums * kLanes <= dim; c += kSums * kLanes) body.template operator()<kSums>(c, load, store);
+  for (; c + 4 * kLanes <= dim; c += 4 * kLanes) body.template operator()<4>(c, load, store);
+  for (; c + kLanes <= dim; c += kLanes) body.template operator()<1>(c, load, store);
+  if (const std::int64_t n = dim - c; n > 0) {
+    body.template operator()<1>(
+        c, [n](const float* p) { return load_partial(p, n); }, [n](float* p, Floats v) { store_partial(p, v, n); });
+  }
+}
+
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/ids/resolve.hpp"
+#include "layers/make_table.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -13,18 +15,13 @@ namespace {
 
 constexpr std::string_view kOp = "embedding";
 
-Table make_table(const EmbeddingOptions& o) {
-  return {o.rows, o.dim,
-          TableOptions{.name = o.name,
-                       .initializer = o.initializer.value_or(Initializer::scaled_uniform_fan_out(o.dim)),
-                       .seed = o.seed}};
-}
-
 }  // namespace
 
+TrainedTable::TrainedTable(Table table, const OptimizerOptions& optimizer)
+    : table_(std::move(table)), optimizer_(make_optimizer(optimizer, table_.rows(), table_.dim(), table_.name())) {}
+
 Embedding::Embedding(const EmbeddingOptions& options)
-    : table_(make_table(options)),
-      optimizer_(make_optimizer(options.optimizer, options.rows, options.dim, options.name)),
+    : TrainedTable(make_table(options), options.optimizer),
       out_of_range_(options.out_of_range),
       padding_id_(options.padding_id) {
   if (!padding_id_) return;

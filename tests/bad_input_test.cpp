@@ -174,7 +174,7 @@ TEST_F(BadCall, ShapesThatDisagree) {
   expect_failure([&] { sgd->step(table_.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
                  "rowmill: sgd: the plan is for tables of 11 rows; table (10 x 4) has another number");
   expect_failure([&] { sgd->step(table_.view(), Plan(std::vector<std::int32_t>{1}, 10), other_.view()); },
-                 ErrorCode::shape_mismatch, "rowmill: sgd: the gradients have 3 rows for the 1 ids of the plan");
+                 ErrorCode::shape_mismatch, "rowmill: sgd: the gradients have 3 rows; the plan's ids or bags need 1");
   expect_failure([&] { sgd->step(wide.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
                  "rowmill: sgd: weights (3 x 5) must be 10 x 4: the shape this optimizer was made for");
   EXPECT_EQ(sgd->step_count(), 0);
@@ -217,6 +217,39 @@ TEST_F(BadCall, OverlappingViews) {
   auto* const floats = reinterpret_cast<float*>(buffer.data());
   expect_failure([&] { gather(table_.view(), Ids(buffer.data(), 3), TableView(floats, 3, 4)); }, ErrorCode::overlap,
                  "rowmill: gather: out (3 x 4) shares memory with ids (3)");
+}
+
+TEST_F(BadCall, Bags) {
+  const auto expect_bad_bags = [&](const Bags& bags, ErrorCode code, const std::string& what) {
+    expect_failure([&] { pool(table_.view(), bags, other_.view()); }, code, "rowmill: pool: " + what);
+    expect_failure([&] { const Plan plan(bags, 10); }, code, "rowmill: plan: " + what);
+  };
+  const auto offsets = [](std::vector<std::int64_t> list) { return list; };
+  const auto late = offsets({1, 1, 2, 3});
+  const auto falling = offsets({0, 2, 1, 3});
+  const auto beyond = offsets({0, 2, 4, 4});
+  const auto early = offsets({0, 1, 2, 2});
+  expect_bad_bags({ids_, late}, ErrorCode::invalid_argument, "offsets[0] = 1; it must be 0");
+  expect_bad_bags({ids_, falling}, ErrorCode::invalid_argument, "offsets[2] = 1; it must be 2 to 3");
+  expect_bad_bags({ids_, beyond}, ErrorCode::invalid_argument, "offsets[2] = 4; it must be 2 to 3");
+  expect_bad_bags({ids_, early}, ErrorCode::invalid_argument, "offsets[3] = 2; it must be 3, the number of ids");
+  expect_bad_bags({ids_, offsets({})}, ErrorCode::invalid_argument,
+                  "offsets (0) must have an element more than there are bags");
+  expect_bad_bags({ids_, Ids(static_cast<const std::int32_t*>(nullptr), 4)}, ErrorCode::invalid_argument,
+                  "offsets (4) has a null pointer");
+  expect_bad_bags({ids_, 3, 2}, ErrorCode::shape_mismatch, "ids (3) are not 3 bags of 2");
+  expect_bad_bags({ids_, -3, -1}, ErrorCode::shape_mismatch, "ids (3) are not -3 bags of -1");
+
+  const std::vector<std::int32_t> bad = {1, 2, 10};
+  const auto good = offsets({0, 0, 3, 3});
+  expect_bad_bags({bad, good}, ErrorCode::id_out_of_range,
+                  "ids[2] (bag 1) = 10 is out of range for the table of 10 rows (allowed: 0 to 9)");
+  expect_bad_bags({bad, 3, 1}, ErrorCode::id_out_of_range,
+                  "ids[2] (bag 2) = 10 is out of range for the table of 10 rows (allowed: 0 to 9)");
+  expect_failure([&] { pool(table_.view(), Bags(ids_, 1, 3), other_.view()); }, ErrorCode::shape_mismatch,
+                 "rowmill: pool: out (3 x 4) must be 1 x 4: bags.size() x the table's dim");
+  expect_failure([&] { pool(table_.view(), Bags(ids_, 3, 1), TableView(table_.view().row(6).data(), 3, 4, 9)); },
+                 ErrorCode::overlap, "rowmill: pool: out (3 x 4) shares elements with table (10 x 4)");
 }
 
 TEST_F(BadCall, OverlapIsJudgedByElement) {

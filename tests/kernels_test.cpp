@@ -96,37 +96,95 @@ struct Segments {
   }
 
   SegmentArgs args(std::int64_t dim, float* scratch) const {
-    return {rows.data(),   begin.data(), positions.data(), static_cast<std::int64_t>(rows.size()),
+    return {rows.data(),   begin.data(), positions.data(), static_cast<std::int64_t>(rows.size()), kSumBlock,
             passes.data(), dim,          scratch};
   }
 };
 
-/// Runs an optimizer kernel on copies of one start; `make` gives its arguments.
+constexpr WeightDecay kDecays[] = {WeightDecay::none, WeightDecay::l2, WeightDecay::decoupled};
+
+/// Runs an optimizer kernel on copies of one start, with each kind of decay; `make` gives its arguments.
 template <class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
   for (const std::int64_t dim : kDims) {
-    const Segments segments(dim);
-    const GuardedTable start = GuardedTable(kRows, dim, 3).fill(7);
-    const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
-    const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
-      GuardedTable scratch(1, dim);
-      for (float& x : scratch.view().row(0)) x = 77;
-      for (std::int64_t r = 0; r < state.view().rows(); ++r) {
-        for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
-      }
-      f(make(segments.args(dim, scratch.view().data()), weights.view(), state.view()));
-      EXPECT_TRUE(scratch.guards_intact()) << "dim " << dim;
-    };
-    GuardedTable weights = start;
-    GuardedTable expected = start;
-    GuardedTable state = start_state;
-    GuardedTable expected_state = start_state;
-    run(kernel, weights, state);
-    run(reference, expected, expected_state);
-    EXPECT_TRUE(same(weights.view(), expected.view())) << "dim " << dim;
-    EXPECT_TRUE(same(state.view(), expected_state.view())) << "state, dim " << dim;
-    EXPECT_TRUE(weights.guards_intact()) << "dim " << dim;
-    EXPECT_TRUE(state.guards_intact()) << "state, dim " << dim;
+    for (const WeightDecay decay : kDecays) {
+      SCOPED_TRACE("dim " + std::to_string(dim) + ", decay " + std::to_string(static_cast<int>(decay)));
+      const Segments segments(dim);
+      const GuardedTable start = GuardedTable(kRows, dim, 3).fill(7);
+      const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
+      const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
+        GuardedTable scratch(1, dim);
+        for (float& x : scratch.view().row(0)) x = 77;
+        for (std::int64_t r = 0; r < state.view().rows(); ++r) {
+          for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
+        }
+        const UpdateArgs update{segments.args(dim, scratch.view().data()), weights.view().data(),
+                                weights.view().row_stride(), decay, decay == WeightDecay::l2 ? 0.03F : 0.97F};
+        f(make(update, state.view()));
+        EXPECT_TRUE(scratch.guards_intact());
+      };
+      GuardedTable weights = start;
+      GuardedTable expected = start;
+      GuardedTable state = start_state;
+      GuardedTable expected_state = start_state;
+      run(kernel, weights, state);
+      run(reference, expected, expected_state);
+      EXPECT_TRUE(same(weights.view(), expected.view()));
+      EXPECT_TRUE(same(state.view(), expected_state.view())) << "state";
+      EXPECT_TRUE(weights.guards_intact());
+      EXPECT_TRUE(state.guards_intact()) << "state";
+    }
+  }
+}
+
+AdamArgs adam_args(const UpdateArgs& update, const TableView& state) {
+  return {update,
+          state.data(),
+          state.row(kRows).data(),
+          {.beta1 = 0.9F,
+           .one_minus_beta1 = 0.1F,
+           .beta2 = 0.999F,
+           .one_minus_beta2 = 0.001F,
+           .step_size = 0.02F,
+           .inverse_sqrt_bc2 = 3.5F,
+           .epsilon = 1e-8F}};
+}
+
+AdagradArgs adagrad_args(const UpdateArgs& update, const TableView& state) {
+  return {update, state.data(), 0.1F, 1e-10F};
+}
+
+/// Bags of 0, 1, 2, ... ids, some of them negative, the last bags of negative ids alone and of none.
+template <class Id>
+void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
+  std::vector<Id> ids;
+  std::vector<std::int64_t> begin = {3};  // the ids before belong to other calls
+  std::mt19937_64 random(9);
+  ids.assign(3, Id{0});
+  for (const std::int64_t length : {0, 1, 2, 3, 5, 40, 0, 0, 100, 1}) {
+    for (std::int64_t k = 0; k < length; ++k) {
+      ids.push_back(random() % 5 == 0 ? Id{-1} : static_cast<Id>(random() % kRows));
+    }
+    begin.push_back(static_cast<std::int64_t>(ids.size()));
+  }
+  ids.insert(ids.end(), 3, Id{-1});
+  begin.push_back(static_cast<std::int64_t>(ids.size()));
+  begin.push_back(static_cast<std::int64_t>(ids.size()));
+  const auto bags = static_cast<std::int64_t>(begin.size()) - 1;
+  for (const std::int64_t dim : kDims) {
+    const GuardedTable table = GuardedTable(kRows, dim, 2).fill(10, true);
+    for (const bool mean : {false, true}) {
+      GuardedTable out(bags, dim, 1);
+      GuardedTable expected(bags, dim, 1);
+      const auto run = [&](Kernel<PoolArgs<Id>>* f, GuardedTable& to) {
+        f({table.view().data(), table.view().row_stride(), ids.data(), begin.data(), bags, to.view().data(),
+           to.view().row_stride(), dim, mean});
+      };
+      run(kernel, out);
+      run(reference, expected);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+    }
   }
 }
 
@@ -139,34 +197,54 @@ void gather_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::
 void gather_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) { check_gather(f, r); }
 void scatter_add_f32(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add(f, r); }
 
+void pool_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) { check_pool(f, r); }
+void pool_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) { check_pool(f, r); }
+
+void divide_rows_f32(Kernel<DivideRowsArgs>* f, Kernel<DivideRowsArgs>* r) {
+  const std::vector<std::int64_t> divisors = {1, 0, 3, 7, 1LL << 30};
+  for (const std::int64_t dim : kDims) {
+    const GuardedTable in = GuardedTable(5, dim, 2).fill(11, true);
+    GuardedTable out(5, dim, 1);
+    GuardedTable expected(5, dim, 1);
+    const auto run = [&](Kernel<DivideRowsArgs>* kernel, GuardedTable& to) {
+      kernel({in.view().data(), in.view().row_stride(), divisors.data(), 5, to.view().data(), to.view().row_stride(),
+              dim});
+    };
+    run(f, out);
+    run(r, expected);
+    EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
+    EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+  }
+}
+
+void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
+  for (const std::int64_t dim : kDims) {
+    const Segments segments(dim);
+    for (const std::int64_t count : {1, 2, 3, 100, 1024}) {
+      GuardedTable out(1, dim);
+      GuardedTable expected(1, dim);
+      f({segments.positions.data() + 5, count, segments.passes.data(), dim, out.view().data()});
+      r({segments.positions.data() + 5, count, segments.passes.data(), dim, expected.view().data()});
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
+    }
+  }
+}
+
 void sgd_f32(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
-  check_optimizer(f, r, [](const SegmentArgs& segments, const TableView& w, const TableView&) {
-    return SgdArgs{segments, w.data(), w.row_stride(), 0.1F};
-  });
+  for (const bool has_momentum : {false, true}) {
+    for (const bool nesterov : {false, true}) {
+      check_optimizer(f, r, [&](const UpdateArgs& update, const TableView& state) {
+        return SgdArgs{update, has_momentum ? state.data() : nullptr, 0.1F, 0.9F, nesterov};
+      });
+    }
+  }
 }
 
-void adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) {
-  check_optimizer(f, r, [](const SegmentArgs& segments, const TableView& w, const TableView& state) {
-    return AdagradArgs{segments, w.data(), w.row_stride(), state.data(), 0.1F, 1e-10F};
-  });
-}
-
-void adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) {
-  check_optimizer(f, r, [](const SegmentArgs& segments, const TableView& w, const TableView& state) {
-    return AdamArgs{segments,
-                    w.data(),
-                    w.row_stride(),
-                    state.data(),
-                    state.row(kRows).data(),
-                    {.beta1 = 0.9F,
-                     .one_minus_beta1 = 0.1F,
-                     .beta2 = 0.999F,
-                     .one_minus_beta2 = 0.001F,
-                     .step_size = 0.02F,
-                     .inverse_sqrt_bc2 = 3.5F,
-                     .epsilon = 1e-8F}};
-  });
-}
+void adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) { check_optimizer(f, r, adagrad_args); }
+void row_wise_adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) { check_optimizer(f, r, adagrad_args); }
+void adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer(f, r, adam_args); }
+void partial_row_wise_adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer(f, r, adam_args); }
 
 void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
   for (const std::int64_t dim : kDims) {

@@ -14,9 +14,26 @@ namespace {
 class OptimizerTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(OptimizerTest);
 
-const std::vector<OptimizerOptions> kOptimizers = {SgdOptions{.learning_rate = 0.1},
-                                                   AdagradOptions{.learning_rate = 0.1, .initial_accumulator = 0.5},
-                                                   AdamOptions{.learning_rate = 0.01}};
+/// Every optimizer and every kind of decay.
+std::vector<OptimizerOptions> all_optimizers() {
+  std::vector<OptimizerOptions> all;
+  for (const auto& [decay, rate] :
+       {std::pair(WeightDecay::none, 0.0), std::pair(WeightDecay::l2, 0.02), std::pair(WeightDecay::decoupled, 0.3)}) {
+    const auto add = [&, decay = decay, rate = rate](auto options) {
+      options.decay = decay;
+      options.weight_decay = rate;
+      all.emplace_back(options);
+    };
+    add(SgdOptions{.learning_rate = 0.1});
+    add(SgdOptions{.learning_rate = 0.1, .momentum = 0.9});
+    add(SgdOptions{.learning_rate = 0.1, .momentum = 0.5, .nesterov = true});
+    add(AdagradOptions{.learning_rate = 0.1, .initial_accumulator = 0.5});
+    add(RowWiseAdagradOptions{.learning_rate = 0.1, .initial_accumulator = 0.5});
+    add(AdamOptions{.learning_rate = 0.01});
+    add(PartialRowWiseAdamOptions{.learning_rate = 0.01});
+  }
+  return all;
+}
 
 /// Steps an optimizer and the reference side by side.
 class Pair {
@@ -27,8 +44,8 @@ class Pair {
     for (const Table& table : optimizer_->state()) expected_state_.push_back(table.clone());
   }
 
-  void step(Ids ids, const ConstTableView& gradient, OutOfRange policy = OutOfRange::error) {
-    if (!ids.empty()) ++t_;
+  void step(const auto& ids, const ConstTableView& gradient, OutOfRange policy = OutOfRange::error) {
+    if (ids.size() > 0) ++t_;
     std::vector<TableView> state;
     for (Table& table : expected_state_) state.push_back(table);
     reference::optimizer_step(options_, t_, expected_.view(), state, ids, policy, gradient);
@@ -54,8 +71,11 @@ class Pair {
 TEST_P(OptimizerTest, EqualsTheReference) {
   run([] {
     constexpr std::int64_t kRows = 61;
-    for (const OptimizerOptions& options : kOptimizers) {
+    for (const OptimizerOptions& options : all_optimizers()) {
+      // Decay is tried on every shape in kernels_test.cpp.
+      const bool decays = std::visit([](const auto& o) { return o.decay != WeightDecay::none; }, options);
       for (const std::int64_t dim : kDims) {
+        if (decays && dim != 17) continue;
         SCOPED_TRACE("dim " + std::to_string(dim));
         Pair pair(options, kRows, dim);
         // 2,500 ids on one row make three blocks of the sum; special values come last, for NaN spreads.
@@ -73,9 +93,25 @@ TEST_P(OptimizerTest, EqualsTheReference) {
 TEST_P(OptimizerTest, IgnoresIdsOutOfRangeUnderZero) {
   run([] {
     const std::vector<std::int32_t> ids = {3, -1, 70, 3, 5};
-    for (const OptimizerOptions& options : kOptimizers) {
+    for (const OptimizerOptions& options : all_optimizers()) {
       Pair pair(options, 61, 17);
       pair.step(ids, GuardedTable(5, 17).fill(23).view(), OutOfRange::zero);
+    }
+  });
+}
+
+TEST_P(OptimizerTest, GivesEachIdItsBagsGradient) {
+  run([] {
+    // Bags of several lengths, none too, with one row in all of them: its sum has several blocks.
+    const std::vector<std::int64_t> ids = id_cases(61, 3000, 31).back().ids;
+    std::vector<std::int32_t> offsets = {0};
+    for (std::int32_t b = 0; offsets.back() < 3000; ++b) offsets.push_back(std::min(offsets.back() + b % 7, 3000));
+    const Bags bags(ids, offsets);
+    const Bags rows_of_30(ids, 100, 30);
+    for (const OptimizerOptions& options : all_optimizers()) {
+      Pair pair(options, 61, 17);
+      pair.step(bags, GuardedTable(bags.size(), 17).fill(32).view());
+      pair.step(rows_of_30, GuardedTable(100, 17).fill(33).view());
     }
   });
 }
@@ -128,36 +164,73 @@ TEST_P(OptimizerTest, UsesTheWorkspaceGiven) {
   });
 }
 
-// The formulas themselves, dense and in double, as the papers have them.
-TEST(OptimizerFormula, FollowsThePapers) {
-  const std::vector<float> gradients = {0.5F, -2.0F, 0.25F, 1.0F};
-  double sgd = 1;
-  double adagrad = 1;
-  double sum = 0.5;
-  double adam = 1;
-  double m = 0;
-  double v = 0;
-  std::vector<float> weights = {1, 1, 1};
-  const auto options = kOptimizers;
-  std::vector<std::unique_ptr<Optimizer>> optimizers;
-  for (const auto& o : options) optimizers.push_back(make_optimizer(o, 1, 1));
-  const Plan plan(std::vector<std::int32_t>{0}, 1);
-  for (std::size_t t = 0; t < gradients.size(); ++t) {
-    const double g = static_cast<double>(gradients[t]);
-    sgd -= 0.1 * g;
-    sum += g * g;
-    adagrad -= 0.1 * g / (std::sqrt(sum) + 1e-10);
-    m = 0.9 * m + 0.1 * g;
-    v = 0.999 * v + 0.001 * g * g;
-    const double steps = static_cast<double>(t) + 1;
-    adam -= 0.01 * (m / (1 - std::pow(0.9, steps))) / (std::sqrt(v / (1 - std::pow(0.999, steps))) + 1e-8);
-    for (std::size_t o = 0; o < 3; ++o) {
-      optimizers[o]->step(TableView(&weights[o], 1, 1), plan, ConstTableView(&gradients[t], 1, 1));
-    }
-    EXPECT_NEAR(weights[0], sgd, 1e-6);
-    EXPECT_NEAR(weights[1], adagrad, 1e-6);
-    EXPECT_NEAR(weights[2], adam, 1e-6);
+// The formulas themselves, dense and in double, as the papers have them: rows of one column, so that row-wise is not
+// different from element by element.
+class DenseFormula {
+ public:
+  explicit DenseFormula(const OptimizerOptions& options) : options_(options) {}
+
+  double step(double g) {
+    ++t_;
+    std::visit([&](const auto& o) { decay_and_update(o, g); }, options_);
+    return w_;
   }
+
+ private:
+  void decay_and_update(const auto& o, double g) {
+    if (o.decay == WeightDecay::l2) g += o.weight_decay * w_;
+    if (o.decay == WeightDecay::decoupled) w_ -= o.learning_rate * o.weight_decay * w_;
+    update(o, g);
+  }
+  void update(const SgdOptions& o, double g) {
+    b_ = o.momentum * b_ + g;
+    w_ -= o.learning_rate * (o.nesterov ? g + o.momentum * b_ : b_);
+  }
+  void adagrad(const auto& o, double g) {
+    a_ += g * g;
+    w_ -= o.learning_rate * g / (std::sqrt(a_ + o.initial_accumulator) + o.epsilon);
+  }
+  void adam(const auto& o, double g) {
+    m_ = o.beta1 * m_ + (1 - o.beta1) * g;
+    v_ = o.beta2 * v_ + (1 - o.beta2) * g * g;
+    const double t = static_cast<double>(t_);
+    w_ -=
+        o.learning_rate * (m_ / (1 - std::pow(o.beta1, t))) / (std::sqrt(v_ / (1 - std::pow(o.beta2, t))) + o.epsilon);
+  }
+  void update(const AdagradOptions& o, double g) { adagrad(o, g); }
+  void update(const RowWiseAdagradOptions& o, double g) { adagrad(o, g); }
+  void update(const AdamOptions& o, double g) { adam(o, g); }
+  void update(const PartialRowWiseAdamOptions& o, double g) { adam(o, g); }
+
+  OptimizerOptions options_;
+  std::int64_t t_ = 0;
+  double w_ = 1, b_ = 0, a_ = 0, m_ = 0, v_ = 0;
+};
+
+TEST(OptimizerFormula, FollowsThePapers) {
+  const Plan plan(std::vector<std::int32_t>{0}, 1);
+  for (const OptimizerOptions& options : all_optimizers()) {
+    DenseFormula dense(options);
+    const auto optimizer = make_optimizer(options, 1, 1);
+    float w = 1;
+    for (const float g : {0.5F, -2.0F, 0.25F, 1.0F}) {
+      optimizer->step(TableView(&w, 1, 1), plan, ConstTableView(&g, 1, 1));
+      EXPECT_NEAR(w, dense.step(static_cast<double>(g)), 1e-6) << optimizer->name();
+    }
+  }
+}
+
+TEST(OptimizerFormula, RowWiseStatesHoldTheMeanSquare) {
+  const std::vector<float> g = {1, -2, 3, 0.5F, 4};
+  const Plan plan(std::vector<std::int32_t>{0}, 1);
+  std::vector<float> w(5);
+  const auto adagrad = make_optimizer(RowWiseAdagradOptions{}, 1, 5);
+  adagrad->step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
+  EXPECT_EQ(adagrad->state()[0].dim(), 1);
+  EXPECT_FLOAT_EQ(adagrad->state()[0].data()[0], (1 + 4 + 9 + 0.25F + 16) / 5);
+  const auto adam = make_optimizer(PartialRowWiseAdamOptions{.beta2 = 0.5}, 1, 5);
+  adam->step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
+  EXPECT_FLOAT_EQ(adam->state()[1].data()[0], (1 + 4 + 9 + 0.25F + 16) / 10);
 }
 
 TEST(OptimizerOptionsTest, AreChecked) {
@@ -178,6 +251,15 @@ TEST(OptimizerOptionsTest, AreChecked) {
   EXPECT_NE(message(AdamOptions{.beta1 = 1}), "");
   EXPECT_NE(message(AdamOptions{.beta2 = -0.1}), "");
   EXPECT_EQ(message(AdamOptions{.beta1 = 0, .beta2 = 0, .epsilon = 0}), "");
+  EXPECT_EQ(message(SgdOptions{.nesterov = true}), "rowmill: sgd: nesterov needs a momentum; momentum is 0");
+  EXPECT_EQ(message(SgdOptions{.momentum = 1}), "rowmill: sgd: momentum is 1.000000; allowed: 0 <= value < 1");
+  EXPECT_EQ(message(AdamOptions{.weight_decay = 0.01}),
+            "rowmill: adam: weight_decay is 0.010000, but decay is none: choose l2 or decoupled");
+  EXPECT_EQ(message(RowWiseAdagradOptions{.decay = WeightDecay::l2, .weight_decay = -1}),
+            "rowmill: row_wise_adagrad: weight_decay is -1.000000; allowed: 0 <= value < infinity");
+  EXPECT_EQ(message(PartialRowWiseAdamOptions{.decay = static_cast<WeightDecay>(7)}),
+            "rowmill: partial_row_wise_adam: decay is 7; allowed: 0 to 2");
+  EXPECT_EQ(message(adamw()), "");
   EXPECT_THROW(make_optimizer(SgdOptions{}, 1, 1)->set_learning_rate(-2), Error);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/plan.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -82,6 +83,45 @@ TEST_P(PlanTest, LeavesOutIgnoredIds) {
     const Plan nothing(std::vector<std::int64_t>{-1, 10}, 10, OutOfRange::zero);
     EXPECT_EQ(nothing.unique_count(), 0);
   });
+}
+
+TEST_P(PlanTest, PutsBagsInThePlaceOfPositions) {
+  run([] {
+    for (const std::int64_t count : {12, 30000}) {
+      const std::vector<std::int64_t> ids = id_cases(100, count, 14).back().ids;
+      std::vector<std::int32_t> offsets = {0, 0};
+      while (offsets.back() < count) {
+        offsets.push_back(
+            static_cast<std::int32_t>(std::min<std::int64_t>(offsets.back() + offsets.back() % 3 + 1, count)));
+      }
+      const Bags bags(ids, offsets);
+      const Plan by_id(ids, 100);
+      const Plan by_bag(bags, 100);
+      EXPECT_EQ(by_bag.id_count(), count);
+      EXPECT_EQ(by_bag.gradient_rows(), bags.size());
+      std::vector<std::vector<std::int64_t>> expected = contents(by_id);
+      for (std::size_t part = 0; part < expected.size(); ++part) {
+        if (part % 5 != 2 && part % 5 != 4) continue;  // positions, grouped and not
+        for (std::int64_t& position : expected[part]) {
+          position = std::upper_bound(offsets.begin(), offsets.end(), position) - offsets.begin() - 1;
+        }
+      }
+      EXPECT_EQ(contents(by_bag), expected);
+    }
+  });
+}
+
+TEST(PlanHot, ListsSegmentsOfMoreThanABlock) {
+  std::vector<std::int64_t> ids(1024, 7);
+  ids.insert(ids.end(), 1025, 8);
+  ids.insert(ids.end(), 4000, 9);
+  const Plan plan(ids, 10);
+  std::set<std::int64_t> hot;
+  for (const auto& [shard, segment] : plan.hot_segments()) {
+    hot.insert(plan.shard(shard).rows[static_cast<std::size_t>(segment)]);
+  }
+  EXPECT_EQ(hot, (std::set<std::int64_t>{8, 9}));
+  EXPECT_TRUE(Plan(std::vector<std::int64_t>(1024, 7), 10).hot_segments().empty());
 }
 
 TEST(PlanRebuild, KeepsTheOldPlanWhenTheIdsAreBad) {

@@ -25,6 +25,23 @@ struct EmbeddingOptions {
   std::optional<std::int64_t> padding_id = {};  ///< its row starts at zero and never moves (torch: padding_idx)
 };
 
+/// What the layers share: a table and its optimizer.
+class TrainedTable {
+ public:
+  [[nodiscard]] Table& table() { return table_; }
+  [[nodiscard]] const Table& table() const { return table_; }
+  [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
+  [[nodiscard]] const Optimizer& optimizer() const { return *optimizer_; }
+
+ protected:
+  TrainedTable(Table table, const OptimizerOptions& optimizer);
+
+  Table table_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Plan plan_;
+  Workspace workspace_;
+};
+
 /// The Embedding layer: a table, an optimizer, forward, backward, step.
 ///
 ///     Embedding words({.rows = 9088, .dim = 256, .optimizer = AdamOptions{}});
@@ -34,7 +51,7 @@ struct EmbeddingOptions {
 ///     words.step();                     // the touched rows move
 ///
 /// One thread at a time may use a layer, except that forward() alone may run concurrently.
-class Embedding {
+class Embedding : public TrainedTable {
  public:
   /// Throws Error as Table and make_optimizer do, or if padding_id is not a row (invalid_argument).
   explicit Embedding(const EmbeddingOptions& options);
@@ -55,20 +72,11 @@ class Embedding {
   /// Forgets what backward() recorded.
   void zero_grad();
 
-  [[nodiscard]] Table& table() { return table_; }
-  [[nodiscard]] const Table& table() const { return table_; }
-  [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
-  [[nodiscard]] const Optimizer& optimizer() const { return *optimizer_; }
-
  private:
-  Table table_;
-  std::unique_ptr<Optimizer> optimizer_;
   OutOfRange out_of_range_;
   std::optional<std::int64_t> padding_id_;
   std::vector<std::int64_t> rows_;         // of the recorded passes, one after another; -1: ignored
   std::vector<ConstTableView> gradients_;  // one for each recorded pass
-  Plan plan_;
-  Workspace workspace_;
 };
 
 }  // namespace rowmill

@@ -12,6 +12,7 @@
 #include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"
 #include "rowmill/table_view.hpp"
+#include "rowmill/weight_decay.hpp"
 #include "rowmill/workspace.hpp"
 
 namespace rowmill {
@@ -25,11 +26,20 @@ struct SegmentArgs;
 // element by element, in the order written, each rounded; what stands in {braces} is computed once a step in double
 // and then rounded to float.
 
-/// Stochastic gradient descent:
+/// Stochastic gradient descent, with momentum b as PyTorch has it (Sutskever et al., ICML 2013, but with lr outside):
 ///
-///     w = w - {lr} * g
+///     momentum = 0:   w = w - {lr} * g
+///     otherwise:      b = {momentum} * b + g
+///                     w = w - {lr} * b                       plain
+///                     w = w - {lr} * (g + {momentum} * b)    nesterov
+///
+/// A row's momentum decays when the row is touched, not while it waits.
 struct SgdOptions {
   double learning_rate = 0.01;
+  double momentum = 0;
+  bool nesterov = false;  ///< needs a momentum
+  WeightDecay decay = WeightDecay::none;
+  double weight_decay = 0;
 };
 
 /// Adagrad (Duchi, Hazan and Singer, JMLR 12, 2011, figure 1, diagonal form; epsilon outside the root as in PyTorch):
@@ -37,15 +47,31 @@ struct SgdOptions {
 ///     a = a + g * g
 ///     w = w - ({lr} * g) / (sqrt(a) + {epsilon})
 ///
-/// A row that is not touched needs no update, so this equals dense Adagrad.
+/// A row that is not touched needs no update, so without decay this equals dense Adagrad.
 struct AdagradOptions {
   double learning_rate = 0.01;
   double initial_accumulator = 0;
   double epsilon = 1e-10;
+  WeightDecay decay = WeightDecay::none;
+  double weight_decay = 0;
+};
+
+/// Adagrad with one accumulator a row, which holds the mean square (FBGEMM's EXACT_ROWWISE_ADAGRAD; Mudigere et al.,
+/// ISCA 2022, section 4.1.4):
+///
+///     a = a + sum(g * g) / dim            sums across columns: docs/numerics.md
+///     w = w - ({lr} / (sqrt(a) + {epsilon})) * g
+struct RowWiseAdagradOptions {
+  double learning_rate = 0.01;
+  double initial_accumulator = 0;
+  double epsilon = 1e-8;
+  WeightDecay decay = WeightDecay::none;
+  double weight_decay = 0;
 };
 
 /// Adam (Kingma and Ba, ICLR 2015, algorithm 1), lazy: a row's moments decay when it is touched, not while it waits;
-/// the bias correction counts all steps. As torch.optim.SparseAdam, but with epsilon as in algorithm 1.
+/// the bias correction counts all steps. As torch.optim.SparseAdam, but with epsilon as in algorithm 1. With decoupled
+/// decay it is AdamW.
 ///
 ///     m = {beta1} * m + {1 - beta1} * g
 ///     v = {beta2} * v + {1 - beta2} * (g * g)
@@ -55,9 +81,31 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  WeightDecay decay = WeightDecay::none;
+  double weight_decay = 0;
 };
 
-using OptimizerOptions = std::variant<SgdOptions, AdagradOptions, AdamOptions>;
+/// Adam with one second moment a row (FBGEMM's PARTIAL_ROWWISE_ADAM):
+///
+///     m = {beta1} * m + {1 - beta1} * g
+///     v = {beta2} * v + {1 - beta2} * (sum(g * g) / dim)
+///     w = w - ({lr / (1 - beta1^t)} / (sqrt(v) * {1 / sqrt(1 - beta2^t)} + {epsilon})) * m
+struct PartialRowWiseAdamOptions {
+  double learning_rate = 0.001;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  WeightDecay decay = WeightDecay::none;
+  double weight_decay = 0;
+};
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019): the name it is known by.
+[[nodiscard]] inline AdamOptions adamw(double learning_rate = 0.001, double weight_decay = 0.01) {
+  return {.learning_rate = learning_rate, .decay = WeightDecay::decoupled, .weight_decay = weight_decay};
+}
+
+using OptimizerOptions =
+    std::variant<SgdOptions, AdagradOptions, RowWiseAdagradOptions, AdamOptions, PartialRowWiseAdamOptions>;
 
 /// Applies batches of gradients to one table, and keeps the state that takes.
 class Optimizer {
@@ -69,13 +117,15 @@ class Optimizer {
   /// One step.
   ///
   ///     for each row r that the plan touches:
-  ///       g = sum of gradients[p, :] over r's positions p, in order, in blocks of 1,024 (see docs/numerics.md)
+  ///       g = sum of gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of 1,024
+  ///           (see docs/numerics.md)
   ///       update weights[r, :] and the state of r
   ///
   /// Shapes: `weights` rows x dim as this optimizer was made for; `gradients`: views with dim columns whose rows, one
-  /// view after another, are the plan's positions (one view for each backward pass that was accumulated). Zero ids do
-  /// nothing: the step is not counted. `workspace`, if given, holds the scratch memory (see memory_required).
-  /// Runs in the caller's oneTBB arena. It writes weights and state: no other call may use those rows meanwhile.
+  /// view after another, are the plan's gradient rows (one view for each backward pass that was accumulated): a row for
+  /// each id, or for each bag. Zero ids do nothing: the step is not counted. `workspace`, if given, holds the scratch
+  /// memory (see memory_required). Runs in the caller's oneTBB arena. It writes weights and state: no other call may
+  /// use those rows meanwhile.
   ///
   /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
   /// weights share an element with a gradient (overlap), or scratch memory is refused (out_of_memory).
@@ -89,13 +139,15 @@ class Optimizer {
   /// The bytes of Workspace that a step with `id_count` ids in `passes` gradient views uses at most.
   [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes = 1) const;
 
-  [[nodiscard]] std::string_view name() const { return name_; }  ///< "sgd", "adagrad", "adam"
+  /// "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"
+  [[nodiscard]] std::string_view name() const { return name_; }
   [[nodiscard]] std::int64_t step_count() const { return step_count_; }
   [[nodiscard]] double learning_rate() const { return learning_rate_; }
   /// Throws Error (invalid_argument) unless 0 <= learning_rate < infinity.
   void set_learning_rate(double learning_rate);
 
-  /// The state tables, rows x dim each: none for SGD, {accumulator} for Adagrad, {m, v} for Adam.
+  /// The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m,
+  /// v} for Adam, v of dim 1 when row-wise. The others are rows x dim.
   [[nodiscard]] std::span<Table> state() { return state_; }
   [[nodiscard]] std::span<const Table> state() const { return state_; }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/workspace.hpp"
 
@@ -25,6 +26,7 @@ class Plan {
 
   /// Plans updates of a table of `rows` rows by `ids`; see build().
   Plan(Ids ids, std::int64_t rows, OutOfRange policy = OutOfRange::error) { build(ids, rows, policy); }
+  Plan(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error) { build(bags, rows, policy); }
 
   /// Replaces this plan. `name` is the table's name for error messages. Under OutOfRange::zero, ids out of range are
   /// left out.
@@ -33,26 +35,41 @@ class Plan {
   /// (IdError), or memory is refused (out_of_memory).
   void build(Ids ids, std::int64_t rows, OutOfRange policy = OutOfRange::error, std::string_view name = {});
 
-  /// The number of ids planned, those left out included: the rows that a gradient must have.
+  /// The same for pooled lookups: every id of bag b is updated by row b of a gradient, which is never expanded.
+  /// Throws also if the bags' offsets or shape do not fit their ids (see pool()).
+  void build(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error, std::string_view name = {});
+
+  /// The number of ids planned, those left out included.
   [[nodiscard]] std::int64_t id_count() const { return id_count_; }
+  /// The rows that a gradient must have: one for each id, or for each bag.
+  [[nodiscard]] std::int64_t gradient_rows() const { return gradient_rows_; }
   /// The rows of the tables that this plan fits.
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   /// The number of distinct rows touched.
   [[nodiscard]] std::int64_t unique_count() const { return unique_count_; }
 
-  /// One shard: the rows it owns, as segments and in position order.
+  /// One shard: the rows it owns, as segments and in the order of the ids. A contribution's position is the gradient
+  /// row that it adds: that of its id, or of its bag.
   struct Shard {
-    /// Segment g touches row rows[g] by positions[segment_begin[g]] .. positions[segment_begin[g+1] - 1], ascending;
-    /// segments stand in order of first occurrence.
+    /// Segment g touches row rows[g] by positions[segment_begin[g]] .. positions[segment_begin[g+1] - 1], in the order
+    /// of the ids; segments stand in order of first occurrence.
     std::span<const std::int64_t> rows;
     std::span<const std::int64_t> segment_begin;  ///< rows.size() + 1 values
     std::span<const std::int64_t> positions;
-    /// The same contributions ungrouped: position contribution_positions[k], ascending, updates contribution_rows[k].
+    /// The same contributions ungrouped: position contribution_positions[k] updates contribution_rows[k].
     std::span<const std::int64_t> contribution_rows;
     std::span<const std::int64_t> contribution_positions;
   };
   [[nodiscard]] std::int64_t shard_count() const { return shard_count_; }
   [[nodiscard]] Shard shard(std::int64_t s) const;
+
+  /// A segment of more than 1,024 contributions: several threads may share its blocks.
+  struct HotSegment {
+    std::int64_t shard;
+    std::int64_t segment;
+  };
+  /// All of them, by shard and then by segment.
+  [[nodiscard]] std::span<const HotSegment> hot_segments() const;
 
   /// The number of shards of a plan of `id_count` ids.
   [[nodiscard]] static std::int64_t shard_count_for(std::int64_t id_count);
@@ -63,11 +80,15 @@ class Plan {
   void reserve(std::int64_t id_count);
 
  private:
+  void build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy);
+
   Workspace memory_;
   std::int64_t id_count_ = 0;
+  std::int64_t gradient_rows_ = 0;
   std::int64_t rows_ = 0;
   std::int64_t unique_count_ = 0;
   std::int64_t shard_count_ = 0;
+  std::int64_t hot_count_ = 0;
 };
 
 }  // namespace rowmill

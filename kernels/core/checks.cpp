@@ -91,15 +91,23 @@ void check_writable(std::string_view op, std::string_view argument, const TableV
   }
 }
 
-void check_ids_pointer(std::string_view op, Ids ids) {
+namespace {
+
+/// `ids` are ids or offsets.
+void check_pointer(std::string_view op, std::string_view argument, Ids ids) {
   const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::invalid_argument, start(op) + "ids (" + std::to_string(ids.size()) + ") " + what);
+    throw Error(ErrorCode::invalid_argument,
+                start(op) + std::string(argument) + " (" + std::to_string(ids.size()) + ") " + what);
   };
   if (ids.size() < 0) fail("has a negative size");
   if (ids.size() > std::numeric_limits<std::int64_t>::max() / 8) fail("is larger than 2^63 bytes");
   if (ids.size() > 0 && ids.data() == nullptr) fail("has a null pointer");
   if (reinterpret_cast<std::uintptr_t>(ids.data()) % (ids.is_64_bit() ? 8 : 4) != 0) fail("is not aligned");
 }
+
+}  // namespace
+
+void check_ids_pointer(std::string_view op, Ids ids) { check_pointer(op, "ids", ids); }
 
 void check_shape(std::string_view op, std::string_view argument, const ConstTableView& view, std::int64_t rows,
                  std::int64_t dim, std::string_view why) {
@@ -122,14 +130,59 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
               start(op) + describe(a_name, a) + " shares memory with ids (" + std::to_string(ids.size()) + ")");
 }
 
-void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name) {
+namespace {
+
+void check_ids(std::string_view op, Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy,
+               std::string_view table_name) {
   const std::optional<BadId> bad = find_bad_id(ids, rows, policy);
   if (!bad) return;
-  std::string table = table_name.empty() ? "the table" : "table '" + std::string(table_name) + "'";
-  throw IdError(start(op) + "ids[" + std::to_string(bad->position) + "] = " + std::to_string(bad->value) +
+  const std::string table = table_name.empty() ? "the table" : "table '" + std::string(table_name) + "'";
+  const std::string bag = bags == nullptr ? "" : " (bag " + std::to_string(bags->bag_of(bad->position)) + ")";
+  throw IdError(start(op) + "ids[" + std::to_string(bad->position) + "]" + bag + " = " + std::to_string(bad->value) +
                     " is out of range for " + table + " of " + std::to_string(rows) + " rows (" +
                     allowed_ids(rows, policy) + ")",
                 bad->position, bad->value);
+}
+
+}  // namespace
+
+void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name) {
+  check_ids(op, ids, nullptr, rows, policy, table_name);
+}
+
+void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRange policy,
+               std::string_view table_name) {
+  check_ids(op, bags.ids(), &bags, rows, policy, table_name);
+}
+
+void check_bags(std::string_view op, const Bags& bags) {
+  check_pointer(op, "ids", bags.ids());
+  const std::int64_t ids = bags.ids().size();
+  if (!bags.has_offsets()) {
+    std::int64_t product = 0;
+    if (bags.size() >= 0 && bags.length() >= 0 && !__builtin_mul_overflow(bags.size(), bags.length(), &product) &&
+        product == ids) {
+      return;
+    }
+    throw Error(ErrorCode::shape_mismatch, start(op) + "ids (" + std::to_string(ids) + ") are not " +
+                                               std::to_string(bags.size()) + " bags of " +
+                                               std::to_string(bags.length()));
+  }
+  check_pointer(op, "offsets", bags.offsets());
+  const auto fail = [&](std::int64_t b, const std::string& allowed) {
+    throw Error(ErrorCode::invalid_argument, start(op) + "offsets[" + std::to_string(b) +
+                                                 "] = " + std::to_string(bags.begin(b)) + "; it must be " + allowed);
+  };
+  if (bags.size() < 0) {
+    throw Error(ErrorCode::invalid_argument, start(op) + "offsets (0) must have an element more than there are bags");
+  }
+  if (bags.begin(0) != 0) fail(0, "0");
+  for (std::int64_t b = 1; b <= bags.size(); ++b) {
+    if (bags.begin(b) < bags.begin(b - 1) || bags.begin(b) > ids) {
+      fail(b, std::to_string(bags.begin(b - 1)) + " to " + std::to_string(ids));
+    }
+  }
+  if (bags.begin(bags.size()) != ids) fail(bags.size(), std::to_string(ids) + ", the number of ids");
 }
 
 void check_plan(std::string_view op, const Plan& plan, const TableView& table) {

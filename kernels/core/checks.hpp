@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/plan.hpp"
 #include "rowmill/table_view.hpp"
@@ -32,6 +33,12 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
 
 /// All ids are allowed in a table of `rows` rows.
 void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name);
+
+/// The offsets or the shape of `bags` fit its ids.
+void check_bags(std::string_view op, const Bags& bags);
+/// As check_ids; the error names the bag too.
+void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRange policy,
+               std::string_view table_name);
 
 /// The plan was made for a table of this many rows.
 void check_plan(std::string_view op, const Plan& plan, const TableView& table);

@@ -31,10 +31,6 @@ inline void stream_row(float* out, const float* in, std::int64_t dim) {
   for (std::int64_t c = 0; c < dim; c += kLanes) stream(out + c, load(in + c));
 }
 
-inline void zero_row(float* out, std::int64_t dim) {
-  for_each_vector(dim, [out](std::int64_t c, auto, auto store_to) { store_to(out + c, Floats(0.0F)); });
-}
-
 template <class Id>
 inline void gather(const GatherArgs<Id>& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));

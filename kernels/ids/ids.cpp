@@ -7,6 +7,7 @@
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/ids/resolve.hpp"
 
 namespace rowmill {
 namespace {
@@ -42,6 +43,15 @@ std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy) 
   });
   if (position == ids.size()) return std::nullopt;
   return BadId{position, ids[position]};
+}
+
+void resolve_all(Ids ids, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out) {
+  constexpr std::int64_t kGrain = 1 << 14;
+  ids.visit([&](const auto* data) {
+    parallel_chunks(threads, ids.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = resolve(data[i], rows, policy);
+    });
+  });
 }
 
 }  // namespace rowmill

@@ -23,4 +23,7 @@ inline std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange polic
   return id;
 }
 
+/// out[i] = resolve(ids[i], ...) for all ids.
+void resolve_all(Ids ids, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out);
+
 }  // namespace rowmill

@@ -3,12 +3,11 @@
 
 #include <cmath>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/core/checks.hpp"
-#include "kernels/core/dispatch.hpp"
-#include "kernels/core/parallel.hpp"
-#include "kernels/memory/carve.hpp"
+#include "kernels/kernel_list.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -29,50 +28,94 @@ void check_decay(std::string_view optimizer, std::string_view option, double val
   check_option(optimizer, option, value, value >= 0 && value < 1, "0 <= value < 1");
 }
 
-std::vector<Table> make_state(std::int64_t rows, std::int64_t dim, std::string_view name,
-                              std::initializer_list<std::pair<const char*, float>> tables) {
+/// The learning rate and the weight decay. A rate of decay without a kind would be ignored: that is an error.
+void check_common(std::string_view optimizer, const auto& o) {
+  check_not_negative(optimizer, "learning_rate", o.learning_rate);
+  check_not_negative(optimizer, "weight_decay", o.weight_decay);
+  if (o.decay != WeightDecay::none && o.decay != WeightDecay::l2 && o.decay != WeightDecay::decoupled) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(optimizer) + ": decay is " +
+                                                 std::to_string(static_cast<int>(o.decay)) + "; allowed: 0 to 2");
+  }
+  if (o.decay == WeightDecay::none && o.weight_decay != 0) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(optimizer) + ": weight_decay is " +
+                                                 std::to_string(o.weight_decay) +
+                                                 ", but decay is none: choose l2 or decoupled");
+  }
+}
+
+struct StateTable {
+  const char* suffix;
+  std::int64_t dim;
+  double value;
+};
+
+std::vector<Table> make_state(std::int64_t rows, std::string_view name, std::initializer_list<StateTable> tables) {
   std::vector<Table> state;
-  for (const auto& [suffix, value] : tables) {
+  for (const auto& [suffix, dim, value] : tables) {
     std::string full_name = std::string(name) + (name.empty() ? "" : ".") + suffix;
-    state.emplace_back(rows, dim,
-                       TableOptions{.name = std::move(full_name), .initializer = Initializer::constant(value)});
+    state.emplace_back(
+        rows, dim,
+        TableOptions{.name = std::move(full_name), .initializer = Initializer::constant(static_cast<float>(value))});
   }
   return state;
 }
 
+/// What is common to all kernels' arguments; `o` are the options of any optimizer.
+UpdateArgs update_args(const auto& o, double learning_rate, const SegmentArgs& segments, const TableView& weights) {
+  const double factor = o.decay == WeightDecay::decoupled ? 1 - learning_rate * o.weight_decay : o.weight_decay;
+  return {segments, weights.data(), weights.row_stride(), o.decay, static_cast<float>(factor)};
+}
+
 class Sgd final : public Optimizer {
  public:
-  Sgd(const SgdOptions& options, std::int64_t rows, std::int64_t dim)
-      : Optimizer("sgd", rows, dim, options.learning_rate, {}) {}
-
- private:
-  void prepare_step() override {}
-  void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
-    k.sgd_f32({segments, weights.data(), weights.row_stride(), static_cast<float>(learning_rate())});
-  }
-};
-
-class Adagrad final : public Optimizer {
- public:
-  Adagrad(const AdagradOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name)
-      : Optimizer("adagrad", rows, dim, options.learning_rate,
-                  make_state(rows, dim, name, {{"accumulator", static_cast<float>(options.initial_accumulator)}})),
+  Sgd(const SgdOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name)
+      : Optimizer("sgd", rows, dim, options.learning_rate,
+                  options.momentum == 0 ? std::vector<Table>() : make_state(rows, name, {{"momentum", dim, 0}})),
         options_(options) {}
 
  private:
   void prepare_step() override {}
   void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
-    k.adagrad_f32({segments, weights.data(), weights.row_stride(), state()[0].data(),
-                   static_cast<float>(learning_rate()), static_cast<float>(options_.epsilon)});
+    k.sgd_f32({update_args(options_, learning_rate(), segments, weights), state().empty() ? nullptr : state()[0].data(),
+               static_cast<float>(learning_rate()), static_cast<float>(options_.momentum), options_.nesterov});
   }
 
-  AdagradOptions options_;
+  SgdOptions options_;
 };
 
+/// Adagrad and its row-wise form.
+template <class Options>
+class Adagrad final : public Optimizer {
+ public:
+  static constexpr bool kRowWise = std::is_same_v<Options, RowWiseAdagradOptions>;
+  static constexpr const char* kName = kRowWise ? "row_wise_adagrad" : "adagrad";
+
+  Adagrad(const Options& options, std::int64_t rows, std::int64_t dim, std::string_view name)
+      : Optimizer(kName, rows, dim, options.learning_rate,
+                  make_state(rows, name, {{"accumulator", kRowWise ? 1 : dim, options.initial_accumulator}})),
+        options_(options) {}
+
+ private:
+  void prepare_step() override {}
+  void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
+    (kRowWise ? k.row_wise_adagrad_f32
+              : k.adagrad_f32)({update_args(options_, learning_rate(), segments, weights), state()[0].data(),
+                                static_cast<float>(learning_rate()), static_cast<float>(options_.epsilon)});
+  }
+
+  Options options_;
+};
+
+/// Adam and its partially row-wise form.
+template <class Options>
 class Adam final : public Optimizer {
  public:
-  Adam(const AdamOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name)
-      : Optimizer("adam", rows, dim, options.learning_rate, make_state(rows, dim, name, {{"m", 0.0F}, {"v", 0.0F}})),
+  static constexpr bool kRowWise = std::is_same_v<Options, PartialRowWiseAdamOptions>;
+  static constexpr const char* kName = kRowWise ? "partial_row_wise_adam" : "adam";
+
+  Adam(const Options& options, std::int64_t rows, std::int64_t dim, std::string_view name)
+      : Optimizer(kName, rows, dim, options.learning_rate,
+                  make_state(rows, name, {{"m", dim, 0}, {"v", kRowWise ? 1 : dim, 0}})),
         options_(options) {}
 
  private:
@@ -90,25 +133,50 @@ class Adam final : public Optimizer {
     };
   }
   void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
-    k.adam_f32({segments, weights.data(), weights.row_stride(), state()[0].data(), state()[1].data(), scalars_});
+    (kRowWise ? k.partial_row_wise_adam_f32 : k.adam_f32)(
+        {update_args(options_, learning_rate(), segments, weights), state()[0].data(), state()[1].data(), scalars_});
   }
 
-  AdamOptions options_;
+  Options options_;
   double beta1_power_ = 1;  // beta1^t
   double beta2_power_ = 1;  // beta2^t
   AdamScalars scalars_{};
 };
 
-/// A step's scratch memory: what to sum, and room for one gradient row per shard.
-struct Scratch {
-  GradientPass* passes;
-  float* rows;
-  std::int64_t row_stride;
+/// Checks the options of one kind of optimizer, and makes it.
+struct Make {
+  std::int64_t rows, dim;
+  std::string_view name;
 
-  Scratch(std::int64_t pass_count, std::int64_t shard_count, std::int64_t dim, Carver& memory)
-      : passes(memory.take<GradientPass>(pass_count)), rows(nullptr), row_stride((dim + 15) / 16 * 16) {
-    rows = memory.take<float>(shard_count * row_stride);
+  std::unique_ptr<Optimizer> operator()(const SgdOptions& o) const {
+    check_common("sgd", o);
+    check_decay("sgd", "momentum", o.momentum);
+    if (o.nesterov && o.momentum == 0) {
+      throw Error(ErrorCode::invalid_argument, "rowmill: sgd: nesterov needs a momentum; momentum is 0");
+    }
+    return std::make_unique<Sgd>(o, rows, dim, name);
   }
+  template <class Options>
+  std::unique_ptr<Optimizer> adagrad(const Options& o) const {
+    constexpr const char* kName = Adagrad<Options>::kName;
+    check_common(kName, o);
+    check_not_negative(kName, "initial_accumulator", o.initial_accumulator);
+    check_not_negative(kName, "epsilon", o.epsilon);
+    return std::make_unique<Adagrad<Options>>(o, rows, dim, name);
+  }
+  template <class Options>
+  std::unique_ptr<Optimizer> adam(const Options& o) const {
+    constexpr const char* kName = Adam<Options>::kName;
+    check_common(kName, o);
+    check_decay(kName, "beta1", o.beta1);
+    check_decay(kName, "beta2", o.beta2);
+    check_not_negative(kName, "epsilon", o.epsilon);
+    return std::make_unique<Adam<Options>>(o, rows, dim, name);
+  }
+  std::unique_ptr<Optimizer> operator()(const AdagradOptions& o) const { return adagrad(o); }
+  std::unique_ptr<Optimizer> operator()(const RowWiseAdagradOptions& o) const { return adagrad(o); }
+  std::unique_ptr<Optimizer> operator()(const AdamOptions& o) const { return adam(o); }
+  std::unique_ptr<Optimizer> operator()(const PartialRowWiseAdamOptions& o) const { return adam(o); }
 };
 
 }  // namespace
@@ -124,89 +192,8 @@ void Optimizer::set_learning_rate(double learning_rate) {
   learning_rate_ = learning_rate;
 }
 
-std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
-  Carver memory(nullptr);
-  const Scratch scratch(passes, Plan::shard_count_for(id_count), dim_, memory);
-  return memory.used();
-}
-
-void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
-                     Workspace* workspace) {
-  check_writable(name_, "weights", weights);
-  check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
-  check_plan(name_, plan, weights);
-  std::int64_t gradient_rows = 0;
-  for (const ConstTableView& gradient : gradients) {
-    check_view(name_, "gradient", gradient);
-    check_shape(name_, "gradient", gradient, gradient.rows(), dim_, "the weights' dim");
-    check_disjoint(name_, "weights", weights, "gradient", gradient);
-    for (const Table& table : state_) check_disjoint(name_, "state", table.view(), "gradient", gradient);
-    gradient_rows += gradient.rows();
-  }
-  if (gradient_rows != plan.id_count()) {
-    throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(name_) + ": the gradients have " +
-                                               std::to_string(gradient_rows) + " rows for the " +
-                                               std::to_string(plan.id_count()) + " ids of the plan");
-  }
-  if (plan.id_count() == 0) return;
-
-  const KernelTable& k = kernels();
-  Workspace own;
-  Workspace& memory_of = workspace != nullptr ? *workspace : own;
-  const auto passes = static_cast<std::int64_t>(gradients.size());
-  memory_of.reserve(memory_required(plan.id_count(), passes));
-  Carver memory(memory_of.data());
-  const Scratch scratch(passes, plan.shard_count(), dim_, memory);
-  std::int64_t end = 0;
-  for (std::int64_t p = 0; p < passes; ++p) {
-    const ConstTableView& gradient = gradients[static_cast<std::size_t>(p)];
-    end += gradient.rows();
-    scratch.passes[p] = {gradient.data(), gradient.row_stride(), end};
-  }
-
-  const FpEnvironment environment;
-  ++step_count_;
-  prepare_step();
-  const auto tables = static_cast<std::int64_t>(1 + state_.size());
-  const std::int64_t traffic =
-      (plan.id_count() + 2 * tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
-  parallel_tasks(concurrency_for(traffic), plan.shard_count(), [&](std::int64_t s) {
-    const Plan::Shard shard = plan.shard(s);
-    const SegmentArgs segments{.rows = shard.rows.data(),
-                               .begin = shard.segment_begin.data(),
-                               .positions = shard.positions.data(),
-                               .count = static_cast<std::int64_t>(shard.rows.size()),
-                               .passes = scratch.passes,
-                               .dim = dim_,
-                               .scratch = scratch.rows + s * scratch.row_stride};
-    update(k, segments, weights);
-  });
-}
-
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
                                           std::string_view name) {
-  struct Make {
-    std::int64_t rows, dim;
-    std::string_view name;
-
-    std::unique_ptr<Optimizer> operator()(const SgdOptions& o) const {
-      check_not_negative("sgd", "learning_rate", o.learning_rate);
-      return std::make_unique<Sgd>(o, rows, dim);
-    }
-    std::unique_ptr<Optimizer> operator()(const AdagradOptions& o) const {
-      check_not_negative("adagrad", "learning_rate", o.learning_rate);
-      check_not_negative("adagrad", "initial_accumulator", o.initial_accumulator);
-      check_not_negative("adagrad", "epsilon", o.epsilon);
-      return std::make_unique<Adagrad>(o, rows, dim, name);
-    }
-    std::unique_ptr<Optimizer> operator()(const AdamOptions& o) const {
-      check_not_negative("adam", "learning_rate", o.learning_rate);
-      check_decay("adam", "beta1", o.beta1);
-      check_decay("adam", "beta2", o.beta2);
-      check_not_negative("adam", "epsilon", o.epsilon);
-      return std::make_unique<Adam>(o, rows, dim, name);
-    }
-  };
   // Also for optimizers without state: a wrong shape is an error now, not at the first step.
   check_view("make_optimizer", "weights", ConstTableView(nullptr, 0, dim, 0, name));
   if (rows < 0) {

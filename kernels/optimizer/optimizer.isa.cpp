@@ -1,123 +1,174 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fused sparse optimizers: each row's gradient is summed, then applied to the row and its state at once.
-#include "kernels/kernel_list.hpp"
-#include "kernels/simd.hpp"
+// The fused sparse optimizers: each row's gradient is summed, then applied to the row and its state at once. The
+// formulas stand in include/rowmill/optimizer.hpp.
+#include "kernels/optimizer/segments.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// The gradient row of a position.
-inline const float* contribution(const GradientPass* pass, std::int64_t position) {
-  std::int64_t begin = 0;
-  while (position >= pass->end) begin = (pass++)->end;
-  return pass->data + (position - begin) * pass->stride;
-}
+/// The first part of every formula: decay of the gradient or of the weight.
+template <WeightDecay kDecay>
+struct Decay {
+  Floats factor;
 
-/// sum = contributions [begin, end) added in order, columns [c, c + kVectors * kLanes). The first term is taken, not
-/// added to zero, which would turn -0 into +0.
-template <std::int64_t kVectors, class Load>
-inline void sum_block(const SegmentArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, Load load_from,
-                      Floats (&sum)[kVectors]) {
-  const float* first = contribution(a.passes, a.positions[begin]) + c;
-  for (std::int64_t v = 0; v < kVectors; ++v) sum[v] = load_from(first + v * kLanes);
-  for (std::int64_t k = begin + 1; k < end; ++k) {
-    const float* next = contribution(a.passes, a.positions[k]) + c;
-    for (std::int64_t v = 0; v < kVectors; ++v) sum[v] += load_from(next + v * kLanes);
+  [[nodiscard]] Floats gradient(Floats g, Floats w) const {
+    if constexpr (kDecay == WeightDecay::l2) return g + factor * w;
+    return g;
+  }
+  [[nodiscard]] Floats weight(Floats w) const {
+    if constexpr (kDecay == WeightDecay::decoupled) return w * factor;
+    return w;
+  }
+};
+
+/// Calls body(decay) with the decay that `a` asks for: a type, so that the loops hold no branch.
+template <class Body>
+inline void with_decay(const UpdateArgs& a, Body body) {
+  const Floats factor(a.decay_factor);
+  switch (a.decay) {
+    case WeightDecay::none:
+      return body(Decay<WeightDecay::none>{factor});
+    case WeightDecay::l2:
+      return body(Decay<WeightDecay::l2>{factor});
+    case WeightDecay::decoupled:
+      return body(Decay<WeightDecay::decoupled>{factor});
   }
 }
 
-/// Sums columns [c, c + kVectors * kLanes) of one row's contributions into scratch, block by block, in registers.
-template <std::int64_t kVectors, class Load, class Store>
-inline void sum_columns(const SegmentArgs& a, std::int64_t begin, std::int64_t end, std::int64_t c, Load load_from,
-                        Store store_to) {
-  const auto block_end = [end](std::int64_t block) { return end - block < kSumBlock ? end : block + kSumBlock; };
-  Floats total[kVectors];
-  sum_block(a, begin, block_end(begin), c, load_from, total);
-  for (std::int64_t block = block_end(begin); block < end; block = block_end(block)) {
-    Floats sum[kVectors];
-    sum_block(a, block, block_end(block), c, load_from, sum);
-    for (std::int64_t v = 0; v < kVectors; ++v) total[v] += sum[v];
-  }
-  for (std::int64_t v = 0; v < kVectors; ++v) store_to(a.scratch + c + v * kLanes, total[v]);
+/// A state table beside the weights, `width` values a row.
+struct State {
+  float* data;
+  std::int64_t width;
+
+  [[nodiscard]] float* row(std::int64_t r) const { return data + r * width; }
+};
+
+/// Calls update(w, gradient, row of each state...) for each touched row.
+template <class Update, class... States>
+inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(float));
+  for_each_segment(
+      a.segments,
+      [&](std::int64_t row) {
+        prefetch(a.weights + row * a.stride, a.segments.dim * kBytes);
+        (prefetch(states.row(row), states.width * kBytes), ...);
+      },
+      [&](std::int64_t row, const float* gradient) {
+        update(a.weights + row * a.stride, gradient, states.row(row)...);
+      });
 }
 
-/// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch.
-inline const float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
-  const std::int64_t begin = a.begin[s];
-  const std::int64_t end = a.begin[s + 1];
-  if (end - begin == 1) return contribution(a.passes, a.positions[begin]);
-  std::int64_t c = 0;
-  for (; c + 4 * kLanes <= a.dim; c += 4 * kLanes) sum_columns<4>(a, begin, end, c, load, store);
-  for (; c + kLanes <= a.dim; c += kLanes) sum_columns<1>(a, begin, end, c, load, store);
-  if (const std::int64_t n = a.dim - c; n > 0) {
-    sum_columns<1>(
-        a, begin, end, c, [n](const float* p) { return load_partial(p, n); },
-        [n](float* p, Floats v) { store_partial(p, v, n); });
+/// The sum over columns of the squares that value(column, load) gives: lane k of 16 adds columns k, k+16, ... in order;
+/// then the lanes combine as a balanced tree. (A lane without a column adds +0, which changes no square.)
+template <class Value>
+inline float sum_of_squares(std::int64_t dim, Value value) {
+  constexpr std::int64_t kTreeLanes = 16;
+  Floats sums[kTreeLanes / kLanes];
+  for (Floats& sum : sums) sum = Floats(0.0F);
+  std::int64_t v = 0;
+  for_each_vector(dim, [&](std::int64_t c, auto load_from, auto) {
+    const Floats x = value(c, load_from);
+    sums[v] += x * x;
+    v = (v + 1) % (kTreeLanes / kLanes);
+  });
+  float lanes[kTreeLanes];
+  for (std::int64_t i = 0; i < kTreeLanes / kLanes; ++i) store(lanes + i * kLanes, sums[i]);
+  for (std::int64_t width = kTreeLanes / 2; width > 0; width /= 2) {
+    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
   }
-  return a.scratch;
+  return lanes[0];
 }
 
-/// Calls update(row, gradient) for each segment, and asks ahead for the rows that prefetch_row(row) names and for the
-/// contributions.
-template <class PrefetchRow, class Update>
-inline void for_each_segment(const SegmentArgs& a, PrefetchRow prefetch_row, Update update) {
-  const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = prefetch_distance(2 * row_bytes);
-  constexpr std::int64_t kMostContributions = 4;  // a longer segment's own loop is ahead of its memory
-  for (std::int64_t s = 0; s < a.count; ++s) {
-    if (const std::int64_t t = s + ahead; t < a.count) {
-      prefetch_row(a.rows[t]);
-      const std::int64_t count = a.begin[t + 1] - a.begin[t];
-      for (std::int64_t k = 0; k < (count < kMostContributions ? count : kMostContributions); ++k) {
-        prefetch(contribution(a.passes, a.positions[a.begin[t] + k]), row_bytes);
-      }
-    }
-    update(a.rows[s], segment_gradient(a, s));
-  }
+/// The mean square of a row's gradient, decayed.
+template <class RowDecay>
+inline float mean_square(const float* gradient, const float* w, std::int64_t dim, RowDecay decay) {
+  const float sum = sum_of_squares(
+      dim, [=](std::int64_t c, auto load_from) { return decay.gradient(load_from(gradient + c), load_from(w + c)); });
+  return sum / static_cast<float>(dim);
 }
 
 }  // namespace
 
+void sum_block_f32(const SumBlockArgs& a) {
+  for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
+    Floats sum[kVectors];
+    sum_rows(a.passes, a.positions, a.count, c, load_from, sum);
+    for (std::int64_t v = 0; v < kVectors; ++v) store_to(a.out + c + v * kLanes, sum[v]);
+  });
+}
+
 void sgd_f32(const SgdArgs& a) {
-  const std::int64_t dim = a.segments.dim;
-  const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t dim = a.update.segments.dim;
   const Floats learning_rate(a.learning_rate);
-  for_each_segment(
-      a.segments, [&](std::int64_t row) { prefetch(a.weights + row * a.stride, row_bytes); },
-      [&](std::int64_t row, const float* gradient) {
-        float* w = a.weights + row * a.stride;
+  const Floats momentum(a.momentum);
+  with_decay(a.update, [&](auto decay) {
+    if (a.buffer == nullptr) {
+      return for_each_row(a.update, [=](float* w, const float* gradient) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
-          store_to(w + c, load_from(w + c) - learning_rate * load_from(gradient + c));
+          const Floats old = load_from(w + c);
+          const Floats g = decay.gradient(load_from(gradient + c), old);
+          store_to(w + c, decay.weight(old) - learning_rate * g);
         });
       });
+    }
+    const auto with_momentum = [=](auto direction) {
+      return [=](float* w, const float* gradient, float* buffer) {
+        for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+          const Floats old = load_from(w + c);
+          const Floats g = decay.gradient(load_from(gradient + c), old);
+          const Floats b = momentum * load_from(buffer + c) + g;
+          store_to(buffer + c, b);
+          store_to(w + c, decay.weight(old) - learning_rate * direction(g, b));
+        });
+      };
+    };
+    const State buffer{a.buffer, dim};
+    if (a.nesterov) {
+      for_each_row(a.update, with_momentum([=](Floats g, Floats b) { return g + momentum * b; }), buffer);
+    } else {
+      for_each_row(a.update, with_momentum([](Floats, Floats b) { return b; }), buffer);
+    }
+  });
 }
 
 void adagrad_f32(const AdagradArgs& a) {
-  const std::int64_t dim = a.segments.dim;
-  const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t dim = a.update.segments.dim;
   const Floats learning_rate(a.learning_rate);
   const Floats epsilon(a.epsilon);
-  for_each_segment(
-      a.segments,
-      [&](std::int64_t row) {
-        prefetch(a.weights + row * a.stride, row_bytes);
-        prefetch(a.accumulator + row * dim, row_bytes);
-      },
-      [&](std::int64_t row, const float* gradient) {
-        float* w = a.weights + row * a.stride;
-        float* accumulator = a.accumulator + row * dim;
-        for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
-          const Floats g = load_from(gradient + c);
-          const Floats sum = load_from(accumulator + c) + g * g;
-          store_to(accumulator + c, sum);
-          store_to(w + c, load_from(w + c) - (learning_rate * g) / (xsimd::sqrt(sum) + epsilon));
-        });
+  with_decay(a.update, [&](auto decay) {
+    const auto update = [=](float* w, const float* gradient, float* accumulator) {
+      for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        const Floats old = load_from(w + c);
+        const Floats g = decay.gradient(load_from(gradient + c), old);
+        const Floats sum = load_from(accumulator + c) + g * g;
+        store_to(accumulator + c, sum);
+        store_to(w + c, decay.weight(old) - (learning_rate * g) / (xsimd::sqrt(sum) + epsilon));
       });
+    };
+    for_each_row(a.update, update, State{a.accumulator, dim});
+  });
+}
+
+void row_wise_adagrad_f32(const AdagradArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  const float learning_rate = a.learning_rate;
+  const float epsilon = a.epsilon;
+  with_decay(a.update, [&](auto decay) {
+    const auto update = [=](float* w, const float* gradient, float* accumulator) {
+      const float sum = *accumulator + mean_square(gradient, w, dim, decay);
+      *accumulator = sum;
+      const Floats rate(learning_rate / (__builtin_sqrtf(sum) + epsilon));
+      for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        const Floats old = load_from(w + c);
+        store_to(w + c, decay.weight(old) - rate * decay.gradient(load_from(gradient + c), old));
+      });
+    };
+    for_each_row(a.update, update, State{a.accumulator, 1});
+  });
 }
 
 void adam_f32(const AdamArgs& a) {
-  const std::int64_t dim = a.segments.dim;
-  const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t dim = a.update.segments.dim;
   const Floats beta1(a.scalars.beta1);
   const Floats one_minus_beta1(a.scalars.one_minus_beta1);
   const Floats beta2(a.scalars.beta2);
@@ -125,26 +176,42 @@ void adam_f32(const AdamArgs& a) {
   const Floats step_size(a.scalars.step_size);
   const Floats inverse_sqrt_bc2(a.scalars.inverse_sqrt_bc2);
   const Floats epsilon(a.scalars.epsilon);
-  for_each_segment(
-      a.segments,
-      [&](std::int64_t row) {
-        prefetch(a.weights + row * a.stride, row_bytes);
-        prefetch(a.m + row * dim, row_bytes);
-        prefetch(a.v + row * dim, row_bytes);
-      },
-      [&](std::int64_t row, const float* gradient) {
-        float* w = a.weights + row * a.stride;
-        float* m = a.m + row * dim;
-        float* v = a.v + row * dim;
-        for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
-          const Floats g = load_from(gradient + c);
-          const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
-          const Floats new_v = beta2 * load_from(v + c) + one_minus_beta2 * (g * g);
-          store_to(m + c, new_m);
-          store_to(v + c, new_v);
-          store_to(w + c, load_from(w + c) - (step_size * new_m) / (xsimd::sqrt(new_v) * inverse_sqrt_bc2 + epsilon));
-        });
+  with_decay(a.update, [&](auto decay) {
+    const auto update = [=](float* w, const float* gradient, float* m, float* v) {
+      for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        const Floats old = load_from(w + c);
+        const Floats g = decay.gradient(load_from(gradient + c), old);
+        const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
+        const Floats new_v = beta2 * load_from(v + c) + one_minus_beta2 * (g * g);
+        store_to(m + c, new_m);
+        store_to(v + c, new_v);
+        store_to(w + c, decay.weight(old) - (step_size * new_m) / (xsimd::sqrt(new_v) * inverse_sqrt_bc2 + epsilon));
       });
+    };
+    for_each_row(a.update, update, State{a.m, dim}, State{a.v, dim});
+  });
+}
+
+void partial_row_wise_adam_f32(const AdamArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  const AdamScalars scalars = a.scalars;
+  const Floats beta1(scalars.beta1);
+  const Floats one_minus_beta1(scalars.one_minus_beta1);
+  with_decay(a.update, [&](auto decay) {
+    const auto update = [=](float* w, const float* gradient, float* m, float* v) {
+      const float new_v = scalars.beta2 * *v + scalars.one_minus_beta2 * mean_square(gradient, w, dim, decay);
+      *v = new_v;
+      const Floats rate(scalars.step_size / (__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon));
+      for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        const Floats old = load_from(w + c);
+        const Floats g = decay.gradient(load_from(gradient + c), old);
+        const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
+        store_to(m + c, new_m);
+        store_to(w + c, decay.weight(old) - rate * new_m);
+      });
+    };
+    for_each_row(a.update, update, State{a.m, dim}, State{a.v, 1});
+  });
 }
 
 }  // namespace rowmill::ROWMILL_ISA

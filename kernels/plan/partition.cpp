@@ -27,7 +27,7 @@ Partition::Partition(std::int64_t id_count, int shard_bits, Carver& memory)
       positions(memory.take<std::int64_t>(id_count)),
       chunk_counts(memory.take<std::int64_t>(chunk_count(id_count) << shard_bits)) {}
 
-void partition(Ids ids, std::int64_t rows, OutOfRange policy, int shard_bits, std::int64_t threads,
+void partition(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, int shard_bits, std::int64_t threads,
                const Partition& out) {
   const std::int64_t shards = std::int64_t{1} << shard_bits;
   const std::int64_t grain = chunk_size(ids.size());
@@ -56,12 +56,16 @@ void partition(Ids ids, std::int64_t rows, OutOfRange policy, int shard_bits, st
 
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
       std::int64_t* places = out.chunk_counts + begin / grain * shards;
+      std::int64_t bag = bags == nullptr ? 0 : bags->bag_of(begin);
       for (std::int64_t i = begin; i < end; ++i) {
+        if (bags != nullptr) {
+          while (i >= bags->begin(bag + 1)) ++bag;
+        }
         const std::int64_t row = resolve(data[i], rows, policy);
         if (row == kIgnored) continue;
         const std::int64_t at = places[top_bits(hash_row(row), shard_bits)]++;
         out.rows[at] = row;
-        out.positions[at] = i;
+        out.positions[at] = bags == nullptr ? i : bag;
       }
     });
   });

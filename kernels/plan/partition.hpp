@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/memory/carve.hpp"
+#include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
 
 namespace rowmill {
@@ -37,8 +38,9 @@ struct Partition {
   Partition(std::int64_t id_count, int shard_bits, Carver& memory);
 };
 
-/// Fills `out`, made for ids.size() ids, from checked ids.
-void partition(Ids ids, std::int64_t rows, OutOfRange policy, int shard_bits, std::int64_t threads,
+/// Fills `out`, made for ids.size() ids, from checked ids. With `bags`, those of the ids, a contribution's position is
+/// its bag.
+void partition(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, int shard_bits, std::int64_t threads,
                const Partition& out);
 
 }  // namespace rowmill

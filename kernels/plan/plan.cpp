@@ -7,6 +7,7 @@
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/kernel_list.hpp"
 #include "kernels/plan/partition.hpp"
 #include "rowmill/error.hpp"
 
@@ -14,7 +15,7 @@ namespace rowmill {
 namespace {
 
 /// Enough shards to feed many threads, each with enough ids to be worth a task. Of the ids alone, not of the threads.
-constexpr std::int64_t kShardIds = 256;
+constexpr std::int64_t kShardIds = 512;
 int plan_shard_bits(std::int64_t id_count) { return shard_bits_for(id_count / kShardIds); }
 
 /// The hash table of a shard with `count` contributions: a power of two, at most half full.
@@ -33,6 +34,7 @@ struct Arrays {
   std::int64_t* positions;       // grouped by segment
   std::int64_t* segment_of;      // the segment of each contribution; while building
   std::int64_t* slots;           // hash tables: row -> segment; while building
+  Plan::HotSegment* hot;
 
   Arrays(std::int64_t id_count, int shard_bits, Carver& memory)
       : contributions(id_count, shard_bits, memory),
@@ -41,7 +43,8 @@ struct Arrays {
         segment_begin(memory.take<std::int64_t>(id_count + (std::int64_t{2} << shard_bits))),
         positions(memory.take<std::int64_t>(id_count)),
         segment_of(memory.take<std::int64_t>(id_count)),
-        slots(memory.take<std::int64_t>(4 * id_count)) {}
+        slots(memory.take<std::int64_t>(4 * id_count)),
+        hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
 };
 
 /// Groups the contributions of shard s by row: segments in order of first occurrence, positions ascending in each.
@@ -84,6 +87,14 @@ void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits) {
   }
 }
 
+constexpr std::string_view kOp = "plan";
+
+void check_rows(std::int64_t rows) {
+  if (rows >= 0) return;
+  throw Error(ErrorCode::invalid_argument,
+              "rowmill: plan: rows is " + std::to_string(rows) + "; it must be at least 0");
+}
+
 }  // namespace
 
 std::int64_t Plan::shard_count_for(std::int64_t id_count) { return std::int64_t{1} << plan_shard_bits(id_count); }
@@ -96,33 +107,49 @@ std::size_t Plan::memory_required(std::int64_t id_count) {
 
 void Plan::reserve(std::int64_t id_count) {
   memory_.reserve(memory_required(id_count));
-  id_count_ = rows_ = unique_count_ = shard_count_ = 0;
+  id_count_ = gradient_rows_ = rows_ = unique_count_ = shard_count_ = hot_count_ = 0;
 }
 
 void Plan::build(Ids ids, std::int64_t rows, OutOfRange policy, std::string_view name) {
-  constexpr std::string_view kOp = "plan";
   check_ids_pointer(kOp, ids);
-  if (rows < 0) {
-    throw Error(ErrorCode::invalid_argument,
-                "rowmill: plan: rows is " + std::to_string(rows) + "; it must be at least 0");
-  }
+  check_rows(rows);
   check_ids(kOp, ids, rows, policy, name);
+  build(ids, nullptr, rows, policy);
+}
 
+void Plan::build(const Bags& bags, std::int64_t rows, OutOfRange policy, std::string_view name) {
+  check_bags(kOp, bags);
+  check_rows(rows);
+  check_ids(kOp, bags, rows, policy, name);
+  build(bags.ids(), &bags, rows, policy);
+}
+
+void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy) {
   const int shard_bits = plan_shard_bits(ids.size());
   memory_.reserve(memory_required(ids.size()));
   Carver memory(memory_.data());
   const Arrays arrays(ids.size(), shard_bits, memory);
   constexpr std::int64_t kBytesPerId = 128;  // the traffic of planning one id, roughly: what concurrency_for asks for
   const std::int64_t threads = concurrency_for(ids.size() * kBytesPerId);
-  partition(ids, rows, policy, shard_bits, threads, arrays.contributions);
+  partition(ids, bags, rows, policy, shard_bits, threads, arrays.contributions);
   const std::int64_t shards = shard_count_for(ids.size());
   parallel_tasks(threads, shards, [&](std::int64_t s) { group_shard(arrays, s, shard_bits); });
 
   id_count_ = ids.size();
+  gradient_rows_ = bags == nullptr ? ids.size() : bags->size();
   rows_ = rows;
   shard_count_ = shards;
   unique_count_ = 0;
-  for (std::int64_t s = 0; s < shards; ++s) unique_count_ += arrays.segment_counts[s];
+  hot_count_ = 0;
+  for (std::int64_t s = 0; s < shards; ++s) {
+    unique_count_ += arrays.segment_counts[s];
+    const std::int64_t begin = arrays.contributions.shard_begin[s];
+    if (arrays.contributions.shard_begin[s + 1] - begin <= kSumBlock) continue;
+    const std::int64_t* segment_begin = arrays.segment_begin + begin + 2 * s;
+    for (std::int64_t g = 0; g < arrays.segment_counts[s]; ++g) {
+      if (segment_begin[g + 1] - segment_begin[g] > kSumBlock) arrays.hot[hot_count_++] = {s, g};
+    }
+  }
 }
 
 Plan::Shard Plan::shard(std::int64_t s) const {
@@ -140,6 +167,13 @@ Plan::Shard Plan::shard(std::int64_t s) const {
       .contribution_rows = {arrays.contributions.rows + begin, length(count)},
       .contribution_positions = {arrays.contributions.positions + begin, length(count)},
   };
+}
+
+std::span<const Plan::HotSegment> Plan::hot_segments() const {
+  if (hot_count_ == 0) return {};
+  Carver memory(memory_.data());
+  const Arrays arrays(id_count_, plan_shard_bits(id_count_), memory);
+  return {arrays.hot, static_cast<std::size_t>(hot_count_)};
 }
 
 }  // namespace rowmill

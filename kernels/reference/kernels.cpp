@@ -24,8 +24,33 @@ std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> x, std::
 
 namespace rowmill::reference {
 
+void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float factor) {
+  for (std::int64_t c = 0; c < dim; ++c) {
+    if (decay == WeightDecay::l2) g[c] = g[c] + factor * w[c];
+    if (decay == WeightDecay::decoupled) w[c] = w[c] * factor;
+  }
+}
+
+float mean_square(const float* g, std::int64_t dim) {
+  constexpr std::int64_t kLanes = 16;
+  float lanes[kLanes] = {};
+  for (std::int64_t c = 0; c < dim; ++c) lanes[c % kLanes] += g[c] * g[c];
+  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
+  }
+  return lanes[0] / static_cast<float>(dim);
+}
+
 void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate) {
   for (std::int64_t c = 0; c < dim; ++c) w[c] = w[c] - learning_rate * g[c];
+}
+
+void sgd_momentum_row(float* w, float* buffer, const float* g, std::int64_t dim, float learning_rate, float momentum,
+                      bool nesterov) {
+  for (std::int64_t c = 0; c < dim; ++c) {
+    buffer[c] = momentum * buffer[c] + g[c];
+    w[c] = w[c] - learning_rate * (nesterov ? g[c] + momentum * buffer[c] : buffer[c]);
+  }
 }
 
 void adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim, float learning_rate, float epsilon) {
@@ -35,11 +60,27 @@ void adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim,
   }
 }
 
+void row_wise_adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim, float learning_rate,
+                          float epsilon) {
+  *accumulator = *accumulator + mean_square(g, dim);
+  const float rate = learning_rate / (std::sqrt(*accumulator) + epsilon);
+  for (std::int64_t c = 0; c < dim; ++c) w[c] = w[c] - rate * g[c];
+}
+
 void adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim, const AdamScalars& s) {
   for (std::int64_t c = 0; c < dim; ++c) {
     m[c] = s.beta1 * m[c] + s.one_minus_beta1 * g[c];
     v[c] = s.beta2 * v[c] + s.one_minus_beta2 * (g[c] * g[c]);
     w[c] = w[c] - (s.step_size * m[c]) / (std::sqrt(v[c]) * s.inverse_sqrt_bc2 + s.epsilon);
+  }
+}
+
+void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim, const AdamScalars& s) {
+  *v = s.beta2 * *v + s.one_minus_beta2 * mean_square(g, dim);
+  const float rate = s.step_size / (std::sqrt(*v) * s.inverse_sqrt_bc2 + s.epsilon);
+  for (std::int64_t c = 0; c < dim; ++c) {
+    m[c] = s.beta1 * m[c] + s.one_minus_beta1 * g[c];
+    w[c] = w[c] - rate * m[c];
   }
 }
 
@@ -77,27 +118,55 @@ void gather(const GatherArgs<Id>& a) {
   }
 }
 
-const float* contribution(const SegmentArgs& a, std::int64_t position) {
-  const GradientPass* pass = a.passes;
+template <class Id>
+void pool(const PoolArgs<Id>& a) {
+  for (std::int64_t b = 0; b < a.bags; ++b) {
+    for (std::int64_t c = 0; c < a.dim; ++c) {
+      float sum = 0;
+      std::int64_t count = 0;
+      for (std::int64_t i = a.begin[b]; i < a.begin[b + 1]; ++i) {
+        if (a.ids[i] < 0) continue;
+        const float x = a.table[a.ids[i] * a.table_stride + c];
+        sum = count == 0 ? x : sum + x;
+        ++count;
+      }
+      a.out[b * a.out_stride + c] = a.mean && count > 0 ? sum / static_cast<float>(count) : sum;
+    }
+  }
+}
+
+const float* contribution(const GradientPass* pass, std::int64_t position) {
   std::int64_t begin = 0;
   while (position >= pass->end) begin = (pass++)->end;
   return pass->data + (position - begin) * pass->stride;
 }
 
 /// As reference::sum_in_blocks, column by column, without allocating.
-const float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
+float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
   for (std::int64_t c = 0; c < a.dim; ++c) {
     float total = 0;
-    for (std::int64_t block = a.begin[s]; block < a.begin[s + 1]; block += kSumBlock) {
-      float sum = contribution(a, a.positions[block])[c];
-      for (std::int64_t k = block + 1; k < block + kSumBlock && k < a.begin[s + 1]; ++k) {
-        sum += contribution(a, a.positions[k])[c];
-      }
+    for (std::int64_t block = a.begin[s]; block < a.begin[s + 1];) {
+      const std::int64_t end = a.begin[s + 1] - block < a.block ? a.begin[s + 1] : block + a.block;
+      float sum = contribution(a.passes, a.positions[block])[c];
+      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(a.passes, a.positions[k])[c];
       total = block == a.begin[s] ? sum : total + sum;
+      block = end;
     }
     a.scratch[c] = total;
   }
   return a.scratch;
+}
+
+/// Calls update(row, w, g) for each touched row, after decay.
+template <class Update>
+void for_each_row(const UpdateArgs& a, Update update) {
+  for (std::int64_t s = 0; s < a.segments.count; ++s) {
+    const std::int64_t row = a.segments.rows[s];
+    float* const w = a.weights + row * a.stride;
+    float* const g = segment_gradient(a.segments, s);
+    reference::decay_row(w, g, a.segments.dim, a.decay, a.decay_factor);
+    update(row, w, g);
+  }
 }
 
 }  // namespace
@@ -107,6 +176,18 @@ std::int64_t find_bad_id_i64(const FindBadIdArgs<std::int64_t>& a) { return find
 
 void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather(a); }
 void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather(a); }
+
+void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool(a); }
+void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool(a); }
+
+void divide_rows_f32(const DivideRowsArgs& a) {
+  for (std::int64_t r = 0; r < a.rows; ++r) {
+    for (std::int64_t c = 0; c < a.dim; ++c) {
+      const float x = a.in[r * a.in_stride + c];
+      a.out[r * a.out_stride + c] = a.divisors[r] == 0 ? 0.0F : x / static_cast<float>(a.divisors[r]);
+    }
+  }
+}
 
 void scatter_add_f32(const ScatterAddArgs& a) {
   for (std::int64_t k = 0; k < a.count; ++k) {
@@ -118,30 +199,50 @@ void scatter_add_f32(const ScatterAddArgs& a) {
   }
 }
 
-void sgd_f32(const SgdArgs& a) {
-  const std::int64_t dim = a.segments.dim;
-  for (std::int64_t s = 0; s < a.segments.count; ++s) {
-    const std::int64_t row = a.segments.rows[s];
-    reference::sgd_row(a.weights + row * a.stride, segment_gradient(a.segments, s), dim, a.learning_rate);
+void sum_block_f32(const SumBlockArgs& a) {
+  for (std::int64_t c = 0; c < a.dim; ++c) {
+    float sum = contribution(a.passes, a.positions[0])[c];
+    for (std::int64_t k = 1; k < a.count; ++k) sum += contribution(a.passes, a.positions[k])[c];
+    a.out[c] = sum;
   }
+}
+
+void sgd_f32(const SgdArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
+    if (a.buffer == nullptr) {
+      reference::sgd_row(w, g, dim, a.learning_rate);
+    } else {
+      reference::sgd_momentum_row(w, a.buffer + row * dim, g, dim, a.learning_rate, a.momentum, a.nesterov);
+    }
+  });
 }
 
 void adagrad_f32(const AdagradArgs& a) {
-  const std::int64_t dim = a.segments.dim;
-  for (std::int64_t s = 0; s < a.segments.count; ++s) {
-    const std::int64_t row = a.segments.rows[s];
-    reference::adagrad_row(a.weights + row * a.stride, a.accumulator + row * dim, segment_gradient(a.segments, s), dim,
-                           a.learning_rate, a.epsilon);
-  }
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::adagrad_row(w, a.accumulator + row * dim, g, dim, a.learning_rate, a.epsilon);
+  });
+}
+
+void row_wise_adagrad_f32(const AdagradArgs& a) {
+  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::row_wise_adagrad_row(w, a.accumulator + row, g, a.update.segments.dim, a.learning_rate, a.epsilon);
+  });
 }
 
 void adam_f32(const AdamArgs& a) {
-  const std::int64_t dim = a.segments.dim;
-  for (std::int64_t s = 0; s < a.segments.count; ++s) {
-    const std::int64_t row = a.segments.rows[s];
-    reference::adam_row(a.weights + row * a.stride, a.m + row * dim, a.v + row * dim, segment_gradient(a.segments, s),
-                        dim, a.scalars);
-  }
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::adam_row(w, a.m + row * dim, a.v + row * dim, g, dim, a.scalars);
+  });
+}
+
+void partial_row_wise_adam_f32(const AdamArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::partial_row_wise_adam_row(w, a.m + row * dim, a.v + row, g, dim, a.scalars);
+  });
 }
 
 void fill_uniform_f32(const FillUniformArgs& a) {

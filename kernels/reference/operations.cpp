@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "kernels/random/philox.hpp"
 #include "kernels/reference/reference.hpp"
@@ -48,6 +50,24 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRan
   }
 }
 
+void pool(const ConstTableView& table, const Bags& bags, const TableView& out, bool mean, OutOfRange policy) {
+  for (std::int64_t b = 0; b < bags.size(); ++b) {
+    std::ranges::fill(out.row(b), 0.0F);
+    std::int64_t count = 0;
+    for (std::int64_t i = bags.begin(b); i < bags.begin(b + 1); ++i) {
+      const std::int64_t row = resolve(bags.ids()[i], table.rows(), policy);
+      if (row == kIgnored) continue;
+      for (std::size_t c = 0; c < static_cast<std::size_t>(table.dim()); ++c) {
+        const float x = table.row(row)[c];
+        out.row(b)[c] = count == 0 ? x : out.row(b)[c] + x;
+      }
+      ++count;
+    }
+    if (!mean || count == 0) continue;
+    for (float& x : out.row(b)) x = x / static_cast<float>(count);
+  }
+}
+
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy) {
   for (std::int64_t i = 0; i < ids.size(); ++i) {
     const std::int64_t row = resolve(ids[i], table.rows(), policy);
@@ -64,47 +84,84 @@ double power(double base, std::int64_t exponent) {
   return result;
 }
 
+AdamScalars adam_scalars(const auto& o, std::int64_t t) {
+  return {
+      .beta1 = static_cast<float>(o.beta1),
+      .one_minus_beta1 = static_cast<float>(1 - o.beta1),
+      .beta2 = static_cast<float>(o.beta2),
+      .one_minus_beta2 = static_cast<float>(1 - o.beta2),
+      .step_size = static_cast<float>(o.learning_rate / (1 - power(o.beta1, t))),
+      .inverse_sqrt_bc2 = static_cast<float>(1 / std::sqrt(1 - power(o.beta2, t))),
+      .epsilon = static_cast<float>(o.epsilon),
+  };
+}
+
 struct RowUpdate {
   std::int64_t t, dim;
   float* w;
   std::vector<float*> state;
-  const float* g;
+  float* g;
 
-  void operator()(const SgdOptions& o) const { sgd_row(w, g, dim, static_cast<float>(o.learning_rate)); }
-
+  void operator()(const SgdOptions& o) const {
+    const auto lr = static_cast<float>(o.learning_rate);
+    if (state.empty()) return sgd_row(w, g, dim, lr);
+    sgd_momentum_row(w, state[0], g, dim, lr, static_cast<float>(o.momentum), o.nesterov);
+  }
   void operator()(const AdagradOptions& o) const {
     adagrad_row(w, state[0], g, dim, static_cast<float>(o.learning_rate), static_cast<float>(o.epsilon));
   }
-
-  void operator()(const AdamOptions& o) const {
-    const AdamScalars scalars{
-        .beta1 = static_cast<float>(o.beta1),
-        .one_minus_beta1 = static_cast<float>(1 - o.beta1),
-        .beta2 = static_cast<float>(o.beta2),
-        .one_minus_beta2 = static_cast<float>(1 - o.beta2),
-        .step_size = static_cast<float>(o.learning_rate / (1 - power(o.beta1, t))),
-        .inverse_sqrt_bc2 = static_cast<float>(1 / std::sqrt(1 - power(o.beta2, t))),
-        .epsilon = static_cast<float>(o.epsilon),
-    };
-    adam_row(w, state[0], state[1], g, dim, scalars);
+  void operator()(const RowWiseAdagradOptions& o) const {
+    row_wise_adagrad_row(w, state[0], g, dim, static_cast<float>(o.learning_rate), static_cast<float>(o.epsilon));
+  }
+  void operator()(const AdamOptions& o) const { adam_row(w, state[0], state[1], g, dim, adam_scalars(o, t)); }
+  void operator()(const PartialRowWiseAdamOptions& o) const {
+    partial_row_wise_adam_row(w, state[0], state[1], g, dim, adam_scalars(o, t));
   }
 };
+
+/// A step whose id i has the gradient row gradient_rows[i].
+void step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
+          const std::vector<TableView>& state, Ids ids, const std::vector<std::int64_t>& gradient_rows,
+          OutOfRange policy, const ConstTableView& gradient) {
+  std::map<std::int64_t, std::vector<const float*>> contributions;
+  for (std::int64_t i = 0; i < ids.size(); ++i) {
+    const std::int64_t row = resolve(ids[i], weights.rows(), policy);
+    if (row == kIgnored) continue;
+    contributions[row].push_back(gradient.row(gradient_rows[static_cast<std::size_t>(i)]).data());
+  }
+  for (const auto& [row, terms] : contributions) {
+    std::vector<float> g = sum_in_blocks(terms, weights.dim());
+    float* const w = weights.row(row).data();
+    std::visit(
+        [&](const auto& o) {
+          const double factor =
+              o.decay == WeightDecay::decoupled ? 1 - o.learning_rate * o.weight_decay : o.weight_decay;
+          decay_row(w, g.data(), weights.dim(), o.decay, static_cast<float>(factor));
+        },
+        options);
+    std::vector<float*> state_rows;
+    for (const TableView& table : state) state_rows.push_back(table.row(row).data());
+    std::visit(RowUpdate{t, weights.dim(), w, state_rows, g.data()}, options);
+  }
+}
 
 }  // namespace
 
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, Ids ids, OutOfRange policy, const ConstTableView& gradient) {
-  std::map<std::int64_t, std::vector<const float*>> contributions;
-  for (std::int64_t i = 0; i < ids.size(); ++i) {
-    const std::int64_t row = resolve(ids[i], weights.rows(), policy);
-    if (row != kIgnored) contributions[row].push_back(gradient.row(i).data());
+  std::vector<std::int64_t> own_rows(static_cast<std::size_t>(ids.size()));
+  std::iota(own_rows.begin(), own_rows.end(), 0);
+  step(options, t, weights, state, ids, own_rows, policy, gradient);
+}
+
+void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
+                    const std::vector<TableView>& state, const Bags& bags, OutOfRange policy,
+                    const ConstTableView& gradient) {
+  std::vector<std::int64_t> bag_of;
+  for (std::int64_t b = 0; b < bags.size(); ++b) {
+    bag_of.insert(bag_of.end(), static_cast<std::size_t>(bags.begin(b + 1) - bags.begin(b)), b);
   }
-  for (const auto& [row, terms] : contributions) {
-    const std::vector<float> g = sum_in_blocks(terms, weights.dim());
-    std::vector<float*> state_rows;
-    for (const TableView& table : state) state_rows.push_back(table.row(row).data());
-    std::visit(RowUpdate{t, weights.dim(), weights.row(row).data(), state_rows, g.data()}, options);
-  }
+  step(options, t, weights, state, bags.ids(), bag_of, policy, gradient);
 }
 
 }  // namespace rowmill::reference

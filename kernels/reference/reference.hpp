@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/kernel_list.hpp"
+#include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/optimizer.hpp"
 #include "rowmill/random.hpp"
@@ -23,20 +24,37 @@ std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy);
 /// Sums gradient rows in order, in blocks of 1,024, block sums then in order; each sum starts from its first term.
 std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions, std::int64_t dim);
 
+/// What weight decay does before the rest of a row's update: see include/rowmill/weight_decay.hpp.
+void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float factor);
+
+/// sum(g * g) / dim: lane k of 16 sums columns k, k+16, ... in order; then the lanes as a balanced tree.
+float mean_square(const float* g, std::int64_t dim);
+
+// The formulas of include/rowmill/optimizer.hpp for one row.
 void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate);
+void sgd_momentum_row(float* w, float* buffer, const float* g, std::int64_t dim, float learning_rate, float momentum,
+                      bool nesterov);
 void adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim, float learning_rate, float epsilon);
+void row_wise_adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim, float learning_rate,
+                          float epsilon);
 void adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim, const AdamScalars& scalars);
+void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim,
+                               const AdamScalars& scalars);
 
 /// Row `row` of a table filled uniformly: see include/rowmill/random.hpp.
 void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
                       std::uint32_t step, float low, float width);
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy);
+void pool(const ConstTableView& table, const Bags& bags, const TableView& out, bool mean, OutOfRange policy);
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy);
 
-/// One step number `t` of an optimizer over one pass of ids; `state` are its tables, rows x dim each, as
-/// Optimizer::state().
+/// One step number `t` of an optimizer over one pass of ids; `state` are its tables, as Optimizer::state(). With bags,
+/// row b of the gradient is that of every id of bag b.
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, Ids ids, OutOfRange policy, const ConstTableView& gradient);
+void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
+                    const std::vector<TableView>& state, const Bags& bags, OutOfRange policy,
+                    const ConstTableView& gradient);
 
 }  // namespace rowmill::reference

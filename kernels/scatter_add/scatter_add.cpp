@@ -40,9 +40,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
   } else {
     workspace.reserve(scatter_add_memory_required(ids.size()));
     auto* const resolved = Carver(workspace.data()).take<std::int64_t>(ids.size());
-    ids.visit([&](const auto* data) {
-      for (std::int64_t i = 0; i < ids.size(); ++i) resolved[i] = resolve(data[i], table.rows(), policy);
-    });
+    resolve_all(ids, table.rows(), policy, 1, resolved);
     rows = resolved;
   }
   kernels().scatter_add_f32(leaf_args(table, values, rows, nullptr, ids.size()));
@@ -78,7 +76,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   Carver memory(scratch.data());
   const int bits = shard_bits(threads);
   const Partition shards(ids.size(), bits, memory);
-  partition(ids, table.rows(), options.out_of_range, bits, threads, shards);
+  partition(ids, nullptr, table.rows(), options.out_of_range, bits, threads, shards);
   parallel_tasks(threads, std::int64_t{1} << bits, [&](std::int64_t s) {
     const std::int64_t begin = shards.shard_begin[s];
     k.scatter_add_f32(
@@ -89,7 +87,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values) {
   check_views(table, values);
   check_plan(kOp, plan, table);
-  check_shape(kOp, "values", values, plan.id_count(), table.dim(), "the plan's ids x the table's dim");
+  check_shape(kOp, "values", values, plan.gradient_rows(), table.dim(), "the plan's ids or bags x the table's dim");
 
   const KernelTable& k = kernels();
   const std::int64_t threads = concurrency_for(traffic(plan.id_count(), table.dim()));

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The update engine: one step of any optimizer over a plan's shards.
+#include <algorithm>
+#include <string>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/dispatch.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/memory/carve.hpp"
+#include "rowmill/error.hpp"
+#include "rowmill/optimizer.hpp"
+
+namespace rowmill {
+namespace {
+
+/// Hot segments have at most so many blocks in all: each has more than one, and only its last may be partial.
+std::int64_t most_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSumBlock); }
+
+/// A step's scratch memory: what to sum, room for one gradient row per shard, and the block sums of hot segments.
+struct Scratch {
+  GradientPass* passes;
+  std::int64_t row_stride;
+  float* rows;
+  std::int64_t* hot_begin;  // hot segment h has the blocks hot_begin[h] .. hot_begin[h+1] - 1
+  SumBlockArgs* blocks;
+  std::int64_t* block_numbers;  // 0, 1, 2, ...
+  float* block_sums;
+
+  Scratch(std::int64_t pass_count, std::int64_t id_count, std::int64_t dim, Carver& memory)
+      : passes(memory.take<GradientPass>(pass_count)),
+        row_stride((dim + 15) / 16 * 16),
+        rows(memory.take<float>(Plan::shard_count_for(id_count) * row_stride)),
+        hot_begin(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
+        blocks(memory.take<SumBlockArgs>(most_hot_blocks(id_count))),
+        block_numbers(memory.take<std::int64_t>(most_hot_blocks(id_count))),
+        block_sums(memory.take<float>(most_hot_blocks(id_count) * row_stride)) {}
+};
+
+/// Sums the blocks of the plan's hot segments, each block a task of its own.
+void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scratch, std::int64_t dim,
+                    std::int64_t threads) {
+  std::int64_t blocks = 0;
+  std::int64_t h = 0;
+  scratch.hot_begin[0] = 0;
+  for (const auto& [s, segment] : plan.hot_segments()) {
+    const Plan::Shard shard = plan.shard(s);
+    const std::int64_t* begin = shard.segment_begin.data() + segment;
+    for (std::int64_t p = begin[0]; p < begin[1]; p += kSumBlock) {
+      scratch.block_numbers[blocks] = blocks;
+      scratch.blocks[blocks] = {.positions = shard.positions.data() + p,
+                                .count = std::min(kSumBlock, begin[1] - p),
+                                .passes = scratch.passes,
+                                .dim = dim,
+                                .out = scratch.block_sums + blocks * scratch.row_stride};
+      ++blocks;
+    }
+    scratch.hot_begin[++h] = blocks;
+  }
+  parallel_tasks(threads, blocks, [&](std::int64_t b) { k.sum_block_f32(scratch.blocks[b]); });
+}
+
+}  // namespace
+
+std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
+  Carver memory(nullptr);
+  const Scratch scratch(passes, id_count, dim_, memory);
+  return memory.used();
+}
+
+void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                     Workspace* workspace) {
+  check_writable(name_, "weights", weights);
+  check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
+  check_plan(name_, plan, weights);
+  std::int64_t gradient_rows = 0;
+  for (const ConstTableView& gradient : gradients) {
+    check_view(name_, "gradient", gradient);
+    check_shape(name_, "gradient", gradient, gradient.rows(), dim_, "the weights' dim");
+    check_disjoint(name_, "weights", weights, "gradient", gradient);
+    for (const Table& table : state_) check_disjoint(name_, "state", table.view(), "gradient", gradient);
+    gradient_rows += gradient.rows();
+  }
+  if (gradient_rows != plan.gradient_rows()) {
+    throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(name_) + ": the gradients have " +
+                                               std::to_string(gradient_rows) + " rows; the plan's ids or bags need " +
+                                               std::to_string(plan.gradient_rows()));
+  }
+  if (plan.id_count() == 0) return;
+
+  const KernelTable& k = kernels();
+  Workspace own;
+  Workspace& memory_of = workspace != nullptr ? *workspace : own;
+  const auto passes = static_cast<std::int64_t>(gradients.size());
+  memory_of.reserve(memory_required(plan.id_count(), passes));
+  Carver memory(memory_of.data());
+  const Scratch scratch(passes, plan.id_count(), dim_, memory);
+  std::int64_t end = 0;
+  for (std::int64_t p = 0; p < passes; ++p) {
+    const ConstTableView& gradient = gradients[static_cast<std::size_t>(p)];
+    end += gradient.rows();
+    scratch.passes[p] = {gradient.data(), gradient.row_stride(), end};
+  }
+
+  const FpEnvironment environment;
+  ++step_count_;
+  prepare_step();
+  const auto tables = static_cast<std::int64_t>(1 + state_.size());
+  const std::int64_t traffic =
+      (plan.gradient_rows() + 2 * tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
+  const std::int64_t threads = concurrency_for(traffic);
+
+  // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
+  std::span<const Plan::HotSegment> hot;
+  if (threads > 1) hot = plan.hot_segments();
+  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, threads);
+  const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
+
+  parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
+    const Plan::Shard shard = plan.shard(s);
+    float* const row = scratch.rows + s * scratch.row_stride;
+    const auto update_segments = [&](std::int64_t first, std::int64_t last) {
+      update(k,
+             {.rows = shard.rows.data() + first,
+              .begin = shard.segment_begin.data() + first,
+              .positions = shard.positions.data(),
+              .count = last - first,
+              .block = kSumBlock,
+              .passes = scratch.passes,
+              .dim = dim_,
+              .scratch = row},
+             weights);
+    };
+    std::int64_t done = 0;
+    for (std::size_t h = 0; h < hot.size(); ++h) {
+      if (hot[h].shard != s) continue;
+      update_segments(done, hot[h].segment);
+      update(k,
+             {.rows = shard.rows.data() + hot[h].segment,
+              .begin = scratch.hot_begin + h,
+              .positions = scratch.block_numbers,
+              .count = 1,
+              .block = scratch.hot_begin[h + 1] - scratch.hot_begin[h],  // their sums are added without blocks
+              .passes = &block_sums,
+              .dim = dim_,
+              .scratch = row},
+             weights);
+      done = hot[h].segment + 1;
+    }
+    update_segments(done, static_cast<std::int64_t>(shard.rows.size()));
+  });
+}
+
+}  // namespace rowmill

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/pool.hpp"
+
+#include <algorithm>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/dispatch.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/ids/resolve.hpp"
+#include "kernels/memory/carve.hpp"
+
+namespace rowmill {
+namespace {
+
+constexpr std::string_view kOp = "pool";
+constexpr std::int64_t kFloat = sizeof(float);
+
+void run(const KernelTable& k, const PoolArgs<std::int32_t>& args) { k.pool_f32_i32(args); }
+void run(const KernelTable& k, const PoolArgs<std::int64_t>& args) { k.pool_f32_i64(args); }
+
+/// Bags [first, last), a block of them at a time: their begins are widened on the stack.
+template <class Id>
+void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first,
+                std::int64_t last, const TableView& out, bool mean) {
+  constexpr std::int64_t kBlock = 256;
+  std::int64_t begin[kBlock + 1];
+  for (std::int64_t b = first; b < last; b += kBlock) {
+    const std::int64_t count = std::min(kBlock, last - b);
+    for (std::int64_t i = 0; i <= count; ++i) begin[i] = bags.begin(b + i);
+    run(k,
+        {table.data(), table.row_stride(), ids, begin, count, out.row(b).data(), out.row_stride(), table.dim(), mean});
+  }
+}
+
+}  // namespace
+
+std::size_t pool_memory_required(std::int64_t id_count) {
+  Carver memory(nullptr);
+  (void)memory.take<std::int64_t>(id_count);
+  return memory.used();
+}
+
+void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options,
+          Workspace* workspace) {
+  check_view(kOp, "table", table);
+  check_writable(kOp, "out", out);
+  check_bags(kOp, bags);
+  check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
+  check_disjoint(kOp, "out", out, "table", table);
+  check_disjoint(kOp, "out", out, bags.ids());
+  if (bags.has_offsets()) check_disjoint(kOp, "out", out, bags.offsets());
+  check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
+  if (bags.size() == 0) return;
+
+  const KernelTable& k = kernels();
+  const Ids ids = bags.ids();
+  const std::int64_t row_bytes = table.dim() * kFloat;
+  const std::int64_t threads = concurrency_for((ids.size() + bags.size()) * row_bytes);
+  const bool mean = options.pooling == Pooling::mean;
+
+  // Tasks of about the same number of ids: the bags that begin in one range of positions.
+  constexpr std::int64_t kTaskBytes = 1 << 17;
+  const std::int64_t grain = std::max<std::int64_t>(kTaskBytes / row_bytes, 1);
+  const std::int64_t positions = std::max<std::int64_t>(ids.size(), 1);
+  const auto pool_all = [&](const auto* data) {
+    parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
+      const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
+      pool_range(k, table, bags, data, first, last, out, mean);
+    });
+  };
+  if (options.out_of_range == OutOfRange::error) return ids.visit(pool_all);
+
+  Workspace own;
+  Workspace& scratch = workspace != nullptr ? *workspace : own;
+  scratch.reserve(pool_memory_required(ids.size()));
+  auto* const rows = Carver(scratch.data()).take<std::int64_t>(ids.size());
+  resolve_all(ids, table.rows(), options.out_of_range, threads, rows);
+  pool_all(static_cast<const std::int64_t*>(rows));
+}
+
+}  // namespace rowmill

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/pool.hpp"
+
+#include <algorithm>
+
+#include "kernels/reference/reference.hpp"
+#include "rowmill/embedding_bag.hpp"
+#include "rowmill/error.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::test {
+namespace {
+
+class PoolTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(PoolTest);
+
+/// Offsets of bags of up to `longest` ids, some empty, that hold `count` ids in all.
+std::vector<std::int64_t> any_offsets(std::int64_t count, std::int64_t longest, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::int64_t> offsets = {0, 0};
+  while (offsets.back() < count) {
+    const auto length = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(longest + 1));
+    offsets.push_back(std::min(offsets.back() + length, count));
+  }
+  offsets.push_back(count);
+  return offsets;
+}
+
+void expect_pool(const ConstTableView& table, const Bags& bags, OutOfRange policy = OutOfRange::error) {
+  for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
+    GuardedTable out(bags.size(), table.dim(), 3);
+    GuardedTable expected(bags.size(), table.dim());
+    reference::pool(table, bags, expected.view(), pooling == Pooling::mean, policy);
+    Workspace workspace(pool_memory_required(bags.ids().size()));
+    const std::size_t capacity = workspace.capacity();
+    pool(table, bags, out.view(), {.pooling = pooling, .out_of_range = policy}, &workspace);
+    EXPECT_TRUE(same(out.view(), expected.view()));
+    EXPECT_TRUE(out.guards_intact());
+    EXPECT_EQ(workspace.capacity(), capacity) << "pool_memory_required promised too little";
+  }
+}
+
+TEST_P(PoolTest, EqualsTheReference) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    for (const std::int64_t dim : kDims) {
+      const GuardedTable table = GuardedTable(kRows, dim, dim % 7).fill(1, true);
+      for (const IdCase& batch : id_cases(kRows, 1200, 2)) {
+        SCOPED_TRACE("dim " + std::to_string(dim) + ", ids: " + batch.name);
+        const auto n = static_cast<std::int64_t>(batch.ids.size());
+        for (const std::int64_t longest : {3, 400}) {
+          const auto offsets = any_offsets(n, longest, 3);
+          expect_pool(table.view(), Bags(batch.ids, offsets));
+          expect_pool(table.view(), Bags(narrow(batch.ids), narrow(offsets)));
+        }
+        expect_pool(table.view(), Bags(batch.ids, n, 1));
+        expect_pool(table.view(), Bags(batch.ids, 1, n));
+        if (n % 8 == 0) expect_pool(table.view(), Bags(narrow(batch.ids), n / 8, 8));
+      }
+    }
+  });
+}
+
+TEST_P(PoolTest, AppliesPolicies) {
+  run([] {
+    std::vector<std::int64_t> ids = {0, -1, 10, 11, -12, 1LL << 31, -(1LL << 40), 5, (1LL << 32) + 3};
+    for (int i = 0; i < 2000; ++i) ids.push_back(ids[static_cast<std::size_t>(i) % 9]);
+    const auto offsets = any_offsets(static_cast<std::int64_t>(ids.size()), 4, 4);
+    const GuardedTable table = GuardedTable(11, 100).fill(5);
+    expect_pool(table.view(), Bags(ids, offsets), OutOfRange::zero);
+    expect_pool(table.view(), Bags(ids, offsets), OutOfRange::clip);
+    const std::vector<std::int32_t> negative = {-1, -11, 10, 0};
+    expect_pool(table.view(), Bags(negative, 2, 2), OutOfRange::wrap_negative);
+  });
+}
+
+TEST_P(PoolTest, BagsWithoutIdsAreZero) {
+  run([] {
+    const GuardedTable table = GuardedTable(3, 17).fill(6);
+    const std::vector<std::int64_t> none;
+    const std::vector<std::int64_t> offsets(5, 0);
+    expect_pool(table.view(), Bags(none, offsets));
+    expect_pool(table.view(), Bags(none, 4, 0));
+    expect_pool(table.view(), Bags(none, 0, 7));
+    expect_pool(TableView(nullptr, 0, 17), Bags(none, offsets));
+  });
+}
+
+class EmbeddingBagTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(EmbeddingBagTest);
+
+TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
+  run([] {
+    constexpr std::int64_t kRows = 200;
+    constexpr std::int64_t kDim = 100;
+    const RowWiseAdagradOptions adagrad{.learning_rate = 0.05};
+    for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
+      EmbeddingBag layer({.rows = kRows,
+                          .dim = kDim,
+                          .seed = 1,
+                          .optimizer = adagrad,
+                          .pooling = pooling,
+                          .out_of_range = OutOfRange::zero});
+      Table weights = layer.table().clone();
+      Table state(kRows, 1);
+      for (std::int64_t t = 1; t <= 3; ++t) {
+        // Two backward passes, then one step; the reference sees them as one batch, its mean already taken.
+        auto first = narrow(id_cases(kRows, 400, static_cast<std::uint64_t>(t)).back().ids);
+        first[5] = -1;
+        const auto second = id_cases(kRows, 900, static_cast<std::uint64_t>(t) + 9)[4].ids;
+        const auto offsets = any_offsets(900, 9, static_cast<std::uint64_t>(t));
+        const Bags first_bags(first, 100, 4);
+        const Bags second_bags(second, offsets);
+        const std::int64_t bags = 100 + second_bags.size();
+        const GuardedTable gradient = GuardedTable(bags, kDim).fill(static_cast<std::uint64_t>(t));
+        const ConstTableView whole = gradient.view();
+        layer.backward(first_bags, ConstTableView(whole.data(), 100, kDim, whole.row_stride()));
+        layer.backward(second_bags,
+                       ConstTableView(whole.row(100).data(), second_bags.size(), kDim, whole.row_stride()));
+
+        std::vector<std::int64_t> all(first.begin(), first.end());
+        all.insert(all.end(), second.begin(), second.end());
+        std::vector<std::int64_t> all_offsets;
+        for (std::int64_t b = 0; b < 100; ++b) all_offsets.push_back(4 * b);
+        for (const std::int64_t offset : offsets) all_offsets.push_back(400 + offset);
+        const Bags all_bags(all, all_offsets);
+        GuardedTable divided = gradient;
+        for (std::int64_t b = 0; b < bags && pooling == Pooling::mean; ++b) {
+          const std::int64_t length = all_bags.begin(b + 1) - all_bags.begin(b) - (b == 1 ? 1 : 0);  // id 5 is left out
+          for (float& x : divided.view().row(b)) x = length == 0 ? 0 : x / static_cast<float>(length);
+        }
+        layer.step();
+        reference::optimizer_step(adagrad, t, weights, {state}, all_bags, OutOfRange::zero, divided.view());
+        EXPECT_TRUE(same(layer.table().view(), weights.view()));
+        EXPECT_TRUE(same(layer.optimizer().state()[0].view(), state.view()));
+      }
+      GuardedTable out(50, kDim);
+      GuardedTable expected(50, kDim);
+      const std::vector<std::int64_t> ids = id_cases(kRows, 200, 8).back().ids;
+      layer.forward(Bags(ids, 50, 4), out.view());
+      reference::pool(layer.table(), Bags(ids, 50, 4), expected.view(), pooling == Pooling::mean, OutOfRange::error);
+      EXPECT_TRUE(same(out.view(), expected.view()));
+    }
+  });
+}
+
+TEST(EmbeddingBagBackward, RecordsNothingWhenItFails) {
+  EmbeddingBag layer({.rows = 5, .dim = 4, .optimizer = SgdOptions{}});
+  const Table before = layer.table().clone();
+  const std::vector<float> ones(8, 1.0F);
+  const ConstTableView gradient(ones.data(), 2, 4);
+  const std::vector<std::int32_t> ids = {1, 5, 2, 2};
+  EXPECT_THROW(layer.backward(Bags(ids, 2, 2), gradient), Error);
+  EXPECT_THROW(layer.backward(Bags(ids, 1, 4), gradient), Error);
+  EXPECT_THROW(layer.backward(Bags(ids, 2, 3), gradient), Error);
+  layer.step();
+  EXPECT_TRUE(same(layer.table().view(), before.view()));
+  EXPECT_EQ(layer.optimizer().step_count(), 0);
+}
+
+}  // namespace
+}  // namespace rowmill::test
