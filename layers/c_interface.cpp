@@ -39,6 +39,10 @@ struct rowmill_embedding {
   rowmill::Embedding embedding;
   rowmill_optimizer optimizer;
 };
+struct rowmill_embedding_bag {
+  rowmill::EmbeddingBag embedding_bag;
+  rowmill_optimizer optimizer;
+};
 
 namespace rowmill {
 namespace {
@@ -159,6 +163,19 @@ E enum_of(std::int32_t value, E highest, std::string_view op, std::string_view a
   return static_cast<E>(value);
 }
 
+Pooling pooling_of(std::int32_t value, std::string_view op) {
+  static_assert(static_cast<int>(Pooling::sum) == ROWMILL_POOL_SUM &&
+                static_cast<int>(Pooling::mean) == ROWMILL_POOL_MEAN);
+  return enum_of(value, Pooling::mean, op, "pooling");
+}
+
+WeightDecay decay_of(std::int32_t value, std::string_view op) {
+  static_assert(static_cast<int>(WeightDecay::none) == ROWMILL_DECAY_NONE &&
+                static_cast<int>(WeightDecay::l2) == ROWMILL_DECAY_L2 &&
+                static_cast<int>(WeightDecay::decoupled) == ROWMILL_DECAY_DECOUPLED);
+  return enum_of(value, WeightDecay::decoupled, op, "decay");
+}
+
 OutOfRange policy_of(std::int32_t value, std::string_view op) {
   static_assert(static_cast<int>(OutOfRange::error) == ROWMILL_RANGE_ERROR &&
                 static_cast<int>(OutOfRange::clip) == ROWMILL_RANGE_CLIP &&
@@ -166,6 +183,9 @@ OutOfRange policy_of(std::int32_t value, std::string_view op) {
                 static_cast<int>(OutOfRange::wrap_negative) == ROWMILL_RANGE_WRAP_NEGATIVE);
   return enum_of(value, OutOfRange::wrap_negative, op, "out_of_range");
 }
+
+/// A workspace is never required.
+Workspace* workspace_of(rowmill_workspace* workspace) { return workspace == nullptr ? nullptr : &workspace->workspace; }
 
 std::string_view text_of(const char* text) { return text == nullptr ? std::string_view() : text; }
 
@@ -182,11 +202,21 @@ rowmill_view to_c(const Table& table) {
   return view;
 }
 
-Ids ids_of(const rowmill_ids* ids, std::string_view op) {
-  const rowmill_ids& i = the(ids, op, "ids");
+Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument = "ids") {
+  const rowmill_ids& i = the(ids, op, argument);
   if (i.type == ROWMILL_INT32) return {static_cast<const std::int32_t*>(i.data), i.count};
   if (i.type == ROWMILL_INT64) return {static_cast<const std::int64_t*>(i.data), i.count};
-  refuse(op, "ids.type is " + std::to_string(i.type) + "; allowed: 32, 64");
+  refuse(op, std::string(argument) + ".type is " + std::to_string(i.type) + "; allowed: 32, 64");
+}
+
+Bags bags_of(const rowmill_bags* bags, std::string_view op) {
+  const rowmill_bags& b = the(bags, op, "bags");
+  const Ids ids = ids_of(&b.ids, op);
+  if (b.has_offsets == 0) return {ids, b.size, b.length};
+  const Ids offsets = ids_of(&b.offsets, op, "offsets");
+  check_range(op, "offsets.count", offsets.size(), 1, kMostIds);
+  check_range(op, "bags.size", b.size, offsets.size() - 1, offsets.size() - 1);
+  return {ids, offsets};
 }
 
 void check_struct_size(std::string_view op, std::size_t found, std::size_t expected) {
@@ -206,30 +236,51 @@ rowmill_gather_options defaults(const rowmill_gather_options&) {
 rowmill_scatter_add_options defaults(const rowmill_scatter_add_options&) {
   return {sizeof(rowmill_scatter_add_options), ROWMILL_RANGE_ERROR, 0};
 }
+rowmill_pool_options defaults(const rowmill_pool_options&) {
+  return {sizeof(rowmill_pool_options), ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR};
+}
 rowmill_sgd_options defaults(const rowmill_sgd_options&) {
   const SgdOptions o;
-  return {sizeof(rowmill_sgd_options), o.learning_rate};
+  return {sizeof(rowmill_sgd_options), o.learning_rate,    o.momentum,
+          o.nesterov ? 1 : 0,          ROWMILL_DECAY_NONE, o.weight_decay};
+}
+template <class Options>
+Options adagrad_defaults(const auto& o) {
+  return {sizeof(Options), o.learning_rate, o.initial_accumulator, o.epsilon, ROWMILL_DECAY_NONE, o.weight_decay};
 }
 rowmill_adagrad_options defaults(const rowmill_adagrad_options&) {
-  const AdagradOptions o;
-  return {sizeof(rowmill_adagrad_options), o.learning_rate, o.initial_accumulator, o.epsilon};
+  return adagrad_defaults<rowmill_adagrad_options>(AdagradOptions{});
+}
+rowmill_row_wise_adagrad_options defaults(const rowmill_row_wise_adagrad_options&) {
+  return adagrad_defaults<rowmill_row_wise_adagrad_options>(RowWiseAdagradOptions{});
+}
+template <class Options>
+Options adam_defaults(const auto& o) {
+  return {sizeof(Options), o.learning_rate, o.beta1, o.beta2, o.epsilon, ROWMILL_DECAY_NONE, o.weight_decay};
 }
 rowmill_adam_options defaults(const rowmill_adam_options&) {
-  const AdamOptions o;
-  return {sizeof(rowmill_adam_options), o.learning_rate, o.beta1, o.beta2, o.epsilon};
+  return adam_defaults<rowmill_adam_options>(AdamOptions{});
+}
+rowmill_partial_row_wise_adam_options defaults(const rowmill_partial_row_wise_adam_options&) {
+  return adam_defaults<rowmill_partial_row_wise_adam_options>(PartialRowWiseAdamOptions{});
 }
 rowmill_embedding_options defaults(const rowmill_embedding_options&) {
-  return {sizeof(rowmill_embedding_options),
-          nullptr,
-          0,
-          ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT,
-          1,
-          0,
-          ROWMILL_RANGE_ERROR,
-          -1,
-          nullptr,
-          nullptr,
-          nullptr};
+  rowmill_embedding_options o{};  // no name, seed 0, no optimizer
+  o.struct_size = sizeof o;
+  o.initializer = ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT;
+  o.a = 1;
+  o.out_of_range = ROWMILL_RANGE_ERROR;
+  o.padding_id = -1;
+  return o;
+}
+rowmill_embedding_bag_options defaults(const rowmill_embedding_bag_options&) {
+  rowmill_embedding_bag_options o{};  // no name, seed 0, no optimizer
+  o.struct_size = sizeof o;
+  o.initializer = ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT;
+  o.a = 1;
+  o.pooling = ROWMILL_POOL_MEAN;
+  o.out_of_range = ROWMILL_RANGE_ERROR;
+  return o;
 }
 
 template <class Options>
@@ -266,12 +317,26 @@ Initializer initializer_of(std::int32_t kind, float a, float b, std::int64_t dim
   }
 }
 
-OptimizerOptions to_cpp(const rowmill_sgd_options& o) { return SgdOptions{o.learning_rate}; }
-OptimizerOptions to_cpp(const rowmill_adagrad_options& o) {
-  return AdagradOptions{o.learning_rate, o.initial_accumulator, o.epsilon};
+OptimizerOptions to_cpp(const rowmill_sgd_options& o, std::string_view op) {
+  return SgdOptions{o.learning_rate, o.momentum, o.nesterov != 0, decay_of(o.decay, op), o.weight_decay};
 }
-OptimizerOptions to_cpp(const rowmill_adam_options& o) {
-  return AdamOptions{o.learning_rate, o.beta1, o.beta2, o.epsilon};
+template <class Options>
+OptimizerOptions adagrad_to_cpp(const auto& o, std::string_view op) {
+  return Options{o.learning_rate, o.initial_accumulator, o.epsilon, decay_of(o.decay, op), o.weight_decay};
+}
+OptimizerOptions to_cpp(const rowmill_adagrad_options& o, std::string_view op) {
+  return adagrad_to_cpp<AdagradOptions>(o, op);
+}
+OptimizerOptions to_cpp(const rowmill_row_wise_adagrad_options& o, std::string_view op) {
+  return adagrad_to_cpp<RowWiseAdagradOptions>(o, op);
+}
+template <class Options>
+OptimizerOptions adam_to_cpp(const auto& o, std::string_view op) {
+  return Options{o.learning_rate, o.beta1, o.beta2, o.epsilon, decay_of(o.decay, op), o.weight_decay};
+}
+OptimizerOptions to_cpp(const rowmill_adam_options& o, std::string_view op) { return adam_to_cpp<AdamOptions>(o, op); }
+OptimizerOptions to_cpp(const rowmill_partial_row_wise_adam_options& o, std::string_view op) {
+  return adam_to_cpp<PartialRowWiseAdamOptions>(o, op);
 }
 
 template <class Options>
@@ -279,19 +344,24 @@ rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char*
                                 rowmill_optimizer** optimizer, std::string_view op) noexcept {
   return call([&] {
     rowmill_optimizer*& result = the(optimizer, op, "optimizer");
-    auto made = make_optimizer(to_cpp(options_of(options, op)), rows, dim, text_of(name));
+    auto made = make_optimizer(to_cpp(options_of(options, op), op), rows, dim, text_of(name));
     Optimizer* const pointer = made.get();
     result = new rowmill_optimizer{std::move(made), pointer, {}};
   });
 }
 
-OptimizerOptions layer_optimizer(const rowmill_embedding_options& o, std::string_view op) {
-  if ((o.sgd != nullptr) + (o.adagrad != nullptr) + (o.adam != nullptr) > 1) {
-    refuse(op, "more than one of sgd, adagrad and adam is given");
+/// The optimizer that the options of a layer choose.
+OptimizerOptions layer_optimizer(const auto& o, std::string_view op) {
+  if ((o.sgd != nullptr) + (o.adagrad != nullptr) + (o.row_wise_adagrad != nullptr) + (o.adam != nullptr) +
+          (o.partial_row_wise_adam != nullptr) >
+      1) {
+    refuse(op, "more than one of sgd, adagrad, row_wise_adagrad, adam and partial_row_wise_adam is given");
   }
-  if (o.adagrad != nullptr) return to_cpp(options_of(o.adagrad, op));
-  if (o.adam != nullptr) return to_cpp(options_of(o.adam, op));
-  return to_cpp(options_of(o.sgd, op));
+  if (o.adagrad != nullptr) return to_cpp(options_of(o.adagrad, op), op);
+  if (o.row_wise_adagrad != nullptr) return to_cpp(options_of(o.row_wise_adagrad, op), op);
+  if (o.adam != nullptr) return to_cpp(options_of(o.adam, op), op);
+  if (o.partial_row_wise_adam != nullptr) return to_cpp(options_of(o.partial_row_wise_adam, op), op);
+  return to_cpp(options_of(o.sgd, op), op);
 }
 
 }  // namespace
@@ -373,7 +443,7 @@ rowmill_status rowmill_table_view(const rowmill_table* table, rowmill_view* view
   return call([&] { the(view, "table_view", "view") = to_c(the(table, "table_view", "table").table); });
 }
 
-// ---- gather and scatter_add -----------------------------------------------------------------------------------------
+// ---- gather, pool and scatter_add -----------------------------------------------------------------------------------
 
 rowmill_status rowmill_gather_options_init(rowmill_gather_options* options, std::size_t struct_size) noexcept {
   return init_options(options, struct_size, "gather_options_init");
@@ -393,6 +463,28 @@ rowmill_status rowmill_gather(const rowmill_view* table, const rowmill_ids* ids,
   });
 }
 
+rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "pool_options_init");
+}
+
+rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags, const rowmill_view* out,
+                            const rowmill_pool_options* options, rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "pool";
+    const rowmill_pool_options o = options_of(options, kOp);
+    pool(view_of(table, kOp, "table"), bags_of(bags, kOp), view_of(out, kOp, "out"),
+         {.pooling = pooling_of(o.pooling, kOp), .out_of_range = policy_of(o.out_of_range, kOp)},
+         workspace_of(workspace));
+  });
+}
+
+std::size_t rowmill_pool_memory_required(std::int64_t id_count) noexcept {
+  return value_or<std::size_t>(0, [&] {
+    check_range("pool_memory_required", "id_count", id_count, 0, kMostIds);
+    return pool_memory_required(id_count);
+  });
+}
+
 rowmill_status rowmill_scatter_add_options_init(rowmill_scatter_add_options* options,
                                                 std::size_t struct_size) noexcept {
   return init_options(options, struct_size, "scatter_add_options_init");
@@ -405,8 +497,7 @@ rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids*
     const rowmill_scatter_add_options o = options_of(options, kOp);
     check_range(kOp, "reserved", o.reserved, 0, 0);
     scatter_add(view_of(table, kOp, "table"), ids_of(ids, kOp), view_of(values, kOp, "values"),
-                {.out_of_range = policy_of(o.out_of_range, kOp)},
-                workspace == nullptr ? nullptr : &workspace->workspace);
+                {.out_of_range = policy_of(o.out_of_range, kOp)}, workspace_of(workspace));
   });
 }
 
@@ -464,6 +555,14 @@ rowmill_status rowmill_plan_build(rowmill_plan* plan, const rowmill_ids* ids, st
   });
 }
 
+rowmill_status rowmill_plan_build_bags(rowmill_plan* plan, const rowmill_bags* bags, std::int64_t rows,
+                                       rowmill_out_of_range out_of_range, const char* table_name) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "plan";
+    the(plan, kOp, "plan").plan.build(bags_of(bags, kOp), rows, policy_of(out_of_range, kOp), text_of(table_name));
+  });
+}
+
 rowmill_status rowmill_plan_reserve(rowmill_plan* plan, std::int64_t id_count) noexcept {
   return call([&] {
     Plan& p = the(plan, "plan_reserve", "plan").plan;
@@ -474,6 +573,10 @@ rowmill_status rowmill_plan_reserve(rowmill_plan* plan, std::int64_t id_count) n
 
 std::int64_t rowmill_plan_id_count(const rowmill_plan* plan) noexcept {
   return value_or<std::int64_t>(-1, [&] { return the(plan, "plan_id_count", "plan").plan.id_count(); });
+}
+
+std::int64_t rowmill_plan_gradient_rows(const rowmill_plan* plan) noexcept {
+  return value_or<std::int64_t>(-1, [&] { return the(plan, "plan_gradient_rows", "plan").plan.gradient_rows(); });
 }
 
 std::int64_t rowmill_plan_rows(const rowmill_plan* plan) noexcept {
@@ -494,8 +597,18 @@ rowmill_status rowmill_adagrad_options_init(rowmill_adagrad_options* options, st
   return init_options(options, struct_size, "adagrad_options_init");
 }
 
+rowmill_status rowmill_row_wise_adagrad_options_init(rowmill_row_wise_adagrad_options* options,
+                                                     std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "row_wise_adagrad_options_init");
+}
+
 rowmill_status rowmill_adam_options_init(rowmill_adam_options* options, std::size_t struct_size) noexcept {
   return init_options(options, struct_size, "adam_options_init");
+}
+
+rowmill_status rowmill_partial_row_wise_adam_options_init(rowmill_partial_row_wise_adam_options* options,
+                                                          std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "partial_row_wise_adam_options_init");
 }
 
 rowmill_status rowmill_sgd_create(std::int64_t rows, std::int64_t dim, const char* name,
@@ -508,9 +621,21 @@ rowmill_status rowmill_adagrad_create(std::int64_t rows, std::int64_t dim, const
   return create_optimizer(rows, dim, name, options, optimizer, "adagrad");
 }
 
+rowmill_status rowmill_row_wise_adagrad_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                               const rowmill_row_wise_adagrad_options* options,
+                                               rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "row_wise_adagrad");
+}
+
 rowmill_status rowmill_adam_create(std::int64_t rows, std::int64_t dim, const char* name,
                                    const rowmill_adam_options* options, rowmill_optimizer** optimizer) noexcept {
   return create_optimizer(rows, dim, name, options, optimizer, "adam");
+}
+
+rowmill_status rowmill_partial_row_wise_adam_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                                    const rowmill_partial_row_wise_adam_options* options,
+                                                    rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "partial_row_wise_adam");
 }
 
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) noexcept { delete optimizer; }
@@ -529,7 +654,7 @@ rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmil
       handle.gradients.push_back(view_of(gradients + i, op, "gradient"));
     }
     handle.optimizer->step(view_of(weights, op, "weights"), the(plan, op, "plan").plan, handle.gradients,
-                           workspace == nullptr ? nullptr : &workspace->workspace);
+                           workspace_of(workspace));
   });
 }
 
@@ -643,4 +768,74 @@ rowmill_status rowmill_embedding_table_view(const rowmill_embedding* embedding, 
 rowmill_optimizer* rowmill_embedding_optimizer(rowmill_embedding* embedding) noexcept {
   return value_or<rowmill_optimizer*>(nullptr,
                                       [&] { return &the(embedding, "embedding_optimizer", "embedding").optimizer; });
+}
+
+// ---- the EmbeddingBag layer -----------------------------------------------------------------------------------------
+
+rowmill_status rowmill_embedding_bag_options_init(rowmill_embedding_bag_options* options,
+                                                  std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "embedding_bag_options_init");
+}
+
+rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
+                                            const rowmill_embedding_bag_options* options,
+                                            rowmill_embedding_bag** embedding_bag) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag_create";
+    rowmill_embedding_bag*& result = the(embedding_bag, kOp, "embedding_bag");
+    const rowmill_embedding_bag_options o = options_of(options, kOp);
+    auto* const handle =
+        new rowmill_embedding_bag{EmbeddingBag({.rows = rows,
+                                                .dim = dim,
+                                                .name = std::string(text_of(o.name)),
+                                                .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
+                                                .seed = o.seed,
+                                                .optimizer = layer_optimizer(o, kOp),
+                                                .pooling = pooling_of(o.pooling, kOp),
+                                                .out_of_range = policy_of(o.out_of_range, kOp)}),
+                                  {}};
+    handle->optimizer.optimizer = &handle->embedding_bag.optimizer();
+    result = handle;
+  });
+}
+
+void rowmill_embedding_bag_destroy(rowmill_embedding_bag* embedding_bag) noexcept { delete embedding_bag; }
+
+rowmill_status rowmill_embedding_bag_forward(const rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                             const rowmill_view* out, rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag";
+    the(embedding_bag, kOp, "embedding_bag")
+        .embedding_bag.forward(bags_of(bags, kOp), view_of(out, kOp, "out"), workspace_of(workspace));
+  });
+}
+
+rowmill_status rowmill_embedding_bag_backward(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                              const rowmill_view* gradient) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag";
+    the(embedding_bag, kOp, "embedding_bag")
+        .embedding_bag.backward(bags_of(bags, kOp), view_of(gradient, kOp, "gradient"));
+  });
+}
+
+rowmill_status rowmill_embedding_bag_step(rowmill_embedding_bag* embedding_bag) noexcept {
+  return call([&] { the(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.step(); });
+}
+
+rowmill_status rowmill_embedding_bag_zero_grad(rowmill_embedding_bag* embedding_bag) noexcept {
+  return call([&] { the(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.zero_grad(); });
+}
+
+rowmill_status rowmill_embedding_bag_table_view(const rowmill_embedding_bag* embedding_bag,
+                                                rowmill_view* view) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag_table_view";
+    the(view, kOp, "view") = to_c(the(embedding_bag, kOp, "embedding_bag").embedding_bag.table());
+  });
+}
+
+rowmill_optimizer* rowmill_embedding_bag_optimizer(rowmill_embedding_bag* embedding_bag) noexcept {
+  return value_or<rowmill_optimizer*>(
+      nullptr, [&] { return &the(embedding_bag, "embedding_bag_optimizer", "embedding_bag").optimizer; });
 }

@@ -371,7 +371,8 @@ static void test_embedding(void) {
   options.adagrad = &adagrad;
   layer = NULL;
   CHECK_FAILS(rowmill_embedding_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT,
-              "rowmill: embedding_create: more than one of sgd, adagrad and adam is given");
+              "rowmill: embedding_create: more than one of sgd, adagrad, row_wise_adagrad, adam and "
+              "partial_row_wise_adam is given");
   options.adam = NULL;
   options.padding_id = kRows;
   CHECK_FAILS(rowmill_embedding_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT, "padding_id is 10");

@@ -129,6 +129,38 @@ static inline rowmill_ids rowmill_make_ids(const void* data, int64_t count, rowm
   return ids;
 }
 
+/* Ids grouped into bags, each of which may be empty. */
+typedef struct rowmill_bags {
+  rowmill_ids ids;
+  rowmill_ids offsets; /* with has_offsets: size + 1 of them; bag b is ids[offsets[b]] .. ids[offsets[b+1] - 1] */
+  int64_t size;        /* the number of bags */
+  int64_t length;      /* without: the length of every bag; ids is a size x length array */
+  int32_t has_offsets;
+} rowmill_bags;
+
+/* Bags by offsets: the first is 0, none is below the one before it, and the last is ids.count (as
+ * torch.nn.EmbeddingBag with include_last_offset). */
+static inline rowmill_bags rowmill_make_bags(rowmill_ids ids, rowmill_ids offsets) {
+  rowmill_bags bags;
+  bags.ids = ids;
+  bags.offsets = offsets;
+  bags.size = offsets.count - 1;
+  bags.length = 0;
+  bags.has_offsets = 1;
+  return bags;
+}
+
+/* A batch x length array of ids in row-major order: a bag for each row. */
+static inline rowmill_bags rowmill_make_batch(rowmill_ids ids, int64_t batch, int64_t length) {
+  rowmill_bags bags;
+  bags.ids = ids;
+  bags.offsets = rowmill_make_ids(NULL, 0, ROWMILL_INT64);
+  bags.size = batch;
+  bags.length = length;
+  bags.has_offsets = 0;
+  return bags;
+}
+
 /* What an operation does with an id outside its table. */
 typedef int32_t rowmill_out_of_range;
 enum {
@@ -234,6 +266,40 @@ rowmill_status rowmill_workspace_reserve(rowmill_workspace* workspace, size_t by
 /* The bytes it holds; 0 for a null handle. */
 size_t rowmill_workspace_capacity(const rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
+/* ---- pool -------------------------------------------------------------------------------------------------------- */
+
+/* How a bag's rows become one. */
+typedef int32_t rowmill_pooling;
+enum { ROWMILL_POOL_SUM = 0, ROWMILL_POOL_MEAN = 1 };
+
+typedef struct rowmill_pool_options {
+  size_t struct_size;
+  rowmill_pooling pooling;
+  rowmill_out_of_range out_of_range; /* under ROWMILL_RANGE_ZERO an id out of range is left out, and not counted */
+} rowmill_pool_options;
+
+/* Fills in the defaults: ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR. */
+rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+
+/* Pooled lookups: the forward pass of an embedding bag.
+ *
+ *     for b in 0 .. bags.size-1:
+ *       rows = [table[id, :] for id in bag b]
+ *       out[b, :] = rows[0] + rows[1] + ...             # in this order; zero for an empty bag
+ *       out[b, :] = out[b, :] / len(rows)               # ROWMILL_POOL_MEAN only
+ *
+ * Shapes: table rows x dim; out bags.size x dim, which is written. Only policies other than ROWMILL_RANGE_ERROR need a
+ * workspace. Reads of one table may run at the same time; a write to it meanwhile is a race.
+ * Errors: a view, the ids or the offsets are null (and not empty) or bad, bags.size is not offsets.count - 1
+ * (ROWMILL_INVALID_ARGUMENT); size x length is not ids.count, or out has another shape (ROWMILL_SHAPE_MISMATCH); out
+ * shares an element with table, ids or offsets, or its rows with each other (ROWMILL_OVERLAP); an id is out of range
+ * (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_OUT_OF_MEMORY; ROWMILL_UNSUPPORTED_ISA. */
+rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags, const rowmill_view* out,
+                            const rowmill_pool_options* options, rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* The bytes of workspace that a rowmill_pool of `id_count` ids uses at most; 0 if id_count is not in 0 .. 2^56. */
+size_t rowmill_pool_memory_required(int64_t id_count) ROWMILL_NOEXCEPT;
+
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 /* What a batch of ids means for updates: which positions touch which row, in order. It depends on the ids and the
@@ -251,13 +317,19 @@ void rowmill_plan_destroy(rowmill_plan* plan) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_plan_build(rowmill_plan* plan, const rowmill_ids* ids, int64_t rows,
                                   rowmill_out_of_range out_of_range, const char* table_name) ROWMILL_NOEXCEPT;
 
+/* The same for pooled lookups: every id of bag b is updated by row b of a gradient, which is never expanded.
+ * Errors: also bags whose offsets or shape do not fit their ids, as rowmill_pool. */
+rowmill_status rowmill_plan_build_bags(rowmill_plan* plan, const rowmill_bags* bags, int64_t rows,
+                                       rowmill_out_of_range out_of_range, const char* table_name) ROWMILL_NOEXCEPT;
+
 /* Makes room for plans of up to `id_count` ids, so that building them allocates nothing. What was planned is lost.
  * Errors: id_count < 0 or > 2^56 (ROWMILL_INVALID_ARGUMENT), ROWMILL_OUT_OF_MEMORY. */
 rowmill_status rowmill_plan_reserve(rowmill_plan* plan, int64_t id_count) ROWMILL_NOEXCEPT;
 
-/* The number of ids planned, those left out included; the rows of the tables it fits; the number of distinct rows
- * touched. -1 for a null handle. */
+/* The number of ids planned, those left out included; the rows that a gradient must have, one for each id or for each
+ * bag; the rows of the tables it fits; the number of distinct rows touched. -1 for a null handle. */
 int64_t rowmill_plan_id_count(const rowmill_plan* plan) ROWMILL_NOEXCEPT;
+int64_t rowmill_plan_gradient_rows(const rowmill_plan* plan) ROWMILL_NOEXCEPT;
 int64_t rowmill_plan_rows(const rowmill_plan* plan) ROWMILL_NOEXCEPT;
 int64_t rowmill_plan_unique_count(const rowmill_plan* plan) ROWMILL_NOEXCEPT;
 
@@ -287,7 +359,7 @@ rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids*
                                    rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
 /* The same with a plan, whose policy applies: nothing is planned or allocated.
- * Errors: also a plan for another number of rows, or of ids (ROWMILL_SHAPE_MISMATCH). */
+ * Errors: also a plan for another number of rows, or of gradient rows (ROWMILL_SHAPE_MISMATCH). */
 rowmill_status rowmill_scatter_add_planned(const rowmill_view* table, const rowmill_plan* plan,
                                            const rowmill_view* values) ROWMILL_NOEXCEPT;
 
@@ -301,10 +373,22 @@ size_t rowmill_scatter_add_memory_required(int64_t id_count) ROWMILL_NOEXCEPT;
  * the batch touches move; the gradients of one row are summed first. optimizer.hpp gives the formulas. */
 typedef struct rowmill_optimizer rowmill_optimizer;
 
-/* w = w - learning_rate * g */
+/* How a step shrinks the weights of the rows that it moves; the others wait. */
+typedef int32_t rowmill_weight_decay;
+enum {
+  ROWMILL_DECAY_NONE = 0,
+  ROWMILL_DECAY_L2 = 1,       /* g = g + weight_decay * w, before all else */
+  ROWMILL_DECAY_DECOUPLED = 2 /* w = w * (1 - learning_rate * weight_decay), before the rest; Adam: AdamW */
+};
+
+/* w = w - learning_rate * g, or with momentum: b = momentum * b + g;  w = w - learning_rate * b */
 typedef struct rowmill_sgd_options {
   size_t struct_size;
-  double learning_rate; /* 0.01 */
+  double learning_rate;       /* 0.01 */
+  double momentum;            /* 0 */
+  int32_t nesterov;           /* 0; not 0: w = w - learning_rate * (g + momentum * b), which needs a momentum */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE; weight_decay must then be 0, here and below */
+  double weight_decay;        /* 0 */
 } rowmill_sgd_options;
 
 /* a = a + g * g;  w = w - learning_rate * g / (sqrt(a) + epsilon) */
@@ -313,21 +397,50 @@ typedef struct rowmill_adagrad_options {
   double learning_rate;       /* 0.01 */
   double initial_accumulator; /* 0 */
   double epsilon;             /* 1e-10 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
 } rowmill_adagrad_options;
+
+/* Adagrad with one accumulator a row: a = a + sum(g * g) / dim */
+typedef struct rowmill_row_wise_adagrad_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.01 */
+  double initial_accumulator; /* 0 */
+  double epsilon;             /* 1e-8 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
+} rowmill_row_wise_adagrad_options;
 
 /* Lazy Adam: a row's moments decay when it is touched, and the bias correction counts all steps. */
 typedef struct rowmill_adam_options {
   size_t struct_size;
-  double learning_rate; /* 0.001 */
-  double beta1;         /* 0.9 */
-  double beta2;         /* 0.999 */
-  double epsilon;       /* 1e-8 */
+  double learning_rate;       /* 0.001 */
+  double beta1;               /* 0.9 */
+  double beta2;               /* 0.999 */
+  double epsilon;             /* 1e-8 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
 } rowmill_adam_options;
+
+/* Lazy Adam with one second moment a row, of sum(g * g) / dim. */
+typedef struct rowmill_partial_row_wise_adam_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.001 */
+  double beta1;               /* 0.9 */
+  double beta2;               /* 0.999 */
+  double epsilon;             /* 1e-8 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
+} rowmill_partial_row_wise_adam_options;
 
 /* Fill in the defaults, which stand above. */
 rowmill_status rowmill_sgd_options_init(rowmill_sgd_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_adagrad_options_init(rowmill_adagrad_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_options_init(rowmill_row_wise_adagrad_options* options,
+                                                     size_t struct_size) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_adam_options_init(rowmill_adam_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_options_init(rowmill_partial_row_wise_adam_options* options,
+                                                          size_t struct_size) ROWMILL_NOEXCEPT;
 
 /* Make an optimizer for a rows x dim table, with its state. `name`, the table's, names the state; it may be NULL.
  * Errors: rows < 0, dim < 1, an option out of its range (ROWMILL_INVALID_ARGUMENT); ROWMILL_OUT_OF_MEMORY. */
@@ -336,22 +449,28 @@ rowmill_status rowmill_sgd_create(int64_t rows, int64_t dim, const char* name, c
 rowmill_status rowmill_adagrad_create(int64_t rows, int64_t dim, const char* name,
                                       const rowmill_adagrad_options* options,
                                       rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_create(int64_t rows, int64_t dim, const char* name,
+                                               const rowmill_row_wise_adagrad_options* options,
+                                               rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_adam_create(int64_t rows, int64_t dim, const char* name, const rowmill_adam_options* options,
                                    rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_create(int64_t rows, int64_t dim, const char* name,
+                                                    const rowmill_partial_row_wise_adam_options* options,
+                                                    rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 
 /* One step.
  *
  *     for each row r that the plan touches:
- *       g = sum of gradients[p, :] over r's positions p, in order, in blocks of 1,024
+ *       g = sum of gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of 1,024
  *       update weights[r, :] and the state of r
  *
  * Shapes: weights rows x dim as this optimizer was made for, which is written; gradients: an array of gradient_count
- * views with dim columns whose rows, one view after another, are the plan's positions (one view for each backward pass
- * that was accumulated). A plan of zero ids does nothing: the step is not counted. No other call may use the rows
- * touched or this optimizer meanwhile.
- * Errors: a bad view (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree (ROWMILL_SHAPE_MISMATCH), weights or
- * state that share an element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
+ * views with dim columns whose rows, one view after another, are the plan's gradient rows (one view for each backward
+ * pass that was accumulated): a row for each id, or for each bag. A plan of zero ids does nothing: the step is not
+ * counted. No other call may use the rows touched or this optimizer meanwhile. Errors: a bad view
+ * (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree (ROWMILL_SHAPE_MISMATCH), weights or state that share an
+ * element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
                                       const rowmill_plan* plan, const rowmill_view* gradients, int64_t gradient_count,
                                       rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
@@ -361,7 +480,7 @@ rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmil
 size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, int64_t id_count,
                                          int64_t gradient_count) ROWMILL_NOEXCEPT;
 
-/* "sgd", "adagrad", "adam"; NULL for a null handle. */
+/* "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"; NULL for a null handle. */
 const char* rowmill_optimizer_name(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 
 /* The steps taken, and the learning rate; -1 for a null handle. */
@@ -371,8 +490,9 @@ double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) ROWMI
 /* Errors: ROWMILL_INVALID_ARGUMENT unless 0 <= learning_rate < infinity. */
 rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) ROWMILL_NOEXCEPT;
 
-/* The state tables, rows x dim each: none for SGD, {accumulator} for Adagrad, {m, v} for Adam. The count is -1 for a
- * null handle; a view is valid until the optimizer is destroyed.
+/* The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m, v}
+ * for Adam, v of dim 1 when row-wise. The others are rows x dim. The count is -1 for a null handle; a view is valid
+ * until the optimizer is destroyed.
  * Errors: an index that is not in 0 .. count-1 (ROWMILL_INVALID_ARGUMENT). */
 int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, int64_t index,
@@ -395,7 +515,9 @@ typedef struct rowmill_embedding_options {
   int64_t padding_id;                     /* its row starts at zero and never moves; -1: none */
   const rowmill_sgd_options* sgd;         /* the optimizer: at most one is not NULL; */
   const rowmill_adagrad_options* adagrad; /* none means SGD with its defaults */
+  const rowmill_row_wise_adagrad_options* row_wise_adagrad;
   const rowmill_adam_options* adam;
+  const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
 } rowmill_embedding_options;
 
 /* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_RANGE_ERROR, no padding id, SGD. */
@@ -427,6 +549,59 @@ rowmill_status rowmill_embedding_table_view(const rowmill_embedding* embedding, 
 
 /* The layer's optimizer: it belongs to the layer and must not be destroyed. NULL for a null handle. */
 rowmill_optimizer* rowmill_embedding_optimizer(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
+
+/* ---- the EmbeddingBag layer -------------------------------------------------------------------------------------- */
+
+/* The layer of pooled lookups: each bag of ids becomes one row, the sum or mean of theirs. One thread at a time may use
+ * a layer, except that forward alone may run on several, each call with a workspace of its own or none. */
+typedef struct rowmill_embedding_bag rowmill_embedding_bag;
+
+typedef struct rowmill_embedding_bag_options {
+  size_t struct_size;
+  const char* name; /* as in rowmill_table_options, also the next four */
+  uint64_t seed;
+  rowmill_initializer initializer;
+  float a;
+  float b;
+  rowmill_pooling pooling;
+  rowmill_out_of_range out_of_range;
+  const rowmill_sgd_options* sgd;         /* the optimizer: at most one is not NULL; */
+  const rowmill_adagrad_options* adagrad; /* none means SGD with its defaults */
+  const rowmill_row_wise_adagrad_options* row_wise_adagrad;
+  const rowmill_adam_options* adam;
+  const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
+} rowmill_embedding_bag_options;
+
+/* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_POOL_MEAN, ROWMILL_RANGE_ERROR, SGD. */
+rowmill_status rowmill_embedding_bag_options_init(rowmill_embedding_bag_options* options,
+                                                  size_t struct_size) ROWMILL_NOEXCEPT;
+
+/* Errors: those of the table and the optimizer; two optimizers (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_embedding_bag_create(int64_t rows, int64_t dim, const rowmill_embedding_bag_options* options,
+                                            rowmill_embedding_bag** embedding_bag) ROWMILL_NOEXCEPT;
+void rowmill_embedding_bag_destroy(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+
+/* rowmill_pool from the layer's table, with its pooling and policy. */
+rowmill_status rowmill_embedding_bag_forward(const rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                             const rowmill_view* out, rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* Records the gradient of one forward pass, bags.size x dim, for the next step. The ids are copied; the gradient's
+ * memory must stay as it is until then, unless the pooling is a mean.
+ * Errors, which record nothing: a bad view or bags (as rowmill_pool), ROWMILL_SHAPE_MISMATCH, ROWMILL_ID_OUT_OF_RANGE,
+ * a gradient in the table's memory (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY. */
+rowmill_status rowmill_embedding_bag_backward(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                              const rowmill_view* gradient) ROWMILL_NOEXCEPT;
+
+/* Applies what backward recorded, then forgets it; or only forgets it. */
+rowmill_status rowmill_embedding_bag_step(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_embedding_bag_zero_grad(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+
+/* The layer's table, as rowmill_table_view. */
+rowmill_status rowmill_embedding_bag_table_view(const rowmill_embedding_bag* embedding_bag,
+                                                rowmill_view* view) ROWMILL_NOEXCEPT;
+
+/* The layer's optimizer: it belongs to the layer and must not be destroyed. NULL for a null handle. */
+rowmill_optimizer* rowmill_embedding_bag_optimizer(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
 
 #ifdef __cplusplus
 }
