@@ -145,6 +145,62 @@ static void test_gather(void) {
   CHECK_OK(rowmill_gather(&table_view, &none, &out_view, NULL));
 }
 
+static void test_pool(void) {
+  float table[kRows * kDim], out[kCount * 5], before[kCount * 5];
+  fill(table, kRows * kDim, 1);
+  fill(out, kCount * 5, 2);
+  memcpy(before, out, sizeof out);
+  const rowmill_view table_view = rowmill_make_view(table, kRows, kDim);
+  rowmill_view out_view = rowmill_make_view(out, kCount, kDim);
+  out_view.row_stride = 5;
+  const int32_t narrow[kCount] = {9, 2, 5};
+  const int64_t wide[kCount] = {-1, 12, 3};
+  const int32_t narrow_offsets[] = {0, 2, 2, 3}; /* the second bag is empty */
+  const int64_t wide_offsets[] = {0, 2, 2, 3};
+  const rowmill_ids narrow_ids = rowmill_make_ids(narrow, kCount, ROWMILL_INT32);
+  const rowmill_ids wide_ids = rowmill_make_ids(wide, kCount, ROWMILL_INT64);
+  const rowmill_bags by_offsets[] = {rowmill_make_bags(narrow_ids, rowmill_make_ids(narrow_offsets, 4, ROWMILL_INT32)),
+                                     rowmill_make_bags(narrow_ids, rowmill_make_ids(wide_offsets, 4, ROWMILL_INT64))};
+
+  rowmill_pool_options options;
+  CHECK_OK(rowmill_pool_options_init(&options, sizeof options));
+  CHECK(options.pooling == ROWMILL_POOL_SUM && options.out_of_range == ROWMILL_RANGE_ERROR);
+  options.pooling = ROWMILL_POOL_MEAN;
+  for (int mean = 0; mean < 2; ++mean) {
+    for (int how = 0; how < 2; ++how) {
+      memcpy(out, before, sizeof out);
+      CHECK(by_offsets[how].size == kCount);
+      CHECK_OK(rowmill_pool(&table_view, &by_offsets[how], &out_view, mean ? &options : NULL, NULL));
+      for (int c = 0; c < kDim; ++c) {
+        CHECK(out[c] == (table[9 * kDim + c] + table[2 * kDim + c]) / (mean ? 2 : 1));
+        CHECK(out[5 + c] == 0 && out[10 + c] == table[5 * kDim + c]);
+      }
+      for (int b = 0; b < kCount; ++b) CHECK(out[5 * b + kDim] == before[5 * b + kDim]);
+    }
+  }
+
+  /* One bag of three; its policies, with memory reserved. */
+  const rowmill_bags row = rowmill_make_batch(wide_ids, 1, kCount);
+  out_view.rows = 1;
+  rowmill_workspace* workspace = NULL;
+  CHECK_OK(rowmill_workspace_create(&workspace));
+  CHECK_OK(rowmill_workspace_reserve(workspace, rowmill_pool_memory_required(kCount)));
+  const size_t capacity = rowmill_workspace_capacity(workspace);
+  options.out_of_range = ROWMILL_RANGE_ZERO;
+  CHECK_OK(rowmill_pool(&table_view, &row, &out_view, &options, workspace));
+  CHECK(equal(out, table + 3 * kDim, kDim)); /* the mean of one row */
+  options.pooling = ROWMILL_POOL_SUM;
+  options.out_of_range = ROWMILL_RANGE_CLIP;
+  CHECK_OK(rowmill_pool(&table_view, &row, &out_view, &options, workspace));
+  for (int c = 0; c < kDim; ++c) CHECK(out[c] == table[c] + table[9 * kDim + c] + table[3 * kDim + c]);
+  CHECK(capacity > 0 && rowmill_workspace_capacity(workspace) == capacity);
+  rowmill_workspace_destroy(workspace);
+
+  const rowmill_bags none = rowmill_make_batch(rowmill_make_ids(NULL, 0, ROWMILL_INT32), 0, kCount);
+  out_view.rows = 0;
+  CHECK_OK(rowmill_pool(&table_view, &none, &out_view, NULL, NULL));
+}
+
 static void test_find_bad_id(void) {
   const int64_t values[] = {3, -1, (int64_t)1 << 32};
   const rowmill_ids ids = rowmill_make_ids(values, 3, ROWMILL_INT64);
@@ -178,6 +234,7 @@ static void test_scatter_add(void) {
   CHECK(rowmill_plan_id_count(plan) == 0);
   CHECK_OK(rowmill_plan_build(plan, &ids, kRows, ROWMILL_RANGE_ERROR, "words"));
   CHECK(rowmill_plan_id_count(plan) == 3 && rowmill_plan_rows(plan) == kRows && rowmill_plan_unique_count(plan) == 2);
+  CHECK(rowmill_plan_gradient_rows(plan) == 3);
   rowmill_scatter_add_options options;
   CHECK_OK(rowmill_scatter_add_options_init(&options, sizeof options));
 
@@ -204,6 +261,86 @@ static rowmill_plan* make_plan(const rowmill_ids* ids, int64_t rows) {
   return plan;
 }
 
+/* A row of values or of a gradient for each bag. */
+static void test_plan_of_bags(void) {
+  const int64_t rows[] = {2, 7, 2, 4};
+  const int32_t offsets[] = {0, 3, 3, 4};
+  const rowmill_bags bags =
+      rowmill_make_bags(rowmill_make_ids(rows, 4, ROWMILL_INT64), rowmill_make_ids(offsets, 4, ROWMILL_INT32));
+  const rowmill_bags batch = rowmill_make_batch(bags.ids, 2, 2);
+  rowmill_plan* plan = NULL;
+  CHECK_OK(rowmill_plan_create(&plan));
+  CHECK_OK(rowmill_plan_build_bags(plan, &batch, kRows, ROWMILL_RANGE_ERROR, NULL));
+  CHECK(rowmill_plan_id_count(plan) == 4 && rowmill_plan_gradient_rows(plan) == 2);
+  CHECK_OK(rowmill_plan_build_bags(plan, &bags, kRows, ROWMILL_RANGE_ERROR, "words"));
+  CHECK(rowmill_plan_id_count(plan) == 4 && rowmill_plan_gradient_rows(plan) == 3);
+  CHECK(rowmill_plan_rows(plan) == kRows && rowmill_plan_unique_count(plan) == 3);
+
+  float values[3 * kDim], table[kRows * kDim], expected[kRows * kDim];
+  fill(values, 3 * kDim, 10);
+  const rowmill_view value_view = rowmill_make_view(values, 3, kDim);
+  const rowmill_view table_view = rowmill_make_view(table, kRows, kDim);
+  rowmill_sgd_options options;
+  CHECK_OK(rowmill_sgd_options_init(&options, sizeof options));
+  options.learning_rate = 1;
+  rowmill_optimizer* sgd = NULL;
+  CHECK_OK(rowmill_sgd_create(kRows, kDim, NULL, &options, &sgd));
+  for (int sign = -1; sign <= 1; sign += 2) { /* a step subtracts, scatter_add adds */
+    fill(table, kRows * kDim, 11);
+    memcpy(expected, table, sizeof table);
+    for (int c = 0; c < kDim; ++c) {
+      expected[2 * kDim + c] += (float)(sign * 2) * values[c];
+      expected[7 * kDim + c] += (float)sign * values[c];
+      expected[4 * kDim + c] += (float)sign * values[2 * kDim + c];
+    }
+    CHECK_OK(sign < 0 ? rowmill_optimizer_step(sgd, &table_view, plan, &value_view, 1, NULL)
+                      : rowmill_scatter_add_planned(&table_view, plan, &value_view));
+    CHECK(equal(table, expected, kRows * kDim));
+  }
+  rowmill_optimizer_destroy(sgd);
+  rowmill_plan_destroy(plan);
+}
+
+enum { kSgd, kAdagrad, kRowWiseAdagrad, kAdam, kPartialRowWiseAdam, kKinds };
+static const char* const kNames[kKinds] = {"sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"};
+
+struct optimizer_options {
+  rowmill_sgd_options sgd;
+  rowmill_adagrad_options adagrad;
+  rowmill_row_wise_adagrad_options row_wise_adagrad;
+  rowmill_adam_options adam;
+  rowmill_partial_row_wise_adam_options partial_row_wise_adam;
+};
+
+static struct optimizer_options default_options(void) {
+  struct optimizer_options all;
+  CHECK_OK(rowmill_sgd_options_init(&all.sgd, sizeof all.sgd));
+  CHECK_OK(rowmill_adagrad_options_init(&all.adagrad, sizeof all.adagrad));
+  CHECK_OK(rowmill_row_wise_adagrad_options_init(&all.row_wise_adagrad, sizeof all.row_wise_adagrad));
+  CHECK_OK(rowmill_adam_options_init(&all.adam, sizeof all.adam));
+  CHECK_OK(rowmill_partial_row_wise_adam_options_init(&all.partial_row_wise_adam, sizeof all.partial_row_wise_adam));
+  return all;
+}
+
+static void test_optimizer_defaults(void) {
+  const struct optimizer_options all = default_options();
+  const rowmill_sgd_options sgd = all.sgd;
+  const rowmill_adagrad_options adagrad = all.adagrad;
+  const rowmill_row_wise_adagrad_options row_wise = all.row_wise_adagrad;
+  const rowmill_adam_options adam = all.adam;
+  const rowmill_partial_row_wise_adam_options partial = all.partial_row_wise_adam;
+  CHECK(sgd.learning_rate == 0.01 && sgd.momentum == 0 && sgd.nesterov == 0);
+  CHECK(adagrad.learning_rate == 0.01 && adagrad.initial_accumulator == 0 && adagrad.epsilon == 1e-10);
+  CHECK(row_wise.learning_rate == 0.01 && row_wise.initial_accumulator == 0 && row_wise.epsilon == 1e-8);
+  CHECK(adam.learning_rate == 0.001 && adam.beta1 == 0.9 && adam.beta2 == 0.999 && adam.epsilon == 1e-8);
+  CHECK(partial.learning_rate == 0.001 && partial.beta1 == 0.9 && partial.beta2 == 0.999 && partial.epsilon == 1e-8);
+  CHECK(sgd.decay == ROWMILL_DECAY_NONE && sgd.weight_decay == 0);
+  CHECK(adagrad.decay == ROWMILL_DECAY_NONE && adagrad.weight_decay == 0);
+  CHECK(row_wise.decay == ROWMILL_DECAY_NONE && row_wise.weight_decay == 0);
+  CHECK(adam.decay == ROWMILL_DECAY_NONE && adam.weight_decay == 0);
+  CHECK(partial.decay == ROWMILL_DECAY_NONE && partial.weight_decay == 0);
+}
+
 static void test_optimizers(void) {
   const int64_t rows[kCount] = {2, 7, 2};
   const rowmill_ids ids = rowmill_make_ids(rows, kCount, ROWMILL_INT64);
@@ -213,27 +350,27 @@ static void test_optimizers(void) {
   const rowmill_view gradient = rowmill_make_view(gradients, kCount, kDim);
   const rowmill_view passes[2] = {rowmill_make_view(gradients, 1, kDim),
                                   rowmill_make_view(gradients + kDim, kCount - 1, kDim)};
-
   rowmill_sgd_options sgd;
-  rowmill_adagrad_options adagrad;
-  rowmill_adam_options adam;
   CHECK_OK(rowmill_sgd_options_init(&sgd, sizeof sgd));
-  CHECK_OK(rowmill_adagrad_options_init(&adagrad, sizeof adagrad));
-  CHECK_OK(rowmill_adam_options_init(&adam, sizeof adam));
-  CHECK(sgd.learning_rate == 0.01 && adagrad.learning_rate == 0.01 && adagrad.initial_accumulator == 0 &&
-        adagrad.epsilon == 1e-10);
-  CHECK(adam.learning_rate == 0.001 && adam.beta1 == 0.9 && adam.beta2 == 0.999 && adam.epsilon == 1e-8);
   sgd.learning_rate = 0.5;
+  const struct {
+    int64_t count, last_dim;
+    const char* last_name;
+  } states[kKinds] = {
+      {0, 0, ""}, {1, kDim, "words.accumulator"}, {1, 1, "words.accumulator"}, {2, kDim, "words.v"}, {2, 1, "words.v"}};
 
-  const char* const names[] = {"sgd", "adagrad", "adam"};
-  for (int kind = 0; kind < 3; ++kind) {
+  for (int kind = 0; kind < kKinds; ++kind) {
     /* One gradient, and the same in two passes with memory reserved. */
     float weights[2][kRows * kDim];
     for (int run = 0; run < 2; ++run) {
       rowmill_optimizer* optimizer = NULL;
-      if (kind == 0) CHECK_OK(rowmill_sgd_create(kRows, kDim, NULL, &sgd, &optimizer));
-      if (kind == 1) CHECK_OK(rowmill_adagrad_create(kRows, kDim, "words", NULL, &optimizer));
-      if (kind == 2) CHECK_OK(rowmill_adam_create(kRows, kDim, "words", &adam, &optimizer));
+      if (kind == kSgd) CHECK_OK(rowmill_sgd_create(kRows, kDim, NULL, &sgd, &optimizer));
+      if (kind == kAdagrad) CHECK_OK(rowmill_adagrad_create(kRows, kDim, "words", NULL, &optimizer));
+      if (kind == kRowWiseAdagrad) CHECK_OK(rowmill_row_wise_adagrad_create(kRows, kDim, "words", NULL, &optimizer));
+      if (kind == kAdam) CHECK_OK(rowmill_adam_create(kRows, kDim, "words", NULL, &optimizer));
+      if (kind == kPartialRowWiseAdam) {
+        CHECK_OK(rowmill_partial_row_wise_adam_create(kRows, kDim, "words", NULL, &optimizer));
+      }
       fill(weights[run], kRows * kDim, 6);
       const rowmill_view view = rowmill_make_view(weights[run], kRows, kDim);
       rowmill_workspace* workspace = NULL;
@@ -247,18 +384,16 @@ static void test_optimizers(void) {
       CHECK(rowmill_workspace_capacity(workspace) == bytes);
       rowmill_workspace_destroy(workspace);
 
-      CHECK(strcmp(rowmill_optimizer_name(optimizer), names[kind]) == 0);
+      CHECK(strcmp(rowmill_optimizer_name(optimizer), kNames[kind]) == 0);
       CHECK(rowmill_optimizer_step_count(optimizer) == 2);
-      CHECK(rowmill_optimizer_state_count(optimizer) == kind);
-      if (kind > 0) {
+      CHECK(rowmill_optimizer_state_count(optimizer) == states[kind].count);
+      if (states[kind].count > 0) {
         rowmill_view state;
-        CHECK_OK(rowmill_optimizer_state(optimizer, kind - 1, &state));
-        CHECK(state.rows == kRows && state.dim == kDim);
-        CHECK(strcmp(state.name, kind == 1 ? "words.accumulator" : "words.v") == 0);
+        CHECK_OK(rowmill_optimizer_state(optimizer, states[kind].count - 1, &state));
+        CHECK(state.rows == kRows && state.dim == states[kind].last_dim);
+        CHECK(strcmp(state.name, states[kind].last_name) == 0);
         const float* values = state.data;
-        CHECK(values[0] == 0); /* row 0 was not touched */
-        const float g = gradients[0] + gradients[2 * kDim];
-        if (kind == 1) CHECK(values[2 * kDim] == 2 * g * g);
+        CHECK(values[0] == 0 && values[2 * state.dim] > 0); /* row 0 was not touched */
       }
       CHECK_OK(rowmill_optimizer_set_learning_rate(optimizer, 0.25));
       CHECK(rowmill_optimizer_learning_rate(optimizer) == 0.25);
@@ -268,7 +403,7 @@ static void test_optimizers(void) {
     float start[kRows * kDim];
     fill(start, kRows * kDim, 6);
     CHECK(equal(weights[0], start, 2 * kDim) && !equal(weights[0], start, kRows * kDim));
-    if (kind == 0) {
+    if (kind == kSgd) {
       for (int c = 0; c < kDim; ++c) { /* two steps of half the gradient */
         CHECK(weights[0][2 * kDim + c] == start[2 * kDim + c] - (gradients[c] + gradients[2 * kDim + c]));
         CHECK(weights[0][7 * kDim + c] == start[7 * kDim + c] - gradients[kDim + c]);
@@ -279,27 +414,56 @@ static void test_optimizers(void) {
   rowmill_optimizer_destroy(NULL);
 }
 
-/* Each option reaches its optimizer: chosen so that one step shows it in floats that are exact. */
+/* Each option reaches its optimizer: chosen so that a step or two show it in floats that are exact. */
 static void test_optimizer_options(void) {
   const int32_t row = 0;
   const rowmill_ids ids = rowmill_make_ids(&row, 1, ROWMILL_INT32);
   rowmill_plan* plan = make_plan(&ids, 2);
-  float g = 3;
-  const rowmill_view gradient = rowmill_make_view(&g, 1, 1);
-  float weights[2] = {0, 0};
-  const rowmill_view view = rowmill_make_view(weights, 2, 1);
+  float g[2] = {1, 7}; /* the mean of the squares is 25 */
+  const rowmill_view gradient = rowmill_make_view(g, 1, 2);
+  float weights[4] = {0};
+  const rowmill_view view = rowmill_make_view(weights, 2, 2);
   rowmill_view state;
   rowmill_optimizer* optimizer = NULL;
+
+  rowmill_sgd_options sgd;
+  CHECK_OK(rowmill_sgd_options_init(&sgd, sizeof sgd));
+  sgd.learning_rate = 4;
+  sgd.momentum = 0.5;
+  for (sgd.nesterov = 0; sgd.nesterov < 2; ++sgd.nesterov) {
+    memset(weights, 0, sizeof weights);
+    CHECK_OK(rowmill_sgd_create(2, 2, "words", &sgd, &optimizer));
+    for (int step = 0; step < 2; ++step) CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+    CHECK(rowmill_optimizer_state_count(optimizer) == 1);
+    CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
+    CHECK(((float*)state.data)[0] == 1.5F && strcmp(state.name, "words.momentum") == 0); /* 0.5 * 1 + 1 */
+    CHECK(weights[0] == (sgd.nesterov ? -13 : -10)); /* 4 * (1.5 + 1.75), 4 * (1 + 1.5) */
+    rowmill_optimizer_destroy(optimizer);
+  }
 
   rowmill_adagrad_options adagrad;
   CHECK_OK(rowmill_adagrad_options_init(&adagrad, sizeof adagrad));
   adagrad.learning_rate = 8;
-  adagrad.initial_accumulator = 16;
-  adagrad.epsilon = 1;
-  CHECK_OK(rowmill_adagrad_create(2, 1, NULL, &adagrad, &optimizer));
+  adagrad.initial_accumulator = 15;
+  adagrad.epsilon = 4;
+  memset(weights, 0, sizeof weights);
+  CHECK_OK(rowmill_adagrad_create(2, 2, NULL, &adagrad, &optimizer));
   CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
   CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
-  CHECK(((float*)state.data)[0] == 25 && ((float*)state.data)[1] == 16 && weights[0] == -4); /* 8 * 3 / (5 + 1) */
+  CHECK(((float*)state.data)[0] == 16 && ((float*)state.data)[2] == 15 && weights[0] == -1); /* 8 * 1 / (4 + 4) */
+  rowmill_optimizer_destroy(optimizer);
+
+  rowmill_row_wise_adagrad_options row_wise;
+  CHECK_OK(rowmill_row_wise_adagrad_options_init(&row_wise, sizeof row_wise));
+  row_wise.learning_rate = 16;
+  row_wise.initial_accumulator = 11;
+  row_wise.epsilon = 2;
+  memset(weights, 0, sizeof weights);
+  CHECK_OK(rowmill_row_wise_adagrad_create(2, 2, NULL, &row_wise, &optimizer));
+  CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+  CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
+  CHECK(((float*)state.data)[0] == 36 && ((float*)state.data)[1] == 11); /* 11 + 25 */
+  CHECK(weights[0] == -2 && weights[1] == -14);                          /* 16 / (6 + 2) * g */
   rowmill_optimizer_destroy(optimizer);
 
   rowmill_adam_options adam;
@@ -308,15 +472,84 @@ static void test_optimizer_options(void) {
   adam.beta1 = 0.5;
   adam.beta2 = 0.75;
   adam.epsilon = 3;
-  weights[0] = 0;
-  CHECK_OK(rowmill_adam_create(2, 1, NULL, &adam, &optimizer));
+  memset(weights, 0, sizeof weights);
+  CHECK_OK(rowmill_adam_create(2, 2, NULL, &adam, &optimizer));
   CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
   CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
-  CHECK(((float*)state.data)[0] == 1.5F); /* 0.5 * 3 */
+  CHECK(((float*)state.data)[0] == 0.5F); /* 0.5 * 1 */
   CHECK_OK(rowmill_optimizer_state(optimizer, 1, &state));
-  CHECK(((float*)state.data)[0] == 2.25F); /* 0.25 * 9 */
-  CHECK(weights[0] == -1);                 /* 2 / 0.5 * 1.5 / (1.5 / 0.5 + 3) */
+  CHECK(((float*)state.data)[0] == 0.25F); /* 0.25 * 1 */
+  CHECK(weights[0] == -0.5F);              /* 2 / 0.5 * 0.5 / (0.5 / 0.5 + 3) */
   rowmill_optimizer_destroy(optimizer);
+
+  rowmill_partial_row_wise_adam_options partial;
+  CHECK_OK(rowmill_partial_row_wise_adam_options_init(&partial, sizeof partial));
+  partial.learning_rate = 4;
+  partial.beta1 = 0.5;
+  partial.beta2 = 0.75;
+  partial.epsilon = 3;
+  memset(weights, 0, sizeof weights);
+  CHECK_OK(rowmill_partial_row_wise_adam_create(2, 2, NULL, &partial, &optimizer));
+  CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+  CHECK_OK(rowmill_optimizer_state(optimizer, 1, &state));
+  CHECK(((float*)state.data)[0] == 6.25F);           /* 0.25 * 25 */
+  CHECK(weights[0] == -0.5F && weights[1] == -3.5F); /* 4 / 0.5 / (2.5 / 0.5 + 3) * (0.5 * g) */
+  rowmill_optimizer_destroy(optimizer);
+  rowmill_plan_destroy(plan);
+}
+
+/* Of a 1 x 1 table; options that give the same exact floats in every Adagrad and Adam. */
+static rowmill_optimizer* make_decaying(int kind, rowmill_weight_decay decay, double weight_decay) {
+  struct optimizer_options all = default_options();
+  all.sgd.learning_rate = all.adagrad.learning_rate = all.row_wise_adagrad.learning_rate = 2;
+  all.adam.learning_rate = all.partial_row_wise_adam.learning_rate = 2;
+  all.sgd.decay = all.adagrad.decay = all.row_wise_adagrad.decay = all.adam.decay = all.partial_row_wise_adam.decay =
+      decay;
+  all.sgd.weight_decay = all.adagrad.weight_decay = all.row_wise_adagrad.weight_decay = weight_decay;
+  all.adam.weight_decay = all.partial_row_wise_adam.weight_decay = weight_decay;
+  all.adagrad.epsilon = all.row_wise_adagrad.epsilon = all.adam.epsilon = all.partial_row_wise_adam.epsilon = 1;
+  all.sgd.momentum = all.adam.beta1 = all.partial_row_wise_adam.beta1 = 0.5;
+  all.adam.beta2 = all.partial_row_wise_adam.beta2 = 0.75;
+  rowmill_optimizer* optimizer = NULL;
+  if (kind == kSgd) CHECK_OK(rowmill_sgd_create(1, 1, NULL, &all.sgd, &optimizer));
+  if (kind == kAdagrad) CHECK_OK(rowmill_adagrad_create(1, 1, NULL, &all.adagrad, &optimizer));
+  if (kind == kRowWiseAdagrad) CHECK_OK(rowmill_row_wise_adagrad_create(1, 1, NULL, &all.row_wise_adagrad, &optimizer));
+  if (kind == kAdam) CHECK_OK(rowmill_adam_create(1, 1, NULL, &all.adam, &optimizer));
+  if (kind == kPartialRowWiseAdam)
+    CHECK_OK(rowmill_partial_row_wise_adam_create(1, 1, NULL, &all.partial_row_wise_adam, &optimizer));
+  return optimizer;
+}
+
+static void test_weight_decay(void) {
+  const int32_t row = 0;
+  const rowmill_ids ids = rowmill_make_ids(&row, 1, ROWMILL_INT32);
+  rowmill_plan* plan = make_plan(&ids, 1);
+  float g = 1;
+  const rowmill_view gradient = rowmill_make_view(&g, 1, 1);
+  const struct {
+    rowmill_weight_decay decay;
+    double weight_decay;
+    float sgd, others; /* what 8 becomes: 2 * g less, and 2 * g / (g + 1) less */
+    float decayed_g;
+  } cases[] = {{ROWMILL_DECAY_NONE, 0, 6, 7, 1},
+               {ROWMILL_DECAY_L2, 0.25, 2, 6.5F, 3},      /* g = 1 + 0.25 * 8 */
+               {ROWMILL_DECAY_DECOUPLED, 0.25, 2, 3, 1}}; /* 8 * (1 - 2 * 0.25) = 4 */
+  for (int i = 0; i < 3; ++i) {
+    for (int kind = 0; kind < kKinds; ++kind) {
+      float weight = 8;
+      const rowmill_view view = rowmill_make_view(&weight, 1, 1);
+      rowmill_optimizer* optimizer = make_decaying(kind, cases[i].decay, cases[i].weight_decay);
+      CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+      CHECK(weight == (kind == kSgd ? cases[i].sgd : cases[i].others));
+      rowmill_view state;
+      CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
+      const float seen = cases[i].decayed_g;
+      const float momentum = kind == kSgd ? seen : 0.5F * seen;
+      const bool is_adagrad = kind == kAdagrad || kind == kRowWiseAdagrad;
+      CHECK(*(float*)state.data == (is_adagrad ? seen * seen : momentum));
+      rowmill_optimizer_destroy(optimizer);
+    }
+  }
   rowmill_plan_destroy(plan);
 }
 
@@ -359,23 +592,107 @@ static void test_embedding(void) {
   rowmill_embedding_destroy(layer);
   rowmill_embedding_destroy(NULL);
 
-  CHECK_OK(rowmill_embedding_options_init(&options, sizeof options));
-  rowmill_adam_options adam;
-  CHECK_OK(rowmill_adam_options_init(&adam, sizeof adam));
-  options.adam = &adam;
-  CHECK_OK(rowmill_embedding_create(kRows, kDim, &options, &layer));
-  CHECK(strcmp(rowmill_optimizer_name(rowmill_embedding_optimizer(layer)), "adam") == 0);
-  rowmill_embedding_destroy(layer);
-  rowmill_adagrad_options adagrad;
-  CHECK_OK(rowmill_adagrad_options_init(&adagrad, sizeof adagrad));
-  options.adagrad = &adagrad;
+  /* Every optimizer, and no more than one. */
+  const struct optimizer_options all = default_options();
+  for (int kind = 0; kind < kKinds; ++kind) {
+    CHECK_OK(rowmill_embedding_options_init(&options, sizeof options));
+    if (kind == kSgd) options.sgd = &all.sgd;
+    if (kind == kAdagrad) options.adagrad = &all.adagrad;
+    if (kind == kRowWiseAdagrad) options.row_wise_adagrad = &all.row_wise_adagrad;
+    if (kind == kAdam) options.adam = &all.adam;
+    if (kind == kPartialRowWiseAdam) options.partial_row_wise_adam = &all.partial_row_wise_adam;
+    CHECK_OK(rowmill_embedding_create(kRows, kDim, &options, &layer));
+    CHECK(strcmp(rowmill_optimizer_name(rowmill_embedding_optimizer(layer)), kNames[kind]) == 0);
+    rowmill_embedding_destroy(layer);
+  }
+  options.row_wise_adagrad = &all.row_wise_adagrad;
   layer = NULL;
   CHECK_FAILS(rowmill_embedding_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT,
               "rowmill: embedding_create: more than one of sgd, adagrad, row_wise_adagrad, adam and "
               "partial_row_wise_adam is given");
-  options.adam = NULL;
+  options.row_wise_adagrad = NULL;
   options.padding_id = kRows;
   CHECK_FAILS(rowmill_embedding_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT, "padding_id is 10");
+  CHECK(layer == NULL);
+}
+
+static void test_embedding_bag(void) {
+  rowmill_sgd_options sgd;
+  CHECK_OK(rowmill_sgd_options_init(&sgd, sizeof sgd));
+  sgd.learning_rate = 1;
+  rowmill_embedding_bag_options options;
+  CHECK_OK(rowmill_embedding_bag_options_init(&options, sizeof options));
+  CHECK(options.pooling == ROWMILL_POOL_MEAN);
+  options.name = "words";
+  options.initializer = ROWMILL_INIT_CONSTANT;
+  options.a = 4;
+  options.out_of_range = ROWMILL_RANGE_ZERO;
+  options.sgd = &sgd;
+
+  const int32_t rows[] = {3, 5, 3, kRows};
+  const int64_t offsets[] = {0, 2, 2, 4};
+  const rowmill_ids ids = rowmill_make_ids(rows, 4, ROWMILL_INT32);
+  const rowmill_bags bags = rowmill_make_bags(ids, rowmill_make_ids(offsets, 4, ROWMILL_INT64));
+  rowmill_workspace* workspace = NULL;
+  CHECK_OK(rowmill_workspace_create(&workspace));
+  CHECK_OK(rowmill_workspace_reserve(workspace, rowmill_pool_memory_required(4)));
+  const size_t capacity = rowmill_workspace_capacity(workspace);
+  for (options.pooling = ROWMILL_POOL_SUM; options.pooling <= ROWMILL_POOL_MEAN; ++options.pooling) {
+    const bool mean = options.pooling == ROWMILL_POOL_MEAN;
+    rowmill_embedding_bag* layer = NULL;
+    CHECK_OK(rowmill_embedding_bag_create(kRows, kDim, &options, &layer));
+    float out[3 * kDim];
+    const rowmill_view out_view = rowmill_make_view(out, 3, kDim);
+    CHECK_OK(rowmill_embedding_bag_forward(layer, &bags, &out_view, NULL));
+    CHECK(out[0] == (mean ? 4 : 8) && out[kDim] == 0 && out[2 * kDim] == 4); /* the last id is left out */
+    memset(out, 0, sizeof out);
+    CHECK_OK(rowmill_embedding_bag_forward(layer, &bags, &out_view, workspace));
+    CHECK(out[0] == (mean ? 4 : 8) && out[kDim] == 0 && out[2 * kDim] == 4);
+
+    float gradients[3 * kDim];
+    for (int i = 0; i < 3 * kDim; ++i) gradients[i] = 0.5F;
+    const rowmill_view gradient = rowmill_make_view(gradients, 3, kDim);
+    CHECK_OK(rowmill_embedding_bag_backward(layer, &bags, &gradient));
+    CHECK_OK(rowmill_embedding_bag_zero_grad(layer));
+    CHECK_OK(rowmill_embedding_bag_backward(layer, &bags, &gradient));
+    CHECK_OK(rowmill_embedding_bag_backward(layer, &bags, &gradient));
+    CHECK_OK(rowmill_embedding_bag_step(layer));
+    rowmill_view table;
+    CHECK_OK(rowmill_embedding_bag_table_view(layer, &table));
+    const float* values = table.data;
+    CHECK(values[0] == 4 && strcmp(table.name, "words") == 0);
+    CHECK(values[3 * kDim] == (mean ? 2.5F : 2)); /* 4 - 2 * (0.25 + 0.5), 4 - 2 * (0.5 + 0.5) */
+    CHECK(values[5 * kDim] == (mean ? 3.5F : 3)); /* 4 - 2 * 0.25, 4 - 2 * 0.5 */
+    rowmill_optimizer* optimizer = rowmill_embedding_bag_optimizer(layer);
+    CHECK(rowmill_optimizer_step_count(optimizer) == 1 && rowmill_optimizer_learning_rate(optimizer) == 1);
+    rowmill_embedding_bag_destroy(layer);
+  }
+  CHECK(rowmill_workspace_capacity(workspace) == capacity);
+  rowmill_workspace_destroy(workspace);
+  rowmill_embedding_bag_destroy(NULL);
+
+  const struct optimizer_options all = default_options();
+  rowmill_embedding_bag* layer = NULL;
+  for (int kind = 0; kind < kKinds; ++kind) {
+    CHECK_OK(rowmill_embedding_bag_options_init(&options, sizeof options));
+    if (kind == kSgd) options.sgd = &all.sgd;
+    if (kind == kAdagrad) options.adagrad = &all.adagrad;
+    if (kind == kRowWiseAdagrad) options.row_wise_adagrad = &all.row_wise_adagrad;
+    if (kind == kAdam) options.adam = &all.adam;
+    if (kind == kPartialRowWiseAdam) options.partial_row_wise_adam = &all.partial_row_wise_adam;
+    CHECK_OK(rowmill_embedding_bag_create(kRows, kDim, &options, &layer));
+    CHECK(strcmp(rowmill_optimizer_name(rowmill_embedding_bag_optimizer(layer)), kNames[kind]) == 0);
+    rowmill_embedding_bag_destroy(layer);
+  }
+  options.sgd = &all.sgd;
+  layer = NULL;
+  CHECK_FAILS(rowmill_embedding_bag_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT,
+              "rowmill: embedding_bag_create: more than one of sgd, adagrad, row_wise_adagrad, adam and "
+              "partial_row_wise_adam is given");
+  options.sgd = NULL;
+  options.pooling = 2;
+  CHECK_FAILS(rowmill_embedding_bag_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT,
+              "pooling is 2; allowed: 0 to 1");
   CHECK(layer == NULL);
 }
 
@@ -396,6 +713,8 @@ static void test_errors(void) {
   CHECK_OK(rowmill_sgd_create(kRows, kDim, NULL, NULL, &sgd));
   rowmill_embedding* layer = NULL;
   CHECK_OK(rowmill_embedding_create(kRows, kDim, NULL, &layer));
+  rowmill_embedding_bag* bag_layer = NULL;
+  CHECK_OK(rowmill_embedding_bag_create(kRows, kDim, NULL, &bag_layer));
 
   /* An id out of range. */
   values[1] = kRows;
@@ -407,7 +726,47 @@ static void test_errors(void) {
   CHECK(rowmill_plan_id_count(plan) == kCount);
   CHECK_FAILS(rowmill_embedding_forward(layer, &ids, &rows), ROWMILL_ID_OUT_OF_RANGE, "ids[1] = 10");
   CHECK_FAILS(rowmill_embedding_backward(layer, &ids, &rows), ROWMILL_ID_OUT_OF_RANGE, "ids[1] = 10");
+  rowmill_bags bags = rowmill_make_batch(ids, 1, kCount);
+  rowmill_view row = rowmill_make_view(other, 1, kDim);
+  const char* bad_bag = "ids[1] (bag 0) = 10 is out of range for table 'words' of 10 rows (allowed: 0 to 9)";
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_ID_OUT_OF_RANGE, bad_bag);
+  CHECK(rowmill_last_error_position() == 1 && rowmill_last_error_value() == kRows);
+  CHECK_FAILS(rowmill_plan_build_bags(plan, &bags, kRows, ROWMILL_RANGE_ERROR, "words"), ROWMILL_ID_OUT_OF_RANGE,
+              bad_bag);
+  CHECK(rowmill_plan_gradient_rows(plan) == kCount);
+  CHECK_FAILS(rowmill_embedding_bag_forward(bag_layer, &bags, &row, NULL), ROWMILL_ID_OUT_OF_RANGE, "(bag 0) = 10");
+  CHECK_FAILS(rowmill_embedding_bag_backward(bag_layer, &bags, &row), ROWMILL_ID_OUT_OF_RANGE, "(bag 0) = 10");
   values[1] = 2;
+
+  /* Bags that do not fit their ids. */
+  bags.size = 2;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_SHAPE_MISMATCH, "ids (3) are not 2 bags of 3");
+  CHECK_FAILS(rowmill_plan_build_bags(plan, &bags, kRows, ROWMILL_RANGE_ERROR, NULL), ROWMILL_SHAPE_MISMATCH,
+              "plan: ids (3) are not 2 bags of 3");
+  int32_t offsets[] = {0, 2, kCount};
+  bags = rowmill_make_bags(ids, rowmill_make_ids(offsets, 3, ROWMILL_INT32));
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_SHAPE_MISMATCH, "out (1 x 4) must be 2 x 4");
+  row.rows = 2;
+  offsets[1] = 4;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
+              "rowmill: pool: offsets[1] = 4; it must be 0 to 3");
+  offsets[1] = 2;
+  bags.size = 1;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
+              "bags.size is 1; allowed: 2 to 2");
+  bags.size = 2;
+  bags.offsets.type = 0;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
+              "offsets.type is 0; allowed: 32, 64");
+  bags.offsets.type = ROWMILL_INT32;
+  bags.offsets.data = NULL;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT, "offsets (3) has a null pointer");
+  bags.offsets.count = 0;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT, "offsets.count is 0; allowed: 1");
+  bags.offsets = rowmill_make_ids(offsets, 3, ROWMILL_INT32);
+  bags.ids.type = 0;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT, "ids.type is 0");
+  bags.ids.type = ROWMILL_INT32;
 
   /* Shapes. */
   rows.rows = 2;
@@ -423,6 +782,12 @@ static void test_errors(void) {
   const rowmill_view part = rowmill_make_view(table + 8, kCount, kDim);
   CHECK_FAILS(rowmill_gather(&view, &ids, &part, NULL), ROWMILL_OVERLAP, "shares elements with table");
   CHECK_FAILS(rowmill_optimizer_step(sgd, &view, plan, &part, 1, NULL), ROWMILL_OVERLAP, "shares elements");
+  const rowmill_view two_rows = rowmill_make_view(table + 8, 2, kDim);
+  CHECK_FAILS(rowmill_pool(&view, &bags, &two_rows, NULL, NULL), ROWMILL_OVERLAP, "shares elements with table");
+  rowmill_view own_table;
+  CHECK_OK(rowmill_embedding_bag_table_view(bag_layer, &own_table));
+  own_table.rows = 2;
+  CHECK_FAILS(rowmill_embedding_bag_backward(bag_layer, &bags, &own_table), ROWMILL_OVERLAP, "shares elements");
 
   /* Views and ids that no call accepts. */
   rows.format = 5;
@@ -449,6 +814,13 @@ static void test_errors(void) {
   CHECK_OK(rowmill_gather_options_init(&gather, sizeof gather));
   gather.stores = 3;
   CHECK_FAILS(rowmill_gather(&view, &ids, &rows, &gather), ROWMILL_INVALID_ARGUMENT, "stores is 3; allowed: 0 to 2");
+  rowmill_pool_options pool;
+  CHECK_OK(rowmill_pool_options_init(&pool, sizeof pool));
+  pool.pooling = 2;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, &pool, NULL), ROWMILL_INVALID_ARGUMENT, "pooling is 2; allowed: 0 to 1");
+  pool.pooling = ROWMILL_POOL_SUM;
+  pool.out_of_range = 4;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, &pool, NULL), ROWMILL_INVALID_ARGUMENT, "out_of_range is 4");
   rowmill_table_options table_options;
   CHECK_OK(rowmill_table_options_init(&table_options, sizeof table_options));
   table_options.initializer = 5;
@@ -476,6 +848,22 @@ static void test_errors(void) {
   adam.struct_size = sizeof adam;
   adam.beta1 = 1;
   CHECK_FAILS(rowmill_adam_create(kRows, kDim, NULL, &adam, &optimizer), ROWMILL_INVALID_ARGUMENT, "beta1 is 1");
+  rowmill_sgd_options sgd_options;
+  CHECK_OK(rowmill_sgd_options_init(&sgd_options, sizeof sgd_options));
+  sgd_options.nesterov = 1;
+  CHECK_FAILS(rowmill_sgd_create(kRows, kDim, NULL, &sgd_options, &optimizer), ROWMILL_INVALID_ARGUMENT,
+              "nesterov needs a momentum");
+  sgd_options.momentum = 1;
+  CHECK_FAILS(rowmill_sgd_create(kRows, kDim, NULL, &sgd_options, &optimizer), ROWMILL_INVALID_ARGUMENT,
+              "momentum is 1");
+  sgd_options.momentum = 0.5;
+  sgd_options.weight_decay = 0.5;
+  CHECK_FAILS(rowmill_sgd_create(kRows, kDim, NULL, &sgd_options, &optimizer), ROWMILL_INVALID_ARGUMENT,
+              "but decay is none");
+  sgd_options.decay = 258; /* 2 in the byte that C++ has for it */
+  CHECK_FAILS(rowmill_sgd_create(kRows, kDim, NULL, &sgd_options, &optimizer), ROWMILL_INVALID_ARGUMENT,
+              "rowmill: sgd: decay is 258; allowed: 0 to 2");
+  CHECK(optimizer == NULL);
   CHECK_FAILS(rowmill_sgd_create(kRows, 0, NULL, NULL, &optimizer), ROWMILL_INVALID_ARGUMENT, "dim 0");
   CHECK_FAILS(rowmill_optimizer_set_learning_rate(sgd, -1), ROWMILL_INVALID_ARGUMENT, "learning_rate is -1");
   rowmill_view state;
@@ -488,6 +876,7 @@ static void test_errors(void) {
   CHECK_FAILS(rowmill_optimizer_step(sgd, &view, plan, &rows, -1, NULL), ROWMILL_INVALID_ARGUMENT,
               "gradient_count is -1");
   CHECK(rowmill_scatter_add_memory_required(-1) == 0);
+  CHECK(rowmill_pool_memory_required(-1) == 0);
   CHECK(rowmill_optimizer_memory_required(sgd, 1, -1) == 0);
   CHECK_FAILS(rowmill_table_create(-1, 1, NULL, &made), ROWMILL_INVALID_ARGUMENT, "negative number of rows");
 
@@ -509,6 +898,7 @@ static void test_errors(void) {
   rowmill_plan_destroy(plan);
   rowmill_optimizer_destroy(sgd);
   rowmill_embedding_destroy(layer);
+  rowmill_embedding_bag_destroy(bag_layer);
 }
 
 static void test_null_pointers(void) {
@@ -516,6 +906,7 @@ static void test_null_pointers(void) {
   const int32_t row = 0;
   const rowmill_view view = rowmill_make_view(numbers, 1, kDim);
   const rowmill_ids ids = rowmill_make_ids(&row, 1, ROWMILL_INT32);
+  const rowmill_bags bags = rowmill_make_batch(ids, 1, 1);
   rowmill_plan* plan = make_plan(&ids, 1);
   rowmill_optimizer* sgd = NULL;
   CHECK_OK(rowmill_sgd_create(1, kDim, NULL, NULL, &sgd));
@@ -525,21 +916,31 @@ static void test_null_pointers(void) {
   CHECK_NULL(rowmill_find_bad_id(&ids, 1, 0, NULL, NULL), "find_bad_id: position");
   CHECK_NULL(rowmill_table_options_init(NULL, sizeof(rowmill_table_options)), "table_options_init: options");
   CHECK_NULL(rowmill_gather_options_init(NULL, sizeof(rowmill_gather_options)), "gather_options_init: options");
+  CHECK_NULL(rowmill_pool_options_init(NULL, sizeof(rowmill_pool_options)), "pool_options_init: options");
   CHECK_NULL(rowmill_scatter_add_options_init(NULL, sizeof(rowmill_scatter_add_options)), "_init: options");
   CHECK_NULL(rowmill_sgd_options_init(NULL, sizeof(rowmill_sgd_options)), "sgd_options_init: options");
   CHECK_NULL(rowmill_adagrad_options_init(NULL, sizeof(rowmill_adagrad_options)), "adagrad_options_init: options");
   CHECK_NULL(rowmill_adam_options_init(NULL, sizeof(rowmill_adam_options)), "adam_options_init: options");
+  CHECK_NULL(rowmill_row_wise_adagrad_options_init(NULL, sizeof(rowmill_row_wise_adagrad_options)), "_init: options");
+  CHECK_NULL(rowmill_partial_row_wise_adam_options_init(NULL, sizeof(rowmill_partial_row_wise_adam_options)),
+             "_init: options");
   CHECK_NULL(rowmill_embedding_options_init(NULL, sizeof(rowmill_embedding_options)), "_init: options");
+  CHECK_NULL(rowmill_embedding_bag_options_init(NULL, sizeof(rowmill_embedding_bag_options)), "_init: options");
   CHECK_NULL(rowmill_table_create(1, 1, NULL, NULL), "table_create: table");
   CHECK_NULL(rowmill_table_view(NULL, &result), "table_view: table");
   CHECK_NULL(rowmill_gather(NULL, &ids, &view, NULL), "gather: table");
   CHECK_NULL(rowmill_gather(&view, NULL, &view, NULL), "gather: ids");
   CHECK_NULL(rowmill_gather(&view, &ids, NULL, NULL), "gather: out");
+  CHECK_NULL(rowmill_pool(NULL, &bags, &view, NULL, NULL), "pool: table");
+  CHECK_NULL(rowmill_pool(&view, NULL, &view, NULL, NULL), "pool: bags");
+  CHECK_NULL(rowmill_pool(&view, &bags, NULL, NULL, NULL), "pool: out");
   CHECK_NULL(rowmill_workspace_create(NULL), "workspace_create: workspace");
   CHECK_NULL(rowmill_workspace_reserve(NULL, 1), "workspace_reserve: workspace");
   CHECK_NULL(rowmill_plan_create(NULL), "plan_create: plan");
   CHECK_NULL(rowmill_plan_build(NULL, &ids, 1, 0, NULL), "plan: plan");
   CHECK_NULL(rowmill_plan_build(plan, NULL, 1, 0, NULL), "plan: ids");
+  CHECK_NULL(rowmill_plan_build_bags(NULL, &bags, 1, 0, NULL), "plan: plan");
+  CHECK_NULL(rowmill_plan_build_bags(plan, NULL, 1, 0, NULL), "plan: bags");
   CHECK_NULL(rowmill_plan_reserve(NULL, 1), "plan_reserve: plan");
   CHECK_NULL(rowmill_scatter_add(NULL, &ids, &view, NULL, NULL), "scatter_add: table");
   CHECK_NULL(rowmill_scatter_add(&view, NULL, &view, NULL, NULL), "scatter_add: ids");
@@ -550,6 +951,8 @@ static void test_null_pointers(void) {
   CHECK_NULL(rowmill_sgd_create(1, 1, NULL, NULL, NULL), "sgd: optimizer");
   CHECK_NULL(rowmill_adagrad_create(1, 1, NULL, NULL, NULL), "adagrad: optimizer");
   CHECK_NULL(rowmill_adam_create(1, 1, NULL, NULL, NULL), "adam: optimizer");
+  CHECK_NULL(rowmill_row_wise_adagrad_create(1, 1, NULL, NULL, NULL), "row_wise_adagrad: optimizer");
+  CHECK_NULL(rowmill_partial_row_wise_adam_create(1, 1, NULL, NULL, NULL), "partial_row_wise_adam: optimizer");
   CHECK_NULL(rowmill_optimizer_step(NULL, &view, plan, &view, 1, NULL), "step: optimizer");
   CHECK_NULL(rowmill_optimizer_step(sgd, NULL, plan, &view, 1, NULL), "sgd: weights");
   CHECK_NULL(rowmill_optimizer_step(sgd, &view, NULL, &view, 1, NULL), "sgd: plan");
@@ -562,8 +965,15 @@ static void test_null_pointers(void) {
   CHECK_NULL(rowmill_embedding_step(NULL), "embedding: embedding");
   CHECK_NULL(rowmill_embedding_zero_grad(NULL), "embedding: embedding");
   CHECK_NULL(rowmill_embedding_table_view(NULL, &result), "embedding_table_view: embedding");
+  CHECK_NULL(rowmill_embedding_bag_create(1, 1, NULL, NULL), "embedding_bag_create: embedding_bag");
+  CHECK_NULL(rowmill_embedding_bag_forward(NULL, &bags, &view, NULL), "embedding_bag: embedding_bag");
+  CHECK_NULL(rowmill_embedding_bag_backward(NULL, &bags, &view), "embedding_bag: embedding_bag");
+  CHECK_NULL(rowmill_embedding_bag_step(NULL), "embedding_bag: embedding_bag");
+  CHECK_NULL(rowmill_embedding_bag_zero_grad(NULL), "embedding_bag: embedding_bag");
+  CHECK_NULL(rowmill_embedding_bag_table_view(NULL, &result), "embedding_bag_table_view: embedding_bag");
   CHECK(rowmill_workspace_capacity(NULL) == 0);
   CHECK(rowmill_plan_id_count(NULL) == -1);
+  CHECK(rowmill_plan_gradient_rows(NULL) == -1);
   CHECK(rowmill_plan_rows(NULL) == -1);
   CHECK(rowmill_plan_unique_count(NULL) == -1);
   CHECK(rowmill_optimizer_memory_required(NULL, 1, 1) == 0);
@@ -572,6 +982,7 @@ static void test_null_pointers(void) {
   CHECK(rowmill_optimizer_learning_rate(NULL) == -1);
   CHECK(rowmill_optimizer_state_count(NULL) == -1);
   CHECK(rowmill_embedding_optimizer(NULL) == NULL);
+  CHECK(rowmill_embedding_bag_optimizer(NULL) == NULL);
   rowmill_plan_destroy(plan);
   rowmill_optimizer_destroy(sgd);
 }
@@ -590,11 +1001,22 @@ static void train(float* weights) {
   rowmill_optimizer* adam = NULL;
   CHECK_OK(rowmill_adam_create(kManyRows, kWide, NULL, NULL, &adam));
   rowmill_plan* plan = make_plan(&ids, kManyRows);
+  const rowmill_bags bags = rowmill_make_batch(ids, kManyIds / 4, 4);
+  const rowmill_view bag_gradient = rowmill_make_view(gradients, kManyIds / 4, kWide);
+  rowmill_optimizer* adagrad = NULL;
+  CHECK_OK(rowmill_row_wise_adagrad_create(kManyRows, kWide, NULL, NULL, &adagrad));
+  rowmill_plan* bag_plan = NULL;
+  CHECK_OK(rowmill_plan_create(&bag_plan));
+  CHECK_OK(rowmill_plan_build_bags(bag_plan, &bags, kManyRows, ROWMILL_RANGE_ERROR, NULL));
   for (int step = 0; step < 3; ++step) {
     CHECK_OK(rowmill_optimizer_step(adam, &view, plan, &gradient, 1, NULL));
     CHECK_OK(rowmill_scatter_add(&view, &ids, &gradient, NULL, NULL));
     CHECK_OK(rowmill_gather(&view, &ids, &gradient, NULL));
+    CHECK_OK(rowmill_pool(&view, &bags, &bag_gradient, NULL, NULL));
+    CHECK_OK(rowmill_optimizer_step(adagrad, &view, bag_plan, &bag_gradient, 1, NULL));
   }
+  rowmill_plan_destroy(bag_plan);
+  rowmill_optimizer_destroy(adagrad);
   rowmill_plan_destroy(plan);
   rowmill_optimizer_destroy(adam);
   free(gradients);
@@ -663,11 +1085,16 @@ int main(int argc, char** argv) {
     test_versions();
     test_tables();
     test_gather();
+    test_pool();
     test_find_bad_id();
     test_scatter_add();
+    test_plan_of_bags();
+    test_optimizer_defaults();
     test_optimizers();
     test_optimizer_options();
+    test_weight_decay();
     test_embedding();
+    test_embedding_bag();
     test_errors();
     test_null_pointers();
     test_threads();
