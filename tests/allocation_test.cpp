@@ -80,6 +80,11 @@ TEST_P(AllocationTest, SteadyStateOfTheCInterfaceAllocatesNothing) {
     GuardedTable values = GuardedTable(kCount, 64).fill(57);
     const rowmill_ids ids = rowmill_make_ids(rows.data(), kCount, ROWMILL_INT64);
     const rowmill_view gradients = {values.view().data(), kCount, 64, values.view().row_stride(), nullptr, 0};
+    const rowmill_bags bags = rowmill_make_batch(ids, kCount / 10, 10);
+    const rowmill_view pooled = {values.view().data(), kCount / 10, 64, values.view().row_stride(), nullptr, 0};
+    rowmill_pool_options clip = {};
+    ASSERT_EQ(rowmill_pool_options_init(&clip, sizeof clip), ROWMILL_OK);
+    clip.out_of_range = ROWMILL_RANGE_CLIP;  // needs the workspace
     rowmill_table* table = nullptr;
     rowmill_optimizer* adam = nullptr;
     rowmill_plan* plan = nullptr;
@@ -99,6 +104,9 @@ TEST_P(AllocationTest, SteadyStateOfTheCInterfaceAllocatesNothing) {
         ASSERT_EQ(rowmill_optimizer_step(adam, &weights, plan, &gradients, 1, workspace), ROWMILL_OK);
         ASSERT_EQ(rowmill_scatter_add(&weights, &ids, &gradients, nullptr, workspace), ROWMILL_OK);
         ASSERT_EQ(rowmill_gather(&weights, &ids, &gradients, nullptr), ROWMILL_OK);
+        ASSERT_EQ(rowmill_pool(&weights, &bags, &pooled, &clip, workspace), ROWMILL_OK);
+        ASSERT_EQ(rowmill_plan_build_bags(plan, &bags, 500, ROWMILL_RANGE_ERROR, nullptr), ROWMILL_OK);
+        ASSERT_EQ(rowmill_optimizer_step(adam, &weights, plan, &pooled, 1, workspace), ROWMILL_OK);
       }
       EXPECT_EQ(allocations.load(), before) << threads << " threads";
     }
