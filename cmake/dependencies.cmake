@@ -50,10 +50,12 @@ function(rowmill_require package target)
   endif()
 endfunction()
 
-rowmill_require(TBB TBB::tbb DEBIAN libtbb-dev OLDEST 2021
-  URL https://github.com/oneapi-src/oneTBB/archive/refs/tags/v2021.8.0.tar.gz
-  SHA256 eee380323bb7ce864355ed9431f85c43955faaae9e9bce35c62b372d7ffd9f8b
-  OPTIONS TBB_TEST=OFF TBB_STRICT=OFF)
+if(NOT ROWMILL_LEAF_ONLY)
+  rowmill_require(TBB TBB::tbb DEBIAN libtbb-dev OLDEST 2021
+    URL https://github.com/oneapi-src/oneTBB/archive/refs/tags/v2021.8.0.tar.gz
+    SHA256 eee380323bb7ce864355ed9431f85c43955faaae9e9bce35c62b372d7ffd9f8b
+    OPTIONS TBB_TEST=OFF TBB_STRICT=OFF)
+endif()
 
 # xsimd is headers only and private: who links Rowmill does not need it. rowmill_xsimd carries its headers.
 add_library(rowmill_xsimd INTERFACE)
@@ -76,6 +78,8 @@ if(ROWMILL_BUILD_TESTS)
     URL https://github.com/google/googletest/archive/refs/tags/release-1.12.1.tar.gz
     SHA256 81964fe578e9bd7c94dfdb09c8e4d6e6759e19967e397dbea48d1c10e45d0df2
     OPTIONS BUILD_GMOCK=OFF)
+endif()
+if(ROWMILL_BUILD_TESTS AND NOT ROWMILL_LEAF_ONLY)
   rowmill_require(rapidcheck rapidcheck_gtest DEBIAN librapidcheck-dev
     URL https://github.com/emil-e/rapidcheck/archive/ff6af6fc683159deb51c543b065eba14dfcf329b.zip
     SHA256 60951dbc4de162622f51a4a34117c269a9921833a51dddce36f4cc80a5f7cf9f

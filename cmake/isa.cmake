@@ -2,10 +2,13 @@
 # One object library per instruction set: the same leaf loops, each with its own flags and namespace.
 #
 # Always -O2, in Debug too, and never LTO: unoptimised objects share weak xsimd functions, and the linker could then hand
-# AVX-512 code to an SSE2 machine. Each set starts from -march=x86-64, so that a caller's -march=native cannot leak in.
+# AVX-512 code to an SSE2 machine. Each set starts from its architecture's oldest machine, so that a caller's -march=native
+# cannot leak in.
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   set(ROWMILL_ISAS avx512 avx2 sse2 CACHE STRING "Instruction sets to build besides the scalar reference")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(ROWMILL_ISAS neon64 CACHE STRING "Instruction sets to build besides the scalar reference")
 else()
   set(ROWMILL_ISAS "" CACHE STRING "Instruction sets to build besides the scalar reference")
 endif()
@@ -13,6 +16,7 @@ endif()
 set(rowmill_isa_flags_avx512 -march=x86-64 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
 set(rowmill_isa_flags_avx2 -march=x86-64 -mavx2 -mfma)
 set(rowmill_isa_flags_sse2 -march=x86-64)
+set(rowmill_isa_flags_neon64 -march=armv8-a)
 set(rowmill_isa_flags_scalar "")
 
 set(ROWMILL_ISA_SOURCES
@@ -51,7 +55,7 @@ function(rowmill_add_leaf_kernels)
   set(objects $<TARGET_OBJECTS:rowmill_dispatch>)
   foreach(isa IN LISTS ROWMILL_ISAS ITEMS scalar)
     if(NOT DEFINED rowmill_isa_flags_${isa})
-      message(FATAL_ERROR "ROWMILL_ISAS: unknown instruction set '${isa}' (known: avx512, avx2, sse2)")
+      message(FATAL_ERROR "ROWMILL_ISAS: unknown instruction set '${isa}' (known: avx512, avx2, sse2, neon64)")
     endif()
     set(library rowmill_isa_${isa})
     if(isa STREQUAL "scalar")

@@ -2,105 +2,37 @@
 // What leaf kernels need of a vector unit, on xsimd: loads, stores, partial rows, streaming, prefetch. Included only by
 // *.isa.cpp files, which are compiled once per instruction set; everything here has internal linkage, so that no object
 // can borrow another's code.
+//
+// What differs between architectures is in kernels/simd/, and each of those headers gives:
+//   Arch, Floats            xsimd's name of the instruction set, and its vector of floats
+//   load_partial(p, n)      the first n < kLanes floats at p; the other lanes are zero. Reads nothing past them
+//   store_partial(p, v, n)  stores the first n < kLanes lanes at p and writes nothing past them
+//   divide(a, b)            a / b and the square root of v, exactly rounded: xsimd's own of neon64 are approximations
+//   square_root(v)
+//   stream(p, v)            a store that goes past the caches, where there is one; p is aligned to the vector
+//   stream_fence()          after streaming, before others may read it
 #pragma once
 
 #include <cstdint>
-#include <xsimd/xsimd.hpp>
 
-namespace rowmill::ROWMILL_ISA {
-namespace {
-
-#if defined(__AVX512BW__)
-using Arch = xsimd::avx512bw;
-#elif defined(__AVX2__)
-using Arch = xsimd::avx2;
-#elif defined(__SSE2__)
-using Arch = xsimd::sse2;
+#if defined(__x86_64__)
+#include "kernels/simd/x86.hpp"
+#elif defined(__aarch64__)
+#include "kernels/simd/neon.hpp"
 #else
 #error "no vector unit: build kernels/reference instead"
 #endif
 
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
 template <class T>
 using Batch = xsimd::batch<T, Arch>;
-using Floats = Batch<float>;
 
 inline constexpr std::int64_t kLanes = static_cast<std::int64_t>(Floats::size);
 
 inline Floats load(const float* p) { return Floats::load_unaligned(p); }
 inline void store(float* p, Floats v) { v.store_unaligned(p); }
-
-inline __m128 load_partial_128(const float* p, std::int64_t n) {
-  const auto two = [](const float* q) {
-    return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)));
-  };
-  switch (n) {
-    case 1:
-      return _mm_load_ss(p);
-    case 2:
-      return two(p);
-    case 3:
-      return _mm_movelh_ps(two(p), _mm_load_ss(p + 2));
-    case 4:
-      return _mm_loadu_ps(p);
-    default:
-      return _mm_setzero_ps();
-  }
-}
-
-inline void store_partial_128(float* p, __m128 v, std::int64_t n) {
-  const auto two = [](float* q, __m128 x) { _mm_storel_epi64(reinterpret_cast<__m128i*>(q), _mm_castps_si128(x)); };
-  switch (n) {
-    case 1:
-      return _mm_store_ss(p, v);
-    case 2:
-      return two(p, v);
-    case 3:
-      two(p, v);
-      return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
-    case 4:
-      return _mm_storeu_ps(p, v);
-    default:
-      return;
-  }
-}
-
-/// The first n < kLanes floats at p; the other lanes are zero. Reads nothing past them.
-inline Floats load_partial(const float* p, std::int64_t n) {
-#if defined(__AVX512BW__)
-  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
-#elif defined(__AVX2__)
-  // Not maskload / maskstore: their stores are microcoded on AMD.
-  const __m128 low = load_partial_128(p, n < 4 ? n : 4);
-  const __m128 high = n > 4 ? load_partial_128(p + 4, n - 4) : _mm_setzero_ps();
-  return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
-#else
-  return load_partial_128(p, n);
-#endif
-}
-
-/// Stores the first n < kLanes lanes at p and writes nothing past them.
-inline void store_partial(float* p, Floats v, std::int64_t n) {
-#if defined(__AVX512BW__)
-  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
-#elif defined(__AVX2__)
-  store_partial_128(p, _mm256_castps256_ps128(v), n < 4 ? n : 4);
-  if (n > 4) store_partial_128(p + 4, _mm256_extractf128_ps(v, 1), n - 4);
-#else
-  store_partial_128(p, v, n);
-#endif
-}
-
-/// A store that goes past the caches; p is aligned to the vector. Needs stream_fence() before others may read it.
-inline void stream(float* p, Floats v) {
-#if defined(__AVX512BW__)
-  _mm512_stream_ps(p, v);
-#elif defined(__AVX2__)
-  _mm256_stream_ps(p, v);
-#else
-  _mm_stream_ps(p, v);
-#endif
-}
-inline void stream_fence() { _mm_sfence(); }
 
 inline constexpr std::int64_t kCacheLine = 64;
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints the instruction set in force, or the error: what the tests of ROWMILL_ISA run.
 #include <cstdio>
+#include <string>
 
-#include "rowmill/rowmill.hpp"
+#include "rowmill/error.hpp"
+#include "rowmill/isa.hpp"
 
 int main() {
   try {

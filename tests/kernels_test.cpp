@@ -30,6 +30,26 @@ void check_find_bad_id(FindBadId<Id>* kernel, FindBadId<Id>* reference) {
 }
 
 template <class Id>
+void check_gather_streaming(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
+  struct alignas(64) Line {
+    float floats[16];
+  };
+  const auto ids = ids_as<Id>(id_cases(kRows, 100, 2).back().ids);
+  const auto count = static_cast<std::int64_t>(ids.size());
+  for (const std::int64_t dim : {16, 256}) {
+    const GuardedTable table = GuardedTable(kRows, dim).fill(1, true);
+    const auto run = [&](Kernel<GatherArgs<Id>>* f, bool streaming) {
+      std::vector<Line> lines(static_cast<std::size_t>((count * dim) / 16));
+      f({table.view().data(), table.view().row_stride(), ids.data(), count, lines.data()->floats, dim, dim, streaming});
+      return lines;
+    };
+    const auto lines = run(kernel, true);
+    const auto expected = run(reference, false);
+    EXPECT_TRUE(same({lines.data()->floats, count, dim}, {expected.data()->floats, count, dim})) << "dim " << dim;
+  }
+}
+
+template <class Id>
 void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
   for (const std::int64_t dim : kDims) {
     for (const std::int64_t gap : {0, 1, 16}) {
@@ -51,6 +71,7 @@ void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* refere
       }
     }
   }
+  check_gather_streaming(kernel, reference);
 }
 
 void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* reference) {

@@ -6,15 +6,6 @@ if(ROWMILL_SANITIZED)
   return()
 endif()
 
-# No weak functions in the objects of an instruction set.
-set(objects "")
-foreach(isa IN LISTS ROWMILL_ISAS ITEMS scalar)
-  list(APPEND objects $<TARGET_OBJECTS:rowmill_isa_${isa}>)
-endforeach()
-add_test(NAME packaging.no_weak_functions
-         COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=${objects}"
-                 -P ${CMAKE_CURRENT_SOURCE_DIR}/nm/check_weak.cmake)
-
 # The shared library exports the C interface alone.
 if(ROWMILL_BUILD_SHARED_C)
   add_test(NAME packaging.exported_symbols

@@ -17,6 +17,7 @@ namespace rowmill {
 ROWMILL_DECLARE_TABLE(avx512)
 ROWMILL_DECLARE_TABLE(avx2)
 ROWMILL_DECLARE_TABLE(sse2)
+ROWMILL_DECLARE_TABLE(neon64)
 ROWMILL_DECLARE_TABLE(scalar)
 #undef ROWMILL_DECLARE_TABLE
 
@@ -40,6 +41,9 @@ std::vector<Candidate> candidates() {
 #endif
 #ifdef ROWMILL_HAVE_SSE2
   all.push_back({&sse2::kernel_table, true});
+#endif
+#ifdef ROWMILL_HAVE_NEON64
+  all.push_back({&neon64::kernel_table, true});
 #endif
   all.push_back({&scalar::kernel_table, true});
   return all;

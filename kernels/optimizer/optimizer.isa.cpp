@@ -142,7 +142,7 @@ void adagrad_f32(const AdagradArgs& a) {
         const Floats g = decay.gradient(load_from(gradient + c), old);
         const Floats sum = load_from(accumulator + c) + g * g;
         store_to(accumulator + c, sum);
-        store_to(w + c, decay.weight(old) - (learning_rate * g) / (xsimd::sqrt(sum) + epsilon));
+        store_to(w + c, decay.weight(old) - divide(learning_rate * g, square_root(sum) + epsilon));
       });
     };
     for_each_row(a.update, update, State{a.accumulator, dim});
@@ -185,7 +185,7 @@ void adam_f32(const AdamArgs& a) {
         const Floats new_v = beta2 * load_from(v + c) + one_minus_beta2 * (g * g);
         store_to(m + c, new_m);
         store_to(v + c, new_v);
-        store_to(w + c, decay.weight(old) - (step_size * new_m) / (xsimd::sqrt(new_v) * inverse_sqrt_bc2 + epsilon));
+        store_to(w + c, decay.weight(old) - divide(step_size * new_m, square_root(new_v) * inverse_sqrt_bc2 + epsilon));
       });
     };
     for_each_row(a.update, update, State{a.m, dim}, State{a.v, dim});

@@ -33,7 +33,8 @@ struct Pool {
       for (std::int64_t v = 0; v < kVectors; ++v) sum[v] += load_from(next + v * kLanes);
     }
     const Floats divisor(static_cast<float>(count));
-    for (std::int64_t v = 0; v < kVectors; ++v) store_to(out + c + v * kLanes, a.mean ? sum[v] / divisor : sum[v]);
+    for (std::int64_t v = 0; v < kVectors; ++v)
+      store_to(out + c + v * kLanes, a.mean ? divide(sum[v], divisor) : sum[v]);
   }
 
   void bag(std::int64_t b) const {
@@ -71,8 +72,9 @@ void divide_rows_f32(const DivideRowsArgs& a) {
       continue;
     }
     const Floats divisor(static_cast<float>(a.divisors[r]));
-    for_each_vector(
-        a.dim, [=](std::int64_t c, auto load_from, auto store_to) { store_to(out + c, load_from(in + c) / divisor); });
+    for_each_vector(a.dim, [=](std::int64_t c, auto load_from, auto store_to) {
+      store_to(out + c, divide(load_from(in + c), divisor));
+    });
   }
 }
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vector unit of aarch64, for kernels/simd.hpp alone.
+#pragma once
+
+#include <cstdint>
+#include <xsimd/xsimd.hpp>
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+using Arch = xsimd::neon64;
+using Floats = xsimd::batch<float, Arch>;
+
+inline Floats load_partial(const float* p, std::int64_t n) {
+  const float32x2_t zero = vdup_n_f32(0.0F);
+  switch (n) {
+    case 1:
+      return vcombine_f32(vld1_lane_f32(p, zero, 0), zero);
+    case 2:
+      return vcombine_f32(vld1_f32(p), zero);
+    case 3:
+      return vcombine_f32(vld1_f32(p), vld1_lane_f32(p + 2, zero, 0));
+    default:
+      return vcombine_f32(zero, zero);
+  }
+}
+
+inline void store_partial(float* p, Floats v, std::int64_t n) {
+  switch (n) {
+    case 1:
+      return vst1q_lane_f32(p, v, 0);
+    case 2:
+      return vst1_f32(p, vget_low_f32(v));
+    case 3:
+      vst1_f32(p, vget_low_f32(v));
+      return vst1q_lane_f32(p + 2, v, 2);
+    default:
+      return;
+  }
+}
+
+inline Floats divide(Floats a, Floats b) { return vdivq_f32(a, b); }
+inline Floats square_root(Floats v) { return vsqrtq_f32(v); }
+
+// aarch64's non-temporal store is a hint that has no intrinsic: ordinary stores, which need no fence.
+inline void stream(float* p, Floats v) { v.store_unaligned(p); }
+inline void stream_fence() {}
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vector units of x86-64, for kernels/simd.hpp alone.
+#pragma once
+
+#include <cstdint>
+#include <xsimd/xsimd.hpp>
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+#if defined(__AVX512BW__)
+using Arch = xsimd::avx512bw;
+#elif defined(__AVX2__)
+using Arch = xsimd::avx2;
+#else
+using Arch = xsimd::sse2;
+#endif
+using Floats = xsimd::batch<float, Arch>;
+
+inline __m128 load_partial_128(const float* p, std::int64_t n) {
+  const auto two = [](const float* q) {
+    return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)));
+  };
+  switch (n) {
+    case 1:
+      return _mm_load_ss(p);
+    case 2:
+      return two(p);
+    case 3:
+      return _mm_movelh_ps(two(p), _mm_load_ss(p + 2));
+    case 4:
+      return _mm_loadu_ps(p);
+    default:
+      return _mm_setzero_ps();
+  }
+}
+
+inline void store_partial_128(float* p, __m128 v, std::int64_t n) {
+  const auto two = [](float* q, __m128 x) { _mm_storel_epi64(reinterpret_cast<__m128i*>(q), _mm_castps_si128(x)); };
+  switch (n) {
+    case 1:
+      return _mm_store_ss(p, v);
+    case 2:
+      return two(p, v);
+    case 3:
+      two(p, v);
+      return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
+    case 4:
+      return _mm_storeu_ps(p, v);
+    default:
+      return;
+  }
+}
+
+inline Floats load_partial(const float* p, std::int64_t n) {
+#if defined(__AVX512BW__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
+#elif defined(__AVX2__)
+  // Not maskload / maskstore: their stores are microcoded on AMD.
+  const __m128 low = load_partial_128(p, n < 4 ? n : 4);
+  const __m128 high = n > 4 ? load_partial_128(p + 4, n - 4) : _mm_setzero_ps();
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
+#else
+  return load_partial_128(p, n);
+#endif
+}
+
+inline void store_partial(float* p, Floats v, std::int64_t n) {
+#if defined(__AVX512BW__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
+#elif defined(__AVX2__)
+  store_partial_128(p, _mm256_castps256_ps128(v), n < 4 ? n : 4);
+  if (n > 4) store_partial_128(p + 4, _mm256_extractf128_ps(v, 1), n - 4);
+#else
+  store_partial_128(p, v, n);
+#endif
+}
+
+inline Floats divide(Floats a, Floats b) { return a / b; }
+inline Floats square_root(Floats v) { return xsimd::sqrt(v); }
+
+inline void stream(float* p, Floats v) {
+#if defined(__AVX512BW__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, v);
+#else
+  _mm_stream_ps(p, v);
+#endif
+}
+inline void stream_fence() { _mm_sfence(); }
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA
