@@ -10,9 +10,11 @@
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
 
-// The address sanitizer reads this: without it, it ends a program that asks for more memory than any system has.
+// The sanitizers read these: without them, they end a program that asks for more memory than any system has.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
 
 namespace rowmill::test {
 namespace {
