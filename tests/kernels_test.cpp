@@ -2,6 +2,10 @@
 // Every leaf kernel of every instruction set against the scalar one, bit for bit. The tests come from the kernel list:
 // a kernel without a check below does not compile. Needs no oneTBB, so that it runs under emulation too.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <new>
 
 #include "kernels/core/dispatch.hpp"
 #include "tests/support/data.hpp"
@@ -291,6 +295,43 @@ class KernelTest : public testing::TestWithParam<const KernelTable*> {};
   TEST_P(KernelTest, name) { check::name(GetParam()->name, supported_kernels().back()->name); }
 ROWMILL_KERNEL_LIST(ROWMILL_TEST_KERNEL)
 #undef ROWMILL_TEST_KERNEL
+
+/// Floats that end where the memory does: whoever reads or writes past them dies, also where no sanitizer runs.
+class FloatsAtTheEdge {
+ public:
+  explicit FloatsAtTheEdge(std::int64_t count) {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const auto bytes = static_cast<std::size_t>(count) * sizeof(float);
+    const std::size_t readable = (bytes + page - 1) / page * page;
+    mapped_ = readable + page;
+    base_ = static_cast<char*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (base_ == MAP_FAILED || mprotect(base_ + readable, page, PROT_NONE) != 0) throw std::bad_alloc();
+    data_ = reinterpret_cast<float*>(base_ + readable - bytes);
+  }
+  ~FloatsAtTheEdge() { munmap(base_, mapped_); }
+  FloatsAtTheEdge(const FloatsAtTheEdge&) = delete;
+  FloatsAtTheEdge& operator=(const FloatsAtTheEdge&) = delete;
+
+  [[nodiscard]] float* data() { return data_; }
+
+ private:
+  std::size_t mapped_;
+  char* base_;
+  float* data_;
+};
+
+TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
+  for (std::int64_t dim = 1; dim < 70; ++dim) {
+    FloatsAtTheEdge table(dim);
+    FloatsAtTheEdge out(dim);
+    for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = static_cast<float>(c + 1);
+    const std::int64_t id = 0;
+    GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, false});
+    EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+    GetParam()->scatter_add_f32({table.data(), dim, &id, nullptr, 1, out.data(), dim, dim});
+    for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(2 * (c + 1)));
+  }
+}
 
 INSTANTIATE_TEST_SUITE_P(Isa, KernelTest, testing::ValuesIn(supported_kernels()),
                          [](const auto& test) { return std::string(test.param->isa); });

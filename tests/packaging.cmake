@@ -35,9 +35,9 @@ rowmill_set_warnings(rowmill_headers_alone)
 target_compile_options(rowmill_headers_alone PRIVATE -pedantic)
 set_target_properties(rowmill_headers_alone PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
 
-# The compiler of this build, for the projects that the tests below configure.
+# The compiler and the oneTBB of this build, for the projects that the tests below configure.
 set(same_compiler -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}"
-                  -DCMAKE_BUILD_TYPE=Release)
+                  -DCMAKE_BUILD_TYPE=Release -DTBB_DIR=${TBB_DIR})
 
 # As a subproject, both ways in one build folder: the second finds the first one's objects.
 set(build ${CMAKE_CURRENT_BINARY_DIR}/subproject)

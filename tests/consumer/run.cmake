@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DSOURCE=<program> -DLANGUAGE=<CXX or C> -DCOMPILER=... -DFLAGS=... -DPREFIX=<installed tree> -DBUILD=<folder>
-#       (-DGENERATOR=... | -DPKG_CONFIG=... -DPKG_CONFIG_PATH=...) -P run.cmake
+#       -DTBB_DIR=... (-DGENERATOR=... | -DPKG_CONFIG=... -DPKG_CONFIG_PATH=...) -P run.cmake
 # Builds a program against an installed Rowmill as its users do, by CMake or by pkg-config alone, and runs it. One in C
 # links the shared library of the C interface. The program may be a Markdown file: then it is the first example in
 # there in that language.
@@ -48,7 +48,7 @@ else()
   execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${BUILD} -G ${GENERATOR} -DSOURCE=${SOURCE}
                           -DLANGUAGE=${LANGUAGE} -DLIBRARY=rowmill::${library} -DCMAKE_PREFIX_PATH=${PREFIX}
                           -DCMAKE_${LANGUAGE}_COMPILER=${COMPILER} "-DCMAKE_${LANGUAGE}_FLAGS=${FLAGS}"
-                          -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE}
+                          -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE} -DTBB_DIR=${TBB_DIR}
                   COMMAND_ERROR_IS_FATAL ANY)
   execute_process(COMMAND ${CMAKE_COMMAND} --build ${BUILD} COMMAND_ERROR_IS_FATAL ANY)
 endif()
