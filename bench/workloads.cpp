@@ -50,8 +50,10 @@ TokenStream read_text(const std::string& path) {
   for (const std::int32_t w : words) ++frequency[static_cast<std::size_t>(w)];
   std::vector<std::int32_t> by_frequency(numbers.size());
   for (std::size_t i = 0; i < by_frequency.size(); ++i) by_frequency[i] = static_cast<std::int32_t>(i);
-  std::stable_sort(by_frequency.begin(), by_frequency.end(), [&](std::int32_t a, std::int32_t b) {
-    return frequency[static_cast<std::size_t>(a)] > frequency[static_cast<std::size_t>(b)];
+  // Ties by number, so that no stable sort is needed: clang 19 warns of what is inside libstdc++ 12's.
+  std::sort(by_frequency.begin(), by_frequency.end(), [&](std::int32_t a, std::int32_t b) {
+    const std::int64_t more = frequency[static_cast<std::size_t>(a)] - frequency[static_cast<std::size_t>(b)];
+    return more != 0 ? more > 0 : a < b;
   });
   std::vector<std::int32_t> rank(numbers.size());
   for (std::size_t i = 0; i < by_frequency.size(); ++i) {
