@@ -61,7 +61,7 @@ if(ROWMILL_INSTALL)
   function(rowmill_add_consumer_test name language source)
     add_test(NAME packaging.${name} COMMAND ${CMAKE_COMMAND} ${ARGN} -DLANGUAGE=${language} -DSOURCE=${source}
              -DCOMPILER=${CMAKE_${language}_COMPILER} "-DFLAGS=${CMAKE_${language}_FLAGS}" -DCMAKE_BUILD_TYPE=Release
-             -DPREFIX=${prefix} -DBUILD=${CMAKE_CURRENT_BINARY_DIR}/${name}
+             -DTBB_DIR=${TBB_DIR} -DPREFIX=${prefix} -DBUILD=${CMAKE_CURRENT_BINARY_DIR}/${name}
              -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
     set_tests_properties(packaging.${name} PROPERTIES FIXTURES_REQUIRED rowmill_installed)
   endfunction()
