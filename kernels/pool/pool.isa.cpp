@@ -33,8 +33,9 @@ struct Pool {
       for (std::int64_t v = 0; v < kVectors; ++v) sum[v] += load_from(next + v * kLanes);
     }
     const Floats divisor(static_cast<float>(count));
-    for (std::int64_t v = 0; v < kVectors; ++v)
+    for (std::int64_t v = 0; v < kVectors; ++v) {
       store_to(out + c + v * kLanes, a.mean ? divide(sum[v], divisor) : sum[v]);
+    }
   }
 
   void bag(std::int64_t b) const {
