@@ -41,19 +41,21 @@ void for_each_part(std::size_t parts, bool pinned, const F& f) {
   }
 }
 
-/// Prefetch distances in rows: none, and what makes about 1, 4 and 16 KiB in flight.
-std::vector<std::int64_t> prefetch_distances(std::int64_t dim) {
-  std::set<std::int64_t> distances = {0};
-  for (const std::int64_t kib : {1, 4, 16}) distances.insert(std::max<std::int64_t>(1, kib * 256 / dim));
-  return {distances.begin(), distances.end()};
+/// No prefetch, and what makes about 1, 4, 8 and 16 KiB in flight, into the first-level cache or the second.
+std::vector<Prefetch> prefetches(std::int64_t dim) {
+  std::set<std::int64_t> distances;
+  for (const std::int64_t kib : {1, 4, 8, 16}) distances.insert(std::max<std::int64_t>(1, kib * 256 / dim));
+  std::vector<Prefetch> all = {{0, false}};
+  for (const std::int64_t rows : distances) {
+    all.push_back({rows, false});
+    all.push_back({rows, true});
+  }
+  return all;
 }
 
-std::string prefetch_label(std::int64_t distance) {
-  return distance == 0 ? "no prefetch" : "prefetch " + std::to_string(distance);
-}
-
-double update_bytes(int states, double ids, double unique, std::int64_t dim) {
-  return 4 * static_cast<double>(dim) * (ids + (2 + 2 * states) * unique);
+std::string label_of(Prefetch prefetch) {
+  if (prefetch.rows == 0) return "no prefetch";
+  return "prefetch " + std::to_string(prefetch.rows) + (prefetch.second_level ? " (L2)" : "");
 }
 
 }  // namespace
@@ -64,32 +66,53 @@ std::string_view name(Operation operation) {
       return "gather";
     case Operation::gather_int64:
       return "gather_int64";
+    case Operation::pool:
+      return "pool";
     case Operation::scatter_add:
       return "scatter_add";
     case Operation::sgd:
       return "sgd";
     case Operation::adagrad:
       return "adagrad";
+    case Operation::row_wise_adagrad:
+      return "row_wise_adagrad";
     case Operation::adam:
       return "adam";
+    case Operation::pooled_sgd:
+      return "pooled_sgd";
+    case Operation::pooled_row_wise_adagrad:
+      return "pooled_row_wise_adagrad";
   }
   return "";
 }
 
 bool is_gather(Operation operation) { return operation == Operation::gather || operation == Operation::gather_int64; }
 
+bool is_pooled(Operation operation) {
+  return operation == Operation::pool || operation == Operation::pooled_sgd ||
+         operation == Operation::pooled_row_wise_adagrad;
+}
+
 int state_count(Operation operation) {
   if (operation == Operation::adagrad) return 1;
   return operation == Operation::adam ? 2 : 0;
 }
 
-double useful_bytes(Operation operation, const std::vector<std::int32_t>& batch, std::int64_t dim) {
+bool has_row_state(Operation operation) {
+  return operation == Operation::row_wise_adagrad || operation == Operation::pooled_row_wise_adagrad;
+}
+
+double useful_bytes(Operation operation, const std::vector<std::int32_t>& batch, std::int64_t dim,
+                    std::int64_t length) {
   const auto ids = static_cast<double>(batch.size());
-  if (is_gather(operation)) return 4 * static_cast<double>(dim) * 2 * ids;
+  const double row = 4 * static_cast<double>(dim);
+  if (is_gather(operation)) return row * 2 * ids;
+  if (operation == Operation::pool) return row * (ids + ids / static_cast<double>(length));
   std::vector<std::int32_t> sorted = batch;
   std::sort(sorted.begin(), sorted.end());
   const auto unique = static_cast<double>(std::unique(sorted.begin(), sorted.end()) - sorted.begin());
-  return update_bytes(state_count(operation), ids, unique, dim);
+  const double gradients = is_pooled(operation) ? ids / static_cast<double>(length) : ids;
+  return row * (gradients + (2 + 2 * state_count(operation)) * unique) + (has_row_state(operation) ? 8 * unique : 0);
 }
 
 std::string_view ceiling_isa() { return best_loops().isa; }
@@ -112,6 +135,9 @@ struct Ceiling::Plan {
   /// positions of a row too large for one part are dealt out, and the sums merged at the end.
   static Plan by_rows(const std::vector<std::int32_t>& ids, int part_count, bool share_hot_rows, int states,
                       std::int64_t dim);
+  /// Turns positions into the bags of `length` ids that they belong to.
+  void use_bags(std::int64_t length);
+
   /// Every part does all positions, in its columns.
   static Plan by_columns(const std::vector<std::int32_t>& ids, int part_count, int states, std::int64_t dim);
 
@@ -231,6 +257,14 @@ Ceiling::Plan Ceiling::Plan::by_columns(const std::vector<std::int32_t>& ids, in
   return plan;
 }
 
+void Ceiling::Plan::use_bags(std::int64_t length) {
+  const auto n = static_cast<std::int32_t>(length);
+  for (Part& part : parts) {
+    for (Step& step : part.steps) step.position /= n;
+    for (std::int32_t& position : part.positions) position /= n;
+  }
+}
+
 /// How the work is dealt out. One thread competes everywhere: waking a second one, or sharing lines with it, may cost
 /// more than it saves.
 struct Ceiling::Split {
@@ -249,6 +283,10 @@ Ceiling::Ceiling(const Problem& problem, int threads) : problem_(problem) {
   }
   if (is_gather(problem.operation)) {
     for (const Split& split : splits) add_gathers(split);
+    return;
+  }
+  if (problem.operation == Operation::pool) {
+    for (const Split& split : splits) add_pools(split);
     return;
   }
   if (threads > 1) {  // columns help only where one row is most of the work
@@ -275,16 +313,19 @@ void Ceiling::add_gathers(const Split& split) {
                           const std::size_t step = ((ids.size() + parts - 1) / parts + 31) / 32 * 32;
                           const std::size_t begin = std::min(ids.size(), part * step);
                           const std::size_t end = std::min(ids.size(), begin + step);
-                          copy(GatherArguments{problem_.weights, problem_.dim, ids.data() + begin,
+                          copy(GatherArguments{problem_.weights,
+                                               problem_.dim,
+                                               ids.data() + begin,
                                                static_cast<std::int64_t>(end - begin),
-                                               problem_.buffers[b] + static_cast<std::int64_t>(begin) * problem_.dim, 0,
+                                               problem_.buffers[b] + static_cast<std::int64_t>(begin) * problem_.dim,
+                                               {},
                                                false});
                         });
                       }});
   };
   for (const bool streaming : {false, true}) {
-    for (const std::int64_t prefetch : prefetch_distances(problem_.dim)) {
-      add(std::string(streaming ? "streaming stores, " : "ordinary stores, ") + prefetch_label(prefetch),
+    for (const Prefetch prefetch : prefetches(problem_.dim)) {
+      add(std::string(streaming ? "streaming stores, " : "ordinary stores, ") + label_of(prefetch),
           [streaming, prefetch](GatherArguments a) {
             a.streaming = streaming;
             a.prefetch = prefetch;
@@ -299,31 +340,51 @@ void Ceiling::add_gathers(const Split& split) {
   });
 }
 
+void Ceiling::add_pools(const Split& split) {
+  const auto parts = static_cast<std::size_t>(split.parts);
+  for (const Prefetch prefetch : prefetches(problem_.dim)) {
+    loops_.push_back(
+        {label_of(prefetch) + ", " + split.label, [this, parts, pinned = split.pinned, prefetch](std::size_t b) {
+           const std::vector<std::int32_t>& ids = (*problem_.batches)[b];
+           const std::int64_t bags = static_cast<std::int64_t>(ids.size()) / problem_.length;
+           for_each_part(parts, pinned, [&](std::size_t part) {
+             const auto count = static_cast<std::int64_t>(parts);
+             const std::int64_t begin = bags * static_cast<std::int64_t>(part) / count;
+             const std::int64_t end = bags * (static_cast<std::int64_t>(part) + 1) / count;
+             best_loops().pool({problem_.weights, problem_.dim, ids.data() + begin * problem_.length, end - begin,
+                                problem_.length, problem_.buffers[b] + begin * problem_.dim, prefetch});
+           });
+         }});
+  }
+}
+
 void Ceiling::add_updates(const Split& split) {
   // scatter_add adds in position order: a row's positions may not be dealt out, as an optimizer's blocks may.
   const bool share_hot_rows = problem_.operation != Operation::scatter_add;
   const int states = state_count(problem_.operation);
+  const int planned_states = states + (has_row_state(problem_.operation) ? 1 : 0);
   const std::size_t first_plan = plans_.size();
   std::int64_t slots = 0;
   for (const std::vector<std::int32_t>& ids : *problem_.batches) {
     plans_.push_back(std::make_unique<Plan>(
-        split.by_columns ? Plan::by_columns(ids, split.parts, states, problem_.dim)
-                         : Plan::by_rows(ids, split.parts, share_hot_rows, states, problem_.dim)));
+        split.by_columns ? Plan::by_columns(ids, split.parts, planned_states, problem_.dim)
+                         : Plan::by_rows(ids, split.parts, share_hot_rows, planned_states, problem_.dim)));
+    if (is_pooled(problem_.operation)) plans_.back()->use_bags(problem_.length);
     slots = std::max<std::int64_t>(slots, plans_.back()->slot_count);
   }
   const auto scratch = std::make_shared<HugeBuffer>(static_cast<std::size_t>(slots * problem_.dim));
 
-  const auto add = [&](const std::string& loop_name, bool in_steps, bool streaming, std::int64_t prefetch) {
+  const auto add = [&](const std::string& loop_name, bool in_steps, bool streaming, Prefetch prefetch) {
     loops_.push_back(
-        {loop_name + ", " + prefetch_label(prefetch) + ", " + split.label,
+        {loop_name + ", " + label_of(prefetch) + ", " + split.label,
          [this, first_plan, pinned = split.pinned, scratch, states, in_steps, streaming, prefetch](std::size_t b) {
            const Plan& plan = *plans_[first_plan + b];
            const auto arguments = [&](const float* gradients, Columns columns) {
              return UpdateArguments{problem_.weights, {problem_.states[0], problem_.states[1]},
-                                    states,           problem_.dim,
-                                    gradients,        scratch->data(),
-                                    columns,          prefetch,
-                                    streaming};
+                                    states,           problem_.row_state,
+                                    problem_.dim,     gradients,
+                                    scratch->data(),  columns,
+                                    prefetch,         streaming};
            };
            for_each_part(plan.parts.size(), pinned, [&](std::size_t p) {
              const Plan::Part& part = plan.parts[p];
@@ -341,7 +402,7 @@ void Ceiling::add_updates(const Split& split) {
                                         static_cast<std::int64_t>(plan.merges.size()), plan.merge_slots.data());
          }});
   };
-  for (const std::int64_t prefetch : prefetch_distances(problem_.dim)) {
+  for (const Prefetch prefetch : prefetches(problem_.dim)) {
     add("row after row", false, false, prefetch);
     add("row after row with streaming stores", false, true, prefetch);
     add("in order of the gradients", true, false, prefetch);
@@ -356,35 +417,61 @@ std::string check_ceiling() {
     for (const IdSource source : {IdSource::uniform, IdSource::zipf, IdSource::one_row}) {
       const auto batches = make_batches(shape, source, 1, {});
       const std::vector<std::int32_t>& ids = batches[0];
+      const auto buffer_row = [&](std::size_t i) {
+        return is_pooled(operation) ? i / static_cast<std::size_t>(shape.length) : i;
+      };
+      const bool reads = is_gather(operation) || operation == Operation::pool;
       for (const int threads : {1, 2, 3}) {
         HugeBuffer tables[3] = {HugeBuffer(elements), HugeBuffer(elements), HugeBuffer(elements)};
+        HugeBuffer row_state(static_cast<std::size_t>(shape.rows));
         HugeBuffer buffer(ids.size() * static_cast<std::size_t>(kDim));
-        const Problem problem{operation, tables[0].data(), {tables[1].data(), tables[2].data()}, shape.rows, kDim,
-                              &batches,  {buffer.data()}};
+        const Problem problem{operation,
+                              tables[0].data(),
+                              {tables[1].data(), tables[2].data()},
+                              has_row_state(operation) ? row_state.data() : nullptr,
+                              shape.rows,
+                              kDim,
+                              shape.length,
+                              &batches,
+                              {buffer.data()}};
         const Ceiling ceiling(problem, threads);
         for (const Ceiling::Loop& loop : ceiling.loops()) {
           for (HugeBuffer& table : tables) fill_small_numbers(table);
           fill_small_numbers(buffer);
+          std::fill_n(row_state.data(), shape.rows, 0.0F);
           std::vector<double> expected[3];
           for (int t = 0; t < 3; ++t) expected[t].assign(tables[t].data(), tables[t].data() + elements);
-          std::vector<double> sums(elements);
-          for (std::size_t i = 0; i < ids.size() * kDim; ++i) {
-            sums[static_cast<std::size_t>(ids[i / kDim] * kDim) + i % kDim] += static_cast<double>(buffer.data()[i]);
+          // What the operation adds to each element of its output: of the buffer, or of the weights.
+          std::vector<double> sums(reads ? ids.size() * kDim : elements);
+          std::vector<float> touched(static_cast<std::size_t>(shape.rows));
+          for (std::size_t i = 0; i < ids.size(); ++i) {
+            touched[static_cast<std::size_t>(ids[i])] = 1;
+            for (std::size_t c = 0; c < kDim; ++c) {
+              const std::size_t in_buffer = buffer_row(i) * kDim + c;
+              const std::size_t in_table = static_cast<std::size_t>(ids[i] * kDim) + c;
+              if (reads) {
+                sums[in_buffer] += static_cast<double>(tables[0].data()[in_table]);
+              } else {
+                sums[in_table] += static_cast<double>(buffer.data()[in_buffer]);
+              }
+            }
           }
           loop.run(0);
           bool right = true;
-          if (is_gather(operation)) {
-            for (std::size_t i = 0; i < ids.size() * kDim; ++i) {
-              const float wanted = tables[0].data()[static_cast<std::size_t>(ids[i / kDim] * kDim) + i % kDim];
-              right &= buffer.data()[i] == wanted;
-            }
+          const auto expect = [&](double wanted, float got) {
+            right &= std::abs(wanted - static_cast<double>(got)) <= 1e-8 + 1e-5 * std::abs(wanted);  // sums round
+          };
+          if (reads) {
+            const std::size_t rows = buffer_row(ids.size() - 1) + 1;
+            for (std::size_t i = 0; i < rows * kDim; ++i) expect(sums[i], buffer.data()[i]);
           } else {
             for (std::size_t i = 0; i < elements; ++i) {
               for (int t = 0; t <= state_count(operation); ++t) {
-                const double wanted = expected[t][i] + (t == 0 ? sums[i] : sums[i] * sums[i]);
-                const double error = std::abs(wanted - static_cast<double>(tables[t].data()[i]));
-                right &= error <= 1e-8 + 1e-5 * std::abs(wanted);  // the order of sums differs
+                expect(expected[t][i] + (t == 0 ? sums[i] : sums[i] * sums[i]), tables[t].data()[i]);
               }
+            }
+            for (std::size_t r = 0; r < touched.size() && has_row_state(operation); ++r) {
+              expect(static_cast<double>(touched[r]), row_state.data()[r]);
             }
           }
           if (!right) {

@@ -10,33 +10,62 @@
 
 namespace bench {
 
-enum class Operation { gather, gather_int64, scatter_add, sgd, adagrad, adam };
-inline constexpr Operation kOperations[] = {Operation::gather, Operation::gather_int64, Operation::scatter_add,
-                                            Operation::sgd,    Operation::adagrad,      Operation::adam};
+enum class Operation {
+  gather,
+  gather_int64,
+  pool,  ///< the sum of each bag
+  scatter_add,
+  sgd,
+  adagrad,
+  row_wise_adagrad,
+  adam,
+  pooled_sgd,  ///< a step whose gradient has a row for each bag
+  pooled_row_wise_adagrad,
+};
+inline constexpr Operation kOperations[] = {Operation::gather,
+                                            Operation::gather_int64,
+                                            Operation::pool,
+                                            Operation::scatter_add,
+                                            Operation::sgd,
+                                            Operation::adagrad,
+                                            Operation::row_wise_adagrad,
+                                            Operation::adam,
+                                            Operation::pooled_sgd,
+                                            Operation::pooled_row_wise_adagrad};
 [[nodiscard]] std::string_view name(Operation operation);
 [[nodiscard]] bool is_gather(Operation operation);
-/// The state tables that the operation reads and writes beside the weights.
+/// Whether the output, or the gradient, has a row for each bag instead of for each id.
+[[nodiscard]] bool is_pooled(Operation operation);
+/// The state tables, as large as the weights, that the operation reads and writes beside them.
 [[nodiscard]] int state_count(Operation operation);
+/// Whether the operation reads and writes one value a row besides.
+[[nodiscard]] bool has_row_state(Operation operation);
 
 /// What the library and the ceiling both work on: the same ids and the same memory.
 struct Problem {
   Operation operation;
   float* weights;
   float* states[2];
+  float* row_state;
   std::int64_t rows;
   std::int64_t dim;
+  std::int64_t length;  ///< the ids of a bag
   const std::vector<std::vector<std::int32_t>>* batches;
-  std::vector<float*> buffers;  ///< for each batch, n x dim: the output of a gather, the gradients of an update
+  std::vector<float*> buffers;  ///< for each batch, a row for each id or bag: the output, or the gradients of an update
 };
 
-/// The bytes that one batch must move, however it is done. With n ids, of which u are distinct, and rows of d floats:
+/// The bytes that one batch must move, however it is done. With n ids, of which u are distinct, in b bags, and rows of
+/// d floats:
 ///
 ///     gather        4 d (n + n)            each row read, each output row written
+///     pool          4 d (n + b)            each row read, each bag's row written
 ///     scatter_add   4 d (n + 2 u)          each value read once; each touched row read and written once
 ///     sgd           4 d (n + 2 u)          the same, with gradients for values
-///     adagrad       4 d (n + 2 u + 2 u)    and the accumulator
+///     adagrad       4 d (n + 2 u + 2 u)    and the accumulator; row-wise: 8 u for the accumulator
 ///     adam          4 d (n + 2 u + 4 u)    and both moments
-[[nodiscard]] double useful_bytes(Operation operation, const std::vector<std::int32_t>& batch, std::int64_t dim);
+///     pooled steps  b for n
+[[nodiscard]] double useful_bytes(Operation operation, const std::vector<std::int32_t>& batch, std::int64_t dim,
+                                  std::int64_t length);
 
 /// A fixed set of plain loops that move a problem's useful bytes. The best of them, in the run that measures the
 /// library, is the operation's ceiling. Who does which rows is planned in the constructor, outside the timing.
@@ -59,6 +88,7 @@ class Ceiling {
   struct Plan;
   struct Split;
   void add_gathers(const Split& split);
+  void add_pools(const Split& split);
   void add_updates(const Split& split);
 
   const Problem& problem_;

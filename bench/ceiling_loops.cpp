@@ -72,8 +72,12 @@ inline __attribute__((always_inline)) void for_vectors(Columns columns, F&& f) {
   for (std::int64_t c = columns.begin; c < columns.end; c += kWidth) f(c);
 }
 
-inline void prefetch_row(const float* row, Columns columns) {
-  for (std::int64_t c = columns.begin; c < columns.end; c += 16) __builtin_prefetch(row + c);
+inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
+  if (prefetch.second_level) {
+    for (std::int64_t c = columns.begin; c < columns.end; c += 16) __builtin_prefetch(row + c, 0, 2);
+  } else {
+    for (std::int64_t c = columns.begin; c < columns.end; c += 16) __builtin_prefetch(row + c);
+  }
 }
 
 // The loops copy their arguments: vector stores may alias anything in memory, but not a local copy.
@@ -83,7 +87,9 @@ void gather_rows(const GatherArguments& arguments) {
   const GatherArguments a = arguments;
   const Columns columns{0, a.dim};
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (a.prefetch != 0 && i + a.prefetch < a.count) prefetch_row(a.table + a.ids[i + a.prefetch] * a.dim, columns);
+    if (a.prefetch.rows != 0 && i + a.prefetch.rows < a.count) {
+      prefetch_row(a.table + a.ids[i + a.prefetch.rows] * a.dim, columns, a.prefetch);
+    }
     const float* from = a.table + a.ids[i] * a.dim;
     float* to = a.out + i * a.dim;
     for_blocks<4>(columns, [&]<std::int64_t vectors>(std::int64_t c) {
@@ -97,6 +103,27 @@ void gather_rows(const GatherArguments& arguments) {
 
 void gather(const GatherArguments& a) { a.streaming ? gather_rows<true>(a) : gather_rows<false>(a); }
 
+void pool(const PoolArguments& arguments) {
+  const PoolArguments a = arguments;
+  const Columns columns{0, a.dim};
+  const std::int64_t count = a.bags * a.length;
+  for (std::int64_t b = 0; b < a.bags; ++b) {
+    const std::int32_t* ids = a.ids + b * a.length;
+    for_blocks<kBlock>(columns, [&]<std::int64_t vectors>(std::int64_t c) {
+      Vector sum[vectors] = {};
+      for (std::int64_t i = 0; i < a.length; ++i) {
+        const std::int64_t ahead = b * a.length + i + a.prefetch.rows;
+        if (c == 0 && a.prefetch.rows != 0 && ahead < count) {
+          prefetch_row(a.table + a.ids[ahead] * a.dim, columns, a.prefetch);
+        }
+        const float* row = a.table + ids[i] * a.dim + c;
+        for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(row + k * kWidth);
+      }
+      for (std::int64_t k = 0; k < vectors; ++k) store(a.out + b * a.dim + c + k * kWidth, sum[k]);
+    });
+  }
+}
+
 // The arithmetic is the least that depends on everything read. Squares keep the states positive, as a real step does.
 template <int states, bool streaming>
 inline void apply(const UpdateArguments& a, std::int64_t element, Vector g) {
@@ -106,8 +133,9 @@ inline void apply(const UpdateArguments& a, std::int64_t element, Vector g) {
 
 template <int states>
 inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
-  prefetch_row(a.weights + row * a.dim, a.columns);
-  for (int s = 0; s < states; ++s) prefetch_row(a.states[s] + row * a.dim, a.columns);
+  prefetch_row(a.weights + row * a.dim, a.columns, a.prefetch);
+  for (int s = 0; s < states; ++s) prefetch_row(a.states[s] + row * a.dim, a.columns, a.prefetch);
+  if (a.row_state != nullptr) __builtin_prefetch(a.row_state + row);
 }
 
 // Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`.
@@ -131,15 +159,16 @@ void segments_loop(const UpdateArguments& arguments, const Segment* segments, st
                    const std::int32_t* positions) {
   const UpdateArguments a = arguments;
   for (std::int64_t s = 0; s < count; ++s) {
-    if (a.prefetch != 0 && s + a.prefetch < count) {
-      const Segment& ahead = segments[s + a.prefetch];
+    if (a.prefetch.rows != 0 && s + a.prefetch.rows < count) {
+      const Segment& ahead = segments[s + a.prefetch.rows];
       prefetch_tables<states>(a, ahead.row);
       for (std::int32_t i = ahead.begin; i < ahead.end && i < ahead.begin + 4; ++i) {
-        prefetch_row(a.gradients + positions[i] * a.dim, a.columns);
+        prefetch_row(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
       }
     }
     const std::int64_t row = segments[s].row * a.dim;
     sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) { apply<states, streaming>(a, row + c, g); });
+    if (a.row_state != nullptr && a.columns.begin == 0) a.row_state[segments[s].row] += 1;
   }
   if (streaming) fence_streaming();
 }
@@ -158,9 +187,9 @@ template <int states>
 void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_t count) {
   const UpdateArguments a = arguments;
   for (std::int64_t i = 0; i < count; ++i) {
-    if (a.prefetch != 0 && i + a.prefetch < count) {
-      prefetch_tables<states>(a, steps[i + a.prefetch].row);
-      prefetch_row(a.gradients + steps[i + a.prefetch].position * a.dim, a.columns);
+    if (a.prefetch.rows != 0 && i + a.prefetch.rows < count) {
+      prefetch_tables<states>(a, steps[i + a.prefetch.rows].row);
+      prefetch_row(a.gradients + steps[i + a.prefetch.rows].position * a.dim, a.columns, a.prefetch);
     }
     const Step& step = steps[i];
     const float* gradient = a.gradients + step.position * a.dim;
@@ -181,6 +210,8 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
                     [&](std::int64_t c) { apply<states, false>(a, row + c, load(slot + c) + load(gradient + c)); });
         break;
     }
+    const bool last = step.kind == Step::Kind::apply || step.kind == Step::Kind::add_apply;
+    if (a.row_state != nullptr && last && a.columns.begin == 0) a.row_state[step.row] += 1;
   }
 }
 
@@ -202,6 +233,7 @@ void sum_segments(const UpdateArguments& a, const Segment* segments, std::int64_
 
 }  // namespace
 
-const Loops loops = {ROWMILL_CEILING_NAME(ROWMILL_CEILING_ISA), gather, update_segments, update_steps, sum_segments};
+const Loops loops = {
+    ROWMILL_CEILING_NAME(ROWMILL_CEILING_ISA), gather, pool, update_segments, update_steps, sum_segments};
 
 }  // namespace bench::ROWMILL_CEILING_ISA

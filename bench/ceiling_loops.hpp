@@ -34,15 +34,22 @@ struct Step {
   Kind kind;
 };
 
+/// How far ahead to ask for rows, and whether into the second-level cache only.
+struct Prefetch {
+  std::int64_t rows;  ///< 0: no prefetch
+  bool second_level;
+};
+
 struct UpdateArguments {
   float* weights;
   float* states[2];
   int state_count;
+  float* row_state;  ///< one value a row; null for none
   std::int64_t dim;
   const float* gradients;
   float* scratch;
   Columns columns;
-  std::int64_t prefetch;  ///< how many segments or steps ahead; 0: no prefetch
+  Prefetch prefetch;  ///< in segments or steps
   bool streaming;
 };
 
@@ -52,8 +59,18 @@ struct GatherArguments {
   const std::int32_t* ids;
   std::int64_t count;
   float* out;
-  std::int64_t prefetch;
+  Prefetch prefetch;
   bool streaming;
+};
+
+struct PoolArguments {
+  const float* table;
+  std::int64_t dim;
+  const std::int32_t* ids;
+  std::int64_t bags;
+  std::int64_t length;
+  float* out;
+  Prefetch prefetch;
 };
 
 struct Loops {
@@ -62,7 +79,11 @@ struct Loops {
   /// out[i, :] = table[ids[i], :]
   void (*gather)(const GatherArguments&);
 
-  /// For each segment: g = the sum of its gradient rows; weights[row] += g; each state[row] += g * g.
+  /// out[b, :] = sum of the rows of bag b
+  void (*pool)(const PoolArguments&);
+
+  /// For each segment: g = the sum of its gradient rows; weights[row] += g; each state[row] += g * g;
+  /// row_state[row] += 1.
   void (*update_segments)(const UpdateArguments&, const Segment* segments, std::int64_t segment_count,
                           const std::int32_t* positions);
 

@@ -7,7 +7,7 @@
 namespace bench {
 
 bool TableReporter::ReportContext(const Context&) {
-  std::printf("%s\n\n%-13s%-13s%-9s%-9s%8s%12s%14s%8s%14s\n", header_.c_str(), "operation", "table", "batch", "ids",
+  std::printf("%s\n\n%-24s%-13s%-9s%-9s%8s%12s%14s%8s%14s\n", header_.c_str(), "operation", "table", "batch", "ids",
               "threads", "time (us)", "rows/s (M)", "GB/s", "% of ceiling");
   return true;
 }
@@ -22,7 +22,7 @@ void TableReporter::ReportRuns(const std::vector<Run>& runs) {
       std::printf("\n");
       group_ = group;
     }
-    std::printf("%-13s%-13s%-9s%-9s%8s", operation.c_str(), table.c_str(), batch.c_str(), ids.c_str(), threads.c_str());
+    std::printf("%-24s%-13s%-9s%-9s%8s", operation.c_str(), table.c_str(), batch.c_str(), ids.c_str(), threads.c_str());
     if (const auto rows = run.counters.find("rows/s"); rows != run.counters.end()) {
       std::printf("%12.1f%14.1f%8.1f%14.0f\n", run.GetAdjustedRealTime(), rows->second.value / 1e6,
                   run.counters.at("bytes/s").value / 1e9, 100 * run.counters.at("ceiling").value);

@@ -13,12 +13,17 @@ namespace {
 
 const rowmill::SgdOptions kSgd{.learning_rate = 0.01};
 const rowmill::AdagradOptions kAdagrad{.learning_rate = 0.01};
+const rowmill::RowWiseAdagradOptions kRowWiseAdagrad{.learning_rate = 0.01};
 const rowmill::AdamOptions kAdam{.learning_rate = 0.001};
 
 std::unique_ptr<rowmill::Optimizer> make_optimizer(Operation operation, const Shape& shape) {
   switch (operation) {
     case Operation::sgd:
+    case Operation::pooled_sgd:
       return rowmill::make_optimizer(kSgd, shape.rows, shape.dim);
+    case Operation::row_wise_adagrad:
+    case Operation::pooled_row_wise_adagrad:
+      return rowmill::make_optimizer(kRowWiseAdagrad, shape.rows, shape.dim);
     case Operation::adagrad:
       return rowmill::make_optimizer(kAdagrad, shape.rows, shape.dim);
     case Operation::adam:
@@ -48,6 +53,16 @@ std::vector<float> row_gradient(const float* gradients, const std::vector<std::i
   return total;
 }
 
+/// The mean square of a gradient: its columns in 16 lanes, which combine as a tree (docs/numerics.md).
+float mean_square(const std::vector<float>& gradient) {
+  float lanes[16] = {};
+  for (std::size_t c = 0; c < gradient.size(); ++c) lanes[c % 16] += gradient[c] * gradient[c];
+  for (int width = 8; width > 0; width /= 2) {
+    for (int k = 0; k < width; ++k) lanes[k] += lanes[k + width];
+  }
+  return lanes[0] / static_cast<float>(gradient.size());
+}
+
 /// A row of the weights and of the states.
 using Rows = std::vector<std::vector<float>>;
 
@@ -58,13 +73,20 @@ void plain_step(Operation operation, std::int64_t step, const std::vector<float>
     for (std::int64_t i = 0; i < step; ++i) product *= beta;
     return product;
   };
+  float rate = static_cast<float>(kSgd.learning_rate);
+  if (has_row_state(operation)) {
+    float& a = rows[1][0];
+    a = a + mean_square(gradient);
+    rate = static_cast<float>(kRowWiseAdagrad.learning_rate) /
+           (std::sqrt(a) + static_cast<float>(kRowWiseAdagrad.epsilon));
+  }
   const double correction1 = 1 - power(kAdam.beta1);
   const double correction2 = 1 - power(kAdam.beta2);
   for (std::size_t c = 0; c < gradient.size(); ++c) {
     const float g = gradient[c];
     float& w = rows[0][c];
-    if (operation == Operation::sgd) {
-      w = w - static_cast<float>(kSgd.learning_rate) * g;
+    if (state_count(operation) == 0) {
+      w = w - rate * g;
     } else if (operation == Operation::adagrad) {
       float& a = rows[1][c];
       a = a + g * g;
@@ -80,6 +102,11 @@ void plain_step(Operation operation, std::int64_t step, const std::vector<float>
   }
 }
 
+/// The rows of a batch's output or gradients.
+std::int64_t buffer_rows(Operation operation, const Shape& shape) {
+  return is_pooled(operation) ? shape.batch : shape.id_count();
+}
+
 }  // namespace
 
 Subject::Subject(Operation operation, const Shape& shape, int batch_count)
@@ -87,13 +114,14 @@ Subject::Subject(Operation operation, const Shape& shape, int batch_count)
       shape_(shape),
       weights_(shape.rows, shape.dim, {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F)}),
       optimizer_(make_optimizer(operation, shape)),
-      buffer_(static_cast<std::size_t>(batch_count * shape.id_count() * shape.dim)),
-      problem_{operation, weights_.data(), {nullptr, nullptr}, shape.rows, shape.dim, &batches_, {}} {
+      buffer_(static_cast<std::size_t>(batch_count * buffer_rows(operation, shape) * shape.dim)),
+      problem_{operation, weights_.data(), {}, nullptr, shape.rows, shape.dim, shape.length, &batches_, {}} {
   for (int s = 0; s < state_count(operation); ++s) {
     problem_.states[s] = optimizer_->state()[static_cast<std::size_t>(s)].data();
   }
+  if (has_row_state(operation)) problem_.row_state = optimizer_->state()[0].data();
   for (int b = 0; b < batch_count; ++b) {
-    problem_.buffers.push_back(buffer_.data() + b * shape.id_count() * shape.dim);
+    problem_.buffers.push_back(buffer_.data() + b * buffer_rows(operation, shape) * shape.dim);
   }
 }
 
@@ -115,7 +143,8 @@ void Subject::set_batches(IdSource source, const TokenStream& tokens) {
 
 void Subject::run(std::size_t batch) {
   const std::vector<std::int32_t>& ids = batches_[batch];
-  const rowmill::TableView buffer(problem_.buffers[batch], shape_.id_count(), shape_.dim);
+  const rowmill::TableView buffer(problem_.buffers[batch], buffer_rows(operation_, shape_), shape_.dim);
+  const rowmill::Bags bags(ids, shape_.batch, shape_.length);
   switch (operation_) {
     case Operation::gather:
       rowmill::gather(weights_, ids, buffer);
@@ -126,10 +155,19 @@ void Subject::run(std::size_t batch) {
     case Operation::scatter_add:
       rowmill::scatter_add(weights_, ids, buffer, {}, &workspace_);
       break;
+    case Operation::pool:
+      rowmill::pool(weights_, bags, buffer);
+      break;
     case Operation::sgd:
     case Operation::adagrad:
+    case Operation::row_wise_adagrad:
     case Operation::adam:
       plan_.build(ids, shape_.rows);
+      optimizer_->step(weights_, plan_, buffer, &workspace_);
+      break;
+    case Operation::pooled_sgd:
+    case Operation::pooled_row_wise_adagrad:
+      plan_.build(bags, shape_.rows);
       optimizer_->step(weights_, plan_, buffer, &workspace_);
       break;
   }
@@ -137,11 +175,35 @@ void Subject::run(std::size_t batch) {
 
 double Subject::mean_useful_bytes() const {
   double total = 0;
-  for (const auto& batch : batches_) total += useful_bytes(operation_, batch, shape_.dim);
+  for (const auto& batch : batches_) total += useful_bytes(operation_, batch, shape_.dim, shape_.length);
   return total / static_cast<double>(batches_.size());
 }
 
-std::string Subject::check() { return is_gather(operation_) ? check_gather() : check_update(); }
+std::string Subject::check() {
+  if (operation_ == Operation::pool) return check_pool();
+  return is_gather(operation_) ? check_gather() : check_update();
+}
+
+std::string Subject::check_pool() {
+  const std::vector<std::int32_t>& ids = batches_.front();
+  const auto dim = static_cast<std::size_t>(shape_.dim);
+  run(0);
+  for (std::int64_t b = 0; b < shape_.batch; ++b) {
+    std::vector<float> sum;
+    for (std::int64_t i = b * shape_.length; i < (b + 1) * shape_.length; ++i) {
+      const float* row = weights_.data() + ids[static_cast<std::size_t>(i)] * shape_.dim;
+      if (sum.empty()) {
+        sum.assign(row, row + dim);
+      } else {
+        for (std::size_t c = 0; c < dim; ++c) sum[c] += row[c];
+      }
+    }
+    if (std::memcmp(problem_.buffers.front() + b * shape_.dim, sum.data(), dim * sizeof(float)) != 0) {
+      return "wrong result in bag " + std::to_string(b);
+    }
+  }
+  return {};
+}
 
 std::string Subject::check_gather() {
   const std::vector<std::int32_t>& ids = batches_.front();
@@ -169,13 +231,21 @@ std::string Subject::check_update() {
     }
   }
 
-  std::vector<const float*> tables = {problem_.weights};
-  for (int s = 0; s < state_count(operation_); ++s) tables.push_back(problem_.states[s]);
+  struct TableOfRows {
+    const float* data;
+    std::int64_t width;
+  };
+  std::vector<TableOfRows> tables = {{problem_.weights, shape_.dim}};
+  for (int s = 0; s < state_count(operation_); ++s) tables.push_back({problem_.states[s], shape_.dim});
+  if (has_row_state(operation_)) tables.push_back({problem_.row_state, 1});
   const float* gradients = problem_.buffers.front();
   std::map<std::int32_t, Rows> expected;
-  for (const auto& [id, positions] : sample) {
+  for (auto& [id, positions] : sample) {
     Rows& rows = expected[id];
-    for (const float* table : tables) rows.emplace_back(table + id * shape_.dim, table + (id + 1L) * shape_.dim);
+    for (const auto& [data, width] : tables) rows.emplace_back(data + id * width, data + (id + 1L) * width);
+    if (is_pooled(operation_)) {
+      for (std::int64_t& p : positions) p /= shape_.length;
+    }
     if (operation_ == Operation::scatter_add) {
       for (const std::int64_t p : positions) {
         for (std::size_t c = 0; c < dim; ++c) rows[0][c] += gradients[static_cast<std::size_t>(p) * dim + c];
@@ -188,8 +258,8 @@ std::string Subject::check_update() {
   run(0);
   for (const auto& [id, rows] : expected) {
     for (std::size_t t = 0; t < tables.size(); ++t) {
-      const float* got = tables[t] + id * shape_.dim;
-      for (std::size_t c = 0; c < dim; ++c) {
+      const float* got = tables[t].data + id * tables[t].width;
+      for (std::size_t c = 0; c < rows[t].size(); ++c) {
         if (std::memcmp(got + c, &rows[t][c], sizeof(float)) == 0) continue;
         char message[200];
         std::snprintf(message, sizeof message,

@@ -38,6 +38,7 @@ class Subject {
 
  private:
   [[nodiscard]] std::string check_gather();
+  [[nodiscard]] std::string check_pool();
   [[nodiscard]] std::string check_update();
 
   Operation operation_;
