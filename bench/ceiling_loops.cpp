@@ -72,11 +72,18 @@ inline __attribute__((always_inline)) void for_vectors(Columns columns, F&& f) {
   for (std::int64_t c = columns.begin; c < columns.end; c += kWidth) f(c);
 }
 
+// Volatile: GCC drops calls of functions that only prefetch.
+#if defined(__SSE2__)
+inline void prefetch_first_level(const float* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
+inline void prefetch_second_level(const float* p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
+#else
+inline __attribute__((always_inline)) void prefetch_first_level(const float* p) { __builtin_prefetch(p); }
+inline __attribute__((always_inline)) void prefetch_second_level(const float* p) { __builtin_prefetch(p, 0, 2); }
+#endif
+
 inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
-  if (prefetch.second_level) {
-    for (std::int64_t c = columns.begin; c < columns.end; c += 16) __builtin_prefetch(row + c, 0, 2);
-  } else {
-    for (std::int64_t c = columns.begin; c < columns.end; c += 16) __builtin_prefetch(row + c);
+  for (std::int64_t c = columns.begin; c < columns.end; c += 16) {
+    prefetch.second_level ? prefetch_second_level(row + c) : prefetch_first_level(row + c);
   }
 }
 
@@ -135,7 +142,7 @@ template <int states>
 inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
   prefetch_row(a.weights + row * a.dim, a.columns, a.prefetch);
   for (int s = 0; s < states; ++s) prefetch_row(a.states[s] + row * a.dim, a.columns, a.prefetch);
-  if (a.row_state != nullptr) __builtin_prefetch(a.row_state + row);
+  if (a.row_state != nullptr) prefetch_first_level(a.row_state + row);
 }
 
 // Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`.

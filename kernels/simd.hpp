@@ -36,8 +36,8 @@ inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
 inline constexpr std::int64_t kCacheLine = 64;
 
-/// Asks for a line, into the second-level cache. Not by __builtin_prefetch: GCC takes a function that only prefetches for
-/// one without effect, and drops calls of it that it has not inlined yet.
+/// Asks for a line, into the second-level cache. Not by __builtin_prefetch: GCC takes a function that only prefetches
+/// for one without effect, and drops calls of it that it has not inlined yet.
 inline void prefetch_line(const char* p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
 
 /// Asks for the first `bytes` at p, to be read soon.

@@ -5,6 +5,7 @@
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/core/fp_environment.hpp"
@@ -17,6 +18,14 @@ inline constexpr std::int64_t kParallelBytes = std::int64_t{1} << 18;
 /// How many threads a region of `bytes` of traffic may use here.
 inline std::int64_t concurrency_for(std::int64_t bytes) {
   return bytes < kParallelBytes ? 1 : tbb::this_task_arena::max_concurrency();
+}
+
+/// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish
+/// early find more to do, and none so small that starting it shows.
+inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std::int64_t threads) {
+  constexpr std::int64_t kTasksPerThread = 16;
+  constexpr std::int64_t kLeastBytes = std::int64_t{1} << 17;
+  return std::max({kLeastBytes / row_bytes, rows / (kTasksPerThread * threads), std::int64_t{1}});
 }
 
 /// Calls task(i) for i in 0 .. count-1 in the caller's arena, in any order, on up to all its threads; on the calling

@@ -15,13 +15,19 @@ namespace {
 void run(const KernelTable& k, const GatherArgs<std::int32_t>& args) { k.gather_f32_i32(args); }
 void run(const KernelTable& k, const GatherArgs<std::int64_t>& args) { k.gather_f32_i64(args); }
 
-bool use_streaming(const TableView& out, Stores stores) {
+/// Measured (docs/performance.md): an output beyond the last-level cache is written faster past it; so is one beyond a
+/// quarter of it where long rows come out of a table that is itself beyond the cache.
+bool use_streaming(const ConstTableView& table, const TableView& out, Stores stores) {
   constexpr std::int64_t kAlignment = 64;
+  constexpr std::int64_t kLongRow = 2048;
+  const std::int64_t row_bytes = out.dim() * std::int64_t{sizeof(float)};
   const bool aligned = reinterpret_cast<std::uintptr_t>(out.data()) % kAlignment == 0 &&
-                       out.row_stride() * std::int64_t{sizeof(float)} % kAlignment == 0 &&
-                       out.dim() * std::int64_t{sizeof(float)} % kAlignment == 0;
+                       out.row_stride() * std::int64_t{sizeof(float)} % kAlignment == 0 && row_bytes % kAlignment == 0;
   if (!aligned || stores == Stores::ordinary) return false;
-  return stores == Stores::streaming || out.rows() * out.dim() * std::int64_t{sizeof(float)} > last_level_cache_bytes();
+  if (stores == Stores::streaming) return true;
+  const std::int64_t cache = last_level_cache_bytes();
+  const std::int64_t out_bytes = out.rows() * row_bytes;
+  return out_bytes > cache || (row_bytes >= kLongRow && out_bytes > cache / 4 && table.rows() * row_bytes > cache);
 }
 
 /// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
@@ -51,20 +57,19 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
 
   const KernelTable& k = kernels();
   const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
-  const bool streaming = use_streaming(out, options.stores);
-  constexpr std::int64_t kChunkBytes = 1 << 17;
-  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
+  const bool streaming = use_streaming(table, out, options.stores);
+  const std::int64_t threads = concurrency_for(2 * ids.size() * row_bytes);
+  const std::int64_t grain = rows_per_task(ids.size(), 2 * row_bytes, threads);
   ids.visit([&]<class Id>(const Id* data) {
-    parallel_chunks(concurrency_for(2 * ids.size() * row_bytes), ids.size(), grain,
-                    [&](std::int64_t begin, std::int64_t end) {
-                      const GatherArgs<Id> args{table.data(),          table.row_stride(), data + begin, end - begin,
-                                                out.row(begin).data(), out.row_stride(),   table.dim(),  streaming};
-                      if (options.out_of_range == OutOfRange::error) {
-                        run(k, args);
-                      } else {
-                        gather_resolved(k, args, table.rows(), options.out_of_range);
-                      }
-                    });
+    parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
+      const GatherArgs<Id> args{table.data(),          table.row_stride(), data + begin, end - begin,
+                                out.row(begin).data(), out.row_stride(),   table.dim(),  streaming};
+      if (options.out_of_range == OutOfRange::error) {
+        run(k, args);
+      } else {
+        gather_resolved(k, args, table.rows(), options.out_of_range);
+      }
+    });
   });
 }
 

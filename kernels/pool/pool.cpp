@@ -59,9 +59,8 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   const bool mean = options.pooling == Pooling::mean;
 
   // Tasks of about the same number of ids: the bags that begin in one range of positions.
-  constexpr std::int64_t kTaskBytes = 1 << 17;
-  const std::int64_t grain = std::max<std::int64_t>(kTaskBytes / row_bytes, 1);
   const std::int64_t positions = std::max<std::int64_t>(ids.size(), 1);
+  const std::int64_t grain = rows_per_task(positions, row_bytes, threads);
   const auto pool_all = [&](const auto* data) {
     parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;

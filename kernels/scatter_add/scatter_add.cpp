@@ -47,7 +47,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
 }
 
 /// Enough shards that threads which finish early find more to do.
-int shard_bits(std::int64_t threads) { return shard_bits_for(8 * threads); }
+int shard_bits(std::int64_t threads) { return shard_bits_for(1 * threads); }
 
 }  // namespace
 
