@@ -11,6 +11,9 @@
 //   square_root(v)
 //   stream(p, v)            a store that goes past the caches, where there is one; p is aligned to the vector
 //   stream_fence()          after streaming, before others may read it
+//   prefetch_line(p)        asks for a line, into the second-level cache. Not by __builtin_prefetch: GCC takes a
+//   function
+//                           that only prefetches for one without effect, and drops calls that it has not inlined yet
 #pragma once
 
 #include <cstdint>
@@ -35,10 +38,6 @@ inline Floats load(const float* p) { return Floats::load_unaligned(p); }
 inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
 inline constexpr std::int64_t kCacheLine = 64;
-
-/// Asks for a line, into the second-level cache. Not by __builtin_prefetch: GCC takes a function that only prefetches
-/// for one without effect, and drops calls of it that it has not inlined yet.
-inline void prefetch_line(const char* p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
 
 /// Asks for the first `bytes` at p, to be read soon.
 inline void prefetch(const void* p, std::int64_t bytes) {
