@@ -16,30 +16,44 @@ inline const float* contribution(const GradientPass* pass, std::int64_t position
 }
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
-/// taken, not added to zero, which would turn -0 into +0.
-template <std::int64_t kVectors, class Load>
+/// taken, not added to zero, which would turn -0 into +0. ask(k) is called before the k-th is read.
+template <std::int64_t kVectors, class Load, class Ask>
 inline void sum_rows(const GradientPass* passes, const std::int64_t* positions, std::int64_t count, std::int64_t c,
-                     Load load_from, Floats (&sum)[kVectors]) {
+                     Load load_from, Ask ask, Floats (&sum)[kVectors]) {
+  ask(0);
   const float* first = contribution(passes, positions[0]) + c;
   for (std::int64_t v = 0; v < kVectors; ++v) sum[v] = load_from(first + v * kLanes);
   for (std::int64_t k = 1; k < count; ++k) {
+    ask(k);
     const float* next = contribution(passes, positions[k]) + c;
     for (std::int64_t v = 0; v < kVectors; ++v) sum[v] += load_from(next + v * kLanes);
   }
 }
 
-/// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch.
-inline const float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
-  const std::int64_t* positions = a.positions + a.begin[s];
-  const std::int64_t count = a.begin[s + 1] - a.begin[s];
-  if (count == 1) return contribution(a.passes, positions[0]);
+/// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch. ask(p) is called
+/// once for each of its positions[p].
+template <class Ask>
+inline const float* segment_gradient(const SegmentArgs& a, std::int64_t s, Ask ask) {
+  const std::int64_t begin = a.begin[s];
+  const std::int64_t end = a.begin[s + 1];
+  if (end - begin == 1) {
+    ask(begin);
+    return contribution(a.passes, a.positions[begin]);
+  }
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-    const auto length_at = [&](std::int64_t begin) { return count - begin < a.block ? count - begin : a.block; };
+    const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) {
+      const std::int64_t count = end - block < a.block ? end - block : a.block;
+      const auto ask_once = [&](std::int64_t k) {
+        if (c == 0) ask(block + k);
+      };
+      sum_rows(a.passes, a.positions + block, count, c, load_from, ask_once, sum);
+      return block + count;
+    };
     Floats total[kVectors];
-    sum_rows(a.passes, positions, length_at(0), c, load_from, total);
-    for (std::int64_t begin = length_at(0); begin < count; begin += length_at(begin)) {
+    std::int64_t block = sum_from(begin, total);
+    while (block < end) {
       Floats sum[kVectors];
-      sum_rows(a.passes, positions + begin, length_at(begin), c, load_from, sum);
+      block = sum_from(block, sum);
       for (std::int64_t v = 0; v < kVectors; ++v) total[v] += sum[v];
     }
     for (std::int64_t v = 0; v < kVectors; ++v) store_to(a.scratch + c + v * kLanes, total[v]);
@@ -48,23 +62,21 @@ inline const float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
 }
 
 /// Calls update(row, gradient) for each segment, and asks ahead for the rows that prefetch_row(row) names and for the
-/// contributions.
+/// gradient rows.
 template <class PrefetchRow, class Update>
 inline void for_each_segment(const SegmentArgs& a, PrefetchRow prefetch_row, Update update) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = prefetch_distance(2 * row_bytes);
-  constexpr std::int64_t kMostContributions = 4;  // a longer segment's own loop is ahead of its memory
-  const auto ask_for = [&](std::int64_t s) {
-    prefetch_row(a.rows[s]);
-    const std::int64_t count = a.begin[s + 1] - a.begin[s];
-    for (std::int64_t k = 0; k < (count < kMostContributions ? count : kMostContributions); ++k) {
-      prefetch(contribution(a.passes, a.positions[a.begin[s] + k]), row_bytes);
-    }
+  const std::int64_t rows_ahead = prefetch_distance(2 * row_bytes);
+  const std::int64_t positions_ahead = prefetch_distance(row_bytes);
+  const std::int64_t end = a.begin[a.count];
+  const auto ask = [&](std::int64_t p) {
+    if (p + positions_ahead < end) prefetch(contribution(a.passes, a.positions[p + positions_ahead]), row_bytes);
   };
-  for (std::int64_t s = 0; s < ahead && s < a.count; ++s) ask_for(s);
+  for (std::int64_t p = a.begin[0] - positions_ahead; p < a.begin[0]; ++p) ask(p);
+  for (std::int64_t s = 0; s < rows_ahead && s < a.count; ++s) prefetch_row(a.rows[s]);
   for (std::int64_t s = 0; s < a.count; ++s) {
-    if (s + ahead < a.count) ask_for(s + ahead);
-    update(a.rows[s], segment_gradient(a, s));
+    if (s + rows_ahead < a.count) prefetch_row(a.rows[s + rows_ahead]);
+    update(a.rows[s], segment_gradient(a, s, ask));
   }
 }
 

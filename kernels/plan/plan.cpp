@@ -48,26 +48,25 @@ struct Arrays {
 };
 
 /// Groups the contributions of shard s by row: segments in order of first occurrence, positions ascending in each.
-void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits) {
+/// `slots` is a hash table of 2^bits from row to segment, `segment_of` has room for each contribution.
+template <class Index>
+void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits, int bits, Index* slots, Index* segment_of) {
   const std::int64_t begin = arrays.contributions.shard_begin[s];
   const std::int64_t count = arrays.contributions.shard_begin[s + 1] - begin;
   const std::int64_t* rows = arrays.contributions.rows + begin;
   const std::int64_t* positions = arrays.contributions.positions + begin;
   std::int64_t* segment_rows = arrays.segment_rows + begin;
   std::int64_t* segment_begin = arrays.segment_begin + begin + 2 * s;
-  std::int64_t* segment_of = arrays.segment_of + begin;
-  std::int64_t* slots = arrays.slots + 4 * begin;
-  constexpr std::int64_t kEmpty = -1;
+  constexpr auto kEmpty = static_cast<Index>(-1);
 
-  const int bits = table_bits(count);
   const std::int64_t mask = (std::int64_t{1} << bits) - 1;
-  if (count > 0) std::fill_n(slots, mask + 1, kEmpty);
+  std::fill_n(slots, mask + 1, kEmpty);
   std::int64_t segments = 0;
   for (std::int64_t k = 0; k < count; ++k) {
     std::int64_t slot = top_bits(hash_row(rows[k]) << shard_bits, bits);
     while (slots[slot] != kEmpty && segment_rows[slots[slot]] != rows[k]) slot = (slot + 1) & mask;
     if (slots[slot] == kEmpty) {
-      slots[slot] = segments;
+      slots[slot] = static_cast<Index>(segments);
       segment_rows[segments] = rows[k];
       segment_begin[segments + 2] = 0;
       ++segments;
@@ -84,6 +83,21 @@ void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits) {
   for (std::int64_t g = 0; g < segments; ++g) segment_begin[g + 2] += segment_begin[g + 1];
   for (std::int64_t k = 0; k < count; ++k) {
     arrays.positions[begin + segment_begin[segment_of[k] + 1]++] = positions[k];
+  }
+}
+
+/// The same, on the stack where the shard is small enough: its hash table then stays in the first-level cache.
+void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits) {
+  constexpr std::int64_t kSmall = 2048;
+  const std::int64_t begin = arrays.contributions.shard_begin[s];
+  const std::int64_t count = arrays.contributions.shard_begin[s + 1] - begin;
+  const int bits = table_bits(count);
+  if (count <= kSmall) {
+    std::uint16_t slots[2 * kSmall];
+    std::uint16_t segment_of[kSmall];
+    group_shard(arrays, s, shard_bits, bits, slots, segment_of);
+  } else {
+    group_shard(arrays, s, shard_bits, bits, arrays.slots + 4 * begin, arrays.segment_of + begin);
   }
 }
 
