@@ -34,39 +34,27 @@ Model::Model(const ModelOptions& options)
                   .name = "words",
                   .seed = options.seed,
                   .optimizer = rowmill::AdamOptions{.learning_rate = options.learning_rate},
-                  .padding_id = kPadding}),
+                  .pooling = rowmill::Pooling::mean}),
       dense_(kLabels, dim_ + 1, {.name = "dense", .initializer = glorot(dim_), .seed = options.seed}),
       dense_optimizer_(rowmill::make_optimizer(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels,
                                                dim_ + 1, "dense")),
       dense_plan_(std::vector<std::int32_t>{0, 1}, kLabels) {
+  std::ranges::fill(vectors().view().row(kPadding), 0.0F);
   for (std::int64_t label = 0; label < kLabels; ++label) dense_.view().row(label).back() = 0;
 }
 
 void Model::forward(const EncodedCorpus& corpus, std::span<const std::int64_t> batch) {
-  length_ = 0;
-  for (const std::int64_t i : batch) length_ = std::max(length_, std::ssize(corpus.text(i)));
-  const auto texts = static_cast<std::int64_t>(batch.size());
-  ids_.assign(static_cast<std::size_t>(texts * length_), kPadding);
-  for (std::size_t b = 0; b < batch.size(); ++b) {
-    std::ranges::copy(corpus.text(batch[b]), ids_.begin() + static_cast<std::ptrdiff_t>(b) * length_);
+  ids_.clear();
+  offsets_.assign(1, 0);
+  for (const std::int64_t i : batch) {
+    const std::span<const std::int32_t> text = corpus.text(i);
+    ids_.insert(ids_.end(), text.begin(), text.end());
+    offsets_.push_back(std::ssize(ids_));
   }
-  embedded_.resize(ids_.size() * static_cast<std::size_t>(dim_));
-  embedding_.forward(ids_, rowmill::TableView(embedded_.data(), texts * length_, dim_));
-
+  const auto texts = static_cast<std::int64_t>(batch.size());
   means_.resize(texts, dim_ + 1);
   means_.col(dim_).setOnes();
-  for (std::int64_t b = 0; b < texts; ++b) {
-    const std::int64_t words = std::ssize(corpus.text(batch[static_cast<std::size_t>(b)]));
-    const float* word = embedded_.data() + b * length_ * dim_;
-    float* mean = means_.row(b).data();
-    std::copy_n(word, dim_, mean);
-    for (std::int64_t w = 1; w < words; ++w) {
-      word += dim_;
-      for (std::int64_t c = 0; c < dim_; ++c) mean[c] += word[c];
-    }
-    const float share = 1.0F / static_cast<float>(words);
-    for (std::int64_t c = 0; c < dim_; ++c) mean[c] *= share;
-  }
+  embedding_.forward({ids_, offsets_}, rowmill::TableView(means_.data(), texts, dim_, dim_ + 1));
 
   log_probabilities_.noalias() = means_ * dense().transpose();
   for (std::int64_t b = 0; b < texts; ++b) {
@@ -92,15 +80,7 @@ double Model::train(const EncodedCorpus& corpus, std::span<const std::int64_t> b
   dense_gradient_.noalias() = logit_gradient_.transpose() * means_;
   mean_gradient_.noalias() = logit_gradient_ * dense().leftCols(dim_);
 
-  // Each word of a text gets its share of the mean's gradient; padding's part is never read.
-  for (std::int64_t b = 0; b < texts; ++b) {
-    const std::int64_t words = std::ssize(corpus.text(batch[static_cast<std::size_t>(b)]));
-    mean_gradient_.row(b) /= static_cast<float>(words);
-    for (std::int64_t w = 0; w < words; ++w) {
-      std::copy_n(mean_gradient_.row(b).data(), dim_, embedded_.data() + (b * length_ + w) * dim_);
-    }
-  }
-  embedding_.backward(ids_, rowmill::ConstTableView(embedded_.data(), texts * length_, dim_));
+  embedding_.backward({ids_, offsets_}, rowmill::ConstTableView(mean_gradient_.data(), texts, dim_));
   embedding_.step();
   dense_optimizer_->step(dense_, dense_plan_, rowmill::ConstTableView(dense_gradient_.data(), kLabels, dim_ + 1),
                          &workspace_);

@@ -23,9 +23,9 @@ struct ModelOptions {
 
 /// Embedding(rows, dim) -> Mean -> Dense(2) -> LogSoftmax, trained by Adam on the negative log-likelihood.
 ///
-/// A batch is padded to its longest text, (batch, length), and the mean is over each text's own words. The embedding
-/// goes through Rowmill; the dense layer is small, and Eigen's on one thread, so that its bits don't depend on the
-/// thread count. Its weights too are a table that Rowmill's Adam updates: 2 rows, and the bias is their last column.
+/// Embedding and mean are one layer, Rowmill's EmbeddingBag: a text is a bag of its words. The dense layer is small,
+/// and Eigen's on one thread, so that its bits don't depend on the thread count. Its weights too are a table that
+/// Rowmill's Adam updates: 2 rows, and the bias is their last column.
 class Model {
  public:
   explicit Model(const ModelOptions& options);
@@ -44,26 +44,25 @@ class Model {
  private:
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-  /// Fills ids_, embedded_, means_ (with a last column of ones) and log_probabilities_.
+  /// Fills ids_, offsets_, means_ (with a last column of ones) and log_probabilities_.
   void forward(const EncodedCorpus& corpus, std::span<const std::int64_t> batch);
   [[nodiscard]] Eigen::Map<const Matrix> dense() const { return {dense_.data(), kLabels, dim_ + 1}; }
 
   std::int64_t dim_;
-  rowmill::Embedding embedding_;
+  rowmill::EmbeddingBag embedding_;
   rowmill::Table dense_;
   std::unique_ptr<rowmill::Optimizer> dense_optimizer_;
   rowmill::Plan dense_plan_;
   rowmill::Workspace workspace_;
 
   // Of the current batch; kept, so that training allocates nothing.
-  std::int64_t length_ = 0;        // words of the longest text
-  std::vector<std::int32_t> ids_;  // batch x length
-  std::vector<float> embedded_;    // batch x length x dim; in training then its gradient
-  Matrix means_;                   // batch x (dim + 1)
-  Matrix log_probabilities_;       // batch x labels
-  Matrix logit_gradient_;          // batch x labels
-  Matrix mean_gradient_;           // batch x dim
-  Matrix dense_gradient_;          // labels x (dim + 1)
+  std::vector<std::int32_t> ids_;      // of all texts, one after another
+  std::vector<std::int64_t> offsets_;  // where each text begins
+  Matrix means_;                       // batch x (dim + 1)
+  Matrix log_probabilities_;           // batch x labels
+  Matrix logit_gradient_;              // batch x labels
+  Matrix mean_gradient_;               // batch x dim
+  Matrix dense_gradient_;              // labels x (dim + 1)
 };
 
 }  // namespace sentiment
