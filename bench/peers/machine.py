@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a result must say about the machine it was measured on."""
+
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(path):
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def caches():
+    """Size in bytes by level of the first processor's data and unified caches."""
+    sizes = {}
+    for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        size = re.fullmatch(r"(\d+)([KM])", read(cache / "size"))
+        if size and read(cache / "type") != "Instruction":
+            sizes[int(read(cache / "level"))] = int(size[1]) << (10 if size[2] == "K" else 20)
+    return sizes
+
+
+def last_level_cache():
+    sizes = caches()
+    return sizes[max(sizes)] if sizes else 32 << 20
+
+
+def available_memory():
+    return int(re.search(r"MemAvailable:\s+(\d+)", read("/proc/meminfo"))[1]) * 1024
+
+
+def cpus():
+    """The processors this process may use."""
+    return sorted(os.sched_getaffinity(0))
+
+
+def commit():
+    """The commit of the source tree, marked if files under version control differ from it."""
+    try:
+        name = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+                              capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return name.stdout.strip()
+
+
+def describe():
+    cpuinfo = read("/proc/cpuinfo")
+    model = re.search(r"model name\s*:\s*(.*)", cpuinfo)
+    flags = re.search(r"flags\s*:\s*(.*)", cpuinfo)
+    return {
+        "cpu": model[1] if model else "unknown processor",
+        "cpus": os.cpu_count(),
+        "caches": {f"L{level}": size for level, size in caches().items()},
+        "avx512": bool(flags) and {"avx512f", "avx512cd", "avx512dq", "avx512bw"} <= set(flags[1].split()),
+        "huge_pages": read("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "huge_page_defrag": read("/sys/kernel/mm/transparent_hugepage/defrag"),
+        "memory": int(re.search(r"MemTotal:\s+(\d+)", read("/proc/meminfo"))[1]) * 1024,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }

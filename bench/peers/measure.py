@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures Rowmill and one peer in pairs, on one table and batch shape; prints one JSON line for each cell.
+
+    measure.py '{"peer": "torch", "shape": "9088x256/16x15", "threads": 2, "quick": false,
+                 "cells": [["gather", "zipf"], ["adam", "one_row"]]}'
+
+bench/peers/suite.py runs it, with ROWMILL_LIBRARY naming librowmill_c.so. The process's CPU affinity is set to as
+many processors as there are threads before any library is loaded: it bounds every library's thread pool alike.
+"""
+
+import dataclasses
+import gc
+import importlib
+import itertools
+import json
+import math
+import os
+import statistics
+import sys
+import time
+
+import numpy as np
+
+import machine
+import workloads
+from stats import median_interval
+
+UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "adam": 2}  # operations that write the table: their state tables
+STEPS = ("sgd", "adagrad", "adam")
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-4, 2e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    rounds: int
+    sample_seconds: float
+    warm_seconds: float
+
+
+FULL = Effort(rounds=21, sample_seconds=0.005, warm_seconds=0.002)
+QUICK = Effort(rounds=7, sample_seconds=0.002, warm_seconds=0.001)
+
+
+def aligned(count):
+    """Floats that start at a cache line."""
+    raw = np.empty(count + 16, np.float32)
+    skip = -raw.__array_interface__["data"][0] % 64 // 4
+    return raw[skip : skip + count]
+
+
+class Problem:
+    """What both sides of a cell are given: shapes, initial weights, and the memory of outputs or gradients, which both
+    sides share if the peer can use memory that is not its own."""
+
+    def __init__(self, operation, shape):
+        self.operation = operation
+        self.shape = shape
+        self.batch_count = workloads.batch_count(shape)
+        # Positive gradients: sums that cancel would differ between libraries by more than rounding.
+        random = np.random.default_rng(11)
+        count = shape.id_count * shape.dim
+        self.buffers = [self.new_buffer() for _ in range(1 if operation == "gather_fresh" else self.batch_count)]
+        for buffer in self.buffers:
+            buffer.reshape(-1)[:] = np.resize(random.uniform(0.1, 1, min(count, 1_000_003)).astype(np.float32), count)
+        self.output = self.new_buffer()  # of a step's forward pass
+
+    def new_buffer(self):
+        return aligned(self.shape.id_count * self.shape.dim).reshape(self.shape.id_count, self.shape.dim)
+
+    def weights(self):
+        """Chunks of the initial weights, with the row where each begins."""
+        pattern = np.random.default_rng(5).uniform(-0.05, 0.05, 1_000_003).astype(np.float32)
+        chunk_rows = max(1, (64 << 20) // (4 * self.shape.dim))
+        for begin in range(0, self.shape.rows, chunk_rows):
+            rows = min(chunk_rows, self.shape.rows - begin)
+            shifted = np.roll(pattern, -(begin * self.shape.dim) % len(pattern))
+            yield begin, np.resize(shifted, (rows, self.shape.dim))
+
+    def memory_required(self):
+        tables = 1 + UPDATES.get(self.operation, 0)
+        return 2 * tables * self.shape.table_bytes + 2 * (len(self.buffers) + 3) * self.shape.batch_bytes
+
+
+def useful_bytes(operation, shape, batches):
+    """As bench::useful_bytes; a step's forward pass is counted too. The mean over the batches."""
+    ids = shape.id_count
+    total = 0
+    if operation not in UPDATES or operation in STEPS:
+        total += 2 * ids
+    if operation in UPDATES:
+        unique = statistics.mean(len(np.unique(batch)) for batch in batches)
+        total += ids + (2 + 2 * UPDATES[operation]) * unique
+    return round(4 * shape.dim * total)
+
+
+def compare(sides, problem, batches):
+    """Runs both sides on the same three batches and compares outputs and tables; returns the largest difference."""
+    worst = 0.0
+
+    def same(what, got, expected):
+        nonlocal worst
+        if not np.allclose(got, expected, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE):
+            difference = np.abs(got - expected)
+            at = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))
+            raise ArithmeticError(f"{what} disagree at {at}: Rowmill {got[at]!r}, peer {expected[at]!r}")
+        worst = max(worst, float(np.max(np.abs(got - expected))))
+
+    for batch in (0, 1, 0):
+        outputs = [np.array(np.asarray(out)) for out in (side.call(batch) for side in sides) if out is not None]
+        if outputs:
+            same("outputs", *outputs)
+    if problem.operation in UPDATES:
+        others = np.random.default_rng(3).integers(0, problem.shape.rows, 1000)
+        rows = np.unique(np.concatenate([batches[0], batches[1], others]))
+        for part in np.array_split(rows, math.ceil(len(rows) / 4096)):
+            same("tables", *(side.read(part) for side in sides))
+    return worst
+
+
+def settle():
+    """Sleeps until this process's threads do: OpenMP's workers spin for a while after their work, and would take the
+    processor that the other side's second thread needs. True if they stopped within 0.2 s."""
+    for _ in range(40):
+        before = time.process_time()
+        time.sleep(0.005)  # longer than a scheduler tick: another thread's time is only known up to its last one
+        if time.process_time() - before < 0.0005:
+            return True
+    return False
+
+
+class Contestant:
+    def __init__(self, call, batch_count, first):
+        self.call = call
+        self.batches = itertools.cycle([*range(first, batch_count), *range(first)])
+        self.samples = []  # seconds a call
+        self.run(2)
+        self.calls = 1
+
+    def run(self, calls):
+        call, batches = self.call, self.batches
+        begin = time.perf_counter()
+        for _ in range(calls):
+            call(next(batches))
+        return time.perf_counter() - begin
+
+    def choose_calls(self, effort):
+        estimate = min(self.run(1) for _ in range(3))
+        self.calls = max(1, min(10_000, math.ceil(effort.sample_seconds / estimate)))
+        self.warm_calls = max(1, math.ceil(effort.warm_seconds / estimate))
+
+    def sample(self):
+        self.run(self.warm_calls)
+        self.samples.append(self.run(self.calls) / self.calls)
+
+
+def measure(sides, batch_count, effort):
+    """Samples of both sides in turn, with the order reversed in each round."""
+    contestants = [Contestant(side.call, batch_count, i * batch_count // 2) for i, side in enumerate(sides)]
+    settled = True
+    for contestant in contestants:
+        settle()
+        contestant.choose_calls(effort)
+    gc.collect()
+    gc.disable()
+    for round_number in range(effort.rounds):
+        for contestant in contestants if round_number % 2 == 0 else reversed(contestants):
+            settled &= settle()
+            contestant.sample()
+    gc.enable()
+    return contestants, settled
+
+
+def microseconds(seconds):
+    return float(f"{seconds * 1e6:.4g}")
+
+
+def measure_cells(task, peer, rowmill):
+    """Yields a record for each cell of the task."""
+    shape = workloads.Shape.parse(task["shape"])
+    effort = QUICK if task["quick"] else FULL
+    common = {"peer": task["peer"], "table": shape.table_name, "batch": shape.batch_name, "threads": task["threads"]}
+
+    for operation, cells in itertools.groupby(task["cells"], key=lambda cell: cell[0]):
+        sources = [source for _, source in cells]
+        names = [common | {"operation": operation, "ids": source} for source in sources]
+        if operation in peer.ABSENT:
+            yield from (name | {"absent": peer.ABSENT[operation]} for name in names)
+            continue
+        problem = Problem(operation, shape)
+        needed, available = problem.memory_required(), machine.available_memory()
+        if needed > 0.95 * available:
+            reason = f"needs {needed / 1e9:.1f} GB of memory; {available / 1e9:.1f} GB are available"
+            yield from (name | {"skipped": reason} for name in names)
+            continue
+
+        sides = [rowmill.Side(problem), peer.Side(problem)]
+        batches = {source: workloads.make_ids(shape, source, problem.batch_count) for source in sources}
+        batches = {source: [ids.astype(peer.ID_TYPE) for ids in made] for source, made in batches.items()}
+
+        def use(source):
+            for side in sides:
+                side.set_ids(batches[source])
+
+        # All comparisons first: afterwards the sides have done different numbers of steps.
+        errors = {}
+        for source in sources:
+            use(source)
+            try:
+                errors[source] = compare(sides, problem, batches[source])
+            except ArithmeticError as error:
+                yield common | {"operation": operation, "ids": source, "failed": str(error)}
+                break
+        else:
+            for source, name in zip(sources, names):
+                use(source)
+                contestants, settled = measure(sides, problem.batch_count, effort)
+                mine, theirs = (contestant.samples for contestant in contestants)
+                median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
+                yield name | {
+                    "ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": effort.rounds,
+                    "rowmill_us": microseconds(statistics.median(mine)),
+                    "peer_us": microseconds(statistics.median(theirs)),
+                    "calls": [contestant.calls for contestant in contestants],
+                    "bytes": useful_bytes(operation, shape, batches[source]),
+                    "difference": float(f"{errors[source]:.2g}"), "settled": settled,
+                    "samples_us": [[microseconds(s) for s in samples] for samples in (mine, theirs)],
+                }
+        del sides, problem  # before the next operation's tables are made
+        gc.collect()
+
+
+def main():
+    task = json.loads(sys.argv[1])
+    threads = task["threads"]
+    os.sched_setaffinity(0, machine.cpus()[-threads:])
+
+    peer = importlib.import_module(f"peer_{task['peer']}")
+    import rowmill
+
+    for side in (rowmill, peer):
+        side.set_threads(threads)
+    environment = {"rowmill": rowmill.describe(), task["peer"]: peer.describe() | {"notes": peer.NOTES}}
+    print(json.dumps({"environment": environment, "threads": threads}), flush=True)
+    for record in measure_cells(task, peer, rowmill):
+        print(json.dumps(record), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FBGEMM on CPU: SplitTableBatchedEmbeddingBagsCodegen, without pooling; its backward pass updates the table."""
+
+import ctypes
+import os
+
+# Loaded as usual, FBGEMM 1.9.0 reads a copy of cpuinfo's tables that PyTorch 2.14 never fills in (libc10.so and libtorch.so
+# each export one), finds no instruction set, and runs its scalar reference. In the global scope both see one copy.
+os.environ["TORCH_USE_RTLD_GLOBAL"] = "1"
+
+import fbgemm_gpu  # noqa: E402
+import torch  # noqa: E402
+from fbgemm_gpu.split_embedding_configs import EmbOptimType  # noqa: E402
+from fbgemm_gpu.split_table_batched_embeddings_ops_common import EmbeddingLocation, PoolingMode  # noqa: E402
+from fbgemm_gpu.split_table_batched_embeddings_ops_training import (  # noqa: E402
+    ComputeDevice,
+    SplitTableBatchedEmbeddingBagsCodegen,
+)
+
+import peer_torch  # noqa: E402
+
+ID_TYPE = "int64"
+set_threads = peer_torch.set_threads
+
+
+def has_avx512():
+    """What FBGEMM's own dispatch says: "yes", "no", or "unknown" where its library cannot be asked."""
+    try:
+        library = ctypes.CDLL(os.path.join(os.path.dirname(fbgemm_gpu.__file__), "fbgemm.so"))
+        torch.ops.fbgemm.asynchronous_complete_cumsum(torch.zeros(1, dtype=torch.int64))  # initialises cpuinfo
+        function = library._ZN6fbgemm22fbgemmHasAvx512SupportEv
+    except (OSError, AttributeError):
+        return "unknown"
+    function.restype = ctypes.c_bool
+    return "yes" if function() else "no"
+
+
+def describe():
+    return peer_torch.describe() | {
+        "version": f"{fbgemm_gpu.__version__} (PyTorch {torch.__version__})",
+        "fast_path": f"fbgemmHasAvx512Support: {has_avx512()}, with TORCH_USE_RTLD_GLOBAL=1",
+    }
+
+
+class Side:
+    def __init__(self, problem):
+        self.problem = problem
+        rows, dim = problem.shape.rows, problem.shape.dim
+        self.module = SplitTableBatchedEmbeddingBagsCodegen(
+            [(rows, dim, EmbeddingLocation.HOST, ComputeDevice.CPU)],
+            optimizer=OPTIMIZERS[problem.operation], learning_rate=0.01, eps=1e-10, pooling_mode=PoolingMode.NONE)
+        self.weights = self.module.split_embedding_weights()[0]
+        for begin, chunk in problem.weights():
+            self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
+        self.buffers = [torch.from_numpy(buffer) for buffer in problem.buffers]
+        self.offsets = torch.arange(problem.shape.id_count + 1)
+        self.call = OPERATIONS[problem.operation](self)
+
+    def set_ids(self, batches):
+        self.ids = [torch.from_numpy(ids) for ids in batches]
+
+    def read(self, rows):
+        return self.weights[torch.from_numpy(rows)].numpy()
+
+
+def gather_fresh(side):
+    @torch.no_grad()
+    def call(batch):
+        return side.module(side.ids[batch], side.offsets)
+
+    return call
+
+
+def step(side):
+    def call(batch):
+        out = side.module(side.ids[batch], side.offsets)
+        out.backward(side.buffers[batch])
+        return out.detach()
+
+    return call
+
+
+OPERATIONS = {"gather_fresh": gather_fresh, "sgd": step, "adagrad": step}
+OPTIMIZERS = {
+    "gather_fresh": EmbOptimType.EXACT_SGD,
+    "sgd": EmbOptimType.EXACT_SGD,
+    "adagrad": EmbOptimType.EXACT_ADAGRAD,
+}
+ABSENT = {
+    "gather": "takes no output buffer",
+    "scatter_add": "no such operation",
+    "adam": "Adam is not supported on CPU",
+}
+NOTES = {"gather_fresh": "forward pass without pooling"}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JAX: jit with donated buffers, so that tables are updated in place. Ids are promised to be in bounds: that is its fast
+path."""
+
+import functools
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+ID_TYPE = "int32"
+
+# A call then runs on the calling thread instead of a queue, which is faster for one call after another.
+jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
+def set_threads(threads):
+    """XLA's thread pool has as many threads as this process has processors."""
+
+
+def describe():
+    return {
+        "version": f"{jax.__version__} (jaxlib {jax.lib.__version__})",
+        "fast_path": f"jit, donated buffers; XLA_FLAGS: {os.environ.get('XLA_FLAGS', 'not set')}",
+        "parallel": f"XLA's pool, {len(os.sched_getaffinity(0))} threads",
+    }
+
+
+class Side:
+    def __init__(self, problem):
+        self.problem = problem
+        rows, dim = problem.shape.rows, problem.shape.dim
+        place = jax.jit(lambda table, chunk, row: jax.lax.dynamic_update_slice(table, chunk, (row, 0)), donate_argnums=0)
+        self.weights = jnp.zeros((rows, dim), jnp.float32)
+        for begin, chunk in problem.weights():
+            self.weights = place(self.weights, chunk, begin)
+        self.states = [jnp.zeros((rows, dim), jnp.float32) for _ in range(STATES.get(problem.operation, 0))]
+        self.buffers = [jnp.array(buffer) for buffer in problem.buffers]
+        self.call = OPERATIONS[problem.operation](self)
+
+    def set_ids(self, batches):
+        self.ids = [jnp.array(ids) for ids in batches]
+
+    def read(self, rows):
+        return np.asarray(self.weights[rows])
+
+
+def take(table, ids):
+    return table.at[ids].get(mode="promise_in_bounds")
+
+
+def gather(side):
+    """The donated buffer has the result's shape, so XLA writes the result into it."""
+    function = jax.jit(lambda table, ids, out: take(table, ids), donate_argnums=2, keep_unused=True)
+
+    def call(batch):
+        side.buffers[batch] = function(side.weights, side.ids[batch], side.buffers[batch])
+        return side.buffers[batch].block_until_ready()
+
+    return call
+
+
+def gather_fresh(side):
+    function = jax.jit(take)
+    return lambda batch: function(side.weights, side.ids[batch]).block_until_ready()
+
+
+def scatter_add(side):
+    add = jax.jit(lambda table, ids, values: table.at[ids].add(values, mode="promise_in_bounds"), donate_argnums=0)
+
+    def call(batch):
+        side.weights = add(side.weights, side.ids[batch], side.buffers[batch]).block_until_ready()
+
+    return call
+
+
+def row_gradients(ids, gradient):
+    """The touched rows, padded with an id past every table, and the sum of each one's gradients."""
+    rows, slots = jnp.unique(ids, return_inverse=True, size=len(ids), fill_value=jnp.iinfo(ids.dtype).max)
+    return rows, jax.ops.segment_sum(gradient, slots, num_segments=len(ids))
+
+
+def sgd(weights, states, t, ids, gradient):
+    return weights.at[ids].add(-0.01 * gradient, mode="promise_in_bounds"), states
+
+
+def adagrad(weights, states, t, ids, gradient):
+    rows, g = row_gradients(ids, gradient)
+    a = states[0].at[rows].get(mode="clip") + g * g
+    weights = weights.at[rows].add(-0.01 * g / (jnp.sqrt(a) + 1e-10), mode="drop", unique_indices=True)
+    return weights, [states[0].at[rows].set(a, mode="drop", unique_indices=True)]
+
+
+def adam(weights, states, t, ids, gradient):
+    rows, g = row_gradients(ids, gradient)
+    m = 0.9 * states[0].at[rows].get(mode="clip") + 0.1 * g
+    v = 0.999 * states[1].at[rows].get(mode="clip") + 0.001 * g * g
+    update = -0.001 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    weights = weights.at[rows].add(update, mode="drop", unique_indices=True)
+    return weights, [s.at[rows].set(x, mode="drop", unique_indices=True) for s, x in zip(states, (m, v))]
+
+
+def step(update):
+    """Forward, then the update, which for a lookup needs no backward pass: the gradient belongs to the ids."""
+
+    def make(side):
+        forward = jax.jit(take)
+        function = jax.jit(update, donate_argnums=(0, 1))
+        count = 0
+
+        def call(batch):
+            nonlocal count
+            count += 1
+            ids = side.ids[batch]
+            out = forward(side.weights, ids)
+            side.weights, side.states = function(side.weights, side.states, np.float32(count), ids, side.buffers[batch])
+            side.weights.block_until_ready()
+            return out
+
+        return call
+
+    return make
+
+
+OPERATIONS = {
+    "gather": gather,
+    "gather_fresh": gather_fresh,
+    "scatter_add": scatter_add,
+    "sgd": step(sgd),
+    "adagrad": step(adagrad),
+    "adam": step(adam),
+}
+STATES = {"adagrad": 1, "adam": 2}
+ABSENT = {}
+NOTES = {"gather": "the output buffer is donated"}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch: index_select and F.embedding, index_add_, and nn.Embedding(sparse=True) with the optimizers of torch.optim."""
+
+import torch
+
+ID_TYPE = "int64"
+
+
+def set_threads(threads):
+    torch.set_num_threads(threads)
+
+
+def describe():
+    return {
+        "version": torch.__version__,
+        "fast_path": f"CPU capability {torch.backends.cpu.get_cpu_capability()}",
+        "parallel": f"OpenMP, {torch.get_num_threads()} threads",
+    }
+
+
+class Side:
+    def __init__(self, problem):
+        self.problem = problem
+        self.weights = torch.empty(problem.shape.rows, problem.shape.dim)
+        for begin, chunk in problem.weights():
+            self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
+        self.buffers = [torch.from_numpy(buffer) for buffer in problem.buffers]
+        self.call = OPERATIONS[problem.operation](self)
+
+    def set_ids(self, batches):
+        self.ids = [torch.from_numpy(ids) for ids in batches]
+
+    def read(self, rows):
+        return self.weights[torch.from_numpy(rows)].numpy()
+
+
+def gather(side):
+    return lambda batch: torch.index_select(side.weights, 0, side.ids[batch], out=side.buffers[batch])
+
+
+def gather_fresh(side):
+    return lambda batch: torch.nn.functional.embedding(side.ids[batch], side.weights)
+
+
+def scatter_add(side):
+    def call(batch):
+        side.weights.index_add_(0, side.ids[batch], side.buffers[batch])
+
+    return call
+
+
+def step(make_optimizer):
+    """Forward, backward and update; the gradient is sparse."""
+
+    def make(side):
+        layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=True)
+        optimizer = make_optimizer(layer.parameters())
+
+        def call(batch):
+            out = layer(side.ids[batch])
+            out.backward(side.buffers[batch])
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            return out.detach()
+
+        return call
+
+    return make
+
+
+OPERATIONS = {
+    "gather": gather,
+    "gather_fresh": gather_fresh,
+    "scatter_add": scatter_add,
+    "sgd": step(lambda parameters: torch.optim.SGD(parameters, lr=0.01)),
+    "adagrad": step(lambda parameters: torch.optim.Adagrad(parameters, lr=0.01, eps=1e-10)),
+    "adam": step(lambda parameters: torch.optim.SparseAdam(list(parameters), lr=0.001)),
+}
+ABSENT = {}
+NOTES = {"gather": "index_select(out=)", "gather_fresh": "F.embedding"}

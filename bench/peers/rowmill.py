@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rowmill's side of a measurement, through the C interface (include/rowmill/c.h): as much of it as is measured."""
+
+import ctypes
+import os
+
+import numpy as np
+
+NAME = "rowmill"
+
+
+class View(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("rows", ctypes.c_int64), ("dim", ctypes.c_int64),
+                ("row_stride", ctypes.c_int64), ("name", ctypes.c_char_p), ("format", ctypes.c_int32)]
+
+
+class Ids(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("count", ctypes.c_int64), ("type", ctypes.c_int32)]
+
+
+library = ctypes.CDLL(os.environ["ROWMILL_LIBRARY"])
+library.rowmill_last_error_message.restype = ctypes.c_char_p
+library.rowmill_isa_name.restype = ctypes.c_char_p
+
+
+def check(status):
+    if status != 0:
+        raise RuntimeError(library.rowmill_last_error_message().decode())
+
+
+def set_threads(threads):
+    check(library.rowmill_set_threads(threads))
+
+
+def describe():
+    version = library.rowmill_version()
+    return {"version": f"{version // 10000}.{version // 100 % 100}.{version % 100}",
+            "isa": library.rowmill_isa_name().decode()}
+
+
+def view(array):
+    return View(array.ctypes.data, *array.shape, array.shape[1], None, 0)
+
+
+class Handle:
+    """What an X_create function made; X_destroy frees it with this object."""
+
+    def __init__(self, kind, create, *arguments):
+        self.handle = ctypes.c_void_p()
+        self.destroy = getattr(library, f"rowmill_{kind}_destroy")
+        check(getattr(library, f"rowmill_{create}_create")(*arguments, ctypes.byref(self.handle)))
+
+    def __del__(self):
+        self.destroy(self.handle)
+
+
+class Side:
+    """A table of the library's own, and what its operations need beside it."""
+
+    def __init__(self, problem):
+        self.problem = problem
+        rows, dim = ctypes.c_int64(problem.shape.rows), ctypes.c_int64(problem.shape.dim)
+        self.table = Handle("table", "table", rows, dim, None)
+        self.view = View()
+        check(library.rowmill_table_view(self.table.handle, ctypes.byref(self.view)))
+        floats = ctypes.cast(self.view.data, ctypes.POINTER(ctypes.c_float))
+        self.weights = np.ctypeslib.as_array(floats, (problem.shape.rows, problem.shape.dim))
+        for begin, chunk in problem.weights():
+            self.weights[begin : begin + len(chunk)] = chunk
+        self.plan = Handle("plan", "plan")
+        self.workspace = Handle("workspace", "workspace")
+        self.views = [view(buffer) for buffer in problem.buffers]
+        self.call = OPERATIONS[problem.operation](self)
+
+    def set_ids(self, batches):
+        self.ids = [Ids(ids.ctypes.data, len(ids), 8 * ids.itemsize) for ids in batches]
+
+    def read(self, rows):
+        return self.weights[rows]
+
+
+def gather(side):
+    function, ref = library.rowmill_gather, ctypes.byref
+    table = ref(side.view)
+    views = [ref(v) for v in side.views]
+
+    def call(batch):
+        check(function(table, ref(side.ids[batch]), views[batch], None))
+        return side.problem.buffers[batch]
+
+    return call
+
+
+def gather_fresh(side):
+    function, ref = library.rowmill_gather, ctypes.byref
+    table, out_view = ref(side.view), View.from_buffer_copy(side.views[0])
+    out = ref(out_view)
+
+    def call(batch):
+        buffer = side.problem.new_buffer()
+        out_view.data = buffer.__array_interface__["data"][0]
+        check(function(table, ref(side.ids[batch]), out, None))
+        return buffer
+
+    return call
+
+
+def scatter_add(side):
+    function, ref = library.rowmill_scatter_add, ctypes.byref
+    table, workspace = ref(side.view), side.workspace.handle
+    views = [ref(v) for v in side.views]
+
+    def call(batch):
+        check(function(table, ref(side.ids[batch]), views[batch], None, workspace))
+
+    return call
+
+
+def step(kind):
+    """A training step with the optimizer's defaults: forward, plan, update."""
+
+    def make(side):
+        shape = side.problem.shape
+        rows, dim = ctypes.c_int64(shape.rows), ctypes.c_int64(shape.dim)
+        side.optimizer = Handle("optimizer", kind, rows, dim, None, None)
+        forward, plan_build, update = library.rowmill_gather, library.rowmill_plan_build, library.rowmill_optimizer_step
+        ref, one = ctypes.byref, ctypes.c_int64(1)
+        table, plan, workspace = ref(side.view), side.plan.handle, side.workspace.handle
+        optimizer, views = side.optimizer.handle, [ref(v) for v in side.views]
+        side.out_view = view(side.problem.output)
+        out = ref(side.out_view)
+
+        def call(batch):
+            ids = ref(side.ids[batch])
+            check(forward(table, ids, out, None))
+            check(plan_build(plan, ids, rows, 0, None))
+            check(update(optimizer, table, plan, views[batch], one, workspace))
+            return side.problem.output
+
+        return call
+
+    return make
+
+
+OPERATIONS = {
+    "gather": gather,
+    "gather_fresh": gather_fresh,
+    "scatter_add": scatter_add,
+    "sgd": step("sgd"),
+    "adagrad": step("adagrad"),
+    "adam": step("adam"),
+}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs measure.py for every cell that has no result yet, one process for each peer, thread count, table and batch shape:
+so no two peers' tables are in memory together. bench/peers/run calls it."""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import machine
+import workloads
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow": "jax"}  # of each peer
+OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "adam")
+SCALING_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
+QUICK_SHAPES = (*workloads.SHAPES[:3], workloads.SHAPES[5])
+KEY = ("peer", "operation", "table", "batch", "ids", "threads")
+
+
+def key(record):
+    return tuple(record[field] for field in KEY)
+
+
+def plan(quick):
+    """Groups (peer, threads, shape, operations, sources), in the order they are measured."""
+    cpus = len(machine.cpus())
+    if quick:
+        return [(peer, cpus, shape, OPERATIONS, ("zipf",)) for shape in QUICK_SHAPES for peer in ENVIRONMENTS]
+    groups = []
+    for threads, sources in ((cpus, workloads.SOURCES), (1, ("uniform", "zipf"))):
+        if threads == 1 and cpus == 1:
+            continue
+        for shape in workloads.SHAPES:
+            groups += [(peer, threads, shape, OPERATIONS, sources) for peer in ENVIRONMENTS]
+    groups += [("torch", cpus, shape, SCALING_OPERATIONS, ("zipf",)) for shape in workloads.BATCH_SCALING]
+    groups += [("torch", cpus, shape, SCALING_OPERATIONS, ("uniform",)) for shape in workloads.VOCABULARY_SCALING]
+    threads = 2
+    while threads < cpus:
+        for shape in (workloads.SHAPES[2], workloads.SHAPES[5]):
+            groups.append(("torch", threads, shape, SCALING_OPERATIONS, ("uniform",)))
+        threads *= 2
+    return groups
+
+
+def read_records(path):
+    """The records of a file of JSON lines; a last line that was cut off is not one."""
+    records = []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+    return records
+
+
+class Suite:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        library = Path(arguments.library).read_bytes()
+        effort = "quick" if arguments.quick else "full"
+        self.directory = Path(arguments.raw) / f"{effort}-{hashlib.sha256(library).hexdigest()[:12]}"
+        if arguments.fresh:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.failures = []
+
+    def python(self, environment):
+        return str(Path(self.arguments.environments) / environment / "bin" / "python")
+
+    def run(self, script, environment, task, results):
+        """Runs `script` in an environment and appends each record to `results` as it comes."""
+        variables = os.environ | {
+            "ROWMILL_LIBRARY": str(Path(self.arguments.library).resolve()),
+            "PYTHONPYCACHEPREFIX": str(self.directory.parent / "pycache"),
+        }
+        command = [self.python(environment), "-W", "ignore", str(HERE / script), json.dumps(task)]
+        count = 0
+        with open(self.directory / "log.txt", "a") as log, open(results, "a") as file:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables) as process:
+                for line in process.stdout:
+                    record = json.loads(line)
+                    if "environment" in record:
+                        record |= {"commit": machine.commit(), "machine": machine.describe(),
+                                   "date": time.strftime("%Y-%m-%d"), "tokens": workloads.load_tokens()[1]}
+                    if "failed" in record:
+                        self.failures.append(f"{'/'.join(map(str, key(record)))}: {record['failed']}")
+                        print(f"  FAILED {self.failures[-1]}", flush=True)
+                        continue
+                    file.write(json.dumps(record) + "\n")
+                    file.flush()
+                    count += 1
+            if process.returncode != 0:
+                self.failures.append(f"{script} {json.dumps(task)} ended with {process.returncode}: see {log.name}")
+                print(f"  FAILED {self.failures[-1]}", flush=True)
+        return count
+
+    def measure(self):
+        groups = []
+        for peer, threads, shape, operations, sources in plan(self.arguments.quick):
+            results = self.directory / f"{ENVIRONMENTS[peer]}.jsonl"
+            finished = {key(record) for record in read_records(results) if "peer" in record}
+            cells = []
+            for operation in operations:
+                for source in sources:
+                    name = (peer, operation, shape.table_name, shape.batch_name, source, threads)
+                    wanted = re.search(self.arguments.filter, "/".join(map(str, name)))
+                    if wanted and name not in finished:
+                        cells.append((operation, source))
+            if cells:
+                groups.append((results, {"peer": peer, "shape": str(shape), "threads": threads,
+                                         "quick": self.arguments.quick, "cells": cells}))
+        total = sum(len(task["cells"]) for _, task in groups)
+        print(f"{total} cells to measure, in {len(groups)} processes; results: {self.directory}", flush=True)
+        begin = time.monotonic()
+        done = 0
+        for results, task in groups:
+            print(f"{time.monotonic() - begin:6.0f} s  {done:4} of {total}  {task['peer']} {task['shape']}, "
+                  f"{task['threads']} threads, {len(task['cells'])} cells", flush=True)
+            self.run("measure.py", ENVIRONMENTS[task["peer"]], task, results)
+            done += len(task["cells"])
+
+    def busy(self):
+        results = self.directory / "busy.jsonl"
+        if read_records(results):
+            return
+        print("the busy machine ...", flush=True)
+        self.run("busy.py", "torch", {"threads": len(machine.cpus()), "quick": self.arguments.quick}, results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures Rowmill against its peers.")
+    parser.add_argument("--quick", action="store_true", help="fewer cells and rounds")
+    parser.add_argument("--busy", action="store_true", help="only the run beside another process on every core")
+    parser.add_argument("--fresh", action="store_true", help="forget the results there are for this build")
+    parser.add_argument("--filter", default="", metavar="REGEX",
+                        help="only cells whose name peer/operation/table/batch/ids/threads matches")
+    parser.add_argument("--library", required=True, help="librowmill_c.so")
+    parser.add_argument("--environments", required=True, help="where the environments torch and jax are")
+    parser.add_argument("--raw", required=True, help="where results are kept")
+    arguments = parser.parse_args()
+    suite = Suite(arguments)
+    try:
+        if not arguments.busy:
+            suite.measure()
+        if arguments.busy or not arguments.filter:
+            suite.busy()
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    (suite.directory.parent / "latest").write_text(suite.directory.name)
+    for failure in suite.failures:
+        print(f"FAILED {failure}", file=sys.stderr)
+    return 1 if suite.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
