@@ -20,6 +20,7 @@ from measure import Problem, microseconds, settle
 
 OPERATIONS = ("gather", "scatter_add", "adam")
 SHAPES = (workloads.Shape(9088, 256, 128, 32), workloads.Shape(1_000_000, 64, 2048, 20))
+QUANTILES = range(0, 101, 5)
 SPIN = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
 
 
@@ -79,15 +80,13 @@ def main():
             for name in sides:
                 # Calls a second of each busy stretch against the idle one before it.
                 shares = [(len(b) / sum(b)) / (len(a) / sum(a)) for a, b in zip(idle[name], busy[name])]
-                calls = np.concatenate(busy[name])
+                calls = np.concatenate(busy[name]) * 1e6
                 print(json.dumps({
                     "busy": name, "operation": operation, "table": shape.table_name, "batch": shape.batch_name,
                     "ids": "zipf", "threads": task["threads"], "share": round(statistics.median(shares), 3),
                     "low": round(min(shares), 3), "high": round(max(shares), 3),
                     "idle_us": microseconds(statistics.median(np.concatenate(idle[name]))),
-                    "busy_us": microseconds(float(np.median(calls))),
-                    "busy_p90_us": microseconds(float(np.percentile(calls, 90))),
-                    "busy_mean_us": microseconds(float(np.mean(calls))),
+                    "busy_us": [float(f"{q:.4g}") for q in np.percentile(calls, QUANTILES)],
                 }), flush=True)
             del sides, problem
 

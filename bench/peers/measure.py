@@ -76,9 +76,11 @@ class Problem:
             shifted = np.roll(pattern, -(begin * self.shape.dim) % len(pattern))
             yield begin, np.resize(shifted, (rows, self.shape.dim))
 
-    def memory_required(self):
-        tables = 1 + UPDATES.get(self.operation, 0)
-        return 2 * tables * self.shape.table_bytes + 2 * (len(self.buffers) + 3) * self.shape.batch_bytes
+    @staticmethod
+    def memory_required(operation, shape):
+        """Both sides' tables, and buffers twice, for peers that need their own."""
+        tables = 1 + UPDATES.get(operation, 0)
+        return 2 * tables * shape.table_bytes + 2 * (workloads.batch_count(shape) + 3) * shape.batch_bytes
 
 
 def useful_bytes(operation, shape, batches):
@@ -106,7 +108,13 @@ def compare(sides, problem, batches):
         worst = max(worst, float(np.max(np.abs(got - expected))))
 
     for batch in (0, 1, 0):
-        outputs = [np.array(np.asarray(out)) for out in (side.call(batch) for side in sides) if out is not None]
+        outputs = []
+        for side in sides:
+            if problem.operation not in UPDATES:
+                problem.buffers[batch % len(problem.buffers)].fill(np.nan)  # both sides may write into it
+            out = side.call(batch)
+            if out is not None:
+                outputs.append(np.array(np.asarray(out)))
         if outputs:
             same("outputs", *outputs)
     if problem.operation in UPDATES:
@@ -174,59 +182,57 @@ def microseconds(seconds):
     return float(f"{seconds * 1e6:.4g}")
 
 
+def measure_operation(problem, names, peer, rowmill, effort):
+    """Yields a record for each of `names`, which differ in the source of ids."""
+    sides = [rowmill.Side(problem), peer.Side(problem)]
+    batches = []
+    for name in names:
+        made = workloads.make_ids(problem.shape, name["ids"], problem.batch_count)
+        batches.append([ids.astype(peer.ID_TYPE) for ids in made])
+
+    # All comparisons first: afterwards the sides have done different numbers of steps.
+    differences = []
+    for name, ids in zip(names, batches):
+        for side in sides:
+            side.set_ids(ids)
+        try:
+            differences.append(compare(sides, problem, ids))
+        except ArithmeticError as error:
+            yield name | {"failed": str(error)}
+            return
+
+    for name, ids, difference in zip(names, batches, differences):
+        for side in sides:
+            side.set_ids(ids)
+        contestants, settled = measure(sides, problem.batch_count, effort)
+        mine, theirs = (contestant.samples for contestant in contestants)
+        median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
+        yield name | {
+            "ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": effort.rounds,
+            "rowmill_us": microseconds(statistics.median(mine)), "peer_us": microseconds(statistics.median(theirs)),
+            "calls": [contestant.calls for contestant in contestants],
+            "bytes": useful_bytes(problem.operation, problem.shape, ids),
+            "difference": float(f"{difference:.2g}"), "settled": settled,
+            "samples_us": [[microseconds(s) for s in samples] for samples in (mine, theirs)],
+        }
+
+
 def measure_cells(task, peer, rowmill):
     """Yields a record for each cell of the task."""
     shape = workloads.Shape.parse(task["shape"])
-    effort = QUICK if task["quick"] else FULL
     common = {"peer": task["peer"], "table": shape.table_name, "batch": shape.batch_name, "threads": task["threads"]}
-
     for operation, cells in itertools.groupby(task["cells"], key=lambda cell: cell[0]):
-        sources = [source for _, source in cells]
-        names = [common | {"operation": operation, "ids": source} for source in sources]
+        names = [common | {"operation": operation, "ids": source} for _, source in cells]
         if operation in peer.ABSENT:
             yield from (name | {"absent": peer.ABSENT[operation]} for name in names)
             continue
-        problem = Problem(operation, shape)
-        needed, available = problem.memory_required(), machine.available_memory()
+        gc.collect()  # frees the tables of the operation before
+        needed, available = Problem.memory_required(operation, shape), machine.available_memory()
         if needed > 0.95 * available:
             reason = f"needs {needed / 1e9:.1f} GB of memory; {available / 1e9:.1f} GB are available"
             yield from (name | {"skipped": reason} for name in names)
             continue
-
-        sides = [rowmill.Side(problem), peer.Side(problem)]
-        batches = {source: workloads.make_ids(shape, source, problem.batch_count) for source in sources}
-        batches = {source: [ids.astype(peer.ID_TYPE) for ids in made] for source, made in batches.items()}
-
-        def use(source):
-            for side in sides:
-                side.set_ids(batches[source])
-
-        # All comparisons first: afterwards the sides have done different numbers of steps.
-        errors = {}
-        for source in sources:
-            use(source)
-            try:
-                errors[source] = compare(sides, problem, batches[source])
-            except ArithmeticError as error:
-                yield common | {"operation": operation, "ids": source, "failed": str(error)}
-                break
-        else:
-            for source, name in zip(sources, names):
-                use(source)
-                contestants, settled = measure(sides, problem.batch_count, effort)
-                mine, theirs = (contestant.samples for contestant in contestants)
-                median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
-                yield name | {
-                    "ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": effort.rounds,
-                    "rowmill_us": microseconds(statistics.median(mine)),
-                    "peer_us": microseconds(statistics.median(theirs)),
-                    "calls": [contestant.calls for contestant in contestants],
-                    "bytes": useful_bytes(operation, shape, batches[source]),
-                    "difference": float(f"{errors[source]:.2g}"), "settled": settled,
-                    "samples_us": [[microseconds(s) for s in samples] for samples in (mine, theirs)],
-                }
-        del sides, problem  # before the next operation's tables are made
-        gc.collect()
+        yield from measure_operation(Problem(operation, shape), names, peer, rowmill, QUICK if task["quick"] else FULL)
 
 
 def main():

@@ -27,7 +27,6 @@ def has_avx512():
     """What FBGEMM's own dispatch says: "yes", "no", or "unknown" where its library cannot be asked."""
     try:
         library = ctypes.CDLL(os.path.join(os.path.dirname(fbgemm_gpu.__file__), "fbgemm.so"))
-        torch.ops.fbgemm.asynchronous_complete_cumsum(torch.zeros(1, dtype=torch.int64))  # initialises cpuinfo
         function = library._ZN6fbgemm22fbgemmHasAvx512SupportEv
     except (OSError, AttributeError):
         return "unknown"

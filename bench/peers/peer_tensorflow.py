@@ -20,9 +20,8 @@ def set_threads(threads):
 def describe():
     return {
         "version": tf.__version__,
-        "fast_path": f"tf.function; oneDNN: {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'default')}; "
-        f"compiled for {', '.join(tf.sysconfig.get_build_info().get('cpu_compiler_flags', [])) or 'unknown flags'}",
-        "parallel": f"{tf.config.threading.get_intra_op_parallelism_threads()} threads",
+        "fast_path": f"tf.function; oneDNN: {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'default')}",
+        "parallel": "Eigen's thread pool",
     }
 
 

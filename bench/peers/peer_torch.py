@@ -14,7 +14,7 @@ def describe():
     return {
         "version": torch.__version__,
         "fast_path": f"CPU capability {torch.backends.cpu.get_cpu_capability()}",
-        "parallel": f"OpenMP, {torch.get_num_threads()} threads",
+        "parallel": "OpenMP",
     }
 
 

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the peer run that need no peer: python3 -m unittest discover -s bench/peers."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import types
+import unittest
+import xml.etree.ElementTree
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+import measure
+import report
+import stats
+import suite
+import workloads
+
+SAMPLE = Path(__file__).resolve().parent / "testdata"  # records of a short run
+SMALL = workloads.Shape(100, 4, 8, 5)
+
+
+class NumpySide:
+    """What measure.py asks of a library, in numpy; `wrong` is added to what it computes."""
+
+    wrong = 0.0
+
+    def __init__(self, problem):
+        self.problem = problem
+        self.table = np.concatenate([chunk for _, chunk in problem.weights()])
+        self.call = self.gather if problem.operation == "gather" else self.scatter_add
+
+    def set_ids(self, batches):
+        self.ids = batches
+
+    def read(self, rows):
+        return self.table[rows]
+
+    def gather(self, batch):
+        np.take(self.table, self.ids[batch], axis=0, out=self.problem.buffers[batch])
+        self.problem.buffers[batch][-1, -1] += self.wrong
+        return self.problem.buffers[batch]
+
+    def scatter_add(self, batch):
+        np.add.at(self.table, self.ids[batch], self.problem.buffers[batch] + np.float32(self.wrong))
+
+
+class WrongSide(NumpySide):
+    wrong = 0.01
+
+
+def library(side):
+    return types.SimpleNamespace(Side=side, ID_TYPE="int64", ABSENT={"adam": "not in numpy"})
+
+
+class Statistics(unittest.TestCase):
+    def test_interval_is_made_of_order_statistics(self):
+        self.assertEqual(stats.median_interval(range(1, 22)), (11, 6, 16))  # as in tables of the sign test
+        self.assertEqual(stats.median_interval([3, 1, 2]), (2, 1, 3))
+
+    def test_interval_covers_the_median(self):
+        random = np.random.default_rng(1)
+        covered = 0
+        for _ in range(1000):
+            _, low, high = stats.median_interval(random.exponential(size=21))
+            covered += low <= np.log(2) <= high
+        self.assertGreater(covered, 950)
+
+
+class Workloads(unittest.TestCase):
+    def test_scatter_is_a_permutation(self):
+        for rows in (1, 2, 3, 1000, 9088):
+            scattered = workloads.scatter_ranks(np.arange(rows), rows)
+            self.assertEqual(sorted(scattered), list(range(rows)))
+
+    def test_zipf_has_its_law(self):
+        rows, count = 1000, 200_000
+        law = 1 / np.arange(1, rows + 1) ** workloads.ZIPF_EXPONENT
+        ranks = workloads.zipf_ranks(np.random.default_rng(1), rows, count)
+        frequency = np.bincount(ranks, minlength=rows + 1)[1:] / count
+        np.testing.assert_allclose(frequency[:20], (law / law.sum())[:20], rtol=0.1)
+
+    def test_ids_are_inside_the_table(self):
+        with mock.patch.dict(os.environ):
+            os.environ.pop("ROWMILL_BENCH_TEXT", None)
+            for source in workloads.SOURCES:
+                for batch in workloads.make_ids(SMALL, source, 3):
+                    self.assertEqual(len(batch), SMALL.id_count)
+                    self.assertTrue(((batch >= 0) & (batch < SMALL.rows)).all())
+
+    def test_text_becomes_ranks(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
+            file.write("1\tBee, ant bee's\n0\tant ANT cow\n")
+            file.flush()
+            with mock.patch.dict(os.environ, ROWMILL_BENCH_TEXT=file.name):
+                ranks, description = workloads.load_tokens()
+        self.assertEqual(list(ranks), [1, 0, 2, 0, 0, 3])
+        self.assertTrue(description.startswith("6 words of "))
+
+
+class Measuring(unittest.TestCase):
+    def records(self, operation, mine, theirs):
+        effort = measure.Effort(rounds=2, sample_seconds=0, warm_seconds=0)
+        task = {"peer": "numpy", "shape": str(SMALL), "threads": 1, "quick": True,
+                "cells": [[operation, "uniform"], [operation, "one_row"]]}
+        with mock.patch.object(measure, "QUICK", effort), mock.patch.object(measure, "settle", lambda: True):
+            return list(measure.measure_cells(task, library(theirs), library(mine)))
+
+    def test_cells_are_measured(self):
+        for operation in ("gather", "scatter_add"):
+            records = self.records(operation, NumpySide, NumpySide)
+            self.assertEqual([r["ids"] for r in records], ["uniform", "one_row"])
+            for record in records:
+                self.assertEqual(record["difference"], 0)
+                self.assertLessEqual(record["low"], record["ratio"])
+                self.assertEqual(len(record["samples_us"][0]), 2)
+
+    def test_wrong_results_are_not_timed(self):
+        for operation in ("gather", "scatter_add"):
+            for sides in ((NumpySide, WrongSide), (WrongSide, NumpySide)):
+                records = self.records(operation, *sides)
+                self.assertEqual(len(records), 1)
+                self.assertIn("disagree", records[0]["failed"])
+
+    def test_what_a_peer_lacks_is_said(self):
+        self.assertEqual(self.records("adam", NumpySide, NumpySide)[0]["absent"], "not in numpy")
+
+    def test_weights_do_not_depend_on_chunks(self):
+        whole = np.concatenate([chunk for _, chunk in measure.Problem("gather", workloads.Shape(300_000, 64, 1, 1)).weights()])
+        pattern = whole.reshape(-1)[:1_000_003]
+        np.testing.assert_array_equal(whole.reshape(-1)[5 * 1_000_003 : 6 * 1_000_003], pattern)
+
+
+class Suite(unittest.TestCase):
+    def test_a_record_cut_off_is_not_one(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "cells.jsonl"
+            path.write_text('{"a": 1}\n{"a": 2}\n{"a"')
+            self.assertEqual(suite.read_records(path), [{"a": 1}, {"a": 2}])
+
+    def test_every_workload_is_planned_once(self):
+        names = []
+        for peer, threads, shape, operations, sources in suite.plan(quick=False):
+            names += [(peer, threads, shape, operation, source) for operation in operations for source in sources]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual({name[2] for name in names} & set(workloads.SHAPES), set(workloads.SHAPES))
+
+
+class Report(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.target = Path(self.directory.name)
+        (self.target / "README.md").write_text("before\n<!-- measured -->\n\nafter\n")
+        self.results = self.target / "bench" / "peers" / "results"
+
+    def make(self):
+        report.write_report(report.Results(self.results), self.target)
+        return {path.relative_to(self.target): path.read_text() for path in self.target.rglob("*") if path.is_file()}
+
+    def test_report_of_a_recorded_run(self):
+        report.collect(SAMPLE, self.results, SAMPLE / "ceilings.json")
+        files = self.make()
+        text = files[Path("docs/performance.md")]
+        for title in report.TITLES.values():
+            self.assertIn(title, text)
+        for image in [line for line in text.splitlines() if line.startswith("![")]:
+            xml.etree.ElementTree.fromstring(files[Path("docs") / image.partition("(")[2].rstrip(")")])
+        readme = files[Path("README.md")]
+        self.assertTrue(readme.startswith("before\n<!-- measured -->\n"))
+        self.assertTrue(readme.endswith("<!-- /measured -->\n\nafter\n"))
+        self.assertEqual(self.make(), files)  # again: from the results alone, over what is there
+
+    def test_ratio_is_to_the_best_peer(self):
+        report.collect(SAMPLE, self.results, None)
+        results = report.Results(self.results)
+        for name, best in results.best.items():
+            rivals = [cell for cell in results.measured if suite.key(cell)[1:] == name]
+            self.assertEqual(best["ratio"], min(cell["ratio"] for cell in rivals))
+
+    def test_verdicts(self):
+        for low, high, expected in ((1.01, 1.2, "ahead"), (0.98, 1.2, "tied"), (0.97, 0.99, "tied"), (0.9, 1.1, "undecided"),
+                                    (0.8, 0.9, "behind")):
+            self.assertEqual(report.verdict({"low": low, "high": high}), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
