@@ -21,7 +21,13 @@ from measure import Problem, microseconds, settle
 OPERATIONS = ("gather", "scatter_add", "adam")
 SHAPES = (workloads.Shape(9088, 256, 128, 32), workloads.Shape(1_000_000, 64, 2048, 20))
 QUANTILES = range(0, 101, 5)
-SPIN = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+SPIN = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+parent = os.getppid()
+while os.getppid() == parent:  # it does not outlive a run that is killed
+    for _ in range(1_000_000): pass
+"""
 
 
 class Spinners:

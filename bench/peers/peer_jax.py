@@ -75,10 +75,29 @@ def scatter_add(side):
     return call
 
 
+# An update takes the weights, its states, the number of the step, the ids and the gradient of each, and returns the new
+# weights and states. It works on the touched rows, or on the whole table where that is faster.
+
+
 def row_gradients(ids, gradient):
     """The touched rows, padded with an id past every table, and the sum of each one's gradients."""
     rows, slots = jnp.unique(ids, return_inverse=True, size=len(ids), fill_value=jnp.iinfo(ids.dtype).max)
     return rows, jax.ops.segment_sum(gradient, slots, num_segments=len(ids))
+
+
+def table_gradient(weights, ids, gradient):
+    return jnp.zeros_like(weights).at[ids].add(gradient, mode="promise_in_bounds")
+
+
+def new_adagrad(a, g):
+    a = a + g * g
+    return -0.01 * g / (jnp.sqrt(a) + 1e-10), a
+
+
+def new_adam(m, v, t, g):
+    m = 0.9 * m + 0.1 * g
+    v = 0.999 * v + 0.001 * g * g
+    return -0.001 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8), m, v
 
 
 def sgd(weights, states, t, ids, gradient):
@@ -87,26 +106,35 @@ def sgd(weights, states, t, ids, gradient):
 
 def adagrad(weights, states, t, ids, gradient):
     rows, g = row_gradients(ids, gradient)
-    a = states[0].at[rows].get(mode="clip") + g * g
-    weights = weights.at[rows].add(-0.01 * g / (jnp.sqrt(a) + 1e-10), mode="drop", unique_indices=True)
+    change, a = new_adagrad(states[0].at[rows].get(mode="clip"), g)
+    weights = weights.at[rows].add(change, mode="drop", unique_indices=True)
     return weights, [states[0].at[rows].set(a, mode="drop", unique_indices=True)]
+
+
+def adagrad_dense(weights, states, t, ids, gradient):
+    change, a = new_adagrad(states[0], table_gradient(weights, ids, gradient))
+    return weights + change, [a]
 
 
 def adam(weights, states, t, ids, gradient):
     rows, g = row_gradients(ids, gradient)
-    m = 0.9 * states[0].at[rows].get(mode="clip") + 0.1 * g
-    v = 0.999 * states[1].at[rows].get(mode="clip") + 0.001 * g * g
-    update = -0.001 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8)
-    weights = weights.at[rows].add(update, mode="drop", unique_indices=True)
-    return weights, [s.at[rows].set(x, mode="drop", unique_indices=True) for s, x in zip(states, (m, v))]
+    change, *new = new_adam(*(s.at[rows].get(mode="clip") for s in states), t, g)
+    weights = weights.at[rows].add(change, mode="drop", unique_indices=True)
+    return weights, [s.at[rows].set(x, mode="drop", unique_indices=True) for s, x in zip(states, new)]
 
 
-def step(update):
+def adam_dense(weights, states, t, ids, gradient):
+    touched = jnp.zeros((len(weights), 1), bool).at[ids].set(True, mode="promise_in_bounds")
+    change, *new = new_adam(*states, t, table_gradient(weights, ids, gradient))
+    return weights + jnp.where(touched, change, 0), [jnp.where(touched, x, s) for s, x in zip(states, new)]
+
+
+def step(sparse, dense):
     """Forward, then the update, which for a lookup needs no backward pass: the gradient belongs to the ids."""
 
     def make(side):
         forward = jax.jit(take)
-        function = jax.jit(update, donate_argnums=(0, 1))
+        function = jax.jit(dense if side.problem.prefers_dense else sparse, donate_argnums=(0, 1))
         count = 0
 
         def call(batch):
@@ -127,10 +155,14 @@ OPERATIONS = {
     "gather": gather,
     "gather_fresh": gather_fresh,
     "scatter_add": scatter_add,
-    "sgd": step(sgd),
-    "adagrad": step(adagrad),
-    "adam": step(adam),
+    "sgd": step(sgd, sgd),
+    "adagrad": step(adagrad, adagrad_dense),
+    "adam": step(adam, adam_dense),
 }
 STATES = {"adagrad": 1, "adam": 2}
 ABSENT = {}
-NOTES = {"gather": "the output buffer is donated"}
+NOTES = {
+    "gather": "the output buffer is donated",
+    "adagrad": "touched rows; the whole table where it has at most 4 rows per id",
+    "adam": "as adagrad",
+}

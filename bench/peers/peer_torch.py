@@ -49,12 +49,25 @@ def scatter_add(side):
     return call
 
 
+def sgd(parameters, sparse):
+    return torch.optim.SGD(parameters, lr=0.01)
+
+
+def adagrad(parameters, sparse):
+    return torch.optim.Adagrad(parameters, lr=0.01, eps=1e-10, fused=not sparse)
+
+
+def adam(parameters, sparse):
+    return torch.optim.SparseAdam(list(parameters), lr=0.001)
+
+
 def step(make_optimizer):
-    """Forward, backward and update; the gradient is sparse."""
+    """Forward, backward and update. The gradient is sparse, except for Adagrad on tables where a dense one is faster."""
 
     def make(side):
-        layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=True)
-        optimizer = make_optimizer(layer.parameters())
+        sparse = make_optimizer is not adagrad or not side.problem.prefers_dense
+        layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=sparse)
+        optimizer = make_optimizer(layer.parameters(), sparse)
 
         def call(batch):
             out = layer(side.ids[batch])
@@ -72,9 +85,15 @@ OPERATIONS = {
     "gather": gather,
     "gather_fresh": gather_fresh,
     "scatter_add": scatter_add,
-    "sgd": step(lambda parameters: torch.optim.SGD(parameters, lr=0.01)),
-    "adagrad": step(lambda parameters: torch.optim.Adagrad(parameters, lr=0.01, eps=1e-10)),
-    "adam": step(lambda parameters: torch.optim.SparseAdam(list(parameters), lr=0.001)),
+    "sgd": step(sgd),
+    "adagrad": step(adagrad),
+    "adam": step(adam),
 }
 ABSENT = {}
-NOTES = {"gather": "index_select(out=)", "gather_fresh": "F.embedding"}
+NOTES = {
+    "gather": "index_select(out=)",
+    "gather_fresh": "F.embedding",
+    "sgd": "sparse gradient",
+    "adagrad": "sparse gradient; a dense one and the fused optimizer on tables of at most 4 rows per id",
+    "adam": "SparseAdam",
+}

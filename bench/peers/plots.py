@@ -21,10 +21,10 @@ def save(figure, path):
     plt.close(figure)
 
 
-def panels(operations, titles, height):
-    columns = min(3, len(operations))
+def panels(operations, titles, height, share_y):
+    columns = 2 if len(operations) in (2, 4) else min(3, len(operations))
     rows = -(-len(operations) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, height * rows), squeeze=False, sharey=True)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, height * rows), squeeze=False, sharey=share_y)
     for axis in axes.flat[len(operations) :]:
         axis.set_visible(False)
     for axis, operation in zip(axes.flat, operations):
@@ -41,7 +41,7 @@ def by_workload(cells, titles, value, path, label, line, logarithmic):
     """A panel for each operation: a row for each table and batch, a dot for each source of ids."""
     operations = [operation for operation in titles if any(c["operation"] == operation for c in cells)]
     shapes = shape_labels(cells)
-    figure, axes = panels(operations, titles, 0.5 + 0.3 * len(shapes))
+    figure, axes = panels(operations, titles, 0.6 + 0.3 * len(shapes), share_y=True)
     for axis, operation in zip(axes, operations):
         for cell in cells:
             if cell["operation"] == operation and (cell["table"], cell["batch"]) in shapes:
@@ -58,7 +58,9 @@ def by_workload(cells, titles, value, path, label, line, logarithmic):
             axis.xaxis.set_major_locator(FixedLocator([0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]))
             axis.xaxis.set_minor_locator(NullLocator())
             axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes[0].invert_yaxis()
+        else:
+            axis.set_xlim(left=0)
+    axes[0].set_ylim(len(shapes) - 0.4, -0.6)
     sources = [s for s in COLOURS if any(c["ids"] == s for c in cells)]
     marks = [plt.Line2D([], [], marker="o", linestyle="", markersize=4, color=COLOURS[s]) for s in sources]
     figure.legend(marks, sources, loc="lower center", ncol=len(sources), bbox_to_anchor=(0.5, 1.0), frameon=False)
@@ -69,7 +71,7 @@ def by_workload(cells, titles, value, path, label, line, logarithmic):
 def scaling(cells, titles, names, series, x, path, label):
     """A panel for each operation: ids a second of Rowmill and PyTorch over x; one pair of lines for each series."""
     operations = [operation for operation in titles if any(c["operation"] == operation for c in cells)]
-    figure, axes = panels(operations, titles, 2.4)
+    figure, axes = panels(operations, titles, 2.2, share_y=False)
     styles = ["-", "--", ":", "-."]
     for axis, operation in zip(axes, operations):
         chosen = [c for c in cells if c["operation"] == operation]
@@ -84,7 +86,7 @@ def scaling(cells, titles, names, series, x, path, label):
         if label == "threads":
             axis.set_xticks(sorted({x(c) for c in chosen}))
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes[0].set_ylabel("million ids / s")
+        axis.set_ylabel("million ids / s")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=2, bbox_to_anchor=(0.5, 1.0), frameon=False)
     figure.tight_layout()

@@ -55,8 +55,11 @@ def write_document(path, document, listed):
 
 
 def collect(raw, results, ceilings):
-    """Replaces what `results` holds by the records in `raw`, without the samples."""
+    """Replaces what `results` holds by the records in `raw`, without the samples; the ceilings only by others."""
     results.mkdir(parents=True, exist_ok=True)
+    for old in results.glob("*.json"):
+        if old.name != "ceilings.json":
+            old.unlink()
     for file in sorted(raw.glob("*.jsonl")):
         document = {"about": {}, "environment": {}}
         cells = {}
@@ -410,6 +413,9 @@ def main():
     if arguments.raw:
         collect(arguments.raw, directory, arguments.ceilings)
     results = Results(directory)
+    if not results.measured and results.busy:  # the beginning of a run with --busy
+        print(busy_section(results))
+        return
     if not results.measured:
         raise SystemExit(f"report.py: no results in {directory}")
     write_report(results, arguments.target)

@@ -67,7 +67,7 @@ class Suite:
         library = Path(arguments.library).read_bytes()
         effort = "quick" if arguments.quick else "full"
         self.directory = Path(arguments.raw) / f"{effort}-{hashlib.sha256(library).hexdigest()[:12]}"
-        if arguments.fresh:
+        if arguments.fresh and not arguments.filter and not arguments.busy:
             shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.failures = []
@@ -76,13 +76,12 @@ class Suite:
         return str(Path(self.arguments.environments) / environment / "bin" / "python")
 
     def run(self, script, environment, task, results):
-        """Runs `script` in an environment and appends each record to `results` as it comes."""
+        """Runs `script` in an environment and appends each record to `results` as it comes. Returns whether it ended well."""
         variables = os.environ | {
             "ROWMILL_LIBRARY": str(Path(self.arguments.library).resolve()),
             "PYTHONPYCACHEPREFIX": str(self.directory.parent / "pycache"),
         }
         command = [self.python(environment), "-W", "ignore", str(HERE / script), json.dumps(task)]
-        count = 0
         with open(self.directory / "log.txt", "a") as log, open(results, "a") as file:
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables) as process:
                 for line in process.stdout:
@@ -96,17 +95,18 @@ class Suite:
                         continue
                     file.write(json.dumps(record) + "\n")
                     file.flush()
-                    count += 1
             if process.returncode != 0:
                 self.failures.append(f"{script} {json.dumps(task)} ended with {process.returncode}: see {log.name}")
                 print(f"  FAILED {self.failures[-1]}", flush=True)
-        return count
+        return process.returncode == 0
 
     def measure(self):
         groups = []
         for peer, threads, shape, operations, sources in plan(self.arguments.quick):
             results = self.directory / f"{ENVIRONMENTS[peer]}.jsonl"
-            finished = {key(record) for record in read_records(results) if "peer" in record}
+            finished = set()
+            if not self.arguments.fresh:
+                finished = {key(record) for record in read_records(results) if "peer" in record}
             cells = []
             for operation in operations:
                 for source in sources:
@@ -128,23 +128,25 @@ class Suite:
             done += len(task["cells"])
 
     def busy(self):
-        results = self.directory / "busy.jsonl"
-        if read_records(results):
+        finished = self.directory / "busy.jsonl"
+        if finished.exists() and not self.arguments.fresh:
             return
         print("the busy machine ...", flush=True)
-        self.run("busy.py", "torch", {"threads": len(machine.cpus()), "quick": self.arguments.quick}, results)
+        partial = self.directory / "busy.partial"
+        partial.unlink(missing_ok=True)
+        if self.run("busy.py", "torch", {"threads": len(machine.cpus()), "quick": self.arguments.quick}, partial):
+            partial.rename(finished)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures Rowmill against its peers.")
+    parser = argparse.ArgumentParser(prog="bench/peers/run", description="Measures Rowmill against its peers.")
     parser.add_argument("--quick", action="store_true", help="fewer cells and rounds")
     parser.add_argument("--busy", action="store_true", help="only the run beside another process on every core")
-    parser.add_argument("--fresh", action="store_true", help="forget the results there are for this build")
+    parser.add_argument("--fresh", action="store_true", help="measure again what there is a result of")
     parser.add_argument("--filter", default="", metavar="REGEX",
                         help="only cells whose name peer/operation/table/batch/ids/threads matches")
-    parser.add_argument("--library", required=True, help="librowmill_c.so")
-    parser.add_argument("--environments", required=True, help="where the environments torch and jax are")
-    parser.add_argument("--raw", required=True, help="where results are kept")
+    for name in ("--library", "--environments", "--raw"):  # given by bench/peers/run
+        parser.add_argument(name, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     suite = Suite(arguments)
     try:
@@ -153,7 +155,7 @@ def main():
         if arguments.busy or not arguments.filter:
             suite.busy()
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command, without --fresh, goes on from here", file=sys.stderr)
         return 130
     (suite.directory.parent / "latest").write_text(suite.directory.name)
     for failure in suite.failures:
