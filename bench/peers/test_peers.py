@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the peer run that need no peer: python3 -m unittest discover -s bench/peers."""
 
-import json
 import os
-import shutil
-import subprocess
 import tempfile
 import types
 import unittest
@@ -14,6 +11,7 @@ from unittest import mock
 
 import numpy as np
 
+import agree
 import measure
 import report
 import stats
@@ -186,6 +184,18 @@ class Report(unittest.TestCase):
         for low, high, expected in ((1.01, 1.2, "ahead"), (0.98, 1.2, "tied"), (0.97, 0.99, "tied"), (0.9, 1.1, "undecided"),
                                     (0.8, 0.9, "behind")):
             self.assertEqual(report.verdict({"low": low, "high": high}), expected)
+
+
+class Agreement(unittest.TestCase):
+    def test_only_clear_cells_count(self):
+        def cell(low, high):
+            return {"ratio": low, "low": low, "high": high}
+
+        one = {("a",): cell(1.1, 1.2), ("b",): cell(1.1, 1.2), ("c",): cell(0.9, 1.2), ("d",): cell(1.1, 1.2)}
+        other = {("a",): cell(1.3, 1.4), ("b",): cell(0.8, 0.9), ("c",): cell(0.8, 0.9)}
+        compared, lines = agree.disagreements(one, other)
+        self.assertEqual(compared, 2)
+        self.assertEqual(lines, ["b  1.1 [1.1, 1.2]  0.8 [0.8, 0.9]"])
 
 
 if __name__ == "__main__":

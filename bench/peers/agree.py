@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether two runs agree on who wins, in every cell whose intervals both exclude 1.
+
+    agree.py build/peers/raw/full-... COPY-OF-AN-EARLIER-ONE
+"""
+
+import sys
+from pathlib import Path
+
+from suite import key, read_records
+
+
+def measured(directory):
+    return {key(record): record for file in sorted(Path(directory).glob("*.jsonl")) for record in read_records(file)
+            if "ratio" in record}
+
+
+def disagreements(one, other):
+    """The number of cells that can be compared, and a line for each of those where the winners differ."""
+    compared, lines = 0, []
+    for name in sorted(one.keys() & other.keys(), key=str):
+        a, b = one[name], other[name]
+        if all(cell["low"] > 1 or cell["high"] < 1 for cell in (a, b)):
+            compared += 1
+            if (a["low"] > 1) != (b["low"] > 1):
+                lines.append("/".join(map(str, name)) + "".join(f"  {c['ratio']} [{c['low']}, {c['high']}]" for c in (a, b)))
+    return compared, lines
+
+
+def main():
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    compared, lines = disagreements(*map(measured, sys.argv[1:]))
+    print("\n".join(lines + [f"{compared} cells compared, {len(lines)} disagree"]))
+    return 1 if lines or compared == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
