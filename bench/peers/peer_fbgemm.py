@@ -5,7 +5,7 @@ import ctypes
 import os
 
 # Loaded as usual, FBGEMM 1.9.0 reads a copy of cpuinfo's tables that PyTorch 2.14 never fills in (libc10.so and libtorch.so
-# each export one), finds no instruction set, and runs its scalar reference. In the global scope both see one copy.
+# each export one), finds no instruction set, and runs its portable code. In the global scope both see one copy.
 os.environ["TORCH_USE_RTLD_GLOBAL"] = "1"
 
 import fbgemm_gpu  # noqa: E402
