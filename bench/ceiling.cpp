@@ -41,21 +41,24 @@ void for_each_part(std::size_t parts, bool pinned, const F& f) {
   }
 }
 
-/// No prefetch, and what makes about 1, 4, 8 and 16 KiB in flight, into the first-level cache or the second.
-std::vector<Prefetch> prefetches(std::int64_t dim) {
+/// No prefetch, and what makes about 1, 4, 8 and 16 KiB in flight. Only gradients can be read past the caches.
+std::vector<Prefetch> prefetches(std::int64_t dim, bool has_gradients) {
+  using To = Prefetch::To;
   std::set<std::int64_t> distances;
   for (const std::int64_t kib : {1, 4, 8, 16}) distances.insert(std::max<std::int64_t>(1, kib * 256 / dim));
-  std::vector<Prefetch> all = {{0, false}};
+  std::vector<Prefetch> all = {{0, To::first_level}};
   for (const std::int64_t rows : distances) {
-    all.push_back({rows, false});
-    all.push_back({rows, true});
+    all.push_back({rows, To::first_level});
+    all.push_back({rows, To::second_level});
+    if (has_gradients) all.push_back({rows, To::non_temporal});
   }
   return all;
 }
 
 std::string label_of(Prefetch prefetch) {
   if (prefetch.rows == 0) return "no prefetch";
-  return "prefetch " + std::to_string(prefetch.rows) + (prefetch.second_level ? " (L2)" : "");
+  const char* const to[] = {" (L1)", " (L2)", " (non-temporal)"};
+  return "prefetch " + std::to_string(prefetch.rows) + to[static_cast<int>(prefetch.to)];
 }
 
 }  // namespace
@@ -324,7 +327,7 @@ void Ceiling::add_gathers(const Split& split) {
                       }});
   };
   for (const bool streaming : {false, true}) {
-    for (const Prefetch prefetch : prefetches(problem_.dim)) {
+    for (const Prefetch prefetch : prefetches(problem_.dim, false)) {
       add(std::string(streaming ? "streaming stores, " : "ordinary stores, ") + label_of(prefetch),
           [streaming, prefetch](GatherArguments a) {
             a.streaming = streaming;
@@ -342,7 +345,7 @@ void Ceiling::add_gathers(const Split& split) {
 
 void Ceiling::add_pools(const Split& split) {
   const auto parts = static_cast<std::size_t>(split.parts);
-  for (const Prefetch prefetch : prefetches(problem_.dim)) {
+  for (const Prefetch prefetch : prefetches(problem_.dim, false)) {
     loops_.push_back(
         {label_of(prefetch) + ", " + split.label, [this, parts, pinned = split.pinned, prefetch](std::size_t b) {
            const std::vector<std::int32_t>& ids = (*problem_.batches)[b];
@@ -402,7 +405,7 @@ void Ceiling::add_updates(const Split& split) {
                                         static_cast<std::int64_t>(plan.merges.size()), plan.merge_slots.data());
          }});
   };
-  for (const Prefetch prefetch : prefetches(problem_.dim)) {
+  for (const Prefetch prefetch : prefetches(problem_.dim, true)) {
     add("row after row", false, false, prefetch);
     add("row after row with streaming stores", false, true, prefetch);
     add("in order of the gradients", true, false, prefetch);

@@ -76,15 +76,22 @@ inline __attribute__((always_inline)) void for_vectors(Columns columns, F&& f) {
 #if defined(__SSE2__)
 inline void prefetch_first_level(const float* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
 inline void prefetch_second_level(const float* p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
+inline void prefetch_non_temporal(const float* p) { __asm__ volatile("prefetchnta %0" : : "m"(*p)); }
 #else
 inline __attribute__((always_inline)) void prefetch_first_level(const float* p) { __builtin_prefetch(p); }
 inline __attribute__((always_inline)) void prefetch_second_level(const float* p) { __builtin_prefetch(p, 0, 2); }
+inline __attribute__((always_inline)) void prefetch_non_temporal(const float* p) { __builtin_prefetch(p, 0, 0); }
 #endif
 
 inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
   for (std::int64_t c = columns.begin; c < columns.end; c += 16) {
-    prefetch.second_level ? prefetch_second_level(row + c) : prefetch_first_level(row + c);
+    prefetch.to == Prefetch::To::first_level ? prefetch_first_level(row + c) : prefetch_second_level(row + c);
   }
+}
+
+inline void prefetch_gradient(const float* row, Columns columns, Prefetch prefetch) {
+  if (prefetch.to != Prefetch::To::non_temporal) return prefetch_row(row, columns, prefetch);
+  for (std::int64_t c = columns.begin; c < columns.end; c += 16) prefetch_non_temporal(row + c);
 }
 
 // The loops copy their arguments: vector stores may alias anything in memory, but not a local copy.
@@ -170,7 +177,7 @@ void segments_loop(const UpdateArguments& arguments, const Segment* segments, st
       const Segment& ahead = segments[s + a.prefetch.rows];
       prefetch_tables<states>(a, ahead.row);
       for (std::int32_t i = ahead.begin; i < ahead.end && i < ahead.begin + 4; ++i) {
-        prefetch_row(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
+        prefetch_gradient(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
       }
     }
     const std::int64_t row = segments[s].row * a.dim;
@@ -196,7 +203,7 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
   for (std::int64_t i = 0; i < count; ++i) {
     if (a.prefetch.rows != 0 && i + a.prefetch.rows < count) {
       prefetch_tables<states>(a, steps[i + a.prefetch.rows].row);
-      prefetch_row(a.gradients + steps[i + a.prefetch.rows].position * a.dim, a.columns, a.prefetch);
+      prefetch_gradient(a.gradients + steps[i + a.prefetch.rows].position * a.dim, a.columns, a.prefetch);
     }
     const Step& step = steps[i];
     const float* gradient = a.gradients + step.position * a.dim;

@@ -34,10 +34,15 @@ struct Step {
   Kind kind;
 };
 
-/// How far ahead to ask for rows, and whether into the second-level cache only.
+/// How far ahead to ask for rows, and how near.
 struct Prefetch {
+  enum class To : std::uint8_t {
+    first_level,
+    second_level,
+    non_temporal,  ///< gradients past the second level; tables into it
+  };
   std::int64_t rows;  ///< 0: no prefetch
-  bool second_level;
+  To to;
 };
 
 struct UpdateArguments {

@@ -17,10 +17,13 @@ struct TableOptions {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< separates the random numbers of tables with one seed and one name
   bool huge_pages = true;    ///< ask for 2 MiB pages when the table is larger than a few of them
+  /// All threads of the arena fill the table, and so touch its pages first: sooner, and on the memory nodes of the
+  /// threads that are going to use them. Otherwise the calling thread does.
+  bool parallel_first_touch = true;
 };
 
-/// Owns a `rows x dim` table of floats, 64-byte aligned, rows one after another (stride = dim), first touched by the
-/// threads that fill it. Move-only: copies of big tables should be seen; clone() makes one.
+/// Owns a `rows x dim` table of floats, 64-byte aligned, rows one after another (stride = dim). Move-only: copies of
+/// big tables should be seen; clone() makes one.
 class Table {
  public:
   Table() = default;

@@ -10,6 +10,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/random/initialize.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -135,6 +136,11 @@ Initializer Initializer::scaled_uniform_fan_out(std::int64_t dim, float scale) {
 
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream) {
   check_writable("initialize", "table", table);
+  initialize(table, initializer, stream, concurrency_for(table.rows() * table.dim() * std::int64_t{sizeof(float)}));
+}
+
+void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream,
+                std::int64_t threads) {
   check_initializer(initializer);
 
   const KernelTable& k = kernels();
@@ -143,27 +149,26 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   // A huge page or more each, so that no page is touched by two threads in turn.
   constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
   const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
-  parallel_chunks(concurrency_for(table.rows() * row_bytes), table.rows(), grain,
-                  [&](std::int64_t begin, std::int64_t end) {
-                    if (initializer.kind == Initializer::Kind::uniform) {
-                      return k.fill_uniform_f32({table.row(begin).data(),
-                                                 table.row_stride(),
-                                                 begin,
-                                                 end - begin,
-                                                 table.dim(),
-                                                 {key[0], key[1]},
-                                                 0,
-                                                 initializer.a,
-                                                 initializer.b - initializer.a});
-                    }
-                    for (std::int64_t r = begin; r < end; ++r) {
-                      if (initializer.kind == Initializer::Kind::normal) {
-                        fill_normal_row(table.row(r), static_cast<std::uint64_t>(r), key, initializer.a, initializer.b);
-                      } else {
-                        std::ranges::fill(table.row(r), initializer.a);
-                      }
-                    }
-                  });
+  parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
+    if (initializer.kind == Initializer::Kind::uniform) {
+      return k.fill_uniform_f32({table.row(begin).data(),
+                                 table.row_stride(),
+                                 begin,
+                                 end - begin,
+                                 table.dim(),
+                                 {key[0], key[1]},
+                                 0,
+                                 initializer.a,
+                                 initializer.b - initializer.a});
+    }
+    for (std::int64_t r = begin; r < end; ++r) {
+      if (initializer.kind == Initializer::Kind::normal) {
+        fill_normal_row(table.row(r), static_cast<std::uint64_t>(r), key, initializer.a, initializer.b);
+      } else {
+        std::ranges::fill(table.row(r), initializer.a);
+      }
+    }
+  });
 }
 
 }  // namespace rowmill

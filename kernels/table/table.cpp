@@ -8,6 +8,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/memory/memory.hpp"
+#include "kernels/random/initialize.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -49,7 +50,9 @@ Table Table::uninitialized(std::int64_t rows, std::int64_t dim, TableOptions opt
 
 Table::Table(std::int64_t rows, std::int64_t dim, TableOptions options)
     : Table(uninitialized(rows, dim, std::move(options))) {
-  initialize(view(), options_.initializer, {.seed = options_.seed, .stream = options_.stream, .name = options_.name});
+  const RandomStream stream{.seed = options_.seed, .stream = options_.stream, .name = options_.name};
+  const std::int64_t bytes = rows_ * dim_ * std::int64_t{sizeof(float)};
+  initialize(view(), options_.initializer, stream, options_.parallel_first_touch ? concurrency_for(bytes) : 1);
 }
 
 Table Table::clone() const {

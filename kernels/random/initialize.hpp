@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "rowmill/random.hpp"
+
+namespace rowmill {
+
+/// As the public initialize(), of a table that is known to be good, on up to `threads` threads.
+void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream,
+                std::int64_t threads);
+
+}  // namespace rowmill
