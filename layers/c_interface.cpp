@@ -228,7 +228,8 @@ void check_struct_size(std::string_view op, std::size_t found, std::size_t expec
 // The defaults of option structs, from the C++ ones.
 rowmill_table_options defaults(const rowmill_table_options&) {
   const TableOptions o;
-  return {sizeof(rowmill_table_options), nullptr, o.seed, o.stream, ROWMILL_INIT_ZEROS, 0, 0, o.huge_pages ? 1 : 0};
+  return {sizeof(rowmill_table_options), nullptr, o.seed, o.stream, ROWMILL_INIT_ZEROS, 0, 0, o.huge_pages ? 1 : 0,
+          o.parallel_first_touch ? 1 : 0};
 }
 rowmill_gather_options defaults(const rowmill_gather_options&) {
   return {sizeof(rowmill_gather_options), ROWMILL_RANGE_ERROR, ROWMILL_STORES_AUTOMATIC};
@@ -433,7 +434,8 @@ rowmill_status rowmill_table_create(std::int64_t rows, std::int64_t dim, const r
                                       .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
                                       .seed = o.seed,
                                       .stream = o.stream,
-                                      .huge_pages = o.huge_pages != 0})};
+                                      .huge_pages = o.huge_pages != 0,
+                                      .parallel_first_touch = o.parallel_first_touch != 0})};
   });
 }
 

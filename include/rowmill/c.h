@@ -201,10 +201,12 @@ typedef struct rowmill_table_options {
   rowmill_initializer initializer;
   float a;
   float b;
-  int32_t huge_pages; /* not 0: ask for 2 MiB pages when the table is larger than a few of them */
+  int32_t huge_pages;           /* not 0: ask for 2 MiB pages when the table is larger than a few of them */
+  int32_t parallel_first_touch; /* not 0: all threads fill the table, and so touch its pages first */
 } rowmill_table_options;
 
-/* Fills in the defaults: no name, seed 0, stream 0, zeros, huge pages. Call it with sizeof(rowmill_table_options). */
+/* Fills in the defaults: no name, seed 0, stream 0, zeros, huge pages, parallel first touch. Call it with
+ * sizeof(rowmill_table_options). */
 rowmill_status rowmill_table_options_init(rowmill_table_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
 
 /* A rows x dim table of floats, 64-byte aligned, rows one after another. rows = 0 is an empty table. */
