@@ -29,36 +29,53 @@ std::string npy_header(std::int64_t rows, std::int64_t dim) {
   return std::string(kMagic) + std::string(size, 2) + text + '\n';
 }
 
-/// Writes a file under another name and renames it when all of it is on its way to the disk.
-void write_whole(const std::string& path, const std::function<void(std::ostream&)>& write) {
-  const std::string temporary = path + ".part";
-  const auto fail = [&] {
+/// A file under another name, PATH.part, until `replace` makes it PATH; removed if it does not come to that.
+class NewFile {
+ public:
+  NewFile(std::string path, const std::function<void(std::ostream&)>& write)
+      : path_(std::move(path)), part_(path_ + ".part") {
+    errno = 0;
+    std::ofstream file(part_, std::ios::binary);
+    if (file) write(file);
+    file.close();
+    if (!file) fail();
+  }
+  ~NewFile() { std::remove(part_.c_str()); }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  void replace() {
+    if (std::rename(part_.c_str(), path_.c_str()) != 0) fail();
+  }
+
+ private:
+  [[noreturn]] void fail() {
     const std::string reason = std::strerror(errno);
-    std::remove(temporary.c_str());
-    throw UserError(fmt::format("{}: cannot be written: {}", path, reason));
-  };
-  errno = 0;
-  std::ofstream file(temporary, std::ios::binary);
-  if (!file) fail();
-  write(file);
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) fail();
-}
+    std::remove(part_.c_str());
+    throw UserError(fmt::format("{}: cannot be written: {}", path_, reason));
+  }
+
+  std::string path_;
+  std::string part_;
+};
 
 }  // namespace
 
 void save_vectors(const std::string& prefix, const rowmill::ConstTableView& table,
                   const std::vector<std::string>& words) {
-  write_whole(prefix + ".npy", [&](std::ostream& file) {
+  // Both are written before either replaces an older one: vectors never stand beside the words of others.
+  NewFile vectors(prefix + ".npy", [&](std::ostream& file) {
     file << npy_header(table.rows(), table.dim());
     for (std::int64_t r = 0; r < table.rows(); ++r) {
       const auto bytes = std::as_bytes(table.row(r));
       file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     }
   });
-  write_whole(prefix + ".words.txt", [&](std::ostream& file) {
+  NewFile word_list(prefix + ".words.txt", [&](std::ostream& file) {
     for (const std::string& word : words) file << word << '\n';
   });
+  vectors.replace();
+  word_list.replace();
 }
 
 std::vector<std::string> load_words(const std::string& prefix) {

@@ -28,3 +28,19 @@ run_sentiment(1 output ${small} --save ${FOLDER}/no/such/folder)
 if(NOT output MATCHES "no/such/folder.npy: cannot be written: No such file")
   message(FATAL_ERROR "unclear: ${output}")
 endif()
+
+# Where the vectors fit but the words do not, both files stay as they were.
+file(WRITE ${FOLDER}/old.npy "old vectors")
+file(WRITE ${FOLDER}/old.words.txt "old words")
+execute_process(COMMAND sh -c "trap '' XFSZ && ulimit -f 5 && exec \"$@\"" sh
+                        ${SENTIMENT} --rows 500 --dim 1 --epochs 0 --save ${FOLDER}/old
+                RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT result EQUAL 1 OR NOT output MATCHES "old.words.txt: cannot be written: File too large\n")
+  message(FATAL_ERROR "exit code ${result}: ${output}")
+endif()
+file(READ ${FOLDER}/old.npy vectors)
+file(READ ${FOLDER}/old.words.txt words)
+file(GLOB parts ${FOLDER}/*.part)
+if(NOT vectors STREQUAL "old vectors" OR NOT words STREQUAL "old words" OR parts)
+  message(FATAL_ERROR "left behind: ${vectors}, ${words}, ${parts}")
+endif()
