@@ -132,9 +132,9 @@ constexpr WeightDecay kDecays[] = {WeightDecay::none, WeightDecay::l2, WeightDec
 template <class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
   for (const std::int64_t dim : kDims) {
+    const Segments segments(dim);
     for (const WeightDecay decay : kDecays) {
       SCOPED_TRACE("dim " + std::to_string(dim) + ", decay " + std::to_string(static_cast<int>(decay)));
-      const Segments segments(dim);
       const GuardedTable start = GuardedTable(kRows, dim, 3).fill(7);
       const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
       const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
