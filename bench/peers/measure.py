@@ -25,20 +25,28 @@ import machine
 import workloads
 from stats import median_interval
 
-UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "adam": 2}  # operations that write the table: their state tables
-STEPS = ("sgd", "adagrad", "adam")
+# Operations that write the table, and their state tables; those with one value a row besides.
+UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0,
+           "pooled_row_wise_adagrad": 0}
+ROW_WISE = ("row_wise_adagrad", "pooled_row_wise_adagrad")
+FRESH = ("gather_fresh", "pool")  # whose outputs are new in each call
+POOLED = ("pool", "pooled_sgd", "pooled_row_wise_adagrad")  # whose outputs and gradients have a row for each bag
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-4, 2e-6
+
+
+HOPELESS = 50  # a peer whose call takes this many times Rowmill's is measured in fewer rounds
 
 
 @dataclasses.dataclass(frozen=True)
 class Effort:
     rounds: int
+    hopeless_rounds: int
     sample_seconds: float
     warm_seconds: float
 
 
-FULL = Effort(rounds=21, sample_seconds=0.005, warm_seconds=0.002)
-QUICK = Effort(rounds=7, sample_seconds=0.002, warm_seconds=0.001)
+FULL = Effort(rounds=21, hopeless_rounds=7, sample_seconds=0.005, warm_seconds=0.002)
+QUICK = Effort(rounds=7, hopeless_rounds=3, sample_seconds=0.002, warm_seconds=0.001)
 
 
 def aligned(count):
@@ -55,11 +63,12 @@ class Problem:
     def __init__(self, operation, shape):
         self.operation = operation
         self.shape = shape
+        self.pooled = operation in POOLED
         self.batch_count = workloads.batch_count(shape)
         # Positive gradients: sums that cancel would differ between libraries by more than rounding.
         random = np.random.default_rng(11)
-        count = shape.id_count * shape.dim
-        self.buffers = [self.new_buffer() for _ in range(1 if operation == "gather_fresh" else self.batch_count)]
+        self.buffers = [self.new_buffer() for _ in range(1 if operation in FRESH else self.batch_count)]
+        count = self.buffers[0].size
         for buffer in self.buffers:
             buffer.reshape(-1)[:] = np.resize(random.uniform(0.1, 1, min(count, 1_000_003)).astype(np.float32), count)
         self.output = self.new_buffer()  # of a step's forward pass
@@ -71,7 +80,17 @@ class Problem:
         return self.shape.rows <= 4 * self.shape.id_count
 
     def new_buffer(self):
-        return aligned(self.shape.id_count * self.shape.dim).reshape(self.shape.id_count, self.shape.dim)
+        rows = self.shape.batch if self.pooled else self.shape.id_count
+        return aligned(rows * self.shape.dim).reshape(rows, self.shape.dim)
+
+    def arranged(self, ids):
+        """A batch x length array of ids for a pooled operation, else a flat one."""
+        return ids.reshape(self.shape.batch, self.shape.length) if self.pooled else ids
+
+    @property
+    def absolute_tolerance(self):
+        """Sums of many weights of either sign have more rounding than their size tells."""
+        return max(ABSOLUTE_TOLERANCE, 1e-7 * self.shape.length) if self.pooled else ABSOLUTE_TOLERANCE
 
     def weights(self):
         """Chunks of the initial weights, with the row where each begins."""
@@ -91,14 +110,15 @@ class Problem:
 
 def useful_bytes(operation, shape, batches):
     """As bench::useful_bytes; a step's forward pass is counted too. The mean over the batches."""
-    ids = shape.id_count
+    rows = shape.batch if operation in POOLED else shape.id_count  # of the output and the gradient
     total = 0
-    if operation not in UPDATES or operation in STEPS:
-        total += 2 * ids
+    if operation != "scatter_add":
+        total += 4 * shape.dim * (shape.id_count + rows)
     if operation in UPDATES:
         unique = statistics.mean(len(np.unique(batch)) for batch in batches)
-        total += ids + (2 + 2 * UPDATES[operation]) * unique
-    return round(4 * shape.dim * total)
+        total += 4 * shape.dim * (rows + (2 + 2 * UPDATES[operation]) * unique)
+        total += 8 * unique if operation in ROW_WISE else 0
+    return round(total)
 
 
 def compare(sides, problem, batches):
@@ -107,7 +127,7 @@ def compare(sides, problem, batches):
 
     def same(what, got, expected):
         nonlocal worst
-        if not np.allclose(got, expected, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE):
+        if not np.allclose(got, expected, rtol=RELATIVE_TOLERANCE, atol=problem.absolute_tolerance):
             difference = np.abs(got - expected)
             at = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))
             raise ArithmeticError(f"{what} disagree at {at}: Rowmill {got[at]!r}, peer {expected[at]!r}")
@@ -160,7 +180,8 @@ class Contestant:
     def choose_calls(self, effort):
         estimate = min(self.run(1) for _ in range(3))
         self.calls = max(1, min(10_000, math.ceil(effort.sample_seconds / estimate)))
-        self.warm_calls = max(1, math.ceil(effort.warm_seconds / estimate))
+        self.warm_calls = math.ceil(effort.warm_seconds / estimate) if estimate < 10 * effort.sample_seconds else 0
+        return estimate
 
     def sample(self):
         self.run(self.warm_calls)
@@ -168,15 +189,17 @@ class Contestant:
 
 
 def measure(sides, batch_count, effort):
-    """Samples of both sides in turn, with the order reversed in each round."""
+    """Samples of both sides, Rowmill first, in turn; the order is reversed in each round."""
     contestants = [Contestant(side.call, batch_count, i * batch_count // 2) for i, side in enumerate(sides)]
     settled = True
+    estimates = []
     for contestant in contestants:
         settle()
-        contestant.choose_calls(effort)
+        estimates.append(contestant.choose_calls(effort))
+    rounds = effort.hopeless_rounds if estimates[1] > HOPELESS * estimates[0] else effort.rounds
     gc.collect()
     gc.disable()
-    for round_number in range(effort.rounds):
+    for round_number in range(rounds):
         for contestant in contestants if round_number % 2 == 0 else reversed(contestants):
             settled &= settle()
             contestant.sample()
@@ -188,9 +211,23 @@ def microseconds(seconds):
     return float(f"{seconds * 1e6:.4g}")
 
 
+def fastest(ways):
+    """The way whose best of three calls took least."""
+
+    def time_of(way):
+        begin = time.perf_counter()
+        way(0)
+        return time.perf_counter() - begin
+
+    return min(ways, key=lambda way: min(time_of(way) for _ in range(3)))
+
+
 def measure_operation(problem, names, peer, rowmill, effort):
     """Yields a record for each of `names`, which differ in the source of ids."""
     sides = [rowmill.Side(problem), peer.Side(problem)]
+    ways = [sides[1].call]
+    if problem.operation in peer.ALTERNATIVES:  # a lookup: it can be compared in each way
+        ways.append(peer.ALTERNATIVES[problem.operation](sides[1]))
     batches = []
     for name in names:
         made = workloads.make_ids(problem.shape, name["ids"], problem.batch_count)
@@ -202,7 +239,10 @@ def measure_operation(problem, names, peer, rowmill, effort):
         for side in sides:
             side.set_ids(ids)
         try:
-            differences.append(compare(sides, problem, ids))
+            for way in ways:
+                sides[1].call = way
+                difference = compare(sides, problem, ids)
+            differences.append(difference)
         except ArithmeticError as error:
             yield name | {"failed": str(error)}
             return
@@ -210,11 +250,13 @@ def measure_operation(problem, names, peer, rowmill, effort):
     for name, ids, difference in zip(names, batches, differences):
         for side in sides:
             side.set_ids(ids)
+        if len(ways) > 1:
+            sides[1].call = fastest(ways)
         contestants, settled = measure(sides, problem.batch_count, effort)
         mine, theirs = (contestant.samples for contestant in contestants)
         median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
         yield name | {
-            "ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": effort.rounds,
+            "ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": len(mine),
             "rowmill_us": microseconds(statistics.median(mine)), "peer_us": microseconds(statistics.median(theirs)),
             "calls": [contestant.calls for contestant in contestants],
             "bytes": useful_bytes(problem.operation, problem.shape, ids),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FBGEMM on CPU: SplitTableBatchedEmbeddingBagsCodegen, without pooling; its backward pass updates the table."""
+"""FBGEMM on CPU: SplitTableBatchedEmbeddingBagsCodegen, whose backward pass updates the table."""
 
 import ctypes
 import os
@@ -45,14 +45,16 @@ class Side:
     def __init__(self, problem):
         self.problem = problem
         rows, dim = problem.shape.rows, problem.shape.dim
+        length = problem.shape.length if problem.pooled else 1
         self.module = SplitTableBatchedEmbeddingBagsCodegen(
             [(rows, dim, EmbeddingLocation.HOST, ComputeDevice.CPU)],
-            optimizer=OPTIMIZERS[problem.operation], learning_rate=0.01, eps=1e-10, pooling_mode=PoolingMode.NONE)
+            optimizer=OPTIMIZERS[problem.operation], learning_rate=0.01, eps=EPSILONS.get(problem.operation, 1e-10),
+            pooling_mode=PoolingMode.SUM if problem.operation in SUMS else PoolingMode.NONE)
         self.weights = self.module.split_embedding_weights()[0]
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
         self.buffers = [torch.from_numpy(buffer) for buffer in problem.buffers]
-        self.offsets = torch.arange(problem.shape.id_count + 1)
+        self.offsets = torch.arange(0, problem.shape.id_count + 1, length)
         self.call = OPERATIONS[problem.operation](self)
 
     def set_ids(self, batches):
@@ -62,7 +64,7 @@ class Side:
         return self.weights[torch.from_numpy(rows)].numpy()
 
 
-def gather_fresh(side):
+def forward(side):
     @torch.no_grad()
     def call(batch):
         return side.module(side.ids[batch], side.offsets)
@@ -79,15 +81,30 @@ def step(side):
     return call
 
 
-OPERATIONS = {"gather_fresh": gather_fresh, "sgd": step, "adagrad": step}
+OPERATIONS = {
+    "gather_fresh": forward,
+    "pool": forward,
+    "sgd": step,
+    "adagrad": step,
+    "row_wise_adagrad": step,
+    "pooled_sgd": step,
+    "pooled_row_wise_adagrad": step,
+}
 OPTIMIZERS = {
     "gather_fresh": EmbOptimType.EXACT_SGD,
+    "pool": EmbOptimType.EXACT_SGD,
     "sgd": EmbOptimType.EXACT_SGD,
     "adagrad": EmbOptimType.EXACT_ADAGRAD,
+    "row_wise_adagrad": EmbOptimType.EXACT_ROWWISE_ADAGRAD,
+    "pooled_sgd": EmbOptimType.EXACT_SGD,
+    "pooled_row_wise_adagrad": EmbOptimType.EXACT_ROWWISE_ADAGRAD,
 }
+EPSILONS = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad"), 1e-8)
+SUMS = ("pool", "row_wise_adagrad", "pooled_sgd", "pooled_row_wise_adagrad")
+ALTERNATIVES = {}
 ABSENT = {
     "gather": "takes no output buffer",
     "scatter_add": "no such operation",
     "adam": "Adam is not supported on CPU",
 }
-NOTES = {"gather_fresh": "forward pass without pooling"}
+NOTES = {"gather_fresh": "forward pass without pooling", "row_wise_adagrad": "bags of one id"}

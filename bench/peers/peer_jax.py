@@ -35,12 +35,12 @@ class Side:
         self.weights = jnp.zeros((rows, dim), jnp.float32)
         for begin, chunk in problem.weights():
             self.weights = place(self.weights, chunk, begin)
-        self.states = [jnp.zeros((rows, dim), jnp.float32) for _ in range(STATES.get(problem.operation, 0))]
+        self.states = [jnp.zeros((rows, columns or dim), jnp.float32) for columns in STATES.get(problem.operation, ())]
         self.buffers = [jnp.array(buffer) for buffer in problem.buffers]
         self.call = OPERATIONS[problem.operation](self)
 
     def set_ids(self, batches):
-        self.ids = [jnp.array(ids) for ids in batches]
+        self.ids = [jnp.array(self.problem.arranged(ids)) for ids in batches]
 
     def read(self, rows):
         return np.asarray(self.weights[rows])
@@ -48,6 +48,10 @@ class Side:
 
 def take(table, ids):
     return table.at[ids].get(mode="promise_in_bounds")
+
+
+def take_sums(table, ids):
+    return take(table, ids).sum(axis=1)
 
 
 def gather(side):
@@ -61,9 +65,12 @@ def gather(side):
     return call
 
 
-def gather_fresh(side):
-    function = jax.jit(take)
-    return lambda batch: function(side.weights, side.ids[batch]).block_until_ready()
+def fresh(forward):
+    def make(side):
+        function = jax.jit(forward)
+        return lambda batch: function(side.weights, side.ids[batch]).block_until_ready()
+
+    return make
 
 
 def scatter_add(side):
@@ -94,6 +101,11 @@ def new_adagrad(a, g):
     return -0.01 * g / (jnp.sqrt(a) + 1e-10), a
 
 
+def new_row_wise_adagrad(a, g):
+    a = a + jnp.mean(g * g, axis=1, keepdims=True)
+    return -0.01 * g / (jnp.sqrt(a) + 1e-8), a
+
+
 def new_adam(m, v, t, g):
     m = 0.9 * m + 0.1 * g
     v = 0.999 * v + 0.001 * g * g
@@ -104,16 +116,22 @@ def sgd(weights, states, t, ids, gradient):
     return weights.at[ids].add(-0.01 * gradient, mode="promise_in_bounds"), states
 
 
-def adagrad(weights, states, t, ids, gradient):
-    rows, g = row_gradients(ids, gradient)
-    change, a = new_adagrad(states[0].at[rows].get(mode="clip"), g)
-    weights = weights.at[rows].add(change, mode="drop", unique_indices=True)
-    return weights, [states[0].at[rows].set(a, mode="drop", unique_indices=True)]
+def adagrad(new):
+    def update(weights, states, t, ids, gradient):
+        rows, g = row_gradients(ids, gradient)
+        change, a = new(states[0].at[rows].get(mode="clip"), g)
+        weights = weights.at[rows].add(change, mode="drop", unique_indices=True)
+        return weights, [states[0].at[rows].set(a, mode="drop", unique_indices=True)]
+
+    return update
 
 
-def adagrad_dense(weights, states, t, ids, gradient):
-    change, a = new_adagrad(states[0], table_gradient(weights, ids, gradient))
-    return weights + change, [a]
+def adagrad_dense(new):
+    def update(weights, states, t, ids, gradient):
+        change, a = new(states[0], table_gradient(weights, ids, gradient))
+        return weights + change, [a]
+
+    return update
 
 
 def adam(weights, states, t, ids, gradient):
@@ -129,11 +147,20 @@ def adam_dense(weights, states, t, ids, gradient):
     return weights + jnp.where(touched, change, 0), [jnp.where(touched, x, s) for s, x in zip(states, new)]
 
 
-def step(sparse, dense):
+def pooled(update):
+    """An update whose ids are a batch x length array and whose gradient has a row for each bag."""
+
+    def update_bags(weights, states, t, ids, gradient):
+        return update(weights, states, t, ids.reshape(-1), jnp.repeat(gradient, ids.shape[1], axis=0))
+
+    return update_bags
+
+
+def step(sparse, dense, lookup=take):
     """Forward, then the update, which for a lookup needs no backward pass: the gradient belongs to the ids."""
 
     def make(side):
-        forward = jax.jit(take)
+        forward = jax.jit(lookup)
         function = jax.jit(dense if side.problem.prefers_dense else sparse, donate_argnums=(0, 1))
         count = 0
 
@@ -151,18 +178,29 @@ def step(sparse, dense):
     return make
 
 
+row_wise_adagrad = adagrad(new_row_wise_adagrad)
+row_wise_adagrad_dense = adagrad_dense(new_row_wise_adagrad)
+
 OPERATIONS = {
     "gather": gather,
-    "gather_fresh": gather_fresh,
+    "gather_fresh": fresh(take),
+    "pool": fresh(take_sums),
     "scatter_add": scatter_add,
     "sgd": step(sgd, sgd),
-    "adagrad": step(adagrad, adagrad_dense),
+    "adagrad": step(adagrad(new_adagrad), adagrad_dense(new_adagrad)),
+    "row_wise_adagrad": step(row_wise_adagrad, row_wise_adagrad_dense),
     "adam": step(adam, adam_dense),
+    "pooled_sgd": step(pooled(sgd), pooled(sgd), take_sums),
+    "pooled_row_wise_adagrad": step(pooled(row_wise_adagrad), pooled(row_wise_adagrad_dense), take_sums),
 }
-STATES = {"adagrad": 1, "adam": 2}
+# The columns of each state table; 0: as many as the weights have.
+STATES = {"adagrad": (0,), "row_wise_adagrad": (1,), "adam": (0, 0), "pooled_row_wise_adagrad": (1,)}
+ALTERNATIVES = {}
 ABSENT = {}
 NOTES = {
     "gather": "the output buffer is donated",
     "adagrad": "touched rows; the whole table where it has at most 4 rows per id",
+    "row_wise_adagrad": "as adagrad",
     "adam": "as adagrad",
+    "pool": "take and sum",
 }

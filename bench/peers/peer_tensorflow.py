@@ -33,11 +33,13 @@ class Side:
         self.weights, *self.states = [tf.Variable(tf.zeros((rows, dim))) for _ in range(1 + states)]
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)].assign(chunk)
-        self.buffers = [] if problem.operation == "gather_fresh" else [tf.constant(b) for b in problem.buffers]
+        self.buffers = [tf.constant(b) for b in problem.buffers]
         self.call = OPERATIONS[problem.operation](self)
 
     def set_ids(self, batches):
-        self.ids = [tf.constant(ids) for ids in batches]
+        self.ids = [tf.constant(self.problem.arranged(ids)) for ids in batches]
+        if self.problem.pooled:
+            self.bags = [tf.sparse.from_dense(tf.ones_like(ids)).with_values(tf.reshape(ids, [-1])) for ids in self.ids]
 
     def read(self, rows):
         return tf.gather(self.weights, rows).numpy()
@@ -46,6 +48,20 @@ class Side:
 def gather_fresh(side):
     handle = side.weights.handle
     return lambda batch: ops.ResourceGather(resource=handle, indices=side.ids[batch], dtype=tf.float32)
+
+
+def take_sums(weights, ids):
+    return tf.reduce_sum(tf.gather(weights, ids), axis=1)
+
+
+def pool(side):
+    function = tf.function(lambda ids: take_sums(side.weights, ids))
+    return lambda batch: function(side.ids[batch])
+
+
+def pool_sparse(side):
+    function = tf.function(lambda bags: tf.nn.embedding_lookup_sparse(side.weights, bags, None, combiner="sum"))
+    return lambda batch: function(side.bags[batch])
 
 
 def scatter_add(side):
@@ -66,6 +82,10 @@ def sgd(side, ids, gradient):
     ops.ResourceScatterAdd(resource=side.weights.handle, indices=ids, updates=-0.01 * gradient)
 
 
+def pooled_sgd(side, ids, gradient):
+    sgd(side, tf.reshape(ids, [-1]), tf.repeat(gradient, side.problem.shape.length, axis=0))
+
+
 def adagrad(side, ids, gradient):
     rows, g = row_gradients(ids, gradient)
     ops.ResourceSparseApplyAdagradV2(var=side.weights.handle, accum=side.states[0].handle, lr=0.01, epsilon=1e-10,
@@ -83,7 +103,7 @@ def adam(side, ids, gradient):
     ops.ResourceScatterAdd(resource=side.weights.handle, indices=rows, updates=update)
 
 
-def step(update):
+def step(update, forward=tf.gather):
     """Forward, then the update, which for a lookup needs no backward pass: the gradient belongs to the ids."""
 
     def make(side):
@@ -91,7 +111,7 @@ def step(update):
 
         @tf.function
         def function(ids, gradient):
-            out = tf.gather(side.weights, ids)
+            out = forward(side.weights, ids)
             update(side, ids, gradient)
             return out
 
@@ -102,11 +122,19 @@ def step(update):
 
 OPERATIONS = {
     "gather_fresh": gather_fresh,
+    "pool": pool,
     "scatter_add": scatter_add,
     "sgd": step(sgd),
     "adagrad": step(adagrad),
     "adam": step(adam),
+    "pooled_sgd": step(pooled_sgd, take_sums),
 }
 STATES = {"adagrad": 1, "adam": 2}
-ABSENT = {"gather": "takes no output buffer"}
-NOTES = {"gather_fresh": "ResourceGather", "adam": "gathers and scatters, as LazyAdam of TensorFlow Addons"}
+ALTERNATIVES = {"pool": pool_sparse}
+ABSENT = {
+    "gather": "takes no output buffer",
+    "row_wise_adagrad": "no such optimizer",
+    "pooled_row_wise_adagrad": "no such optimizer",
+}
+NOTES = {"gather_fresh": "ResourceGather", "pool": "the faster of gather and sum, and embedding_lookup_sparse",
+         "adam": "gathers and scatters, as LazyAdam of TensorFlow Addons"}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch: index_select and F.embedding, index_add_, and nn.Embedding(sparse=True) with the optimizers of torch.optim."""
+"""PyTorch: index_select, F.embedding and F.embedding_bag, index_add_, and nn.Embedding and nn.EmbeddingBag with the optimizers
+of torch.optim."""
 
 import torch
 
@@ -28,7 +29,7 @@ class Side:
         self.call = OPERATIONS[problem.operation](self)
 
     def set_ids(self, batches):
-        self.ids = [torch.from_numpy(ids) for ids in batches]
+        self.ids = [torch.from_numpy(self.problem.arranged(ids)) for ids in batches]
 
     def read(self, rows):
         return self.weights[torch.from_numpy(rows)].numpy()
@@ -40,6 +41,15 @@ def gather(side):
 
 def gather_fresh(side):
     return lambda batch: torch.nn.functional.embedding(side.ids[batch], side.weights)
+
+
+def pool(side):
+    return lambda batch: torch.nn.functional.embedding_bag(side.ids[batch], side.weights, mode="sum")
+
+
+def pool_with_offsets(side):
+    offsets = torch.arange(0, side.problem.shape.id_count, side.problem.shape.length)
+    return lambda batch: torch.nn.functional.embedding_bag(side.ids[batch].view(-1), side.weights, offsets, mode="sum")
 
 
 def scatter_add(side):
@@ -66,7 +76,10 @@ def step(make_optimizer):
 
     def make(side):
         sparse = make_optimizer is not adagrad or not side.problem.prefers_dense
-        layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=sparse)
+        if side.problem.pooled:
+            layer = torch.nn.EmbeddingBag.from_pretrained(side.weights, freeze=False, sparse=sparse, mode="sum")
+        else:
+            layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=sparse)
         optimizer = make_optimizer(layer.parameters(), sparse)
 
         def call(batch):
@@ -84,16 +97,21 @@ def step(make_optimizer):
 OPERATIONS = {
     "gather": gather,
     "gather_fresh": gather_fresh,
+    "pool": pool,
     "scatter_add": scatter_add,
     "sgd": step(sgd),
     "adagrad": step(adagrad),
     "adam": step(adam),
+    "pooled_sgd": step(sgd),
 }
-ABSENT = {}
+ALTERNATIVES = {"pool": pool_with_offsets}
+ABSENT = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad"), "torch.optim has no row-wise Adagrad")
 NOTES = {
     "gather": "index_select(out=)",
     "gather_fresh": "F.embedding",
+    "pool": "F.embedding_bag, the faster of a 2-D input and offsets made beforehand",
     "sgd": "sparse gradient",
     "adagrad": "sparse gradient; a dense one and the fused optimizer on tables of at most 4 rows per id",
     "adam": "SparseAdam",
+    "pooled_sgd": "EmbeddingBag, sparse gradient",
 }

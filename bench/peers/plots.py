@@ -151,8 +151,8 @@ def draw(results, directory, titles, names):
     vocabulary = [c for c in torch if c["table"].endswith("x64") and c["ids"] == "uniform" and c["threads"] == threads]
     if len({c["table"] for c in vocabulary}) > 1:
         scaling(vocabulary, titles, names, lambda c: "", rows_of, directory / "scaling-vocabulary.svg", "rows of the table")
-    shapes = [(s.table_name, s.batch_name) for s in (workloads.SHAPES[2], workloads.SHAPES[5])]
-    counts = [c for c in torch if (c["table"], c["batch"]) in shapes and c["ids"] == "uniform"]
+    shapes = [(s.table_name, s.batch_name) for s in workloads.THREAD_SCALING]
+    counts = [c for c in torch if (c["table"], c["batch"]) in shapes and c["ids"] == "zipf"]
     if len({c["threads"] for c in counts}) > 1:
         scaling(counts, titles, names, lambda c: f", {c['table']}, {c['batch']}", lambda c: c["threads"],
                 directory / "scaling-threads.svg", "threads")

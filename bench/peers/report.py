@@ -13,6 +13,7 @@ from pathlib import Path
 
 import plots
 import suite
+from measure import ABSOLUTE_TOLERANCE, HOPELESS, POOLED, RELATIVE_TOLERANCE
 from suite import OPERATIONS, read_records
 
 TITLES = {
@@ -21,7 +22,11 @@ TITLES = {
     "scatter_add": "scatter_add",
     "sgd": "SGD step",
     "adagrad": "Adagrad step",
+    "row_wise_adagrad": "row-wise Adagrad step",
     "adam": "Adam step",
+    "pool": "pool (sum), fresh outputs",
+    "pooled_sgd": "pooled SGD step",
+    "pooled_row_wise_adagrad": "pooled row-wise Adagrad step",
 }
 PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
@@ -161,9 +166,15 @@ def grid(cells, rows, columns, text):
 
 
 def workload_grid(cells, text):
+    """Two tables, which would be too wide as one: of the operations on single ids, and on bags."""
     rows = [(*workload, ids) for workload in workload_names(cells) for ids in suite.workloads.SOURCES]
-    columns = ordered((c["operation"] for c in cells), OPERATIONS)
-    return table(["table", "batch", "ids", *(TITLES[c] for c in columns)], grid(cells, rows, columns, text), left=3)
+    tables = []
+    for pooled in (False, True):
+        columns = [o for o in ordered((c["operation"] for c in cells), OPERATIONS) if (o in POOLED) == pooled]
+        if columns:
+            header = ["table", "batch", "ids", *(TITLES[c] for c in columns)]
+            tables.append(table(header, grid(cells, rows, columns, text), left=3))
+    return "\n".join(tables)
 
 
 def machine_section(results):
@@ -195,21 +206,25 @@ def machine_section(results):
 HOW = """## How it is measured
 
 A figure is **peer's time / Rowmill's time**: above 1, Rowmill is faster. It is the median of the paired ratios of {rounds}
-rounds, with its 95 % interval from order statistics. Both libraries run in one process, called from Python: Rowmill through
-its C interface and ctypes. So the smallest workloads hold some microseconds of Python on both sides.
+rounds (fewer where a call of the peer takes more than {hopeless} times Rowmill's), with its 95 % interval from order
+statistics. Both libraries run in one process, called from Python: Rowmill through its C interface and ctypes. So the smallest
+workloads hold some microseconds of Python on both sides.
 
 - In a round each side waits until all threads of the process are asleep (OpenMP's workers spin after their work and would
   hold the other side's core), runs calls that are not timed, then timed ones for 5 ms or one call. The order alternates.
 - Threads: the process is bound to as many processors as there are threads.
 - Both sides have the same ids (of the width that the peer prefers), values and shapes, and are compared first: outputs, and
-  after three updates the rows touched and a thousand others, within {relative} relative or {absolute} absolute.
+  after three updates the rows touched and a thousand others, within {relative} relative or {absolute} absolute
+  (pooled: 1e-7 for each id of a bag, if that is more).
 - Batches rotate: 8 for a table that fits into the last-level cache, else so many that their rows are several times its size.
 - Each library allocates its own tables, as it does by default: Rowmill on huge pages. Outputs and gradients share
   memory where the peer can use memory that is not its own (PyTorch, FBGEMM).
 - *Outputs reused* writes into memory that was written before. *Fresh outputs* makes a new array in each call, as one calls it;
   Rowmill's is made by numpy.
+- *Pool* sums bags of as many ids as the batch is long: 16x15 is 16 bags of 15 ids. In a *pooled* step forward is a pool, and
+  the gradient has a row for each bag.
 - A step is forward, backward and update of a layer whose ids hold duplicates: for Rowmill gather into an output that it
-  reuses, plan and step. The optimizers are sparse: only rows that a batch touches move.
+  reuses, plan and step, three calls. The optimizers are sparse: only rows that a batch touches move.
 - The drawn ids have the laws of `bench/workloads.cpp` but come from another random generator.
 """
 
@@ -327,7 +342,7 @@ def ceilings_section(results):
 def scaling_section(names):
     text = "## Scaling\n\nRowmill and PyTorch, ids a second.\n"
     titles = {"batch": "Batch size, 9088x256, Zipf ids", "vocabulary": "Vocabulary, 64 columns, 40,960 uniform ids",
-              "threads": "Threads, uniform ids"}
+              "threads": "Threads, Zipf ids"}
     for name, title in titles.items():
         if f"scaling-{name}" in names:
             text += f"\n{title}:\n\n![{title}](plots/scaling-{name}.svg)\n"
@@ -351,13 +366,13 @@ def busy_section(results):
 
 
 def performance(results, plot_names):
-    rounds = ", ".join(str(n) for n in sorted({cell["rounds"] for cell in results.measured}))
+    rounds = " or ".join(map(str, sorted({cell["rounds"] for cell in results.measured}, reverse=True)))
     sections = [
         "# Performance\n\n<!-- Made by bench/peers/run from bench/peers/results: do not edit. -->\n",
         summary_section(results),
         behind_section(results),
         machine_section(results),
-        HOW.format(rounds=rounds, relative="2e-4", absolute="2e-6"),
+        HOW.format(rounds=rounds, hopeless=HOPELESS, relative=RELATIVE_TOLERANCE, absolute=ABSOLUTE_TOLERANCE),
         best_section(results),
         ceilings_section(results),
         scaling_section(plot_names),

@@ -18,6 +18,11 @@ class Ids(ctypes.Structure):
     _fields_ = [("data", ctypes.c_void_p), ("count", ctypes.c_int64), ("type", ctypes.c_int32)]
 
 
+class Bags(ctypes.Structure):
+    _fields_ = [("ids", Ids), ("offsets", Ids), ("size", ctypes.c_int64), ("length", ctypes.c_int64),
+                ("has_offsets", ctypes.c_int32)]
+
+
 library = ctypes.CDLL(os.environ["ROWMILL_LIBRARY"])
 library.rowmill_last_error_message.restype = ctypes.c_char_p
 library.rowmill_isa_name.restype = ctypes.c_char_p
@@ -73,7 +78,13 @@ class Side:
         self.call = OPERATIONS[problem.operation](self)
 
     def set_ids(self, batches):
-        self.ids = [Ids(ids.ctypes.data, len(ids), 8 * ids.itemsize) for ids in batches]
+        """Prepares the argument of each batch: bags for pooled operations, else ids."""
+        shape = self.problem.shape
+        self.ids = []
+        for batch in batches:
+            ids = Ids(batch.ctypes.data, len(batch), 8 * batch.itemsize)
+            bags = Bags(ids, Ids(None, 0, 64), shape.batch, shape.length, 0)
+            self.ids.append(ctypes.byref(bags if self.problem.pooled else ids))
 
     def read(self, rows):
         return self.weights[rows]
@@ -85,24 +96,28 @@ def gather(side):
     views = [ref(v) for v in side.views]
 
     def call(batch):
-        check(function(table, ref(side.ids[batch]), views[batch], None))
+        check(function(table, side.ids[batch], views[batch], None))
         return side.problem.buffers[batch]
 
     return call
 
 
-def gather_fresh(side):
-    function, ref = library.rowmill_gather, ctypes.byref
-    table, out_view = ref(side.view), View.from_buffer_copy(side.views[0])
-    out = ref(out_view)
+def fresh(function, *options):
+    """A lookup into a new array."""
 
-    def call(batch):
-        buffer = side.problem.new_buffer()
-        out_view.data = buffer.__array_interface__["data"][0]
-        check(function(table, ref(side.ids[batch]), out, None))
-        return buffer
+    def make(side):
+        table, out_view = ctypes.byref(side.view), View.from_buffer_copy(side.views[0])
+        out = ctypes.byref(out_view)
 
-    return call
+        def call(batch):
+            buffer = side.problem.new_buffer()
+            out_view.data = buffer.__array_interface__["data"][0]
+            check(function(table, side.ids[batch], out, *options))
+            return buffer
+
+        return call
+
+    return make
 
 
 def scatter_add(side):
@@ -111,19 +126,23 @@ def scatter_add(side):
     views = [ref(v) for v in side.views]
 
     def call(batch):
-        check(function(table, ref(side.ids[batch]), views[batch], None, workspace))
+        check(function(table, side.ids[batch], views[batch], None, workspace))
 
     return call
 
 
 def step(kind):
-    """A training step with the optimizer's defaults: forward, plan, update."""
+    """A training step with the optimizer's defaults: forward, plan, update. Plan, workspace and output are reused."""
 
     def make(side):
         shape = side.problem.shape
         rows, dim = ctypes.c_int64(shape.rows), ctypes.c_int64(shape.dim)
         side.optimizer = Handle("optimizer", kind, rows, dim, None, None)
-        forward, plan_build, update = library.rowmill_gather, library.rowmill_plan_build, library.rowmill_optimizer_step
+        if side.problem.pooled:
+            forward, options, plan_build = library.rowmill_pool, (None, None), library.rowmill_plan_build_bags
+        else:
+            forward, options, plan_build = library.rowmill_gather, (None,), library.rowmill_plan_build
+        update = library.rowmill_optimizer_step
         ref, one = ctypes.byref, ctypes.c_int64(1)
         table, plan, workspace = ref(side.view), side.plan.handle, side.workspace.handle
         optimizer, views = side.optimizer.handle, [ref(v) for v in side.views]
@@ -131,10 +150,9 @@ def step(kind):
         out = ref(side.out_view)
 
         def call(batch):
-            ids = ref(side.ids[batch])
-            check(forward(table, ids, out, None))
-            check(plan_build(plan, ids, rows, 0, None))
-            check(update(optimizer, table, plan, views[batch], one, workspace))
+            ids = side.ids[batch]
+            check(forward(table, ids, out, *options) or plan_build(plan, ids, rows, 0, None)
+                  or update(optimizer, table, plan, views[batch], one, workspace))
             return side.problem.output
 
         return call
@@ -144,9 +162,13 @@ def step(kind):
 
 OPERATIONS = {
     "gather": gather,
-    "gather_fresh": gather_fresh,
+    "gather_fresh": fresh(library.rowmill_gather, None),
+    "pool": fresh(library.rowmill_pool, None, None),
     "scatter_add": scatter_add,
     "sgd": step("sgd"),
     "adagrad": step("adagrad"),
+    "row_wise_adagrad": step("row_wise_adagrad"),
     "adam": step("adam"),
+    "pooled_sgd": step("sgd"),
+    "pooled_row_wise_adagrad": step("row_wise_adagrad"),
 }

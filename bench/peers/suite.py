@@ -18,8 +18,12 @@ import workloads
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow": "jax"}  # of each peer
-OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "adam")
+OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "row_wise_adagrad", "adam",
+              "pool", "pooled_sgd", "pooled_row_wise_adagrad")
 SCALING_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
+ONE_ROW_SHAPES = workloads.SHAPES[:3]
+ONE_ROW_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
+ONE_THREAD_SHAPES = (*workloads.SHAPES[1:3], workloads.SHAPES[5])
 QUICK_SHAPES = (*workloads.SHAPES[:3], workloads.SHAPES[5])
 KEY = ("peer", "operation", "table", "batch", "ids", "threads")
 
@@ -29,24 +33,36 @@ def key(record):
 
 
 def plan(quick):
-    """Groups (peer, threads, shape, operations, sources), in the order they are measured."""
+    """Groups (peer, threads, shape, cells), in the order they are measured; a cell is an (operation, source of ids)."""
+
+    def cells(operations, *sources):
+        return [(operation, source) for operation in operations for source in sources]
+
     cpus = len(machine.cpus())
     if quick:
-        return [(peer, cpus, shape, OPERATIONS, ("zipf",)) for shape in QUICK_SHAPES for peer in ENVIRONMENTS]
+        return [(peer, cpus, shape, cells(OPERATIONS, "zipf")) for shape in QUICK_SHAPES for peer in ENVIRONMENTS]
     groups = []
-    for threads, sources in ((cpus, workloads.SOURCES), (1, ("uniform", "zipf"))):
-        if threads == 1 and cpus == 1:
-            continue
-        for shape in workloads.SHAPES:
-            groups += [(peer, threads, shape, OPERATIONS, sources) for peer in ENVIRONMENTS]
-    groups += [("torch", cpus, shape, SCALING_OPERATIONS, ("zipf",)) for shape in workloads.BATCH_SCALING]
-    groups += [("torch", cpus, shape, SCALING_OPERATIONS, ("uniform",)) for shape in workloads.VOCABULARY_SCALING]
+    for shape in workloads.SHAPES:
+        chosen = cells(OPERATIONS, "uniform", "zipf", "tokens")
+        if shape in ONE_ROW_SHAPES:
+            chosen = sorted(chosen + cells(ONE_ROW_OPERATIONS, "one_row"), key=lambda cell: OPERATIONS.index(cell[0]))
+        groups += [(peer, cpus, shape, chosen) for peer in ENVIRONMENTS]
+    if cpus > 1:
+        groups += [(peer, 1, shape, cells(OPERATIONS, "zipf")) for shape in ONE_THREAD_SHAPES for peer in ENVIRONMENTS]
+    groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.BATCH_SCALING]
+    groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "uniform")) for shape in workloads.VOCABULARY_SCALING]
     threads = 2
     while threads < cpus:
-        for shape in (workloads.SHAPES[2], workloads.SHAPES[5]):
-            groups.append(("torch", threads, shape, SCALING_OPERATIONS, ("uniform",)))
+        groups += [("torch", threads, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.THREAD_SCALING]
         threads *= 2
     return groups
+
+
+def estimated_seconds(task):
+    """About what measure.py takes on a quiet machine of two processors: to start, to make tables, and for each cell."""
+    shape = workloads.Shape.parse(task["shape"])
+    operations = {operation for operation, _ in task["cells"]}
+    return 6 + len(operations) * (0.5 + 2e-9 * shape.table_bytes) + len(task["cells"]) * (0.3 if task["quick"] else 1)
 
 
 def read_records(path):
@@ -102,36 +118,38 @@ class Suite:
 
     def measure(self):
         groups = []
-        for peer, threads, shape, operations, sources in plan(self.arguments.quick):
+        for peer, threads, shape, planned in plan(self.arguments.quick):
             results = self.directory / f"{ENVIRONMENTS[peer]}.jsonl"
             finished = set()
             if not self.arguments.fresh:
                 finished = {key(record) for record in read_records(results) if "peer" in record}
             cells = []
-            for operation in operations:
-                for source in sources:
-                    name = (peer, operation, shape.table_name, shape.batch_name, source, threads)
-                    wanted = re.search(self.arguments.filter, "/".join(map(str, name)))
-                    if wanted and name not in finished:
-                        cells.append((operation, source))
+            for operation, source in planned:
+                name = (peer, operation, shape.table_name, shape.batch_name, source, threads)
+                wanted = re.search(self.arguments.filter, "/".join(map(str, name)))
+                if wanted and name not in finished:
+                    cells.append((operation, source))
             if cells:
                 groups.append((results, {"peer": peer, "shape": str(shape), "threads": threads,
                                          "quick": self.arguments.quick, "cells": cells}))
         total = sum(len(task["cells"]) for _, task in groups)
         print(f"{total} cells to measure, in {len(groups)} processes; results: {self.directory}", flush=True)
         begin = time.monotonic()
-        done = 0
+        done, estimate_done, estimate = 0, 0, sum(estimated_seconds(task) for _, task in groups)
         for results, task in groups:
-            print(f"{time.monotonic() - begin:6.0f} s  {done:4} of {total}  {task['peer']} {task['shape']}, "
-                  f"{task['threads']} threads, {len(task['cells'])} cells", flush=True)
+            elapsed = time.monotonic() - begin
+            speed = elapsed / estimate_done if estimate_done else 1
+            print(f"{elapsed:6.0f} s, about {speed * (estimate - estimate_done):.0f} s left  {done:4} of {total}  {task['peer']} "
+                  f"{task['shape']}, {task['threads']} threads, {len(task['cells'])} cells", flush=True)
             self.run("measure.py", ENVIRONMENTS[task["peer"]], task, results)
             done += len(task["cells"])
+            estimate_done += estimated_seconds(task)
 
     def busy(self):
         finished = self.directory / "busy.jsonl"
         if finished.exists() and not self.arguments.fresh:
             return
-        print("the busy machine ...", flush=True)
+        print("the busy machine, about 2 minutes ...", flush=True)
         partial = self.directory / "busy.partial"
         partial.unlink(missing_ok=True)
         if self.run("busy.py", "torch", {"threads": len(machine.cpus()), "quick": self.arguments.quick}, partial):

@@ -30,7 +30,7 @@ class NumpySide:
     def __init__(self, problem):
         self.problem = problem
         self.table = np.concatenate([chunk for _, chunk in problem.weights()])
-        self.call = self.gather if problem.operation == "gather" else self.scatter_add
+        self.call = getattr(self, problem.operation)
 
     def set_ids(self, batches):
         self.ids = batches
@@ -43,6 +43,17 @@ class NumpySide:
         self.problem.buffers[batch][-1, -1] += self.wrong
         return self.problem.buffers[batch]
 
+    def pool(self, batch):
+        out = self.table[self.problem.arranged(self.ids[batch])].sum(axis=1)
+        out[0, 0] += self.wrong
+        return out
+
+    def pooled_sgd(self, batch):
+        out = self.pool(batch)
+        gradients = np.repeat(self.problem.buffers[batch], self.problem.shape.length, axis=0)
+        np.add.at(self.table, self.ids[batch], -0.01 * gradients)
+        return out
+
     def scatter_add(self, batch):
         np.add.at(self.table, self.ids[batch], self.problem.buffers[batch] + np.float32(self.wrong))
 
@@ -51,8 +62,23 @@ class WrongSide(NumpySide):
     wrong = 0.01
 
 
+class Clock:
+    """A clock that calls advance."""
+
+    now = 0
+
+    def read(self):
+        return self.now
+
+    def call(self, seconds):
+        def advance(batch):
+            self.now += seconds
+
+        return advance
+
+
 def library(side):
-    return types.SimpleNamespace(Side=side, ID_TYPE="int64", ABSENT={"adam": "not in numpy"})
+    return types.SimpleNamespace(Side=side, ID_TYPE="int64", ALTERNATIVES={}, ABSENT={"adam": "not in numpy"})
 
 
 class Statistics(unittest.TestCase):
@@ -102,14 +128,14 @@ class Workloads(unittest.TestCase):
 
 class Measuring(unittest.TestCase):
     def records(self, operation, mine, theirs):
-        effort = measure.Effort(rounds=2, sample_seconds=0, warm_seconds=0)
+        effort = measure.Effort(rounds=2, hopeless_rounds=2, sample_seconds=0, warm_seconds=0)
         task = {"peer": "numpy", "shape": str(SMALL), "threads": 1, "quick": True,
                 "cells": [[operation, "uniform"], [operation, "one_row"]]}
         with mock.patch.object(measure, "QUICK", effort), mock.patch.object(measure, "settle", lambda: True):
             return list(measure.measure_cells(task, library(theirs), library(mine)))
 
     def test_cells_are_measured(self):
-        for operation in ("gather", "scatter_add"):
+        for operation in ("gather", "scatter_add", "pool", "pooled_sgd"):
             records = self.records(operation, NumpySide, NumpySide)
             self.assertEqual([r["ids"] for r in records], ["uniform", "one_row"])
             for record in records:
@@ -118,11 +144,34 @@ class Measuring(unittest.TestCase):
                 self.assertEqual(len(record["samples_us"][0]), 2)
 
     def test_wrong_results_are_not_timed(self):
-        for operation in ("gather", "scatter_add"):
+        for operation in ("gather", "scatter_add", "pool", "pooled_sgd"):
             for sides in ((NumpySide, WrongSide), (WrongSide, NumpySide)):
                 records = self.records(operation, *sides)
                 self.assertEqual(len(records), 1)
                 self.assertIn("disagree", records[0]["failed"])
+
+    def test_the_faster_way_is_measured(self):
+        clock = Clock()
+        ways = [clock.call(seconds) for seconds in (3, 1, 2)]
+        with mock.patch.object(measure.time, "perf_counter", clock.read):
+            self.assertIs(measure.fastest(ways), ways[1])
+
+    def test_a_hopeless_peer_is_measured_in_fewer_rounds(self):
+        clock = Clock()
+        effort = measure.Effort(rounds=4, hopeless_rounds=2, sample_seconds=1, warm_seconds=1)
+        with mock.patch.object(measure.time, "perf_counter", clock.read), mock.patch.object(measure, "settle", lambda: True):
+            for mine, theirs, rounds in ((1, 51, 2), (1, 50, 4), (51, 1, 4)):
+                sides = [types.SimpleNamespace(call=clock.call(seconds)) for seconds in (mine, theirs)]
+                contestants, _ = measure.measure(sides, 8, effort)
+                self.assertEqual([contestant.samples for contestant in contestants], [[mine] * rounds, [theirs] * rounds])
+
+    def test_useful_bytes(self):
+        batches = [np.array([1, 1, 2, 3, 3, 3])]
+        shape = workloads.Shape(100, 4, 2, 3)  # 6 ids, 3 of them distinct, in 2 bags; rows of 16 bytes
+        for operation, expected in (("gather", 12), ("scatter_add", 6 + 6), ("adam", 12 + 6 + 6 + 12), ("pool", 6 + 2),
+                                    ("pooled_sgd", 6 + 2 + 2 + 6)):
+            self.assertEqual(measure.useful_bytes(operation, shape, batches), 16 * expected)
+        self.assertEqual(measure.useful_bytes("row_wise_adagrad", shape, batches), 16 * (12 + 6 + 6) + 8 * 3)
 
     def test_what_a_peer_lacks_is_said(self):
         self.assertEqual(self.records("adam", NumpySide, NumpySide)[0]["absent"], "not in numpy")
@@ -142,8 +191,8 @@ class Suite(unittest.TestCase):
 
     def test_every_workload_is_planned_once(self):
         names = []
-        for peer, threads, shape, operations, sources in suite.plan(quick=False):
-            names += [(peer, threads, shape, operation, source) for operation in operations for source in sources]
+        for peer, threads, shape, cells in suite.plan(quick=False):
+            names += [(peer, threads, shape, operation, source) for operation, source in cells]
         self.assertEqual(len(names), len(set(names)))
         self.assertEqual({name[2] for name in names} & set(workloads.SHAPES), set(workloads.SHAPES))
 

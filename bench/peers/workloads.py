@@ -65,6 +65,7 @@ SHAPES = (
 
 # What the scaling plots need beside SHAPES.
 BATCH_SCALING = tuple(Shape(9088, 256, batch, length) for batch, length in ((32, 15), (64, 16), (256, 32), (512, 64)))
+THREAD_SCALING = (SHAPES[2], SHAPES[5])
 VOCABULARY_SCALING = tuple(Shape(rows, 64, 2048, 20) for rows in (1_000, 10_000, 100_000))
 
 
