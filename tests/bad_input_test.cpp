@@ -206,6 +206,13 @@ TEST_F(BadCall, BadViews) {
                  "rowmill: gather: ids (-3) has a negative size");
 }
 
+TEST_F(BadCall, FailedStepIsNotCounted) {
+  const auto adam = make_optimizer(AdamOptions{}, 10, 4);
+  expect_failure([&] { adam->step(table_.view(), Plan(ids_, 10), TableView(other_.view().data(), 2, 4)); },
+                 ErrorCode::shape_mismatch, "rowmill: adam: the gradients have 2 rows; the plan's ids or bags need 3");
+  EXPECT_EQ(adam->step_count(), 0);
+}
+
 TEST_F(BadCall, OverlappingViews) {
   const TableView part(table_.view().row(6).data(), 3, 4, table_.view().row_stride());
   expect_failure([&] { gather(table_.view(), ids_, part); }, ErrorCode::overlap,

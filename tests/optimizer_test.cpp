@@ -44,6 +44,11 @@ class Pair {
     for (const Table& table : optimizer_->state()) expected_state_.push_back(table.clone());
   }
 
+  void set_learning_rate(double learning_rate) {
+    optimizer_->set_learning_rate(learning_rate);
+    std::visit([&](auto& o) { o.learning_rate = learning_rate; }, options_);
+  }
+
   void step(const auto& ids, const ConstTableView& gradient, OutOfRange policy = OutOfRange::error) {
     if (ids.size() > 0) ++t_;
     std::vector<TableView> state;
@@ -142,6 +147,35 @@ TEST_P(OptimizerTest, SumsSeveralPassesAsOne) {
       EXPECT_TRUE(same(several.view(), one.view())) << name;
     }
   });
+}
+
+TEST_P(OptimizerTest, FollowsAChangeOfTheLearningRate) {
+  run([] {
+    const std::vector<std::int32_t> ids = {3, 4, 3};
+    for (const OptimizerOptions& options : all_optimizers()) {
+      Pair pair(options, 61, 17);
+      for (const double learning_rate : {0.5, 0.125}) {
+        pair.set_learning_rate(learning_rate);
+        pair.step(ids, GuardedTable(3, 17).fill(34).view());
+      }
+    }
+  });
+}
+
+// The sums of a row's blocks are added one by one, however many: here more than make a block themselves.
+TEST(OptimizerSum, OfMoreThanAMillionContributionsDoesNotDependOnTheThreads) {
+  constexpr std::int64_t kCount = kSumBlock * kSumBlock + 5000;
+  const std::vector<std::int32_t> ids(kCount, 0);
+  const GuardedTable gradient = GuardedTable(kCount, 1, 0).fill(35);
+  std::vector<float> weights;
+  for (const int threads : {1, 2}) {
+    with_threads(threads, [&] {
+      float w = 0;
+      make_optimizer(SgdOptions{}, 1, 1)->step(TableView(&w, 1, 1), Plan(ids, 1), gradient.view());
+      weights.push_back(w);
+    });
+  }
+  EXPECT_EQ(weights[0], weights[1]);
 }
 
 TEST_P(OptimizerTest, ReadsABroadcastGradient) {
