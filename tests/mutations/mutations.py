@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways to break the library, each of which a test must notice. tests/mutations/run tries them."""
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    file: str
+    old: str  # stands in the file exactly once; short, so that it stays when the code around it moves
+    new: str
+
+
+class Mutation(NamedTuple):
+    name: str
+    tests: tuple  # "<executable>:<filter of GoogleTest>", tried in this order
+    edits: tuple
+    isa: str = ""  # matters to this instruction set alone
+
+
+MUTATIONS = []
+
+
+def mutation(name, tests, *edits, isa=""):
+    MUTATIONS.append(Mutation(name, tuple(tests.split()), tuple(Edit(*edit) for edit in edits), isa))
+
+
+# ---- Partial vectors (kernels/simd.hpp)
+
+SIMD = "kernels/simd.hpp"
+mutation("partial store of one lane too many, avx512", "kernels_test:*avx512",
+         (SIMD, "_mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v)",
+          "_mm512_mask_storeu_ps(p, static_cast<__mmask16>((2U << n) - 1U), v)"), isa="avx512")
+mutation("partial store of one lane too few, avx512", "kernels_test:*avx512",
+         (SIMD, "_mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v)",
+          "_mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << (n - 1)) - 1U), v)"), isa="avx512")
+mutation("partial load of one lane too few, avx512", "kernels_test:*avx512",
+         (SIMD, "_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p)",
+          "_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << (n - 1)) - 1U), p)"), isa="avx512")
+mutation("partial load reads past the row, avx512", "kernels_test:*avx512",
+         (SIMD, "_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p)",
+          "_mm512_maskz_loadu_ps(static_cast<__mmask16>((2U << n) - 1U), p)"), isa="avx512")
+mutation("partial store of one lane too many, avx2 and sse2", "kernels_test:*avx2:*sse2",
+         (SIMD, "return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));", "return two(p + 2, _mm_movehl_ps(v, v));"))
+mutation("partial store of one lane too few, avx2 and sse2", "kernels_test:*avx2:*sse2",
+         (SIMD, "return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));", "return;"))
+mutation("partial load reads past the row, avx2 and sse2", "kernels_test:*avx2:*sse2",
+         (SIMD, "return _mm_movelh_ps(two(p), _mm_load_ss(p + 2));",
+          "return _mm_movelh_ps(two(p), two(p + 2));"))
+
+# ---- Leaf kernels
+
+FIND = "kernels/ids/ids.isa.cpp"
+mutation("the last id goes unchecked", "kernels_test:*find_bad_id*",
+         (FIND, "for (; i < a.count; ++i)", "for (; i + 1 < a.count; ++i)"))
+mutation("ids that are too large go unseen in whole blocks", "kernels_test:*find_bad_id*",
+         (FIND, "(smallest < lowest) | (largest > highest)", "smallest < lowest"))
+
+GATHER = "kernels/gather/gather.isa.cpp"
+mutation("gather reads ids past the end to prefetch", "kernels_test:*gather*",
+         (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0", "a.ids[i + ahead] >= 0"))
+mutation("gather copies the tail of a row from the wrong place", "kernels_test:*gather*",
+         (GATHER, "load(in + dim - kLanes)", "load(in + dim - kLanes - 1)"))
+mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
+         (GATHER, "copy_row(out, a.table + a.ids[i] * a.table_stride, a.dim)",
+          "copy_row(out, a.table + static_cast<std::int32_t>(a.ids[i] * a.table_stride), a.dim)"))
+
+SCATTER = "kernels/scatter_add/scatter_add.isa.cpp"
+mutation("scatter_add reads ids past the end to prefetch", "kernels_test:*scatter_add*",
+         (SCATTER, "k + ahead < a.count && a.rows[k + ahead] >= 0", "a.rows[k + ahead] >= 0"))
+mutation("scatter_add goes backwards", "kernels_test:*scatter_add*",
+         (SCATTER, "for (std::int64_t k = 0; k < a.count; ++k)", "for (std::int64_t k = a.count - 1; k >= 0; --k)"))
+mutation("scatter_add adds ignored ids to the row before the table", "kernels_test:*scatter_add*",
+         (SCATTER, "if (a.rows[k] >= 0) add_row", "add_row"))
+mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
+         (SCATTER, "add_row(a.table + a.rows[k] * a.table_stride,",
+          "add_row(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride),"))
+
+POOL = "kernels/pool/pool.isa.cpp"
+mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
+         (POOL, "i < end && a.ids[i] >= 0", "a.ids[i] >= 0"))
+mutation("a bag lacks its last id", "kernels_test:*pool*",
+         (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > first ? 1 : 0);"))
+mutation("a bag is summed backwards", "kernels_test:*pool*",
+         (POOL, "for (std::int64_t i = first + 1; i < last; ++i)", "for (std::int64_t i = last - 1; i > first; --i)"))
+mutation("a bag's first row is added to zero", "kernels_test:*pool*",
+         (POOL, "sum[v] = load_from(row(first)", "sum[v] = Floats(0.0F) + load_from(row(first)"))
+mutation("mean divides by a count of one less", "kernels_test:*pool*",
+         (POOL, "divisor(static_cast<float>(count))", "divisor(static_cast<float>(count - 1))"))
+mutation("mean counts ignored ids", "kernels_test:*pool*",
+         (POOL, "count += a.ids[i] >= 0 ? 1 : 0", "count += 1"))
+mutation("rows divided by zero are not zero", "kernels_test:*divide_rows*",
+         (POOL, "if (a.divisors[r] == 0)", "if (a.divisors[r] < 0)"))
+
+RANDOM = "kernels/random/random.isa.cpp"
+mutation("Philox counts rows in 32 bits", "kernels_test:*fill_uniform*",
+         (RANDOM, "static_cast<std::uint32_t>(row >> 32)", "0"))
+mutation("Philox has 9 rounds", "table_test:Philox*",
+         ("kernels/random/philox.hpp", "kRounds = 10", "kRounds = 9"))
+
+# ---- Sums of gradients
+
+SEGMENTS = "kernels/optimizer/segments.hpp"
+mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
+         (SEGMENTS, "sum[v] = load_from(first", "sum[v] = Floats(0.0F) + load_from(first"))
+mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
+         (SEGMENTS, "contribution(passes, positions[k]) + c", "contribution(passes, positions[count - k]) + c"))
+mutation("gradients are summed without blocks", "kernels_test:*sgd*",
+         (SEGMENTS, "count - begin < a.block ? count - begin : a.block", "count - begin"))
+mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
+         (SEGMENTS, "position >= pass->end", "position > pass->end"))
+
+mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
+         (SEGMENTS, "if (s + ahead < a.count) ask_for", "ask_for"))
+
+STEP = "kernels/optimizer/step.cpp"
+mutation("blocks of 1,023", "optimizer_test:*EqualsTheReference*1_threads*",
+         (STEP, ".block = kSumBlock,", ".block = kSumBlock - 1,"))
+mutation("a hot row's last block runs over its end", "optimizer_test:*EqualsTheReference*2_threads*",
+         (STEP, "std::min(kSumBlock, begin[1] - p)", "kSumBlock"))
+mutation("a hot row's block sums are added backwards", "optimizer_test:*EqualsTheReference*2_threads*",
+         (STEP, "scratch.block_numbers[blocks] = blocks;",
+          "scratch.block_numbers[blocks] = scratch.hot_begin[h] + (begin[1] - p - 1) / kSumBlock;"))
+mutation("a very hot row's block sums are added in blocks", "optimizer_test:*MillionContributions*",
+         (STEP, ".block = scratch.hot_begin[h + 1] - scratch.hot_begin[h],", ".block = kSumBlock,"))
+mutation("a hot row is updated twice", "optimizer_test:*EqualsTheReference*2_threads*",
+         (STEP, "done = hot[h].segment + 1;", "done = hot[h].segment;"))
+mutation("a hot row's shard is not looked at", "optimizer_test:*EqualsTheReference*2_threads*",
+         (STEP, "if (hot[h].shard != s) continue;", ""))
+mutation("a step ignores the caller's workspace", "allocation_test:*Steady*1_threads*",
+         (STEP, "workspace != nullptr ? *workspace : own", "own"))
+mutation("a step counts before its checks", "bad_input_test:*FailedStep*",
+         (STEP, "  ++step_count_;\n", ""),
+         (STEP, "std::int64_t gradient_rows = 0;", "std::int64_t gradient_rows = 0;\n  ++step_count_;"))
+
+# ---- Optimizers
+
+OPTIMIZER = "kernels/optimizer/optimizer.isa.cpp"
+mutation("the lanes of a sum across columns combine in another order", "kernels_test:*row_wise*",
+         (OPTIMIZER, "lanes[k] += lanes[k + width]", "lanes[k] += lanes[2 * width - 1 - k]"))
+mutation("the lanes of a sum across columns are not those of 16", "kernels_test:*row_wise*",
+         (OPTIMIZER, "v = (v + 1) % (kTreeLanes / kLanes);", "v = 0;"), isa="avx2")
+mutation("a mean square divides by one less", "kernels_test:*row_wise*",
+         (OPTIMIZER, "sum / static_cast<float>(dim)", "sum / static_cast<float>(dim - 1)"))
+mutation("weight decay comes after the step", "kernels_test:*sgd*",
+         (OPTIMIZER, "decay.weight(old) - learning_rate * g)", "decay.weight(old - learning_rate * g))"))
+mutation("nesterov is plain momentum", "kernels_test:*sgd*",
+         (OPTIMIZER, "return g + momentum * b;", "return b;"))
+mutation("Adagrad's epsilon stands inside the root", "kernels_test:*adagrad*",
+         (OPTIMIZER, "xsimd::sqrt(sum) + epsilon", "xsimd::sqrt(sum + epsilon)"))
+mutation("Adam's epsilon stands inside the root", "kernels_test:*adam*",
+         (OPTIMIZER, "xsimd::sqrt(new_v) * inverse_sqrt_bc2 + epsilon", "xsimd::sqrt(new_v + epsilon) * inverse_sqrt_bc2"))
+mutation("row-wise Adam's epsilon is not corrected for bias", "kernels_test:*row_wise_adam*",
+         (OPTIMIZER, "__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon",
+          "(__builtin_sqrtf(new_v) + scalars.epsilon) * scalars.inverse_sqrt_bc2"))
+
+SCALARS = "kernels/optimizer/optimizer.cpp"
+mutation("Adam corrects v's bias by beta1", "optimizer_test:*EqualsTheReference*1_threads*",
+         (SCALARS, "beta2_power_ *= options_.beta2", "beta2_power_ *= options_.beta1"))
+mutation("Adam's bias correction is a step behind", "optimizer_test:OptimizerFormula*",
+         (SCALARS, "double beta2_power_ = 1;", "double beta2_power_ = 0.999;"))
+mutation("Adam does not see a new learning rate", "optimizer_test:*LearningRate*",
+         (SCALARS, "learning_rate() / (1 - beta1_power_)", "options_.learning_rate / (1 - beta1_power_)"))
+mutation("decoupled decay does not see a new learning rate", "optimizer_test:*LearningRate*",
+         (SCALARS, "1 - learning_rate * o.weight_decay", "1 - o.learning_rate * o.weight_decay"))
+
+# ---- Plans and partitions
+
+PARTITION = "kernels/plan/partition.cpp"
+mutation("a shard's chunks stand in the wrong order", "plan_test:*SaysWhich*1_threads* scatter_add_test:*EqualsTheLoop*",
+         (PARTITION, "for (std::int64_t c = 0; c < chunks; ++c)", "for (std::int64_t c = chunks - 1; c >= 0; --c)"))
+mutation("a row lies in two shards", "plan_test:*SaysWhich*1_threads*",
+         (PARTITION, "++counts[top_bits(hash_row(row), shard_bits)]", "++counts[top_bits(hash_row(row + i % 2), shard_bits)]"),
+         (PARTITION, "places[top_bits(hash_row(row), shard_bits)]++", "places[top_bits(hash_row(row + i % 2), shard_bits)]++"))
+mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
+         (PARTITION, "i >= bags->begin(bag + 1)", "i > bags->begin(bag + 1)"))
+
+PLAN = "kernels/plan/plan.cpp"
+mutation("rows whose hashes collide are one", "plan_test:*SaysWhich*1_threads*",
+         (PLAN, " && segment_rows[slots[slot]] != rows[k]", ""))
+mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
+         (PLAN, "segment_begin[g + 1] - segment_begin[g] > kSumBlock", "segment_begin[g + 1] - segment_begin[g] >= kSumBlock"))
+mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
+         (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy);",
+          "  build(ids, nullptr, rows, policy);\n  check_ids(kOp, ids, rows, policy, name);"))
+
+OWNERS = "kernels/scatter_add/scatter_add.cpp"
+mutation("a shard takes its neighbour's first contribution", "scatter_add_test:*EqualsTheLoop*2_threads*",
+         (OWNERS, "shards.shard_begin[s + 1] - begin", "shards.shard_begin[s + 1] + (s + 1 < 1LL << bits ? 1 : 0) - begin"))
+mutation("a shard leaves out its last contribution", "scatter_add_test:*EqualsTheLoop*2_threads*",
+         (OWNERS, "shards.shard_begin[s + 1] - begin",
+          "shards.shard_begin[s + 1] - begin - (shards.shard_begin[s + 1] > begin ? 1 : 0)"))
+
+# ---- Operations
+
+OPERATION = "kernels/gather/gather.cpp"
+mutation("gather streams into rows that are not aligned", "gather_test:*Streams*1_threads*",
+         (OPERATION, "if (!aligned || stores == Stores::ordinary) return false;",
+          "if (stores == Stores::ordinary) return false;"))
+mutation("gather resolves the first block of ids again and again", "gather_test:*Policies*1_threads*",
+         (OPERATION, "resolve(args.ids[begin + i], rows, policy)", "resolve(args.ids[i], rows, policy)"))
+mutation("gather writes before it checks the ids", "bad_input_test:*IdOutOfRange*",
+         (OPERATION, "  check_ids(kOp, ids, table.rows(),",
+          "  std::fill_n(out.data(), out.rows() > 0 ? 1 : 0, 0.0F);\n  check_ids(kOp, ids, table.rows(),"))
+mutation("scatter_add writes before it checks the ids", "bad_input_test:*IdOutOfRange*",
+         (OWNERS, "  check_ids(kOp, ids, table.rows(),",
+          "  std::fill_n(table.data(), table.rows() > 0 ? 1 : 0, 0.0F);\n  check_ids(kOp, ids, table.rows(),"))
+mutation("a task of pooling lacks its last bag", "pool_test:*PoolTest*EqualsTheReference*1_threads*",
+         ("kernels/pool/pool.cpp", "bags.size() : bags.bag_of(end - 1) + 1", "bags.size() : bags.bag_of(end - 1)"))
+RESOLVE = "kernels/ids/resolve.hpp"
+mutation("an id is cut to 32 bits", "gather_test:*Policies*1_threads*",
+         (RESOLVE, "resolve(std::int64_t id,", "resolve(std::int32_t id,"))
+mutation("clip lets the id after the last one through", "gather_test:*Policies*1_threads*",
+         (RESOLVE, "id < rows ? id : rows - 1", "id <= rows ? id : rows - 1"))
+CHECKS = "kernels/core/checks.cpp"
+mutation("overlap is judged by outer bounds", "gather_test:*ColumnSlices*1_threads*",
+         (CHECKS, "if (touches(begin, begin + static_cast<std::uintptr_t>(few.width), many)) return true;", "return begin != 0;"))
+mutation("the last row is left out of the overlap check", "bad_input_test:*Overlap*",
+         (CHECKS, "r < few.rows; ++r", "r + 1 < few.rows; ++r"))
+mutation("mean's gradient counts ignored ids", "pool_test:*TrainsLikeTheReference*1_threads*",
+         ("layers/embedding_bag.cpp", "== kIgnored ? 0 : 1", "== kIgnored ? 1 : 1"))
+mutation("the padding row is trained", "embedding_test:*Padding*",
+         ("layers/embedding.cpp", "row == padding ? kIgnored : row", "row"))
+
+# ---- Surroundings
+
+FP = "kernels/core/fp_environment.hpp"
+mutation("the caller's floating-point modes stay", "environment_test:*FlushToZero*1_threads*",
+         (FP, "saved_(read()) { write(kDefault); }", "saved_(read()) {}"))
+mutation("the caller's floating-point modes do not come back", "environment_test:*FlushToZero*1_threads*",
+         (FP, "~FpEnvironment() { write(saved_); }", "~FpEnvironment() { write(kDefault); }"))
+mutation("denormals are flushed to zero", "environment_test:*FlushToZero*1_threads*",
+         (FP, "kDefault = 0x1F80", "kDefault = 0x9F80"))
+mutation("denormals that are read are zero", "environment_test:*FlushToZero*1_threads*",
+         (FP, "kDefault = 0x1F80", "kDefault = 0x1FC0"))
+PARALLEL = "kernels/core/parallel.hpp"
+mutation("shared tasks keep the caller's floating-point modes", "environment_test:*FlushToZero*2_threads*",
+         (PARALLEL, "const FpEnvironment environment;\n          for", "for"))
+mutation("scatter_add alone keeps the caller's floating-point modes", "environment_test:*FlushToZero*1_threads*",
+         (OWNERS, "  const FpEnvironment environment;\n", ""))
+mutation("a step's scalars round as the caller does", "environment_test:*FlushToZero*1_threads*",
+         (STEP, "  const FpEnvironment environment;\n", ""))
+mutation("an initializer's limits round as the caller does", "environment_test:*FlushToZero*1_threads*",
+         ("kernels/random/random.cpp", "  const FpEnvironment environment;\n", ""))
+mutation("a cancelled group of the caller's cancels a region", "environment_test:*Cancelled*",
+         (PARALLEL, "context(tbb::task_group_context::isolated)", "context(tbb::task_group_context::bound)"))
+mutation("a region without a context of its own", "environment_test:*Cancelled*",
+         (PARALLEL, "tbb::simple_partitioner(), context);", "tbb::simple_partitioner());"))
+mutation("a waiting thread enters the library again", "environment_test:*EnterTheLibraryAgain*",
+         (PARALLEL, "tbb::this_task_arena::isolate([&] {", "[](const auto& region) { region(); }([&] {"))
+mutation("a last chunk runs over the end", "gather_test:*EqualsTheReference*2_threads*",
+         (PARALLEL, "size - begin < grain ? size : begin + grain", "begin + grain"))
+
+# ---- The build
+
+mutation("multiply and add fuse", "kernels_test",
+         ("cmake/isa.cmake", "PRIVATE -ffp-contract=off", "PRIVATE -ffp-contract=fast"))
