@@ -121,7 +121,13 @@ TEST(PlanHot, ListsSegmentsOfMoreThanABlock) {
     hot.insert(plan.shard(shard).rows[static_cast<std::size_t>(segment)]);
   }
   EXPECT_EQ(hot, (std::set<std::int64_t>{8, 9}));
-  EXPECT_TRUE(Plan(std::vector<std::int64_t>(1024, 7), 10).hot_segments().empty());
+
+  std::vector<std::int64_t> one_block(1024, 7);
+  EXPECT_TRUE(Plan(one_block, 50).hot_segments().empty());
+  for (std::int64_t row = 0; row < 50; ++row) {
+    if (row != 7) one_block.push_back(row);  // some of them share its shard
+  }
+  EXPECT_TRUE(Plan(one_block, 50).hot_segments().empty());
 }
 
 TEST(PlanRebuild, KeepsTheOldPlanWhenTheIdsAreBad) {
