@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every leaf kernel of every instruction set against the scalar one, bit for bit. The tests come from the kernel list:
-// a kernel without a check below does not compile. Needs no oneTBB, so that it runs under emulation too. What kernels
-// read ahead of their work, and rows that they read in part, end where a page ends: see support/pages.hpp.
+// a kernel without a check below does not compile. Needs no oneTBB, so that it runs under emulation too. The
+// lists that kernels read ahead of their work end where a page ends: see support/pages.hpp.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <new>
 
 #include "kernels/core/dispatch.hpp"
 #include "tests/support/data.hpp"
@@ -61,9 +57,7 @@ template <class Id>
 void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
   for (const std::int64_t dim : kDims) {
     for (const std::int64_t gap : {0, 1, 16}) {
-      const GuardedTable filled = GuardedTable(kRows, dim, gap).fill(1, true);
-      const ConstTableView rows = filled.view();
-      const PageEnd<float> table(rows.data(), static_cast<std::size_t>((kRows - 1) * rows.row_stride() + dim));
+      const GuardedTable table = GuardedTable(kRows, dim, gap).fill(1, true);
       for (IdCase batch : id_cases(kRows, 100, 2)) {
         if (batch.ids.size() > 1) batch.ids[1] = -1;  // a zero row
         const auto count = static_cast<std::int64_t>(batch.ids.size());
@@ -71,7 +65,8 @@ void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* refere
         GuardedTable out(count, dim, gap);
         GuardedTable expected(count, dim, gap);
         const auto run = [&](Kernel<GatherArgs<Id>>* f, GuardedTable& to) {
-          f({table.data(), rows.row_stride(), ids.data(), count, to.view().data(), to.view().row_stride(), dim, false});
+          f({table.view().data(), table.view().row_stride(), ids.data(), count, to.view().data(),
+             to.view().row_stride(), dim, false});
         };
         run(kernel, out);
         run(reference, expected);
@@ -247,13 +242,12 @@ void pool_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_
 void divide_rows_f32(Kernel<DivideRowsArgs>* f, Kernel<DivideRowsArgs>* r) {
   const std::vector<std::int64_t> divisors = {1, 0, 3, 7, 1LL << 30};
   for (const std::int64_t dim : kDims) {
-    const GuardedTable filled = GuardedTable(5, dim, 2).fill(11, true);
-    const ConstTableView rows = filled.view();
-    const PageEnd<float> in(rows.data(), static_cast<std::size_t>(4 * rows.row_stride() + dim));
+    const GuardedTable in = GuardedTable(5, dim, 2).fill(11, true);
     GuardedTable out(5, dim, 1);
     GuardedTable expected(5, dim, 1);
     const auto run = [&](Kernel<DivideRowsArgs>* kernel, GuardedTable& to) {
-      kernel({in.data(), rows.row_stride(), divisors.data(), 5, to.view().data(), to.view().row_stride(), dim});
+      kernel({in.view().data(), in.view().row_stride(), divisors.data(), 5, to.view().data(), to.view().row_stride(),
+              dim});
     };
     run(f, out);
     run(r, expected);
@@ -319,34 +313,10 @@ class KernelTest : public testing::TestWithParam<const KernelTable*> {};
 ROWMILL_KERNEL_LIST(ROWMILL_TEST_KERNEL)
 #undef ROWMILL_TEST_KERNEL
 
-/// Floats that end where the memory does: whoever reads or writes past them dies, also where no sanitizer runs.
-class FloatsAtTheEdge {
- public:
-  explicit FloatsAtTheEdge(std::int64_t count) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const auto bytes = static_cast<std::size_t>(count) * sizeof(float);
-    const std::size_t readable = (bytes + page - 1) / page * page;
-    mapped_ = readable + page;
-    base_ = static_cast<char*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (base_ == MAP_FAILED || mprotect(base_ + readable, page, PROT_NONE) != 0) throw std::bad_alloc();
-    data_ = reinterpret_cast<float*>(base_ + readable - bytes);
-  }
-  ~FloatsAtTheEdge() { munmap(base_, mapped_); }
-  FloatsAtTheEdge(const FloatsAtTheEdge&) = delete;
-  FloatsAtTheEdge& operator=(const FloatsAtTheEdge&) = delete;
-
-  [[nodiscard]] float* data() { return data_; }
-
- private:
-  std::size_t mapped_;
-  char* base_;
-  float* data_;
-};
-
 TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
   for (std::int64_t dim = 1; dim < 70; ++dim) {
-    FloatsAtTheEdge table(dim);
-    FloatsAtTheEdge out(dim);
+    PageEnd<float> table(std::vector<float>(static_cast<std::size_t>(dim)));
+    PageEnd<float> out(std::vector<float>(static_cast<std::size_t>(dim)));
     for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = static_cast<float>(c + 1);
     const std::int64_t id = 0;
     GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, false});

@@ -48,13 +48,12 @@ class Pages {
 template <class T>
 class PageEnd {
  public:
-  PageEnd(const T* values, std::size_t count) : pages_(count * sizeof(T) + page_size()) {
+  explicit PageEnd(const std::vector<T>& values) : pages_(values.size() * sizeof(T) + page_size()) {
     const std::size_t end = pages_.size() - page_size();
     pages_.open(0, end);
-    data_ = reinterpret_cast<T*>(pages_.data() + end) - count;
-    std::copy_n(values, count, data_);
+    data_ = reinterpret_cast<T*>(pages_.data() + end) - values.size();
+    std::ranges::copy(values, data_);
   }
-  explicit PageEnd(const std::vector<T>& values) : PageEnd(values.data(), values.size()) {}
 
   [[nodiscard]] T* data() { return data_; }
   [[nodiscard]] const T* data() const { return data_; }
