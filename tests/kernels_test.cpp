@@ -259,8 +259,9 @@ void divide_rows_f32(Kernel<DivideRowsArgs>* f, Kernel<DivideRowsArgs>* r) {
 void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
-    for (const std::int64_t first : {0, 17}) {
-      for (const std::int64_t count : {1, 2, 3, 100, 1024}) {
+    const auto all = static_cast<std::int64_t>(segments.lists.positions.size());
+    for (const std::int64_t count : {1, 2, 3, 100, 1024}) {
+      for (const std::int64_t first : {std::int64_t{0}, all - count}) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
         const std::int64_t* positions = segments.positions.data() + first;

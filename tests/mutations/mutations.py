@@ -104,12 +104,16 @@ mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
 mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
          (SEGMENTS, "contribution(passes, positions[k]) + c", "contribution(passes, positions[count - k]) + c"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
-         (SEGMENTS, "count - begin < a.block ? count - begin : a.block", "count - begin"))
+         (SEGMENTS, "end - block < a.block ? end - block : a.block", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
          (SEGMENTS, "position >= pass->end", "position > pass->end"))
 
 mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "if (s + ahead < a.count) ask_for", "ask_for"))
+         (SEGMENTS, "if (s + rows_ahead < a.count) prefetch_row", "prefetch_row"))
+mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
+         (SEGMENTS, "if (p + positions_ahead < end) prefetch", "prefetch"))
+mutation("a block reads positions past the end to prefetch", "kernels_test:*sum_block*",
+         ("kernels/optimizer/optimizer.isa.cpp", "c == 0 && k + ahead < a.count", "c == 0"))
 
 STEP = "kernels/optimizer/step.cpp"
 mutation("blocks of 1,023", "optimizer_test:*EqualsTheReference*1_threads*",
