@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cfenv>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "kernels/reference/reference.hpp"
@@ -59,10 +61,14 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
     constexpr unsigned kDown = 0x2000;
     for (const unsigned mode : {kFtz | kDaz, kFtz | kUp, kDown, kUp | kDown}) {
       GuardedTable table = batch.table;
+      GuardedTable arena_table = batch.table;
       GuardedTable adam_table = batch.table;
       const auto adam2 = make_optimizer(AdamOptions{}, 61, 100);
       _mm_setcsr(saved | mode);
       scatter_add(table.view(), batch.ids, batch.values.view());
+      // An arena gives its tasks the modes that it was made in.
+      with_threads(tbb::this_task_arena::max_concurrency(),
+                   [&] { scatter_add(arena_table.view(), batch.ids, batch.values.view()); });
       adam2->step(adam_table.view(), Plan(batch.ids, 61), batch.values.view());
       const Table init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
       const Initializer trax = Initializer::scaled_uniform_fan_out(7);
@@ -71,6 +77,7 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
       constexpr unsigned kStickyFlags = 0x3F;
       EXPECT_EQ(after & ~kStickyFlags, (saved | mode) & ~kStickyFlags) << "the caller's modes must come back";
       EXPECT_TRUE(same(table.view(), expected.view()));
+      EXPECT_TRUE(same(arena_table.view(), expected.view()));
       EXPECT_TRUE(same(adam_table.view(), expected_adam.view()));
       EXPECT_TRUE(same(init.view(), expected_init.view()));
       EXPECT_EQ(trax.b, Initializer::scaled_uniform_fan_out(7).b);
@@ -99,22 +106,49 @@ TEST_P(EnvironmentTest, ACancelledGroupOfTheCallersLeavesNothingHalfDone) {
   });
 }
 
-TEST_P(EnvironmentTest, AWaitingThreadDoesNotEnterTheLibraryAgain) {
-  run([] {
-    const Batch batch;
-    static thread_local int depth = 0;
-    std::atomic<int> deepest{0};
-    tbb::parallel_for(0, 50, [&](int) {
-      GuardedTable table = batch.table;
-      ++depth;
-      int seen = deepest.load();
-      while (depth > seen && !deepest.compare_exchange_weak(seen, depth)) {
+// Three threads: one gathers; one holds a piece of that gather until the first has nothing to do but wait; one then
+// offers other tasks of the caller's, which the waiting thread must leave alone, for they may call the library.
+TEST(Isolation, AWaitingThreadDoesNotEnterTheLibraryAgain) {
+  static thread_local bool inside = false;
+  static std::atomic<bool> held;
+  static std::atomic<bool> released;
+  // Without a third thread there is nothing to see: the waits below end then.
+  static constexpr auto wait = [](const std::atomic<bool>& flag, std::chrono::milliseconds limit) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!flag && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  };
+  static constexpr std::chrono::milliseconds kLong(5000);
+  held = released = false;
+  KernelTable holding = kernels();
+  holding.gather_f32_i64 = [](const GatherArgs<std::int64_t>&) {
+    if (inside) {
+      wait(held, kLong);
+    } else if (!held.exchange(true)) {
+      wait(released, kLong);
+    }
+  };
+  const ScopedIsa isa(&holding);
+  const Batch batch;
+  GuardedTable out(4000, 100);
+  std::atomic<bool> entered{false};
+  with_threads(3, [&] {
+    tbb::task_group group;
+    group.run([&] {
+      wait(held, kLong);
+      for (int i = 0; i < 10; ++i) {
+        group.run([&] {
+          if (inside) entered = true;
+        });
       }
-      scatter_add(table.view(), batch.ids, batch.values.view());
-      --depth;
+      wait(entered, std::chrono::milliseconds(50));
+      released = true;
     });
-    EXPECT_EQ(deepest.load(), 1);
+    inside = true;
+    gather(batch.table.view(), batch.ids, out.view());
+    inside = false;
+    group.wait();
   });
+  EXPECT_FALSE(entered.load());
 }
 
 /// A kernel that tells the size of the arena it runs in.
