@@ -46,8 +46,9 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
   kernels().scatter_add_f32(leaf_args(table, values, rows, nullptr, ids.size()));
 }
 
-/// Enough shards that threads which finish early find more to do.
-int shard_bits(std::int64_t threads) { return shard_bits_for(1 * threads); }
+/// Each shard reads its part of the values in strides: few, then, but enough that a thread which finishes early finds
+/// more to do.
+int shard_bits(std::int64_t threads) { return shard_bits_for(2 * threads); }
 
 }  // namespace
 
