@@ -140,7 +140,11 @@ int main(int argc, char** argv) {
     const int threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
     const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
     tbb::task_arena arena(threads);
-    return arena.execute([&] { return sentiment::run(options); });
+    const int status = arena.execute([&] { return sentiment::run(options); });
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw sentiment::UserError("standard output: cannot be written");
+    }
+    return status;
   } catch (const std::exception& e) {
     fmt::print(stderr, "sentiment: {}\n", e.what());
     return 1;
