@@ -24,7 +24,7 @@ run_sentiment(1 output ${FOLDER}/good.tsv)
 run_sentiment(0 output ${FOLDER}/good.tsv ${FOLDER}/good.tsv --epochs 2)
 
 # Nor is what a full disk did not take a success.
-execute_process(COMMAND sh -c "exec \"$1\" --epochs 1 >/dev/full" sh ${SENTIMENT}
+execute_process(COMMAND sh -c "exec \"$@\" >/dev/full" sh ${SENTIMENT} ${FOLDER}/good.tsv ${FOLDER}/good.tsv
                 RESULT_VARIABLE result ERROR_VARIABLE output)
 if(NOT result EQUAL 1 OR NOT output STREQUAL "sentiment: standard output: cannot be written\n")
   message(FATAL_ERROR "on a full disk: exit code ${result}: ${output}")
