@@ -226,6 +226,10 @@ TEST_F(BadCall, OverlappingViews) {
   auto* const floats = reinterpret_cast<float*>(buffer.data());
   expect_failure([&] { gather(table_.view(), Ids(buffer.data(), 3), TableView(floats, 3, 4)); }, ErrorCode::overlap,
                  "rowmill: gather: out (3 x 4) shares memory with ids (3)");
+  std::fill(buffer.begin(), buffer.end(), 0);
+  buffer[3] = 3;
+  expect_failure([&] { pool(table_.view(), Bags(ids_, Ids(buffer.data(), 4)), TableView(floats, 3, 4)); },
+                 ErrorCode::overlap, "rowmill: pool: out (3 x 4) shares memory with offsets (4)");
 }
 
 TEST_F(BadCall, Bags) {

@@ -122,12 +122,13 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
   throw Error(ErrorCode::overlap, start(op) + describe(a_name, a) + " shares elements with " + describe(b_name, b));
 }
 
-void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, Ids ids) {
+void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view ids_name,
+                    Ids ids) {
   const std::int64_t bytes = ids.size() * (ids.is_64_bit() ? 8 : 4);
   const ByteRows id_bytes{reinterpret_cast<std::uintptr_t>(ids.data()), ids.empty() ? 0 : 1, bytes, bytes};
   if (!overlap(bytes_of(a), id_bytes)) return;
-  throw Error(ErrorCode::overlap,
-              start(op) + describe(a_name, a) + " shares memory with ids (" + std::to_string(ids.size()) + ")");
+  throw Error(ErrorCode::overlap, start(op) + describe(a_name, a) + " shares memory with " + std::string(ids_name) +
+                                      " (" + std::to_string(ids.size()) + ")");
 }
 
 namespace {

@@ -29,7 +29,9 @@ void check_shape(std::string_view op, std::string_view argument, const ConstTabl
 /// No element of `a` is an element of `b`.
 void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view b_name,
                     const ConstTableView& b);
-void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, Ids ids);
+/// The same for ids or offsets.
+void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view ids_name,
+                    Ids ids);
 
 /// All ids are allowed in a table of `rows` rows.
 void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name);

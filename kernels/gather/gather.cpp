@@ -52,7 +52,7 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
-  check_disjoint(kOp, "out", out, ids);
+  check_disjoint(kOp, "out", out, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
 
   const KernelTable& k = kernels();

@@ -47,8 +47,8 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   check_bags(kOp, bags);
   check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
-  check_disjoint(kOp, "out", out, bags.ids());
-  if (bags.has_offsets()) check_disjoint(kOp, "out", out, bags.offsets());
+  check_disjoint(kOp, "out", out, "ids", bags.ids());
+  if (bags.has_offsets()) check_disjoint(kOp, "out", out, "offsets", bags.offsets());
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
   if (bags.size() == 0) return;
 

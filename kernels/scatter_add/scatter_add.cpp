@@ -63,7 +63,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   check_views(table, values);
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "values", values, ids.size(), table.dim(), "ids.size() x the table's dim");
-  check_disjoint(kOp, "table", table, ids);
+  check_disjoint(kOp, "table", table, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
   if (ids.empty()) return;
 
