@@ -226,6 +226,9 @@ TEST_F(BadCall, OverlappingViews) {
   auto* const floats = reinterpret_cast<float*>(buffer.data());
   expect_failure([&] { gather(table_.view(), Ids(buffer.data(), 3), TableView(floats, 3, 4)); }, ErrorCode::overlap,
                  "rowmill: gather: out (3 x 4) shares memory with ids (3)");
+  const auto adam = make_optimizer(AdamOptions{}, 10, 4, "words");
+  expect_failure([&] { adam->step(adam->state()[0], Plan(ids_, 10), other_.view()); }, ErrorCode::overlap,
+                 "rowmill: adam: weights 'words.m' (10 x 4) shares elements with state 'words.m' (10 x 4)");
   std::fill(buffer.begin(), buffer.end(), 0);
   buffer[3] = 3;
   expect_failure([&] { pool(table_.view(), Bags(ids_, Ids(buffer.data(), 4)), TableView(floats, 3, 4)); },

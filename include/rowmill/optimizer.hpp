@@ -128,7 +128,8 @@ class Optimizer {
   /// use those rows meanwhile.
   ///
   /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
-  /// weights share an element with a gradient (overlap), or scratch memory is refused (out_of_memory).
+  /// weights or state share an element with a gradient or with each other (overlap), or scratch memory is refused
+  /// (out_of_memory).
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
             Workspace* workspace = nullptr);
   void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,

@@ -59,6 +59,23 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
   parallel_tasks(threads, blocks, [&](std::int64_t b) { k.sum_block_f32(scratch.blocks[b]); });
 }
 
+/// Together they have a row for each of the plan's ids or bags, and share no element with what is written.
+void check_gradients(std::string_view op, const TableView& weights, std::span<const Table> state, const Plan& plan,
+                     std::span<const ConstTableView> gradients) {
+  std::int64_t rows = 0;
+  for (const ConstTableView& gradient : gradients) {
+    check_view(op, "gradient", gradient);
+    check_shape(op, "gradient", gradient, gradient.rows(), weights.dim(), "the weights' dim");
+    check_disjoint(op, "weights", weights, "gradient", gradient);
+    for (const Table& table : state) check_disjoint(op, "state", table.view(), "gradient", gradient);
+    rows += gradient.rows();
+  }
+  if (rows == plan.gradient_rows()) return;
+  throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(op) + ": the gradients have " +
+                                             std::to_string(rows) + " rows; the plan's ids or bags need " +
+                                             std::to_string(plan.gradient_rows()));
+}
+
 }  // namespace
 
 std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
@@ -72,19 +89,8 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   check_writable(name_, "weights", weights);
   check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
   check_plan(name_, plan, weights);
-  std::int64_t gradient_rows = 0;
-  for (const ConstTableView& gradient : gradients) {
-    check_view(name_, "gradient", gradient);
-    check_shape(name_, "gradient", gradient, gradient.rows(), dim_, "the weights' dim");
-    check_disjoint(name_, "weights", weights, "gradient", gradient);
-    for (const Table& table : state_) check_disjoint(name_, "state", table.view(), "gradient", gradient);
-    gradient_rows += gradient.rows();
-  }
-  if (gradient_rows != plan.gradient_rows()) {
-    throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(name_) + ": the gradients have " +
-                                               std::to_string(gradient_rows) + " rows; the plan's ids or bags need " +
-                                               std::to_string(plan.gradient_rows()));
-  }
+  for (const Table& table : state_) check_disjoint(name_, "weights", weights, "state", table.view());
+  check_gradients(name_, weights, state_, plan, gradients);
   if (plan.id_count() == 0) return;
 
   const KernelTable& k = kernels();
@@ -106,7 +112,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   prepare_step();
   const auto tables = static_cast<std::int64_t>(1 + state_.size());
   const std::int64_t traffic =
-      (plan.gradient_rows() + 2 * tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
+      (plan.id_count() + 2 * tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(traffic);
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
