@@ -32,6 +32,7 @@ class Pages {
 
   /// The pages of [offset, offset + bytes) may be read and written.
   void open(std::size_t offset, std::size_t bytes) {
+    if (bytes == 0) return;  // which mprotect takes for an error under emulation
     const std::size_t begin = offset / page_size() * page_size();
     if (mprotect(start_ + begin, offset + bytes - begin, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   }
