@@ -12,7 +12,7 @@
 
 namespace rowmill {
 
-/// Below this many bytes of memory traffic, waking a second thread costs more than it saves (docs/performance.md).
+/// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds too.
 inline constexpr std::int64_t kParallelBytes = std::int64_t{1} << 18;
 
 /// How many threads a region of `bytes` of traffic may use here.

@@ -15,7 +15,7 @@ namespace {
 void run(const KernelTable& k, const GatherArgs<std::int32_t>& args) { k.gather_f32_i32(args); }
 void run(const KernelTable& k, const GatherArgs<std::int64_t>& args) { k.gather_f32_i64(args); }
 
-/// Measured (docs/performance.md): an output beyond the last-level cache is written faster past it; so is one beyond a
+/// Measured (docs/choices.md): an output beyond the last-level cache is written faster past it; so is one beyond a
 /// quarter of it where long rows come out of a table that is itself beyond the cache.
 bool use_streaming(const ConstTableView& table, const TableView& out, Stores stores) {
   constexpr std::int64_t kAlignment = 64;
