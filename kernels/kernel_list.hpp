@@ -30,7 +30,8 @@ struct GatherArgs {
   float* out;
   std::int64_t out_stride;
   std::int64_t dim;
-  bool streaming;  ///< out and out_stride are multiples of 64 bytes, and dim of 16
+  bool streaming;        ///< out and out_stride are multiples of 64 bytes, and dim of 16
+  bool prefetch = true;  ///< the table is not expected in cache
 };
 
 /// for k in order: table[rows[k], :] += values[positions[k], :]; negative rows are skipped; no positions: k itself
@@ -58,6 +59,7 @@ struct PoolArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   bool mean;
+  bool prefetch = true;  ///< the table is not expected in cache
 };
 
 /// out[r, :] = in[r, :] / divisors[r]; rows with divisor 0 become zero
@@ -101,7 +103,8 @@ struct SegmentArgs {
   std::int64_t block;
   const GradientPass* passes;
   std::int64_t dim;
-  float* scratch;  ///< dim floats
+  float* scratch;                  ///< dim floats
+  bool prefetch_gradients = true;  ///< they are not expected in cache
 };
 
 /// What every optimizer's update has.

@@ -11,12 +11,13 @@
 //   square_root(v)
 //   stream(p, v)            a store that goes past the caches, where there is one; p is aligned to the vector
 //   stream_fence()          after streaming, before others may read it
-//   prefetch_line(p)        asks for a line, into the second-level cache. Not by __builtin_prefetch: GCC takes a
-//   function
-//                           that only prefetches for one without effect, and drops calls that it has not inlined yet
+//   prefetch_line(p)        asks for a line, into the second-level cache, or near: into the first. Not by
+//   prefetch_line_near(p)   __builtin_prefetch: GCC takes a function that only prefetches for one without effect, and
+//                           drops calls that it has not inlined yet
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #if defined(__x86_64__)
 #include "kernels/simd/x86.hpp"
@@ -44,6 +45,11 @@ inline void prefetch(const void* p, std::int64_t bytes) {
   for (std::int64_t b = 0; b < bytes; b += kCacheLine) prefetch_line(static_cast<const char*>(p) + b);
 }
 
+/// The same into the first-level cache, for what is read once and very soon.
+inline void prefetch_near(const void* p, std::int64_t bytes) {
+  for (std::int64_t b = 0; b < bytes; b += kCacheLine) prefetch_line_near(static_cast<const char*>(p) + b);
+}
+
 /// How many rows ahead to ask for: enough bytes in flight to cover a miss, at least one row.
 inline std::int64_t prefetch_distance(std::int64_t row_bytes) {
   constexpr std::int64_t kBytesAhead = 8192;
@@ -51,19 +57,36 @@ inline std::int64_t prefetch_distance(std::int64_t row_bytes) {
   return rows < 1 ? 1 : rows > 32 ? 32 : rows;
 }
 
+/// What bodies load and store with: a whole vector, or the first n < kLanes floats. Types, and inlined always: a
+/// pointer to a function would be called once for each vector wherever GCC finds a loop too long to inline it.
+struct Whole {
+  [[gnu::always_inline]] Floats operator()(const float* p) const { return load(p); }
+  [[gnu::always_inline]] void operator()(float* p, Floats v) const { store(p, v); }
+};
+struct Part {
+  std::int64_t n;
+  [[gnu::always_inline]] Floats operator()(const float* p) const { return load_partial(p, n); }
+  [[gnu::always_inline]] void operator()(float* p, Floats v) const { store_partial(p, v, n); }
+};
+
 /// Calls body(column, load, store) for each vector of a row of `dim` columns; the last may be partial.
 template <class Body>
-inline void for_each_vector(std::int64_t dim, Body body) {
+[[gnu::always_inline]] inline void for_each_vector(std::int64_t dim, Body body) {
   std::int64_t c = 0;
-  for (; c + kLanes <= dim; c += kLanes) body(c, load, store);
-  if (const std::int64_t n = dim - c; n > 0) {
-    body(
-        c, [n](const float* p) { return load_partial(p, n); }, [n](float* p, Floats v) { store_partial(p, v, n); });
-  }
+  for (; c + kLanes <= dim; c += kLanes) body(c, Whole{}, Whole{});
+  if (const std::int64_t n = dim - c; n > 0) body(c, Part{n}, Part{n});
 }
 
 inline void zero_row(float* out, std::int64_t dim) {
   for_each_vector(dim, [out](std::int64_t c, auto, auto store_to) { store_to(out + c, Floats(0.0F)); });
+}
+
+/// Calls f(0) .. f(n - 1), written out: an array that f indexes can then live in registers, which at -O2 it does in no
+/// loop.
+template <std::int64_t n, class F>
+[[gnu::always_inline]] inline void unrolled(F f) {
+  [&]<std::int64_t... i>(std::integer_sequence<std::int64_t, i...>) __attribute__((always_inline)) { (f(i), ...); }
+  (std::make_integer_sequence<std::int64_t, n>{});
 }
 
 /// How many vectors of sums are held in registers at once: half of the registers there are.
@@ -76,15 +99,12 @@ inline constexpr std::int64_t kSums = 8;
 /// Calls body.operator()<n>(column, load, store) for groups of n vectors that cover a row of `dim` columns: as wide as
 /// the registers allow, then single ones, then a partial one.
 template <class Body>
-inline void for_each_group(std::int64_t dim, Body body) {
+[[gnu::always_inline]] inline void for_each_group(std::int64_t dim, Body body) {
   std::int64_t c = 0;
-  for (; c + kSums * kLanes <= dim; c += kSums * kLanes) body.template operator()<kSums>(c, load, store);
-  for (; c + 4 * kLanes <= dim; c += 4 * kLanes) body.template operator()<4>(c, load, store);
-  for (; c + kLanes <= dim; c += kLanes) body.template operator()<1>(c, load, store);
-  if (const std::int64_t n = dim - c; n > 0) {
-    body.template operator()<1>(
-        c, [n](const float* p) { return load_partial(p, n); }, [n](float* p, Floats v) { store_partial(p, v, n); });
-  }
+  for (; c + kSums * kLanes <= dim; c += kSums * kLanes) body.template operator()<kSums>(c, Whole{}, Whole{});
+  for (; c + 4 * kLanes <= dim; c += 4 * kLanes) body.template operator()<4>(c, Whole{}, Whole{});
+  for (; c + kLanes <= dim; c += kLanes) body.template operator()<1>(c, Whole{}, Whole{});
+  if (const std::int64_t n = dim - c; n > 0) body.template operator()<1>(c, Part{n}, Part{n});
 }
 
 }  // namespace

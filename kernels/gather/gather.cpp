@@ -15,19 +15,15 @@ namespace {
 void run(const KernelTable& k, const GatherArgs<std::int32_t>& args) { k.gather_f32_i32(args); }
 void run(const KernelTable& k, const GatherArgs<std::int64_t>& args) { k.gather_f32_i64(args); }
 
-/// Measured (docs/choices.md): an output beyond the last-level cache is written faster past it; so is one beyond a
-/// quarter of it where long rows come out of a table that is itself beyond the cache.
-bool use_streaming(const ConstTableView& table, const TableView& out, Stores stores) {
+/// Measured (docs/choices.md): an output beyond the threads' share of the caches is written faster past them.
+bool use_streaming(const TableView& out, Stores stores, std::int64_t threads) {
   constexpr std::int64_t kAlignment = 64;
-  constexpr std::int64_t kLongRow = 2048;
   const std::int64_t row_bytes = out.dim() * std::int64_t{sizeof(float)};
   const bool aligned = reinterpret_cast<std::uintptr_t>(out.data()) % kAlignment == 0 &&
                        out.row_stride() * std::int64_t{sizeof(float)} % kAlignment == 0 && row_bytes % kAlignment == 0;
   if (!aligned || stores == Stores::ordinary) return false;
   if (stores == Stores::streaming) return true;
-  const std::int64_t cache = last_level_cache_bytes();
-  const std::int64_t out_bytes = out.rows() * row_bytes;
-  return out_bytes > cache || (row_bytes >= kLongRow && out_bytes > cache / 4 && table.rows() * row_bytes > cache);
+  return out.rows() * row_bytes > cache_share_bytes(threads);
 }
 
 /// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
@@ -39,7 +35,7 @@ void gather_resolved(const KernelTable& k, const GatherArgs<Id>& args, std::int6
     const std::int64_t count = std::min(kBlock, args.count - begin);
     for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
     k.gather_f32_i64({args.table, args.table_stride, resolved, count, args.out + begin * args.out_stride,
-                      args.out_stride, args.dim, args.streaming});
+                      args.out_stride, args.dim, args.streaming, args.prefetch});
   }
 }
 
@@ -57,13 +53,14 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
 
   const KernelTable& k = kernels();
   const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
-  const bool streaming = use_streaming(table, out, options.stores);
   const std::int64_t threads = concurrency_for(2 * ids.size() * row_bytes);
+  const bool streaming = use_streaming(out, options.stores, threads);
+  const bool prefetch = !likely_cached(table.rows() * row_bytes);
   const std::int64_t grain = rows_per_task(ids.size(), 2 * row_bytes, threads);
   ids.visit([&]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      const GatherArgs<Id> args{table.data(),          table.row_stride(), data + begin, end - begin,
-                                out.row(begin).data(), out.row_stride(),   table.dim(),  streaming};
+      const GatherArgs<Id> args{table.data(),     table.row_stride(), data + begin, end - begin, out.row(begin).data(),
+                                out.row_stride(), table.dim(),        streaming,    prefetch};
       if (options.out_of_range == OutOfRange::error) {
         run(k, args);
       } else {

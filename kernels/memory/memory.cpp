@@ -75,6 +75,16 @@ std::int64_t last_level_cache_bytes() {
   return bytes;
 }
 
+std::int64_t cache_share_bytes(std::int64_t threads) {
+  constexpr std::int64_t kCoreShare = std::int64_t{4} << 20;
+  return std::min(last_level_cache_bytes(), threads * kCoreShare);
+}
+
+bool likely_cached(std::int64_t bytes) {
+  constexpr std::int64_t kLargest = std::int64_t{16} << 20;
+  return bytes <= std::min(kLargest, last_level_cache_bytes() / 2);
+}
+
 void Workspace::Free::operator()(std::byte* p) const noexcept { free_scratch(p); }
 
 void Workspace::reserve(std::size_t bytes) {

@@ -92,13 +92,15 @@ inline float mean_square(const float* gradient, const float* w, std::int64_t dim
 void sum_block_f32(const SumBlockArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = prefetch_distance(row_bytes);
+  const Gradients gradients{a.passes};
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto ask = [&](std::int64_t k) {
-      if (c == 0 && k + ahead < a.count) prefetch(contribution(a.passes, a.positions[k + ahead]), row_bytes);
+      if (c == 0 && k + ahead < a.count) prefetch(gradients.row(a.positions[k + ahead]), row_bytes);
     };
     Floats sum[kVectors];
-    sum_rows(a.passes, a.positions, a.count, c, load_from, ask, sum);
-    for (std::int64_t v = 0; v < kVectors; ++v) store_to(a.out + c + v * kLanes, sum[v]);
+    sum_rows(gradients, a.positions, a.count, c, load_from, ask, sum);
+    unrolled<kVectors>([&](std::int64_t v)
+                           __attribute__((always_inline)) { store_to(a.out + c + v * kLanes, sum[v]); });
   });
 }
 

@@ -8,45 +8,53 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// The gradient row of a position.
-inline const float* contribution(const GradientPass* pass, std::int64_t position) {
-  std::int64_t begin = 0;
-  while (position >= pass->end) begin = (pass++)->end;
-  return pass->data + (position - begin) * pass->stride;
-}
+/// The gradient rows of a step, by position. Usually there is one pass: a copy of it stays in registers.
+struct Gradients {
+  const GradientPass* passes;
+  GradientPass first = passes[0];
+
+  [[nodiscard]] const float* row(std::int64_t position) const {
+    if (position < first.end) [[likely]]
+      return first.data + position * first.stride;
+    const GradientPass* pass = passes + 1;
+    while (position >= pass->end) ++pass;
+    return pass->data + (position - (pass - 1)->end) * pass->stride;
+  }
+};
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
 /// taken, not added to zero, which would turn -0 into +0. ask(k) is called before the k-th is read.
 template <std::int64_t kVectors, class Load, class Ask>
-inline void sum_rows(const GradientPass* passes, const std::int64_t* positions, std::int64_t count, std::int64_t c,
-                     Load load_from, Ask ask, Floats (&sum)[kVectors]) {
+[[gnu::always_inline]] inline void sum_rows(const Gradients& gradients, const std::int64_t* positions,
+                                            std::int64_t count, std::int64_t c, Load load_from, Ask ask,
+                                            Floats (&sum)[kVectors]) {
   ask(0);
-  const float* first = contribution(passes, positions[0]) + c;
-  for (std::int64_t v = 0; v < kVectors; ++v) sum[v] = load_from(first + v * kLanes);
+  const float* first = gradients.row(positions[0]) + c;
+  unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = load_from(first + v * kLanes); });
   for (std::int64_t k = 1; k < count; ++k) {
     ask(k);
-    const float* next = contribution(passes, positions[k]) + c;
-    for (std::int64_t v = 0; v < kVectors; ++v) sum[v] += load_from(next + v * kLanes);
+    const float* next = gradients.row(positions[k]) + c;
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] += load_from(next + v * kLanes); });
   }
 }
 
 /// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch. ask(p) is called
 /// once for each of its positions[p].
 template <class Ask>
-inline const float* segment_gradient(const SegmentArgs& a, std::int64_t s, Ask ask) {
+inline const float* segment_gradient(const SegmentArgs& a, const Gradients& gradients, std::int64_t s, Ask ask) {
   const std::int64_t begin = a.begin[s];
   const std::int64_t end = a.begin[s + 1];
   if (end - begin == 1) {
     ask(begin);
-    return contribution(a.passes, a.positions[begin]);
+    return gradients.row(a.positions[begin]);
   }
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-    const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) {
+    const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
       const std::int64_t count = end - block < a.block ? end - block : a.block;
       const auto ask_once = [&](std::int64_t k) {
         if (c == 0) ask(block + k);
       };
-      sum_rows(a.passes, a.positions + block, count, c, load_from, ask_once, sum);
+      sum_rows(gradients, a.positions + block, count, c, load_from, ask_once, sum);
       return block + count;
     };
     Floats total[kVectors];
@@ -54,9 +62,10 @@ inline const float* segment_gradient(const SegmentArgs& a, std::int64_t s, Ask a
     while (block < end) {
       Floats sum[kVectors];
       block = sum_from(block, sum);
-      for (std::int64_t v = 0; v < kVectors; ++v) total[v] += sum[v];
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { total[v] += sum[v]; });
     }
-    for (std::int64_t v = 0; v < kVectors; ++v) store_to(a.scratch + c + v * kLanes, total[v]);
+    unrolled<kVectors>([&](std::int64_t v)
+                           __attribute__((always_inline)) { store_to(a.scratch + c + v * kLanes, total[v]); });
   });
   return a.scratch;
 }
@@ -69,14 +78,17 @@ inline void for_each_segment(const SegmentArgs& a, PrefetchRow prefetch_row, Upd
   const std::int64_t rows_ahead = prefetch_distance(2 * row_bytes);
   const std::int64_t positions_ahead = prefetch_distance(row_bytes);
   const std::int64_t end = a.begin[a.count];
+  const Gradients gradients{a.passes};
   const auto ask = [&](std::int64_t p) {
-    if (p + positions_ahead < end) prefetch(contribution(a.passes, a.positions[p + positions_ahead]), row_bytes);
+    if (a.prefetch_gradients && p + positions_ahead < end) {
+      prefetch(gradients.row(a.positions[p + positions_ahead]), row_bytes);
+    }
   };
   for (std::int64_t p = a.begin[0] - positions_ahead; p < a.begin[0]; ++p) ask(p);
   for (std::int64_t s = 0; s < rows_ahead && s < a.count; ++s) prefetch_row(a.rows[s]);
   for (std::int64_t s = 0; s < a.count; ++s) {
     if (s + rows_ahead < a.count) prefetch_row(a.rows[s + rows_ahead]);
-    update(a.rows[s], segment_gradient(a, s, ask));
+    update(a.rows[s], segment_gradient(a, gradients, s, ask));
   }
 }
 

@@ -19,6 +19,28 @@ std::int64_t chunk_size(std::int64_t id_count) {
 
 std::int64_t chunk_count(std::int64_t id_count) { return (id_count + chunk_size(id_count) - 1) / chunk_size(id_count); }
 
+/// Calls body(row, position) for ids begin .. end-1 that are not ignored. A position is i, or the bag that holds i.
+template <class Id, class Body>
+void for_each_contribution(const Id* ids, const Bags* bags, std::int64_t rows, OutOfRange policy, std::int64_t begin,
+                           std::int64_t end, Body body) {
+  const auto in_range = [&](std::int64_t first, std::int64_t last, auto position_of) {
+    if (policy == OutOfRange::error) {
+      for (std::int64_t i = first; i < last; ++i) body(std::int64_t{ids[i]}, position_of(i));
+      return;
+    }
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t row = resolve(ids[i], rows, policy);
+      if (row != kIgnored) body(row, position_of(i));
+    }
+  };
+  if (bags == nullptr) return in_range(begin, end, [](std::int64_t i) { return i; });
+  for (std::int64_t bag = bags->bag_of(begin); begin < end; ++bag) {
+    const std::int64_t last = std::min(end, bags->begin(bag + 1));
+    in_range(begin, last, [bag](std::int64_t) { return bag; });
+    begin = last;
+  }
+}
+
 }  // namespace
 
 Partition::Partition(std::int64_t id_count, int shard_bits, Carver& memory)
@@ -32,14 +54,15 @@ void partition(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, 
   const std::int64_t shards = std::int64_t{1} << shard_bits;
   const std::int64_t grain = chunk_size(ids.size());
   const std::int64_t chunks = chunk_count(ids.size());
+  // Of a hash of `shard_bits` bits; two shifts, because one by 64 has no meaning.
+  const int shift = 63 - shard_bits;
+  const auto shard_of = [shift](std::int64_t row) { return (hash_row(row) >> shift) >> 1; };
   ids.visit([&](const auto* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t* counts = out.chunk_counts + begin / grain * shards;
+      std::int64_t* const counts = out.chunk_counts + begin / grain * shards;
       std::fill_n(counts, shards, 0);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t row = resolve(data[i], rows, policy);
-        if (row != kIgnored) ++counts[top_bits(hash_row(row), shard_bits)];
-      }
+      for_each_contribution(data, nullptr, rows, policy, begin, end,
+                            [=](std::int64_t row, std::int64_t) { ++counts[shard_of(row)]; });
     });
 
     // Counts become the places where each chunk writes: shard by shard, and within a shard chunk by chunk.
@@ -55,18 +78,14 @@ void partition(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, 
     out.shard_begin[shards] = place;
 
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t* places = out.chunk_counts + begin / grain * shards;
-      std::int64_t bag = bags == nullptr ? 0 : bags->bag_of(begin);
-      for (std::int64_t i = begin; i < end; ++i) {
-        if (bags != nullptr) {
-          while (i >= bags->begin(bag + 1)) ++bag;
-        }
-        const std::int64_t row = resolve(data[i], rows, policy);
-        if (row == kIgnored) continue;
-        const std::int64_t at = places[top_bits(hash_row(row), shard_bits)]++;
-        out.rows[at] = row;
-        out.positions[at] = bags == nullptr ? i : bag;
-      }
+      std::int64_t* const places = out.chunk_counts + begin / grain * shards;
+      for_each_contribution(
+          data, bags, rows, policy, begin, end,
+          [=, placed_rows = out.rows, positions = out.positions](std::int64_t row, std::int64_t position) {
+            const std::int64_t at = places[shard_of(row)]++;
+            placed_rows[at] = row;
+            positions[at] = position;
+          });
     });
   });
 }

@@ -18,10 +18,10 @@ namespace {
 constexpr std::int64_t kShardIds = 512;
 int plan_shard_bits(std::int64_t id_count) { return shard_bits_for(id_count / kShardIds); }
 
-/// The hash table of a shard with `count` contributions: a power of two, at most half full.
-int table_bits(std::int64_t count) {
+/// The smallest b with 2^b >= n, at least 1.
+int bits_for(std::int64_t n) {
   int bits = 1;
-  while ((std::int64_t{1} << bits) < 2 * count) ++bits;
+  while ((std::int64_t{1} << bits) < n) ++bits;
   return bits;
 }
 
@@ -59,45 +59,50 @@ void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits, int bits,
   std::int64_t* segment_begin = arrays.segment_begin + begin + 2 * s;
   constexpr auto kEmpty = static_cast<Index>(-1);
 
+  // Whether a row is new can't be guessed from the rows before it, so nothing branches on that: an empty slot stands
+  // for the segment that would be next, and that one's row is written beforehand. Only a collision branches.
   const std::int64_t mask = (std::int64_t{1} << bits) - 1;
+  const int shift = 64 - bits;
   std::fill_n(slots, mask + 1, kEmpty);
+  std::fill_n(segment_begin, count + 2, 0);
   std::int64_t segments = 0;
   for (std::int64_t k = 0; k < count; ++k) {
-    std::int64_t slot = top_bits(hash_row(rows[k]) << shard_bits, bits);
-    while (slots[slot] != kEmpty && segment_rows[slots[slot]] != rows[k]) slot = (slot + 1) & mask;
-    if (slots[slot] == kEmpty) {
-      slots[slot] = static_cast<Index>(segments);
-      segment_rows[segments] = rows[k];
-      segment_begin[segments + 2] = 0;
-      ++segments;
+    const std::int64_t row = rows[k];
+    auto slot = static_cast<std::int64_t>((hash_row(row) << shard_bits) >> shift);
+    const auto segment_at = [&] { return slots[slot] == kEmpty ? static_cast<Index>(segments) : slots[slot]; };
+    segment_rows[segments] = row;
+    Index segment = segment_at();
+    while (segment_rows[segment] != row) {
+      slot = (slot + 1) & mask;
+      segment = segment_at();
     }
-    segment_of[k] = slots[slot];
-    ++segment_begin[slots[slot] + 2];
+    slots[slot] = segment;
+    segment_of[k] = segment;
+    ++segment_begin[segment + 2];
+    segments += segment == segments ? 1 : 0;
   }
   arrays.segment_counts[s] = segments;
 
   // Counts stand two places late, so that after summing each segment's start stands one place late; filling moves it
   // to the segment's end, which is the next one's start.
-  segment_begin[0] = 0;
-  segment_begin[1] = 0;
   for (std::int64_t g = 0; g < segments; ++g) segment_begin[g + 2] += segment_begin[g + 1];
   for (std::int64_t k = 0; k < count; ++k) {
     arrays.positions[begin + segment_begin[segment_of[k] + 1]++] = positions[k];
   }
 }
 
-/// The same, on the stack where the shard is small enough: its hash table then stays in the first-level cache.
+/// The same, on the stack where the shard is small enough: its hash table then stays in the first-level cache, so it
+/// may be emptier.
 void group_shard(const Arrays& arrays, std::int64_t s, int shard_bits) {
   constexpr std::int64_t kSmall = 2048;
   const std::int64_t begin = arrays.contributions.shard_begin[s];
   const std::int64_t count = arrays.contributions.shard_begin[s + 1] - begin;
-  const int bits = table_bits(count);
   if (count <= kSmall) {
-    std::uint16_t slots[2 * kSmall];
+    std::uint16_t slots[4 * kSmall];
     std::uint16_t segment_of[kSmall];
-    group_shard(arrays, s, shard_bits, bits, slots, segment_of);
+    group_shard(arrays, s, shard_bits, bits_for(4 * count), slots, segment_of);
   } else {
-    group_shard(arrays, s, shard_bits, bits, arrays.slots + 4 * begin, arrays.segment_of + begin);
+    group_shard(arrays, s, shard_bits, bits_for(2 * count), arrays.slots + 4 * begin, arrays.segment_of + begin);
   }
 }
 

@@ -5,37 +5,40 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// One call of pool_f32: its arguments, and how far ahead it asks for rows.
+/// One call of pool_f32.
 template <class Id>
 struct Pool {
   const PoolArgs<Id>& a;
-  std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  std::int64_t ahead = prefetch_distance(row_bytes);
   std::int64_t end = a.begin[a.bags];  // of all ids
 
   [[nodiscard]] const float* row(std::int64_t i) const { return a.table + a.ids[i] * a.table_stride; }
-  void ask_for(std::int64_t i) const {
-    if (i < end && a.ids[i] >= 0) prefetch(row(i), row_bytes);
-  }
 
   /// Columns [c, c + kVectors * kLanes) of the bag whose ids are first .. last-1, `count` of which are not negative;
-  /// the first is not. Rows are asked for while the first columns are summed.
+  /// the first is not. Long rows are summed a group of columns after the other, so only that group is asked for.
   template <std::int64_t kVectors, class Load, class Store>
   void columns(std::int64_t c, std::int64_t first, std::int64_t last, std::int64_t count, float* out, Load load_from,
                Store store_to) const {
+    const std::int64_t width = a.dim - c < kVectors * kLanes ? a.dim - c : kVectors * kLanes;
+    const std::int64_t bytes = width * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t ahead = prefetch_distance(bytes);
+    const auto ask = [&](std::int64_t i) {
+      if (a.prefetch && i + ahead < end && a.ids[i + ahead] >= 0) prefetch_near(row(i + ahead) + c, bytes);
+    };
     Floats sum[kVectors];
-    for (std::int64_t v = 0; v < kVectors; ++v) sum[v] = load_from(row(first) + c + v * kLanes);
-    if (c == 0) ask_for(first + ahead);
+    const float* const start = row(first) + c;
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = load_from(start + v * kLanes); });
+    ask(first);
     for (std::int64_t i = first + 1; i < last; ++i) {
-      if (c == 0) ask_for(i + ahead);
+      ask(i);
       if (a.ids[i] < 0) continue;
       const float* next = row(i) + c;
-      for (std::int64_t v = 0; v < kVectors; ++v) sum[v] += load_from(next + v * kLanes);
+      unrolled<kVectors>([&](std::int64_t v)
+                             __attribute__((always_inline)) { sum[v] += load_from(next + v * kLanes); });
     }
     const Floats divisor(static_cast<float>(count));
-    for (std::int64_t v = 0; v < kVectors; ++v) {
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
       store_to(out + c + v * kLanes, a.mean ? divide(sum[v], divisor) : sum[v]);
-    }
+    });
   }
 
   void bag(std::int64_t b) const {
@@ -44,8 +47,8 @@ struct Pool {
     float* out = a.out + b * a.out_stride;
     while (first < last && a.ids[first] < 0) ++first;
     if (first == last) return zero_row(out, a.dim);
-    std::int64_t count = 0;
-    for (std::int64_t i = first; i < last; ++i) count += a.ids[i] >= 0 ? 1 : 0;
+    std::int64_t count = 0;  // only a mean needs it
+    for (std::int64_t i = first; a.mean && i < last; ++i) count += a.ids[i] >= 0 ? 1 : 0;
     for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
       columns<kVectors>(c, first, last, count, out, load_from, store_to);
     });
@@ -55,7 +58,6 @@ struct Pool {
 template <class Id>
 inline void pool(const PoolArgs<Id>& a) {
   const Pool<Id> pool{a};
-  for (std::int64_t i = a.begin[0]; i < a.begin[0] + pool.ahead; ++i) pool.ask_for(i);
   for (std::int64_t b = 0; b < a.bags; ++b) pool.bag(b);
 }
 

@@ -46,6 +46,7 @@ inline Floats square_root(Floats v) { return vsqrtq_f32(v); }
 inline void stream(float* p, Floats v) { v.store_unaligned(p); }
 inline void stream_fence() {}
 
+inline void prefetch_line_near(const char* p) { __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p)); }
 inline void prefetch_line(const char* p) { __asm__ volatile("prfm pldl2keep, %0" : : "Q"(*p)); }
 
 }  // namespace

@@ -90,6 +90,7 @@ inline void stream(float* p, Floats v) {
 }
 inline void stream_fence() { _mm_sfence(); }
 
+inline void prefetch_line_near(const char* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
 inline void prefetch_line(const char* p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
 
 }  // namespace
