@@ -163,8 +163,9 @@ def settle():
 
 
 class Contestant:
-    def __init__(self, call, batch_count, first):
-        self.call = call
+    def __init__(self, side, batch_count, first):
+        self.call = side.call
+        self.wake = side.wake
         self.batches = itertools.cycle([*range(first, batch_count), *range(first)])
         self.samples = []  # seconds a call
         self.run(2)
@@ -184,17 +185,19 @@ class Contestant:
         return estimate
 
     def sample(self):
+        self.wake()
         self.run(self.warm_calls)
         self.samples.append(self.run(self.calls) / self.calls)
 
 
 def measure(sides, batch_count, effort):
     """Samples of both sides, Rowmill first, in turn; the order is reversed in each round."""
-    contestants = [Contestant(side.call, batch_count, i * batch_count // 2) for i, side in enumerate(sides)]
+    contestants = [Contestant(side, batch_count, i * batch_count // 2) for i, side in enumerate(sides)]
     settled = True
     estimates = []
     for contestant in contestants:
         settle()
+        contestant.wake()
         estimates.append(contestant.choose_calls(effort))
     rounds = effort.hopeless_rounds if estimates[1] > HOPELESS * estimates[0] else effort.rounds
     gc.collect()

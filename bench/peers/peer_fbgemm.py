@@ -57,6 +57,8 @@ class Side:
         self.offsets = torch.arange(0, problem.shape.id_count + 1, length)
         self.call = OPERATIONS[problem.operation](self)
 
+    wake = peer_torch.Side.wake
+
     def set_ids(self, batches):
         self.ids = [torch.from_numpy(ids) for ids in batches]
 

@@ -36,6 +36,11 @@ class Side:
         self.buffers = [tf.constant(b) for b in problem.buffers]
         self.call = OPERATIONS[problem.operation](self)
 
+    def wake(self):
+        waker = tf.zeros(1 << 22)
+        for _ in range(8):
+            waker = waker + 1
+
     def set_ids(self, batches):
         self.ids = [tf.constant(self.problem.arranged(ids)) for ids in batches]
         if self.problem.pooled:

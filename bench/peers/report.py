@@ -211,7 +211,9 @@ statistics. Both libraries run in one process, called from Python: Rowmill throu
 workloads hold some microseconds of Python on both sides.
 
 - In a round each side waits until all threads of the process are asleep (OpenMP's workers spin after their work and would
-  hold the other side's core), runs calls that are not timed, then timed ones for 5 ms or one call. The order alternates.
+  hold the other side's core), wakes its own threads by a larger piece of work, runs calls that are not timed, then timed ones
+  for 5 ms or one call. The order alternates. (Linux may queue a woken thread behind the one that woke it, and look for another
+  processor only at its next tick. What is measured is calls one after another, not the first ones after a pause.)
 - Threads: the process is bound to as many processors as there are threads.
 - Both sides have the same ids (of the width that the peer prefers), values and shapes, and are compared first: outputs, and
   after three updates the rows touched and a thousand others, within {relative} relative or {absolute} absolute

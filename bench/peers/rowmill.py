@@ -59,6 +59,23 @@ class Handle:
         self.destroy(self.handle)
 
 
+class Waker:
+    """Some milliseconds of work for all threads. A worker of oneTBB's that sleeps is woken by the first parallel region, but
+    Linux may queue it behind the very thread that woke it, and looks for another processor only at its next tick: calls of
+    some microseconds would then run on one thread for long."""
+
+    def __init__(self):
+        ids = np.arange(1 << 21, dtype=np.int32) % 1000
+        self.memory = np.zeros((1000, 64), np.float32), np.empty((1024, 64), np.float32), ids
+        table, out = (view(array) for array in self.memory[:2])
+        bags = Bags(Ids(ids.ctypes.data, len(ids), 32), Ids(None, 0, 64), 1024, 2048, 0)
+        self.arguments = [ctypes.byref(argument) for argument in (table, bags, out)]
+
+    def __call__(self):
+        for _ in range(3):
+            check(library.rowmill_pool(*self.arguments, None, None))
+
+
 class Side:
     """A table of the library's own, and what its operations need beside it."""
 
@@ -75,6 +92,7 @@ class Side:
         self.plan = Handle("plan", "plan")
         self.workspace = Handle("workspace", "workspace")
         self.views = [view(buffer) for buffer in problem.buffers]
+        self.wake = Waker()
         self.call = OPERATIONS[problem.operation](self)
 
     def set_ids(self, batches):
@@ -108,9 +126,13 @@ def fresh(function, *options):
     def make(side):
         table, out_view = ctypes.byref(side.view), View.from_buffer_copy(side.views[0])
         out = ctypes.byref(out_view)
+        shape = side.problem.buffers[0].shape
+        # Streaming stores, which only large outputs want, need memory that starts at a cache line.
+        large = side.problem.buffers[0].nbytes > 1 << 20
+        new_buffer = side.problem.new_buffer if large else lambda: np.empty(shape, np.float32)
 
         def call(batch):
-            buffer = side.problem.new_buffer()
+            buffer = new_buffer()
             out_view.data = buffer.__array_interface__["data"][0]
             check(function(table, side.ids[batch], out, *options))
             return buffer

@@ -32,6 +32,9 @@ class NumpySide:
         self.table = np.concatenate([chunk for _, chunk in problem.weights()])
         self.call = getattr(self, problem.operation)
 
+    def wake(self):
+        pass
+
     def set_ids(self, batches):
         self.ids = batches
 
@@ -161,7 +164,7 @@ class Measuring(unittest.TestCase):
         effort = measure.Effort(rounds=4, hopeless_rounds=2, sample_seconds=1, warm_seconds=1)
         with mock.patch.object(measure.time, "perf_counter", clock.read), mock.patch.object(measure, "settle", lambda: True):
             for mine, theirs, rounds in ((1, 51, 2), (1, 50, 4), (51, 1, 4)):
-                sides = [types.SimpleNamespace(call=clock.call(seconds)) for seconds in (mine, theirs)]
+                sides = [types.SimpleNamespace(call=clock.call(seconds), wake=lambda: None) for seconds in (mine, theirs)]
                 contestants, _ = measure.measure(sides, 8, effort)
                 self.assertEqual([contestant.samples for contestant in contestants], [[mine] * rounds, [theirs] * rounds])
 

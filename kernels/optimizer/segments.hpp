@@ -75,7 +75,7 @@ inline const float* segment_gradient(const SegmentArgs& a, const Gradients& grad
 template <class PrefetchRow, class Update>
 inline void for_each_segment(const SegmentArgs& a, PrefetchRow prefetch_row, Update update) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t rows_ahead = prefetch_distance(2 * row_bytes);
+  const std::int64_t rows_ahead = prefetch_distance(row_bytes);
   const std::int64_t positions_ahead = prefetch_distance(row_bytes);
   const std::int64_t end = a.begin[a.count];
   const Gradients gradients{a.passes};

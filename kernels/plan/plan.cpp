@@ -14,9 +14,14 @@
 namespace rowmill {
 namespace {
 
-/// Enough shards to feed many threads, each with enough ids to be worth a task. Of the ids alone, not of the threads.
+/// Enough shards to feed many threads, each with enough ids to be worth a task: a few ids of long rows with optimizer
+/// states are. Of the ids alone, not of the threads.
 constexpr std::int64_t kShardIds = 512;
-int plan_shard_bits(std::int64_t id_count) { return shard_bits_for(id_count / kShardIds); }
+constexpr std::int64_t kFewestShardIds = 32;
+constexpr std::int64_t kFewShards = 8;
+int plan_shard_bits(std::int64_t id_count) {
+  return shard_bits_for(std::max(id_count / kShardIds, std::min(id_count / kFewestShardIds, kFewShards)));
+}
 
 /// The smallest b with 2^b >= n, at least 1.
 int bits_for(std::int64_t n) {
