@@ -5,7 +5,7 @@ file(STRINGS include/rowmill/c.h rowmill_c_abi REGEX "#define ROWMILL_C_ABI_VERS
 string(REGEX REPLACE "[^0-9]+" "" rowmill_c_abi "${rowmill_c_abi}")
 
 set(rowmill_c_map ${PROJECT_SOURCE_DIR}/cmake/rowmill_c.map)
-add_library(rowmill_c SHARED layers/c_interface.cpp)
+add_library(rowmill_c SHARED ${ROWMILL_C_SOURCES})
 add_library(rowmill::rowmill_c ALIAS rowmill_c)
 rowmill_set_options(rowmill_c)
 target_include_directories(rowmill_c

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks what C++ types would have guarded, and converts arguments from C to C++. Errors name the operation (`op`) and
+// the argument.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "layers/c_interface/call.hpp"
+#include "layers/c_interface/handles.hpp"
+
+namespace rowmill::c_interface {
+
+/// *pointer, which must not be null.
+template <class T>
+T& the(T* pointer, std::string_view op, std::string_view argument) {
+  if (pointer == nullptr) refuse(op, std::string(argument) + " is a null pointer");
+  return *pointer;
+}
+
+void check_range(std::string_view op, std::string_view argument, std::int64_t value, std::int64_t lowest,
+                 std::int64_t highest);
+
+/// Above this, the bytes that ids need would not fit in 64 bits.
+constexpr std::int64_t kMostIds = std::int64_t{1} << 56;
+
+/// An enum whose values in C and C++ are 0 .. highest.
+template <class E>
+E enum_of(std::int32_t value, E highest, std::string_view op, std::string_view argument) {
+  check_range(op, argument, value, 0, static_cast<std::int64_t>(highest));
+  return static_cast<E>(value);
+}
+
+Pooling pooling_of(std::int32_t value, std::string_view op);
+OutOfRange policy_of(std::int32_t value, std::string_view op);
+Initializer initializer_of(std::int32_t kind, float a, float b, std::int64_t dim, std::string_view op);
+
+/// A workspace is never required.
+Workspace* workspace_of(rowmill_workspace* workspace);
+
+/// "" for a null pointer.
+std::string_view text_of(const char* text);
+
+TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument);
+Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument = "ids");
+Bags bags_of(const rowmill_bags* bags, std::string_view op);
+
+/// For C, which has no const views: what a const table gives out is written only by who may.
+rowmill_view to_c(const Table& table);
+
+}  // namespace rowmill::c_interface

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Both layers: Embedding and EmbeddingBag.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "layers/c_interface/arguments.hpp"
+#include "layers/c_interface/options.hpp"
+
+namespace rowmill::c_interface {
+namespace {
+
+/// The optimizer that the options of a layer choose.
+OptimizerOptions layer_optimizer(const auto& o, std::string_view op) {
+  if ((o.sgd != nullptr) + (o.adagrad != nullptr) + (o.row_wise_adagrad != nullptr) + (o.adam != nullptr) +
+          (o.partial_row_wise_adam != nullptr) >
+      1) {
+    refuse(op, "more than one of sgd, adagrad, row_wise_adagrad, adam and partial_row_wise_adam is given");
+  }
+  if (o.adagrad != nullptr) return optimizer_of(o.adagrad, op);
+  if (o.row_wise_adagrad != nullptr) return optimizer_of(o.row_wise_adagrad, op);
+  if (o.adam != nullptr) return optimizer_of(o.adam, op);
+  if (o.partial_row_wise_adam != nullptr) return optimizer_of(o.partial_row_wise_adam, op);
+  return optimizer_of(o.sgd, op);
+}
+
+}  // namespace
+
+template <>
+rowmill_embedding_options defaults<rowmill_embedding_options>() {
+  rowmill_embedding_options o{};  // no name, seed 0, no optimizer
+  o.struct_size = sizeof o;
+  o.initializer = ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT;
+  o.a = 1;
+  o.out_of_range = ROWMILL_RANGE_ERROR;
+  o.padding_id = -1;
+  return o;
+}
+
+template <>
+rowmill_embedding_bag_options defaults<rowmill_embedding_bag_options>() {
+  rowmill_embedding_bag_options o{};  // no name, seed 0, no optimizer
+  o.struct_size = sizeof o;
+  o.initializer = ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT;
+  o.a = 1;
+  o.pooling = ROWMILL_POOL_MEAN;
+  o.out_of_range = ROWMILL_RANGE_ERROR;
+  return o;
+}
+
+}  // namespace rowmill::c_interface
+
+using namespace rowmill;  // the functions of C stand in no namespace
+using namespace rowmill::c_interface;
+
+// ---- the Embedding layer --------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_embedding_options_init(rowmill_embedding_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "embedding_options_init");
+}
+
+rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, const rowmill_embedding_options* options,
+                                        rowmill_embedding** embedding) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_create";
+    rowmill_embedding*& result = the(embedding, kOp, "embedding");
+    const rowmill_embedding_options o = options_of(options, kOp);
+    EmbeddingOptions made{.rows = rows,
+                          .dim = dim,
+                          .name = std::string(text_of(o.name)),
+                          .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
+                          .seed = o.seed,
+                          .optimizer = layer_optimizer(o, kOp),
+                          .out_of_range = policy_of(o.out_of_range, kOp)};
+    if (o.padding_id != -1) made.padding_id = o.padding_id;
+    auto* const handle = new rowmill_embedding{Embedding(made), {}};
+    handle->optimizer.optimizer = &handle->embedding.optimizer();
+    result = handle;
+  });
+}
+
+void rowmill_embedding_destroy(rowmill_embedding* embedding) noexcept { delete embedding; }
+
+rowmill_status rowmill_embedding_forward(const rowmill_embedding* embedding, const rowmill_ids* ids,
+                                         const rowmill_view* out) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding";
+    the(embedding, kOp, "embedding").embedding.forward(ids_of(ids, kOp), view_of(out, kOp, "out"));
+  });
+}
+
+rowmill_status rowmill_embedding_backward(rowmill_embedding* embedding, const rowmill_ids* ids,
+                                          const rowmill_view* gradient) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding";
+    the(embedding, kOp, "embedding").embedding.backward(ids_of(ids, kOp), view_of(gradient, kOp, "gradient"));
+  });
+}
+
+rowmill_status rowmill_embedding_step(rowmill_embedding* embedding) noexcept {
+  return call([&] { the(embedding, "embedding", "embedding").embedding.step(); });
+}
+
+rowmill_status rowmill_embedding_zero_grad(rowmill_embedding* embedding) noexcept {
+  return call([&] { the(embedding, "embedding", "embedding").embedding.zero_grad(); });
+}
+
+rowmill_status rowmill_embedding_table_view(const rowmill_embedding* embedding, rowmill_view* view) noexcept {
+  return call([&] {
+    the(view, "embedding_table_view", "view") =
+        to_c(the(embedding, "embedding_table_view", "embedding").embedding.table());
+  });
+}
+
+rowmill_optimizer* rowmill_embedding_optimizer(rowmill_embedding* embedding) noexcept {
+  return value_or<rowmill_optimizer*>(nullptr,
+                                      [&] { return &the(embedding, "embedding_optimizer", "embedding").optimizer; });
+}
+
+// ---- the EmbeddingBag layer -----------------------------------------------------------------------------------------
+
+rowmill_status rowmill_embedding_bag_options_init(rowmill_embedding_bag_options* options,
+                                                  std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "embedding_bag_options_init");
+}
+
+rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
+                                            const rowmill_embedding_bag_options* options,
+                                            rowmill_embedding_bag** embedding_bag) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag_create";
+    rowmill_embedding_bag*& result = the(embedding_bag, kOp, "embedding_bag");
+    const rowmill_embedding_bag_options o = options_of(options, kOp);
+    auto* const handle =
+        new rowmill_embedding_bag{EmbeddingBag({.rows = rows,
+                                                .dim = dim,
+                                                .name = std::string(text_of(o.name)),
+                                                .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
+                                                .seed = o.seed,
+                                                .optimizer = layer_optimizer(o, kOp),
+                                                .pooling = pooling_of(o.pooling, kOp),
+                                                .out_of_range = policy_of(o.out_of_range, kOp)}),
+                                  {}};
+    handle->optimizer.optimizer = &handle->embedding_bag.optimizer();
+    result = handle;
+  });
+}
+
+void rowmill_embedding_bag_destroy(rowmill_embedding_bag* embedding_bag) noexcept { delete embedding_bag; }
+
+rowmill_status rowmill_embedding_bag_forward(const rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                             const rowmill_view* out, rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag";
+    the(embedding_bag, kOp, "embedding_bag")
+        .embedding_bag.forward(bags_of(bags, kOp), view_of(out, kOp, "out"), workspace_of(workspace));
+  });
+}
+
+rowmill_status rowmill_embedding_bag_backward(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                              const rowmill_view* gradient) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag";
+    the(embedding_bag, kOp, "embedding_bag")
+        .embedding_bag.backward(bags_of(bags, kOp), view_of(gradient, kOp, "gradient"));
+  });
+}
+
+rowmill_status rowmill_embedding_bag_step(rowmill_embedding_bag* embedding_bag) noexcept {
+  return call([&] { the(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.step(); });
+}
+
+rowmill_status rowmill_embedding_bag_zero_grad(rowmill_embedding_bag* embedding_bag) noexcept {
+  return call([&] { the(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.zero_grad(); });
+}
+
+rowmill_status rowmill_embedding_bag_table_view(const rowmill_embedding_bag* embedding_bag,
+                                                rowmill_view* view) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding_bag_table_view";
+    the(view, kOp, "view") = to_c(the(embedding_bag, kOp, "embedding_bag").embedding_bag.table());
+  });
+}
+
+rowmill_optimizer* rowmill_embedding_bag_optimizer(rowmill_embedding_bag* embedding_bag) noexcept {
+  return value_or<rowmill_optimizer*>(
+      nullptr, [&] { return &the(embedding_bag, "embedding_bag_optimizer", "embedding_bag").optimizer; });
+}

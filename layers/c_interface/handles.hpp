@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the opaque handles of rowmill/c.h hold.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "rowmill/c.h"
+#include "rowmill/rowmill.hpp"
+
+struct rowmill_table {
+  rowmill::Table table;
+};
+struct rowmill_workspace {
+  rowmill::Workspace workspace;
+};
+struct rowmill_plan {
+  rowmill::Plan plan;
+};
+struct rowmill_optimizer {
+  std::unique_ptr<rowmill::Optimizer> owned;  // null for a layer's
+  rowmill::Optimizer* optimizer;
+  std::vector<rowmill::ConstTableView> gradients;  // of the step that runs; kept, so that steps need not allocate
+};
+struct rowmill_embedding {
+  rowmill::Embedding embedding;
+  rowmill_optimizer optimizer;
+};
+struct rowmill_embedding_bag {
+  rowmill::EmbeddingBag embedding_bag;
+  rowmill_optimizer optimizer;
+};

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// find_bad_id, gather, pool and scatter_add, and the workspaces that operations take.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "kernels/core/checks.hpp"
+#include "layers/c_interface/arguments.hpp"
+#include "layers/c_interface/options.hpp"
+
+namespace rowmill::c_interface {
+
+template <>
+rowmill_gather_options defaults<rowmill_gather_options>() {
+  return {sizeof(rowmill_gather_options), ROWMILL_RANGE_ERROR, ROWMILL_STORES_AUTOMATIC};
+}
+
+template <>
+rowmill_pool_options defaults<rowmill_pool_options>() {
+  return {sizeof(rowmill_pool_options), ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR};
+}
+
+template <>
+rowmill_scatter_add_options defaults<rowmill_scatter_add_options>() {
+  return {sizeof(rowmill_scatter_add_options), ROWMILL_RANGE_ERROR, 0};
+}
+
+}  // namespace rowmill::c_interface
+
+using namespace rowmill;  // the functions of C stand in no namespace
+using namespace rowmill::c_interface;
+
+// ---- find_bad_id ----------------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_find_bad_id(const rowmill_ids* ids, std::int64_t rows, rowmill_out_of_range out_of_range,
+                                   std::int64_t* position, std::int64_t* value) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "find_bad_id";
+    std::int64_t& found_at = the(position, kOp, "position");
+    const Ids all = ids_of(ids, kOp);
+    check_ids_pointer(kOp, all);
+    const std::optional<BadId> bad = find_bad_id(all, rows, policy_of(out_of_range, kOp));
+    found_at = bad ? bad->position : -1;
+    if (value != nullptr) *value = bad ? bad->value : -1;
+  });
+}
+
+// ---- gather ---------------------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_gather_options_init(rowmill_gather_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "gather_options_init");
+}
+
+rowmill_status rowmill_gather(const rowmill_view* table, const rowmill_ids* ids, const rowmill_view* out,
+                              const rowmill_gather_options* options) noexcept {
+  return call([&] {
+    static_assert(static_cast<int>(Stores::automatic) == ROWMILL_STORES_AUTOMATIC &&
+                  static_cast<int>(Stores::ordinary) == ROWMILL_STORES_ORDINARY &&
+                  static_cast<int>(Stores::streaming) == ROWMILL_STORES_STREAMING);
+    constexpr std::string_view kOp = "gather";
+    const rowmill_gather_options o = options_of(options, kOp);
+    gather(view_of(table, kOp, "table"), ids_of(ids, kOp), view_of(out, kOp, "out"),
+           {.out_of_range = policy_of(o.out_of_range, kOp),
+            .stores = enum_of(o.stores, Stores::streaming, kOp, "stores")});
+  });
+}
+
+// ---- pool -----------------------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "pool_options_init");
+}
+
+rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags, const rowmill_view* out,
+                            const rowmill_pool_options* options, rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "pool";
+    const rowmill_pool_options o = options_of(options, kOp);
+    pool(view_of(table, kOp, "table"), bags_of(bags, kOp), view_of(out, kOp, "out"),
+         {.pooling = pooling_of(o.pooling, kOp), .out_of_range = policy_of(o.out_of_range, kOp)},
+         workspace_of(workspace));
+  });
+}
+
+std::size_t rowmill_pool_memory_required(std::int64_t id_count) noexcept {
+  return value_or<std::size_t>(0, [&] {
+    check_range("pool_memory_required", "id_count", id_count, 0, kMostIds);
+    return pool_memory_required(id_count);
+  });
+}
+
+// ---- scatter_add ----------------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_scatter_add_options_init(rowmill_scatter_add_options* options,
+                                                std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "scatter_add_options_init");
+}
+
+rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids* ids, const rowmill_view* values,
+                                   const rowmill_scatter_add_options* options, rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "scatter_add";
+    const rowmill_scatter_add_options o = options_of(options, kOp);
+    check_range(kOp, "reserved", o.reserved, 0, 0);
+    scatter_add(view_of(table, kOp, "table"), ids_of(ids, kOp), view_of(values, kOp, "values"),
+                {.out_of_range = policy_of(o.out_of_range, kOp)}, workspace_of(workspace));
+  });
+}
+
+rowmill_status rowmill_scatter_add_planned(const rowmill_view* table, const rowmill_plan* plan,
+                                           const rowmill_view* values) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "scatter_add";
+    scatter_add(view_of(table, kOp, "table"), the(plan, kOp, "plan").plan, view_of(values, kOp, "values"));
+  });
+}
+
+std::size_t rowmill_scatter_add_memory_required(std::int64_t id_count) noexcept {
+  return value_or<std::size_t>(0, [&] {
+    check_range("scatter_add_memory_required", "id_count", id_count, 0, kMostIds);
+    return scatter_add_memory_required(id_count);
+  });
+}
+
+// ---- workspaces -----------------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_workspace_create(rowmill_workspace** workspace) noexcept {
+  return call([&] {
+    rowmill_workspace*& result = the(workspace, "workspace_create", "workspace");
+    result = new rowmill_workspace;
+  });
+}
+
+void rowmill_workspace_destroy(rowmill_workspace* workspace) noexcept { delete workspace; }
+
+rowmill_status rowmill_workspace_reserve(rowmill_workspace* workspace, std::size_t bytes) noexcept {
+  return call([&] { the(workspace, "workspace_reserve", "workspace").workspace.reserve(bytes); });
+}
+
+std::size_t rowmill_workspace_capacity(const rowmill_workspace* workspace) noexcept {
+  return value_or<std::size_t>(0,
+                               [&] { return the(workspace, "workspace_capacity", "workspace").workspace.capacity(); });
+}

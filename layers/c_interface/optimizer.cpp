@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "layers/c_interface/arguments.hpp"
+#include "layers/c_interface/options.hpp"
+
+namespace rowmill::c_interface {
+namespace {
+
+WeightDecay decay_of(std::int32_t value, std::string_view op) {
+  static_assert(static_cast<int>(WeightDecay::none) == ROWMILL_DECAY_NONE &&
+                static_cast<int>(WeightDecay::l2) == ROWMILL_DECAY_L2 &&
+                static_cast<int>(WeightDecay::decoupled) == ROWMILL_DECAY_DECOUPLED);
+  return enum_of(value, WeightDecay::decoupled, op, "decay");
+}
+
+template <class Options>
+Options adagrad_defaults(const auto& o) {
+  return {sizeof(Options), o.learning_rate, o.initial_accumulator, o.epsilon, ROWMILL_DECAY_NONE, o.weight_decay};
+}
+
+template <class Options>
+OptimizerOptions adagrad_to_cpp(const auto& o, std::string_view op) {
+  return Options{o.learning_rate, o.initial_accumulator, o.epsilon, decay_of(o.decay, op), o.weight_decay};
+}
+
+template <class Options>
+Options adam_defaults(const auto& o) {
+  return {sizeof(Options), o.learning_rate, o.beta1, o.beta2, o.epsilon, ROWMILL_DECAY_NONE, o.weight_decay};
+}
+
+template <class Options>
+OptimizerOptions adam_to_cpp(const auto& o, std::string_view op) {
+  return Options{o.learning_rate, o.beta1, o.beta2, o.epsilon, decay_of(o.decay, op), o.weight_decay};
+}
+
+template <class Options>
+rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char* name, const Options* options,
+                                rowmill_optimizer** optimizer, std::string_view op) noexcept {
+  return call([&] {
+    rowmill_optimizer*& result = the(optimizer, op, "optimizer");
+    auto made = make_optimizer(optimizer_of(options, op), rows, dim, text_of(name));
+    Optimizer* const pointer = made.get();
+    result = new rowmill_optimizer{std::move(made), pointer, {}};
+  });
+}
+
+}  // namespace
+
+template <>
+rowmill_sgd_options defaults<rowmill_sgd_options>() {
+  const SgdOptions o;
+  return {sizeof(rowmill_sgd_options), o.learning_rate,    o.momentum,
+          o.nesterov ? 1 : 0,          ROWMILL_DECAY_NONE, o.weight_decay};
+}
+
+template <>
+rowmill_adagrad_options defaults<rowmill_adagrad_options>() {
+  return adagrad_defaults<rowmill_adagrad_options>(AdagradOptions{});
+}
+
+template <>
+rowmill_row_wise_adagrad_options defaults<rowmill_row_wise_adagrad_options>() {
+  return adagrad_defaults<rowmill_row_wise_adagrad_options>(RowWiseAdagradOptions{});
+}
+
+template <>
+rowmill_adam_options defaults<rowmill_adam_options>() {
+  return adam_defaults<rowmill_adam_options>(AdamOptions{});
+}
+
+template <>
+rowmill_partial_row_wise_adam_options defaults<rowmill_partial_row_wise_adam_options>() {
+  return adam_defaults<rowmill_partial_row_wise_adam_options>(PartialRowWiseAdamOptions{});
+}
+
+OptimizerOptions optimizer_of(const rowmill_sgd_options* options, std::string_view op) {
+  const rowmill_sgd_options o = options_of(options, op);
+  return SgdOptions{o.learning_rate, o.momentum, o.nesterov != 0, decay_of(o.decay, op), o.weight_decay};
+}
+OptimizerOptions optimizer_of(const rowmill_adagrad_options* options, std::string_view op) {
+  return adagrad_to_cpp<AdagradOptions>(options_of(options, op), op);
+}
+OptimizerOptions optimizer_of(const rowmill_row_wise_adagrad_options* options, std::string_view op) {
+  return adagrad_to_cpp<RowWiseAdagradOptions>(options_of(options, op), op);
+}
+OptimizerOptions optimizer_of(const rowmill_adam_options* options, std::string_view op) {
+  return adam_to_cpp<AdamOptions>(options_of(options, op), op);
+}
+OptimizerOptions optimizer_of(const rowmill_partial_row_wise_adam_options* options, std::string_view op) {
+  return adam_to_cpp<PartialRowWiseAdamOptions>(options_of(options, op), op);
+}
+
+}  // namespace rowmill::c_interface
+
+using namespace rowmill;  // the functions of C stand in no namespace
+using namespace rowmill::c_interface;
+
+rowmill_status rowmill_sgd_options_init(rowmill_sgd_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "sgd_options_init");
+}
+
+rowmill_status rowmill_adagrad_options_init(rowmill_adagrad_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "adagrad_options_init");
+}
+
+rowmill_status rowmill_row_wise_adagrad_options_init(rowmill_row_wise_adagrad_options* options,
+                                                     std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "row_wise_adagrad_options_init");
+}
+
+rowmill_status rowmill_adam_options_init(rowmill_adam_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "adam_options_init");
+}
+
+rowmill_status rowmill_partial_row_wise_adam_options_init(rowmill_partial_row_wise_adam_options* options,
+                                                          std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "partial_row_wise_adam_options_init");
+}
+
+rowmill_status rowmill_sgd_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                  const rowmill_sgd_options* options, rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "sgd");
+}
+
+rowmill_status rowmill_adagrad_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                      const rowmill_adagrad_options* options, rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "adagrad");
+}
+
+rowmill_status rowmill_row_wise_adagrad_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                               const rowmill_row_wise_adagrad_options* options,
+                                               rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "row_wise_adagrad");
+}
+
+rowmill_status rowmill_adam_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                   const rowmill_adam_options* options, rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "adam");
+}
+
+rowmill_status rowmill_partial_row_wise_adam_create(std::int64_t rows, std::int64_t dim, const char* name,
+                                                    const rowmill_partial_row_wise_adam_options* options,
+                                                    rowmill_optimizer** optimizer) noexcept {
+  return create_optimizer(rows, dim, name, options, optimizer, "partial_row_wise_adam");
+}
+
+void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) noexcept { delete optimizer; }
+
+rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
+                                      const rowmill_plan* plan, const rowmill_view* gradients,
+                                      std::int64_t gradient_count, rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    rowmill_optimizer& handle = the(optimizer, "step", "optimizer");
+    const std::string_view op = handle.optimizer->name();
+    check_range(op, "gradient_count", gradient_count, 0, kMostIds);
+    handle.gradients.clear();
+    handle.gradients.reserve(static_cast<std::size_t>(gradient_count));
+    for (std::int64_t i = 0; i < gradient_count; ++i) {
+      the(gradients, op, "gradients");
+      handle.gradients.push_back(view_of(gradients + i, op, "gradient"));
+    }
+    handle.optimizer->step(view_of(weights, op, "weights"), the(plan, op, "plan").plan, handle.gradients,
+                           workspace_of(workspace));
+  });
+}
+
+std::size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, std::int64_t id_count,
+                                              std::int64_t gradient_count) noexcept {
+  return value_or<std::size_t>(0, [&] {
+    constexpr std::string_view kOp = "optimizer_memory_required";
+    const Optimizer& o = *the(optimizer, kOp, "optimizer").optimizer;
+    check_range(kOp, "id_count", id_count, 0, kMostIds);
+    check_range(kOp, "gradient_count", gradient_count, 0, kMostIds);
+    return o.memory_required(id_count, gradient_count);
+  });
+}
+
+const char* rowmill_optimizer_name(const rowmill_optimizer* optimizer) noexcept {
+  return value_or<const char*>(nullptr, [&] {
+    return the(optimizer, "optimizer_name", "optimizer").optimizer->name().data();  // a literal
+  });
+}
+
+std::int64_t rowmill_optimizer_step_count(const rowmill_optimizer* optimizer) noexcept {
+  return value_or<std::int64_t>(
+      -1, [&] { return the(optimizer, "optimizer_step_count", "optimizer").optimizer->step_count(); });
+}
+
+double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) noexcept {
+  return value_or<double>(
+      -1, [&] { return the(optimizer, "optimizer_learning_rate", "optimizer").optimizer->learning_rate(); });
+}
+
+rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) noexcept {
+  return call(
+      [&] { the(optimizer, "optimizer_set_learning_rate", "optimizer").optimizer->set_learning_rate(learning_rate); });
+}
+
+std::int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) noexcept {
+  return value_or<std::int64_t>(
+      -1, [&] { return std::ssize(the(optimizer, "optimizer_state_count", "optimizer").optimizer->state()); });
+}
+
+rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, std::int64_t index,
+                                       rowmill_view* view) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "optimizer_state";
+    const auto state = the(optimizer, kOp, "optimizer").optimizer->state();
+    if (state.empty()) refuse(kOp, std::string(optimizer->optimizer->name()) + " has no state");
+    check_range(kOp, "index", index, 0, std::ssize(state) - 1);
+    the(view, kOp, "view") = to_c(state[static_cast<std::size_t>(index)]);
+  });
+}
