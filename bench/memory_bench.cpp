@@ -4,52 +4,18 @@
 // plain loops of the ceiling, which have each of them.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <functional>
-#include <memory>
 #include <rowmill/rowmill.hpp>
 #include <string>
 #include <vector>
 
 #include "ceiling.hpp"
-#include "huge_buffer.hpp"
+#include "compare.hpp"
 #include "machine.hpp"
 #include "subject.hpp"
 #include "workloads.hpp"
 
 namespace bench {
 namespace {
-
-using Run = std::function<void(std::size_t batch)>;
-
-double seconds_of(const Run& run, std::size_t batch) {
-  const auto start = std::chrono::steady_clock::now();
-  run(batch);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-/// Measures both in turn and reports the time with the measure, and how many times as long it takes without.
-void compare(benchmark::State& state, const Run& with, const Run& without, std::size_t batches, int rounds) {
-  std::vector<double> with_seconds;
-  std::vector<double> ratios;
-  for (int round = -2; round < rounds; ++round) {  // the first two warm up
-    const auto batch = static_cast<std::size_t>(round + 2) % batches;
-    const double a = seconds_of(with, batch);
-    const double b = seconds_of(without, (batch + batches / 2) % batches);
-    if (round < 0) continue;
-    with_seconds.push_back(a);
-    ratios.push_back(b / a);
-  }
-  for ([[maybe_unused]] auto _ : state) state.SetIterationTime(median(with_seconds));
-  state.counters["without/with"] = median(ratios);
-}
 
 constexpr Shape kTall{1'000'000, 64, 2048, 20};
 constexpr Shape kWide{250'002, 768, 8, 512};
@@ -118,30 +84,24 @@ void loops(benchmark::State& state, Operation operation, const Shape& shape, con
   compare(state, best(with), best(without), subject.batch_count(), 101);
 }
 
-void add(const std::string& name, const Shape& shape, std::function<void(benchmark::State&)> body) {
-  benchmark::RegisterBenchmark((name + "/" + shape.table_name() + "/" + shape.batch_name()).c_str(), std::move(body))
-      ->UseManualTime()
-      ->Iterations(1)
-      ->Unit(benchmark::kMicrosecond);
-}
-
 void register_all() {
   for (const Shape& shape : {kTall, kWide}) {
-    add("huge_pages/gather", shape, [=](auto& state) { huge_pages(state, shape); });
+    add_comparison("huge_pages/gather/" + shape_name(shape), [=](auto& state) { huge_pages(state, shape); });
   }
   for (const Shape& shape : {kSmall, kWide, kTall}) {
-    add("streaming_stores/gather", shape, [=](auto& state) { streaming_stores(state, shape); });
+    add_comparison("streaming_stores/gather/" + shape_name(shape),
+                   [=](auto& state) { streaming_stores(state, shape); });
   }
-  add("parallel_first_touch/table", kTall, [](auto& state) { first_touch(state, kTall); });
+  add_comparison("parallel_first_touch/table/" + shape_name(kTall), [](auto& state) { first_touch(state, kTall); });
   for (const Operation operation : {Operation::gather, Operation::sgd, Operation::adam}) {
     for (const Shape& shape : {kTall, kWide}) {
-      add("prefetch/" + std::string(name(operation)), shape,
-          [=](auto& state) { loops(state, operation, shape, ", prefetch", "no prefetch"); });
+      add_comparison("prefetch/" + std::string(name(operation)) + "/" + shape_name(shape),
+                     [=](auto& state) { loops(state, operation, shape, ", prefetch", "no prefetch"); });
     }
   }
   for (const Shape& shape : {kSmall, kTall}) {
-    add("non_temporal_gradients/sgd", shape,
-        [=](auto& state) { loops(state, Operation::sgd, shape, "(non-temporal)", "(L2)"); });
+    add_comparison("non_temporal_gradients/sgd/" + shape_name(shape),
+                   [=](auto& state) { loops(state, Operation::sgd, shape, "(non-temporal)", "(L2)"); });
   }
 }
 
@@ -150,8 +110,5 @@ void register_all() {
 
 int main(int argc, char** argv) {
   bench::register_all();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return bench::run_comparisons(argc, argv);
 }

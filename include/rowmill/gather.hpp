@@ -11,7 +11,7 @@ namespace rowmill {
 /// How a large output is written. Streaming stores go past the caches: faster once the output is larger than they
 /// are, slower when it is not, or when it is read again at once.
 enum class Stores : std::uint8_t {
-  automatic,  ///< streaming when the output is larger than the last-level cache, and in some cases below that
+  automatic,  ///< streaming when the output is larger than what the threads can count on of the caches
   ordinary,
   streaming,  ///< where rows are aligned to the vector width; ordinary elsewhere
 };

@@ -8,16 +8,14 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/core/choices.hpp"
 #include "kernels/core/fp_environment.hpp"
 
 namespace rowmill {
 
-/// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds too.
-inline constexpr std::int64_t kParallelBytes = std::int64_t{1} << 18;
-
 /// How many threads a region of `bytes` of traffic may use here.
 inline std::int64_t concurrency_for(std::int64_t bytes) {
-  return bytes < kParallelBytes ? 1 : tbb::this_task_arena::max_concurrency();
+  return bytes < choices.parallel_bytes ? 1 : tbb::this_task_arena::max_concurrency();
 }
 
 /// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish

@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "kernels/core/choices.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/workspace.hpp"
 
@@ -76,13 +77,11 @@ std::int64_t last_level_cache_bytes() {
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {
-  constexpr std::int64_t kCoreShare = std::int64_t{4} << 20;
-  return std::min(last_level_cache_bytes(), threads * kCoreShare);
+  return std::min(last_level_cache_bytes(), threads * choices.core_cache_bytes);
 }
 
 bool likely_cached(std::int64_t bytes) {
-  constexpr std::int64_t kLargest = std::int64_t{16} << 20;
-  return bytes <= std::min(kLargest, last_level_cache_bytes() / 2);
+  return bytes <= std::min(choices.cached_table_bytes, last_level_cache_bytes() / 2);
 }
 
 void Workspace::Free::operator()(std::byte* p) const noexcept { free_scratch(p); }

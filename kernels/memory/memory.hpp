@@ -20,12 +20,11 @@ void free_scratch(std::byte* p) noexcept;
 /// The size of the last-level cache; 32 MiB where the system does not say.
 std::int64_t last_level_cache_bytes();
 
-/// What `threads` threads can count on of the caches they share. A system may report all of a large machine's: a core's
-/// part of it, with its second level, is about 4 MiB on the servers of today.
+/// What `threads` threads can count on of the caches they share: a part for each, for a system may report all of a
+/// large machine's.
 std::int64_t cache_share_bytes(std::int64_t threads);
 
-/// Whether a table of `bytes` is small enough that rows in use stay in some cache: asking ahead for them costs more
-/// than it saves.
+/// Whether a table of `bytes` is small enough that rows in use stay in some cache.
 bool likely_cached(std::int64_t bytes);
 
 }  // namespace rowmill

@@ -117,12 +117,12 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   prepare_step();
   const auto tables = static_cast<std::int64_t>(1 + state_.size());
   const std::int64_t traffic =
-      (plan.id_count() + 2 * tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
+      (plan.id_count() / 2 + tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(traffic);
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
-  if (threads > 1) hot = plan.hot_segments();
+  if (threads > 1 && choices.share_hot_rows) hot = plan.hot_segments();
   if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, threads);
   const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
 

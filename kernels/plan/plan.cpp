@@ -16,11 +16,10 @@ namespace {
 
 /// Enough shards to feed many threads, each with enough ids to be worth a task: a few ids of long rows with optimizer
 /// states are. Of the ids alone, not of the threads.
-constexpr std::int64_t kShardIds = 512;
 constexpr std::int64_t kFewestShardIds = 32;
 constexpr std::int64_t kFewShards = 8;
 int plan_shard_bits(std::int64_t id_count) {
-  return shard_bits_for(std::max(id_count / kShardIds, std::min(id_count / kFewestShardIds, kFewShards)));
+  return shard_bits_for(std::max(id_count / choices.shard_ids, std::min(id_count / kFewestShardIds, kFewShards)));
 }
 
 /// The smallest b with 2^b >= n, at least 1.

@@ -56,7 +56,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   const KernelTable& k = kernels();
   const Ids ids = bags.ids();
   const std::int64_t row_bytes = table.dim() * kFloat;
-  const std::int64_t threads = concurrency_for((ids.size() + bags.size()) * row_bytes);
+  const std::int64_t threads = concurrency_for((ids.size() / 2 + bags.size()) * row_bytes);
   const bool mean = options.pooling == Pooling::mean;
   const bool prefetch = !likely_cached(table.rows() * row_bytes);
 

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the crossovers of the library's choices lie (kernels/core/choices.hpp): each choice made one way and the other,
+// in turn, over sizes on both sides of it. "without/with" above 1 means that the way named first is the faster one.
+#include <limits>
+#include <memory>
+#include <rowmill/rowmill.hpp>
+#include <string>
+
+#include "compare.hpp"
+#include "huge_buffer.hpp"
+#include "kernels/core/choices.hpp"
+#include "machine.hpp"
+#include "subject.hpp"
+
+namespace bench {
+namespace {
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+const rowmill::Choices kDefaults;
+
+template <class T>
+rowmill::Choices with(T rowmill::Choices::*member, T value) {
+  rowmill::Choices changed = kDefaults;
+  changed.*member = value;
+  return changed;
+}
+
+/// Compares an operation under two choices.
+void choose(benchmark::State& state, Operation operation, const Shape& shape, IdSource source,
+            const rowmill::Choices& first, const rowmill::Choices& second) {
+  Subject subject(operation, shape, batch_count(shape, last_level_cache()));
+  subject.set_batches(source, {});
+  const std::size_t calls = 1 + (std::size_t{8} << 20) / shape.batch_bytes();
+  const int rounds = calls > 2 ? 301 : 101;
+  const auto under = [&](const rowmill::Choices& way) {
+    return [&](std::size_t batch) {
+      rowmill::choices = way;
+      subject.run(batch);
+      rowmill::choices = kDefaults;
+    };
+  };
+  compare(state, under(first), under(second), subject.batch_count(), rounds, calls);
+}
+
+void add_choice(const std::string& ways, Operation operation, const Shape& shape, IdSource source,
+                const rowmill::Choices& first, const rowmill::Choices& second) {
+  add_comparison(ways + "/" + std::string(name(operation)) + "/" + shape_name(shape) + "/" + std::string(name(source)),
+                 [=](benchmark::State& state) { choose(state, operation, shape, source, first, second); });
+}
+
+void add_threads() {
+  for (const Operation operation : {Operation::gather, Operation::pool, Operation::scatter_add, Operation::sgd}) {
+    for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
+      add_choice("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf,
+                 with(&rowmill::Choices::parallel_bytes, std::int64_t{0}),
+                 with(&rowmill::Choices::parallel_bytes, kNever));
+    }
+  }
+}
+
+void add_shards() {
+  for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{1'000'000, 64, 2048, 20}}) {
+    for (const std::int64_t ids : {256, 512, 2048, 8192}) {
+      add_choice("shards of 1,024 ids, of " + std::to_string(ids), Operation::pooled_sgd, shape, IdSource::zipf,
+                 kDefaults, with(&rowmill::Choices::shard_ids, ids));
+    }
+  }
+}
+
+void add_hot_rows() {
+  for (const IdSource source : {IdSource::one_row, IdSource::zipf}) {
+    for (const std::int64_t dim : {64, 256}) {
+      for (const std::int64_t bags : {64, 128, 256, 1024, 2048}) {
+        add_choice("hot rows shared, not shared", Operation::sgd, {9088, dim, bags, 32}, source, kDefaults,
+                   with(&rowmill::Choices::share_hot_rows, false));
+      }
+    }
+  }
+}
+
+void add_prefetches() {
+  for (const Operation operation : {Operation::gather, Operation::pool}) {
+    for (const std::int64_t rows : {1'000, 10'000, 16'000, 30'000, 100'000, 1'000'000}) {
+      add_choice("prefetched, not prefetched", operation, {rows, 256, 128, 32}, IdSource::uniform,
+                 with(&rowmill::Choices::cached_table_bytes, std::int64_t{0}),
+                 with(&rowmill::Choices::cached_table_bytes, kNever));
+    }
+  }
+}
+
+/// Gathers into one output again and again, or into others in turn, which no cache holds any more.
+void stores(benchmark::State& state, const Shape& shape, bool one_output) {
+  const rowmill::Table table(shape.rows, shape.dim, {});
+  const auto batches = make_batches(shape, IdSource::zipf, 16, {});
+  const std::size_t elements = shape.batch_bytes() / sizeof(float);
+  const std::size_t outputs = one_output ? 1 : (std::size_t{256} << 20) / shape.batch_bytes();
+  const auto by = [&](rowmill::Stores kind) {
+    // Each way has outputs of its own: streaming stores drive a line out of the caches.
+    const auto buffer = std::make_shared<HugeBuffer>(outputs * elements);
+    return [&, kind, buffer, next = std::size_t{0}](std::size_t batch) mutable {
+      float* const out = buffer->data() + next++ % outputs * elements;
+      rowmill::gather(table, batches[batch], rowmill::TableView(out, shape.id_count(), shape.dim), {.stores = kind});
+    };
+  };
+  const std::size_t calls = 1 + (std::size_t{8} << 20) / shape.batch_bytes();
+  compare(state, by(rowmill::Stores::streaming), by(rowmill::Stores::ordinary), batches.size(), 101, calls);
+}
+
+void add_stores() {
+  for (const bool one_output : {true, false}) {
+    for (const std::int64_t bags : {16, 64, 128, 256, 512, 2048}) {
+      const Shape shape{9088, 256, bags, 32};
+      add_comparison(
+          "streaming stores, ordinary/gather/" + shape_name(shape) + (one_output ? "/one output" : "/many outputs"),
+          [=](benchmark::State& state) { stores(state, shape, one_output); });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  bench::add_threads();
+  bench::add_shards();
+  bench::add_hot_rows();
+  bench::add_prefetches();
+  bench::add_stores();
+  return bench::run_comparisons(argc, argv);
+}

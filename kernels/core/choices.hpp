@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace rowmill {
+
+/// The sizes at which the library goes about its work another way. Each was measured: docs/choices.md has the results,
+/// and bench/choices_bench.cpp, the only code that may change them, shows where the crossovers lie on a machine.
+struct Choices {
+  /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
+  /// too. What is only read counts half, because it is often in a cache.
+  std::int64_t parallel_bytes = std::int64_t{1} << 18;
+  /// A plan's shards have about so many ids: their hash tables then stay in the first-level cache.
+  std::int64_t shard_ids = 1024;
+  /// A row of more than a block of contributions is summed by all threads.
+  bool share_hot_rows = true;
+  /// Rows of a table of up to this many bytes are expected in some cache: asking ahead for them costs more than it
+  /// saves.
+  std::int64_t cached_table_bytes = std::int64_t{16} << 20;
+  /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
+  /// second level, on the servers of today. A larger output is written past the caches.
+  std::int64_t core_cache_bytes = std::int64_t{4} << 20;
+};
+
+inline Choices choices;
+
+}  // namespace rowmill
