@@ -127,8 +127,8 @@ void pool(const PoolArguments& arguments) {
       Vector sum[vectors] = {};
       for (std::int64_t i = 0; i < a.length; ++i) {
         const std::int64_t ahead = b * a.length + i + a.prefetch.rows;
-        if (c == 0 && a.prefetch.rows != 0 && ahead < count) {
-          prefetch_row(a.table + a.ids[ahead] * a.dim, columns, a.prefetch);
+        if (a.prefetch.rows != 0 && ahead < count) {
+          prefetch_row(a.table + a.ids[ahead] * a.dim, {c, c + vectors * kWidth}, a.prefetch);
         }
         const float* row = a.table + ids[i] * a.dim + c;
         for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(row + k * kWidth);

@@ -1069,6 +1069,30 @@ static void test_threads(void) {
   free(weights);
 }
 
+static void test_outputs(void) {
+  rowmill_output_allocator* allocator = NULL;
+  CHECK_OK(rowmill_output_allocator_create(&allocator));
+  rowmill_view first, second, third, empty;
+  CHECK_OK(rowmill_output_make(allocator, kRows, kDim, &first));
+  CHECK_OK(rowmill_output_make(allocator, kRows, kDim, &second));
+  CHECK(first.rows == kRows && first.dim == kDim && first.row_stride == kDim && first.data != second.data);
+  fill(first.data, kRows * kDim, 1);
+  fill(second.data, kRows * kDim, 2);
+  CHECK_OK(rowmill_output_release(allocator, first.data));
+  CHECK_OK(rowmill_output_make(allocator, kRows, kDim, &third));
+  CHECK(third.data == first.data);
+  CHECK_OK(rowmill_output_make(allocator, 0, kDim, &empty));
+  CHECK(empty.data == NULL && empty.dim == kDim);
+  CHECK_OK(rowmill_output_release(allocator, NULL));
+  CHECK_FAILS(rowmill_output_release(allocator, &first), ROWMILL_INVALID_ARGUMENT, "not that of an output");
+  CHECK_FAILS(rowmill_output_make(allocator, -1, kDim, &empty), ROWMILL_INVALID_ARGUMENT, "output (-1 x 4)");
+  CHECK_FAILS(rowmill_output_make(NULL, 1, kDim, &empty), ROWMILL_INVALID_ARGUMENT, "allocator");
+  CHECK_FAILS(rowmill_output_make(allocator, 1, kDim, NULL), ROWMILL_INVALID_ARGUMENT, "output");
+  CHECK_FAILS(rowmill_output_allocator_create(NULL), ROWMILL_INVALID_ARGUMENT, "allocator");
+  rowmill_output_allocator_destroy(allocator); /* and with it two outputs that were not released */
+  rowmill_output_allocator_destroy(NULL);
+}
+
 static void test_unsupported_isa(void) {
   CHECK(rowmill_isa_name() == NULL);
   float numbers[kDim] = {1}, out[kDim] = {2};
@@ -1086,6 +1110,7 @@ int main(int argc, char** argv) {
   } else {
     test_versions();
     test_tables();
+    test_outputs();
     test_gather();
     test_pool();
     test_find_bad_id();

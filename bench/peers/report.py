@@ -222,7 +222,7 @@ workloads hold some microseconds of Python on both sides.
 - Each library allocates its own tables, as it does by default: Rowmill on huge pages. Outputs and gradients share
   memory where the peer can use memory that is not its own (PyTorch, FBGEMM).
 - *Outputs reused* writes into memory that was written before. *Fresh outputs* makes a new array in each call, as one calls it;
-  Rowmill's is made by numpy.
+  Rowmill's by its OutputAllocator, which uses the memory of outputs that died again (up to 1 MiB: by numpy).
 - *Pool* sums bags of as many ids as the batch is long: 16x15 is 16 bags of 15 ids. In a *pooled* step forward is a pool, and
   the gradient has a row for each bag.
 - A step is forward, backward and update of a layer whose ids hold duplicates: for Rowmill gather into an output that it

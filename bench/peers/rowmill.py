@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import weakref
 
 import numpy as np
 
@@ -127,9 +128,9 @@ def fresh(function, *options):
         table, out_view = ctypes.byref(side.view), View.from_buffer_copy(side.views[0])
         out = ctypes.byref(out_view)
         shape = side.problem.buffers[0].shape
-        # Streaming stores, which only large outputs want, need memory that starts at a cache line.
+        # Wrapping memory for numpy takes some microseconds of Python: only for large outputs.
         large = side.problem.buffers[0].nbytes > 1 << 20
-        new_buffer = side.problem.new_buffer if large else lambda: np.empty(shape, np.float32)
+        new_buffer = Outputs(shape) if large else lambda: np.empty(shape, np.float32)
 
         def call(batch):
             buffer = new_buffer()
@@ -140,6 +141,25 @@ def fresh(function, *options):
         return call
 
     return make
+
+
+class Outputs:
+    """New outputs of the library's own, as numpy arrays: each gives its memory back when the last array of it dies."""
+
+    def __init__(self, shape):
+        self.shape = shape
+        self.allocator = Handle("output_allocator", "output_allocator")
+
+    def __call__(self):
+        output = View()
+        rows, dim = self.shape
+        check(library.rowmill_output_make(self.allocator.handle, ctypes.c_int64(rows), ctypes.c_int64(dim), ctypes.byref(output)))
+        memory = (ctypes.c_float * (rows * dim)).from_address(output.data)
+        weakref.finalize(memory, self.release, output.data)
+        return np.frombuffer(memory, np.float32).reshape(self.shape)
+
+    def release(self, data):
+        check(library.rowmill_output_release(self.allocator.handle, ctypes.c_void_p(data)))
 
 
 def scatter_add(side):

@@ -226,7 +226,7 @@ rowmill_status rowmill_table_view(const rowmill_table* table, rowmill_view* view
 /* How a large output is written: streaming stores go past the caches. */
 typedef int32_t rowmill_stores;
 enum {
-  ROWMILL_STORES_AUTOMATIC = 0, /* streaming when the output is larger than the last-level cache */
+  ROWMILL_STORES_AUTOMATIC = 0, /* streaming when the output is larger than the threads' part of the caches */
   ROWMILL_STORES_ORDINARY = 1,
   ROWMILL_STORES_STREAMING = 2 /* where rows are aligned to the vector width; ordinary elsewhere */
 };
@@ -252,6 +252,27 @@ rowmill_status rowmill_gather_options_init(rowmill_gather_options* options, size
  * id is out of range (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_gather(const rowmill_view* table, const rowmill_ids* ids, const rowmill_view* out,
                               const rowmill_gather_options* options) ROWMILL_NOEXCEPT;
+
+/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+
+/* Makes outputs for callers who want a new one for each call. Memory that is new from the system has to be cleared page
+ * by page when it is first written, which takes longer than a large gather itself; this keeps the memory of the last
+ * outputs that were released for the next ones. Threads may share one. */
+typedef struct rowmill_output_allocator rowmill_output_allocator;
+
+rowmill_status rowmill_output_allocator_create(rowmill_output_allocator** allocator) ROWMILL_NOEXCEPT;
+/* Frees its outputs too, released or not. */
+void rowmill_output_allocator_destroy(rowmill_output_allocator* allocator) ROWMILL_NOEXCEPT;
+
+/* A rows x dim output, 64-byte aligned, rows one after another; what it holds is unspecified. rows = 0 is an empty one,
+ * with a null pointer. Errors: rows < 0, dim < 1, a size that overflows (ROWMILL_INVALID_ARGUMENT); the system refuses
+ * the memory (ROWMILL_OUT_OF_MEMORY). */
+rowmill_status rowmill_output_make(rowmill_output_allocator* allocator, int64_t rows, int64_t dim,
+                                   rowmill_view* output) ROWMILL_NOEXCEPT;
+
+/* Gives an output back, by the pointer of its view; NULL does nothing. Errors: it is not an output of this allocator
+ * (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_output_release(rowmill_output_allocator* allocator, const void* data) ROWMILL_NOEXCEPT;
 
 /* ---- workspaces -------------------------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "rowmill/ids.hpp"
 #include "rowmill/isa.hpp"
 #include "rowmill/optimizer.hpp"
+#include "rowmill/output.hpp"
 #include "rowmill/plan.hpp"
 #include "rowmill/pool.hpp"
 #include "rowmill/random.hpp"

@@ -64,6 +64,20 @@ std::string describe(std::string_view argument, const ConstTableView& view) {
   return text + " (" + std::to_string(view.rows()) + " x " + std::to_string(view.dim()) + ")";
 }
 
+std::size_t checked_size(std::string_view kind, std::int64_t rows, std::int64_t dim, std::string_view name) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: " + describe(kind, ConstTableView(nullptr, rows, dim, dim, name)) + " " + what);
+  };
+  if (rows < 0) fail("has a negative number of rows");
+  if (dim < 1) fail("has dim " + std::to_string(dim) + "; it must be at least 1");
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(rows, dim, &bytes) || __builtin_mul_overflow(bytes, std::int64_t{sizeof(float)}, &bytes)) {
+    fail("is larger than 2^63 bytes");
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
 void check_view(std::string_view op, std::string_view argument, const ConstTableView& view) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::invalid_argument, start(op) + describe(argument, view) + " " + what);

@@ -3,6 +3,7 @@
 // the argument, what was found and what is allowed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,6 +45,9 @@ void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRa
 
 /// The plan was made for a table of this many rows.
 void check_plan(std::string_view op, const Plan& plan, const TableView& table);
+
+/// The bytes of a new rows x dim `kind`, if that is a size.
+std::size_t checked_size(std::string_view kind, std::int64_t rows, std::int64_t dim, std::string_view name = {});
 
 /// "table 'words' (9088 x 256)"
 std::string describe(std::string_view argument, const ConstTableView& view);

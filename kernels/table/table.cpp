@@ -2,44 +2,22 @@
 #include "rowmill/table.hpp"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/random/initialize.hpp"
-#include "rowmill/error.hpp"
 
 namespace rowmill {
-namespace {
-
-std::string title(std::int64_t rows, std::int64_t dim, std::string_view name) {
-  return describe("table", ConstTableView(nullptr, rows, dim, dim, name));
-}
-
-std::size_t size_in_bytes(std::int64_t rows, std::int64_t dim, std::string_view name) {
-  const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::invalid_argument, "rowmill: " + title(rows, dim, name) + " " + what);
-  };
-  if (rows < 0) fail("has a negative number of rows");
-  if (dim < 1) fail("has dim " + std::to_string(dim) + "; it must be at least 1");
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(rows, dim, &bytes) || __builtin_mul_overflow(bytes, std::int64_t{sizeof(float)}, &bytes)) {
-    fail("is larger than 2^63 bytes");
-  }
-  return static_cast<std::size_t>(bytes);
-}
-
-}  // namespace
-
 void Table::Free::operator()(float* p) const noexcept { free_zeroed(p, bytes); }
 
 Table Table::uninitialized(std::int64_t rows, std::int64_t dim, TableOptions options) {
   Table table;
-  const std::size_t bytes = size_in_bytes(rows, dim, options.name);
+  const std::size_t bytes = checked_size("table", rows, dim, options.name);
   if (bytes > 0) {
-    void* const memory = allocate_zeroed(bytes, options.huge_pages, title(rows, dim, options.name));
+    void* const memory = allocate_zeroed(bytes, options.huge_pages,
+                                         describe("table", ConstTableView(nullptr, rows, dim, dim, options.name)));
     table.data_ = std::unique_ptr<float, Free>(static_cast<float*>(memory), Free{bytes});
   }
   table.rows_ = rows;

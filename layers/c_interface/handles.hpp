@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "rowmill/c.h"
@@ -10,6 +11,11 @@
 
 struct rowmill_table {
   rowmill::Table table;
+};
+struct rowmill_output_allocator {
+  rowmill::OutputAllocator allocator;
+  std::mutex mutex;                      // of the outputs that are in use
+  std::vector<rowmill::Output> outputs;  // a C caller holds only their views
 };
 struct rowmill_workspace {
   rowmill::Workspace workspace;

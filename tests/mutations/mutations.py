@@ -76,13 +76,13 @@ mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
-         (POOL, "i < end && a.ids[i] >= 0", "a.ids[i] >= 0"))
+         (POOL, "i + ahead < end && a.ids[i + ahead] >= 0", "a.ids[i + ahead] >= 0"))
 mutation("a bag lacks its last id", "kernels_test:*pool*",
          (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > first ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
          (POOL, "for (std::int64_t i = first + 1; i < last; ++i)", "for (std::int64_t i = last - 1; i > first; --i)"))
 mutation("a bag's first row is added to zero", "kernels_test:*pool*",
-         (POOL, "sum[v] = load_from(row(first)", "sum[v] = Floats(0.0F) + load_from(row(first)"))
+         (POOL, "sum[v] = load_from(start", "sum[v] = Floats(0.0F) + load_from(start"))
 mutation("mean divides by a count of one less", "kernels_test:*pool*",
          (POOL, "divisor(static_cast<float>(count))", "divisor(static_cast<float>(count - 1))"))
 mutation("mean counts ignored ids", "kernels_test:*pool*",
@@ -102,16 +102,18 @@ SEGMENTS = "kernels/optimizer/segments.hpp"
 mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
          (SEGMENTS, "sum[v] = load_from(first", "sum[v] = Floats(0.0F) + load_from(first"))
 mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
-         (SEGMENTS, "contribution(passes, positions[k]) + c", "contribution(passes, positions[count - k]) + c"))
+         (SEGMENTS, "gradients.row(positions[k]) + c", "gradients.row(positions[count - k]) + c"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
          (SEGMENTS, "end - block < a.block ? end - block : a.block", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
          (SEGMENTS, "position >= pass->end", "position > pass->end"))
+mutation("the first pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
+         (SEGMENTS, "position < first.end", "position <= first.end"))
 
 mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
          (SEGMENTS, "if (s + rows_ahead < a.count) prefetch_row", "prefetch_row"))
 mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "if (p + positions_ahead < end) prefetch", "prefetch"))
+         (SEGMENTS, "a.prefetch_gradients && p + positions_ahead < end", "a.prefetch_gradients"))
 mutation("a block reads positions past the end to prefetch", "kernels_test:*sum_block*",
          ("kernels/optimizer/optimizer.isa.cpp", "c == 0 && k + ahead < a.count", "c == 0"))
 
@@ -133,7 +135,7 @@ mutation("a step ignores the caller's workspace", "allocation_test:*Steady*1_thr
          (STEP, "workspace != nullptr ? *workspace : own", "own"))
 mutation("a step counts before its checks", "bad_input_test:*FailedStep*",
          (STEP, "  ++step_count_;\n", ""),
-         (STEP, "std::int64_t gradient_rows = 0;", "std::int64_t gradient_rows = 0;\n  ++step_count_;"))
+         (STEP, "  check_writable(name_, ", "  ++step_count_;\n  check_writable(name_, "))
 
 # ---- Optimizers
 
@@ -172,14 +174,14 @@ PARTITION = "kernels/plan/partition.cpp"
 mutation("a shard's chunks stand in the wrong order", "plan_test:*SaysWhich*1_threads* scatter_add_test:*EqualsTheLoop*",
          (PARTITION, "for (std::int64_t c = 0; c < chunks; ++c)", "for (std::int64_t c = chunks - 1; c >= 0; --c)"))
 mutation("a row lies in two shards", "plan_test:*SaysWhich*1_threads*",
-         (PARTITION, "++counts[top_bits(hash_row(row), shard_bits)]", "++counts[top_bits(hash_row(row + i % 2), shard_bits)]"),
-         (PARTITION, "places[top_bits(hash_row(row), shard_bits)]++", "places[top_bits(hash_row(row + i % 2), shard_bits)]++"))
+         (PARTITION, "std::int64_t) { ++counts[shard_of(row)]; }", "std::int64_t i) { ++counts[shard_of(row + i % 2)]; }"),
+         (PARTITION, "places[shard_of(row)]++", "places[shard_of(row + position % 2)]++"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
-         (PARTITION, "i >= bags->begin(bag + 1)", "i > bags->begin(bag + 1)"))
+         (PARTITION, "std::min(end, bags->begin(bag + 1))", "std::min(end, bags->begin(bag + 1) + 1)"))
 
 PLAN = "kernels/plan/plan.cpp"
 mutation("rows whose hashes collide are one", "plan_test:*SaysWhich*1_threads*",
-         (PLAN, " && segment_rows[slots[slot]] != rows[k]", ""))
+         (PLAN, "while (segment_rows[segment] != row)", "while (false)"))
 mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
          (PLAN, "segment_begin[g + 1] - segment_begin[g] > kSumBlock", "segment_begin[g + 1] - segment_begin[g] >= kSumBlock"))
 mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
