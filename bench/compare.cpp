@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "machine.hpp"
+
 namespace bench {
 
 double seconds_of(const Run& run, std::size_t batch) {
@@ -31,6 +33,7 @@ void compare(benchmark::State& state, const Run& with, const Run& without, std::
   std::vector<double> with_seconds;
   std::vector<double> ratios;
   for (int round = -2; round < rounds; ++round) {  // the first two warm up
+    if ((round + 2) % 50 == 0) wake_threads();
     const auto batch = static_cast<std::size_t>(round + 2) % batches;
     const double a = sample(with, batch);
     const double b = sample(without, (batch + batches / 2) % batches);

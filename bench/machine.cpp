@@ -3,7 +3,10 @@
 
 #include <benchmark/benchmark.h>
 #include <tbb/info.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
+#include <chrono>
 #include <ctime>
 #include <fstream>
 #include <limits>
@@ -64,6 +67,15 @@ std::string today() {
   char text[16];
   std::strftime(text, sizeof text, "%F", std::localtime(&now));
   return text;
+}
+
+void wake_threads() {
+  using Clock = std::chrono::steady_clock;
+  tbb::parallel_for(0, 40 * tbb::this_task_arena::max_concurrency(), [](int) {
+    const auto end = Clock::now() + std::chrono::microseconds(300);
+    while (Clock::now() < end) {
+    }
+  });
 }
 
 }  // namespace bench

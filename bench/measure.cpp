@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "machine.hpp"
+
 namespace bench {
 
 namespace {
@@ -70,6 +72,7 @@ void keep_fastest(std::vector<Contestant>& loops, std::size_t count) {
 
 Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceiling& ceiling, std::size_t batch_count,
                     const Effort& effort) {
+  wake_threads();
   const std::size_t calls = calls_per_sample(kernel, batch_count, effort.sample_seconds);
   const std::string kernel_name;
   Contestant subject{&kernel, &kernel_name, 0};

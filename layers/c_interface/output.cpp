@@ -10,7 +10,10 @@ using namespace rowmill;  // the functions of C stand in no namespace
 using namespace rowmill::c_interface;
 
 rowmill_status rowmill_output_allocator_create(rowmill_output_allocator** allocator) noexcept {
-  return call([&] { the(allocator, "output_allocator_create", "allocator") = new rowmill_output_allocator; });
+  return call([&] {
+    rowmill_output_allocator*& result = the(allocator, "output_allocator_create", "allocator");
+    result = new rowmill_output_allocator;
+  });
 }
 
 void rowmill_output_allocator_destroy(rowmill_output_allocator* allocator) noexcept { delete allocator; }
