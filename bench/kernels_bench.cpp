@@ -88,15 +88,14 @@ struct Batch {
     std::iota(positions.begin(), positions.end(), 0);
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
   }
-  UpdateArgs update() {
-    const SegmentArgs segments{rows.data(), begin.data(), positions.data(), kRows, kSumBlock,
-                               &pass,       kDim,         scratch.data()};
-    return {segments, weights.data(), kDim, WeightDecay::none, 0};
+  SegmentArgs segments() {
+    return {rows.data(), begin.data(), positions.data(), kRows, kSumBlock, &pass, kDim, scratch.data()};
   }
+  UpdateArgs update() { return {segments(), weights.data(), kDim, WeightDecay::none, 0}; }
 };
 
 template <class Args, class Make>
-void run_optimizer(benchmark::State& state, Kernel<Args>* kernel, Make make) {
+void run_segments(benchmark::State& state, Kernel<Args>* kernel, Make make) {
   Batch batch;
   const Args args = make(batch);
   for (auto _ : state) {
@@ -133,10 +132,14 @@ void scatter_add_f32(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
   std::vector<float> table = values(kRows);
   const std::vector<float> added = values(kIds);
   for (auto _ : state) {
-    kernel({table.data(), kDim, ids.data(), nullptr, kIds, added.data(), kDim, kDim});
+    kernel({table.data(), kDim, ids.data(), kIds, added.data(), kDim, kDim});
     benchmark::ClobberMemory();
   }
   count(state, kIds);
+}
+
+void scatter_add_segments_f32(benchmark::State& state, Kernel<ScatterAddSegmentsArgs>* kernel) {
+  run_segments(state, kernel, [](Batch& b) { return ScatterAddSegmentsArgs{b.segments(), b.weights.data(), kDim}; });
 }
 
 void sum_block_f32(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
@@ -149,19 +152,19 @@ void sum_block_f32(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
 }
 
 void sgd_f32(benchmark::State& state, Kernel<SgdArgs>* kernel) {
-  run_optimizer(state, kernel, [](Batch& b) { return SgdArgs{b.update(), nullptr, 1e-3F, 0, false}; });
+  run_segments(state, kernel, [](Batch& b) { return SgdArgs{b.update(), nullptr, 1e-3F, 0, false}; });
 }
 
 AdagradArgs adagrad_args(Batch& b) { return {b.update(), b.state1.data(), 1e-3F, 1e-10F}; }
-void adagrad_f32(benchmark::State& s, Kernel<AdagradArgs>* k) { run_optimizer(s, k, adagrad_args); }
-void row_wise_adagrad_f32(benchmark::State& s, Kernel<AdagradArgs>* k) { run_optimizer(s, k, adagrad_args); }
+void adagrad_f32(benchmark::State& s, Kernel<AdagradArgs>* k) { run_segments(s, k, adagrad_args); }
+void row_wise_adagrad_f32(benchmark::State& s, Kernel<AdagradArgs>* k) { run_segments(s, k, adagrad_args); }
 
 AdamArgs adam_args(Batch& b) {
   const AdamScalars scalars{0.9F, 0.1F, 0.999F, 0.001F, 1e-3F, 1.0F, 1e-8F};
   return {b.update(), b.state1.data(), b.state2.data(), scalars};
 }
-void adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_optimizer(s, k, adam_args); }
-void partial_row_wise_adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_optimizer(s, k, adam_args); }
+void adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_segments(s, k, adam_args); }
+void partial_row_wise_adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_segments(s, k, adam_args); }
 
 void fill_uniform_f32(benchmark::State& state, Kernel<FillUniformArgs>* kernel) {
   std::vector<float> table = values(kRows);

@@ -34,12 +34,11 @@ struct GatherArgs {
   bool prefetch = true;  ///< the table is not expected in cache
 };
 
-/// for k in order: table[rows[k], :] += values[positions[k], :]; negative rows are skipped; no positions: k itself
+/// for k in order: table[rows[k], :] += values[k, :]; negative rows are skipped
 struct ScatterAddArgs {
   float* table;
   std::int64_t table_stride;
   const std::int64_t* rows;
-  const std::int64_t* positions;
   std::int64_t count;
   const float* values;
   std::int64_t values_stride;
@@ -107,6 +106,14 @@ struct SegmentArgs {
   bool prefetch_gradients = true;  ///< they are not expected in cache
 };
 
+/// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the
+/// segments, `block` and `scratch` are not used.
+struct ScatterAddSegmentsArgs {
+  SegmentArgs segments;
+  float* table;
+  std::int64_t table_stride;
+};
+
 /// What every optimizer's update has.
 struct UpdateArgs {
   SegmentArgs segments;
@@ -170,21 +177,22 @@ template <class Id>
 using FindBadId = std::int64_t(const FindBadIdArgs<Id>&);
 
 // X(name, type of the function)
-#define ROWMILL_KERNEL_LIST(X)                        \
-  X(find_bad_id_i32, FindBadId<std::int32_t>)         \
-  X(find_bad_id_i64, FindBadId<std::int64_t>)         \
-  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>) \
-  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>) \
-  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)     \
-  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)     \
-  X(divide_rows_f32, Kernel<DivideRowsArgs>)          \
-  X(scatter_add_f32, Kernel<ScatterAddArgs>)          \
-  X(sum_block_f32, Kernel<SumBlockArgs>)              \
-  X(sgd_f32, Kernel<SgdArgs>)                         \
-  X(adagrad_f32, Kernel<AdagradArgs>)                 \
-  X(row_wise_adagrad_f32, Kernel<AdagradArgs>)        \
-  X(adam_f32, Kernel<AdamArgs>)                       \
-  X(partial_row_wise_adam_f32, Kernel<AdamArgs>)      \
+#define ROWMILL_KERNEL_LIST(X)                                \
+  X(find_bad_id_i32, FindBadId<std::int32_t>)                 \
+  X(find_bad_id_i64, FindBadId<std::int64_t>)                 \
+  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)         \
+  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)         \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)             \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)             \
+  X(divide_rows_f32, Kernel<DivideRowsArgs>)                  \
+  X(scatter_add_f32, Kernel<ScatterAddArgs>)                  \
+  X(scatter_add_segments_f32, Kernel<ScatterAddSegmentsArgs>) \
+  X(sum_block_f32, Kernel<SumBlockArgs>)                      \
+  X(sgd_f32, Kernel<SgdArgs>)                                 \
+  X(adagrad_f32, Kernel<AdagradArgs>)                         \
+  X(row_wise_adagrad_f32, Kernel<AdagradArgs>)                \
+  X(adam_f32, Kernel<AdamArgs>)                               \
+  X(partial_row_wise_adam_f32, Kernel<AdamArgs>)              \
   X(fill_uniform_f32, Kernel<FillUniformArgs>)
 
 /// The kernels of one instruction set.

@@ -9,11 +9,12 @@
 //   store_partial(p, v, n)  stores the first n < kLanes lanes at p and writes nothing past them
 //   divide(a, b)            a / b and the square root of v, exactly rounded: xsimd's own of neon64 are approximations
 //   square_root(v)
+//   tree_sum(v)             the sum of the lanes as a balanced tree: lane k + lane k + kLanes / 2, and so on
 //   stream(p, v)            a store that goes past the caches, where there is one; p is aligned to the vector
 //   stream_fence()          after streaming, before others may read it
-//   prefetch_line(p)        asks for a line, into the second-level cache, or near: into the first. Not by
-//   prefetch_line_near(p)   __builtin_prefetch: GCC takes a function that only prefetches for one without effect, and
-//                           drops calls that it has not inlined yet
+//   prefetch_line(p)        asks for a line. Not by __builtin_prefetch: GCC takes a function that only prefetches for
+//   one
+//                           without effect, and drops calls that it has not inlined yet
 #pragma once
 
 #include <cstdint>
@@ -45,14 +46,10 @@ inline void prefetch(const void* p, std::int64_t bytes) {
   for (std::int64_t b = 0; b < bytes; b += kCacheLine) prefetch_line(static_cast<const char*>(p) + b);
 }
 
-/// The same into the first-level cache, for what is read once and very soon.
-inline void prefetch_near(const void* p, std::int64_t bytes) {
-  for (std::int64_t b = 0; b < bytes; b += kCacheLine) prefetch_line_near(static_cast<const char*>(p) + b);
-}
-
-/// How many rows ahead to ask for: enough bytes in flight to cover a miss, at least one row.
+/// How many rows ahead to ask for: enough bytes in flight to cover a miss, few enough that a table, its states and the
+/// gradients fit into the first-level cache together; at least one row.
 inline std::int64_t prefetch_distance(std::int64_t row_bytes) {
-  constexpr std::int64_t kBytesAhead = 8192;
+  constexpr std::int64_t kBytesAhead = 4096;
   const std::int64_t rows = kBytesAhead / row_bytes;
   return rows < 1 ? 1 : rows > 32 ? 32 : rows;
 }

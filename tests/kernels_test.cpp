@@ -83,23 +83,18 @@ void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* r
     for (IdCase batch : id_cases(kRows, 100, 3)) {
       if (batch.ids.size() > 1) batch.ids[1] = -1;  // skipped
       const auto count = static_cast<std::int64_t>(batch.ids.size());
-      const GuardedTable values = GuardedTable(2 * count + 1, dim, 2).fill(4, true);
-      std::vector<std::int64_t> odd;
-      for (std::int64_t k = 0; k < count; ++k) odd.push_back(2 * k + 1);
-      const PageEnd<std::int64_t> positions(odd);
+      const GuardedTable values = GuardedTable(count, dim, 2).fill(4, true);
       const PageEnd<std::int64_t> rows(batch.ids);
-      for (const std::int64_t* places : {static_cast<const std::int64_t*>(nullptr), positions.data()}) {
-        GuardedTable table = GuardedTable(kRows, dim, 3).fill(5);
-        GuardedTable expected = table;
-        const auto run = [&](Kernel<ScatterAddArgs>* f, GuardedTable& to) {
-          f({to.view().data(), to.view().row_stride(), rows.data(), places, count, values.view().data(),
-             values.view().row_stride(), dim});
-        };
-        run(kernel, table);
-        run(reference, expected);
-        EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim << ", " << batch.name;
-        EXPECT_TRUE(table.guards_intact()) << "dim " << dim << ", " << batch.name;
-      }
+      GuardedTable table = GuardedTable(kRows, dim, 3).fill(5);
+      GuardedTable expected = table;
+      const auto run = [&](Kernel<ScatterAddArgs>* f, GuardedTable& to) {
+        f({to.view().data(), to.view().row_stride(), rows.data(), count, values.view().data(),
+           values.view().row_stride(), dim});
+      };
+      run(kernel, table);
+      run(reference, expected);
+      EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim << ", " << batch.name;
+      EXPECT_TRUE(table.guards_intact()) << "dim " << dim << ", " << batch.name;
     }
   }
 }
@@ -227,6 +222,22 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   }
 }
 
+void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<ScatterAddSegmentsArgs>* reference) {
+  for (const std::int64_t dim : kDims) {
+    const Segments segments(dim);
+    const GuardedTable start = GuardedTable(kRows, dim, 3).fill(5);
+    GuardedTable table = start;
+    GuardedTable expected = start;
+    const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, GuardedTable& to) {
+      f({segments.args(dim, nullptr), to.view().data(), to.view().row_stride()});
+    };
+    run(kernel, table);
+    run(reference, expected);
+    EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim;
+    EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+  }
+}
+
 // One check for each row of the kernel list, by its name.
 namespace check {
 
@@ -235,6 +246,9 @@ void find_bad_id_i64(FindBadId<std::int64_t>* f, FindBadId<std::int64_t>* r) { c
 void gather_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) { check_gather(f, r); }
 void gather_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) { check_gather(f, r); }
 void scatter_add_f32(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add(f, r); }
+void scatter_add_segments_f32(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterAddSegmentsArgs>* r) {
+  check_scatter_add_segments(f, r);
+}
 
 void pool_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) { check_pool(f, r); }
 void pool_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) { check_pool(f, r); }
@@ -322,7 +336,7 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
     const std::int64_t id = 0;
     GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, false});
     EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    GetParam()->scatter_add_f32({table.data(), dim, &id, nullptr, 1, out.data(), dim, dim});
+    GetParam()->scatter_add_f32({table.data(), dim, &id, 1, out.data(), dim, dim});
     for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(2 * (c + 1)));
   }
 }

@@ -56,9 +56,6 @@ class Plan {
     std::span<const std::int64_t> rows;
     std::span<const std::int64_t> segment_begin;  ///< rows.size() + 1 values
     std::span<const std::int64_t> positions;
-    /// The same contributions ungrouped: position contribution_positions[k] updates contribution_rows[k].
-    std::span<const std::int64_t> contribution_rows;
-    std::span<const std::int64_t> contribution_positions;
   };
   [[nodiscard]] std::int64_t shard_count() const { return shard_count_; }
   [[nodiscard]] Shard shard(std::int64_t s) const;

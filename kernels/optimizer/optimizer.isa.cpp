@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fused sparse optimizers: each row's gradient is summed, then applied to the row and its state at once. The
 // formulas stand in include/rowmill/optimizer.hpp.
-#include "kernels/optimizer/segments.hpp"
+#include "kernels/plan/segments.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -47,14 +47,16 @@ struct State {
 template <class Update, class... States>
 inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
   constexpr auto kBytes = static_cast<std::int64_t>(sizeof(float));
+  const Gradients gradients{a.segments.passes};
   for_each_segment(
-      a.segments,
+      a.segments, gradients,
       [&](std::int64_t row) {
         prefetch(a.weights + row * a.stride, a.segments.dim * kBytes);
         (prefetch(states.row(row), states.width * kBytes), ...);
       },
-      [&](std::int64_t row, const float* gradient) {
-        update(a.weights + row * a.stride, gradient, states.row(row)...);
+      [&](std::int64_t s, auto ask) {
+        const std::int64_t row = a.segments.rows[s];
+        update(a.weights + row * a.stride, segment_gradient(a.segments, gradients, s, ask), states.row(row)...);
       });
 }
 
@@ -62,21 +64,19 @@ inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
 /// then the lanes combine as a balanced tree. (A lane without a column adds +0, which changes no square.)
 template <class Value>
 inline float sum_of_squares(std::int64_t dim, Value value) {
-  constexpr std::int64_t kTreeLanes = 16;
-  Floats sums[kTreeLanes / kLanes];
+  constexpr std::int64_t kVectors = 16 / kLanes;
+  Floats sums[kVectors];
   for (Floats& sum : sums) sum = Floats(0.0F);
   std::int64_t v = 0;
   for_each_vector(dim, [&](std::int64_t c, auto load_from, auto) {
     const Floats x = value(c, load_from);
     sums[v] += x * x;
-    v = (v + 1) % (kTreeLanes / kLanes);
+    v = (v + 1) % kVectors;
   });
-  float lanes[kTreeLanes];
-  for (std::int64_t i = 0; i < kTreeLanes / kLanes; ++i) store(lanes + i * kLanes, sums[i]);
-  for (std::int64_t width = kTreeLanes / 2; width > 0; width /= 2) {
-    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
+  for (std::int64_t width = kVectors / 2; width > 0; width /= 2) {
+    for (std::int64_t i = 0; i < width; ++i) sums[i] += sums[i + width];
   }
-  return lanes[0];
+  return tree_sum(sums[0]);
 }
 
 /// The mean square of a row's gradient, decayed.

@@ -22,7 +22,7 @@ struct Pool {
     const std::int64_t bytes = width * static_cast<std::int64_t>(sizeof(float));
     const std::int64_t ahead = prefetch_distance(bytes);
     const auto ask = [&](std::int64_t i) {
-      if (a.prefetch && i + ahead < end && a.ids[i + ahead] >= 0) prefetch_near(row(i + ahead) + c, bytes);
+      if (a.prefetch && i + ahead < end && a.ids[i + ahead] >= 0) prefetch(row(i + ahead) + c, bytes);
     };
     Floats sum[kVectors];
     const float* const start = row(first) + c;

@@ -191,10 +191,19 @@ void divide_rows_f32(const DivideRowsArgs& a) {
 
 void scatter_add_f32(const ScatterAddArgs& a) {
   for (std::int64_t k = 0; k < a.count; ++k) {
-    const std::int64_t position = a.positions != nullptr ? a.positions[k] : k;
     if (a.rows[k] < 0) continue;
     for (std::int64_t c = 0; c < a.dim; ++c) {
-      a.table[a.rows[k] * a.table_stride + c] += a.values[position * a.values_stride + c];
+      a.table[a.rows[k] * a.table_stride + c] += a.values[k * a.values_stride + c];
+    }
+  }
+}
+
+void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
+  const SegmentArgs& segments = a.segments;
+  for (std::int64_t s = 0; s < segments.count; ++s) {
+    for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
+      const float* const values = contribution(segments.passes, segments.positions[k]);
+      for (std::int64_t c = 0; c < segments.dim; ++c) a.table[segments.rows[s] * a.table_stride + c] += values[c];
     }
   }
 }

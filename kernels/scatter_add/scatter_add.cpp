@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/scatter_add.hpp"
 
-#include <algorithm>
 #include <string>
 #include <type_traits>
 
@@ -9,7 +8,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
-#include "kernels/plan/partition.hpp"
+#include "kernels/plan/grouping.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -25,11 +24,6 @@ void check_views(const TableView& table, const ConstTableView& values) {
 
 std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim * std::int64_t{sizeof(float)}; }
 
-ScatterAddArgs leaf_args(const TableView& table, const ConstTableView& values, const std::int64_t* rows,
-                         const std::int64_t* positions, std::int64_t count) {
-  return {table.data(), table.row_stride(), rows, positions, count, values.data(), values.row_stride(), table.dim()};
-}
-
 /// On the calling thread, in position order.
 void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy,
                        Workspace& workspace) {
@@ -43,18 +37,36 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
     resolve_all(ids, table.rows(), policy, 1, resolved);
     rows = resolved;
   }
-  kernels().scatter_add_f32(leaf_args(table, values, rows, nullptr, ids.size()));
+  kernels().scatter_add_f32(
+      {table.data(), table.row_stride(), rows, ids.size(), values.data(), values.row_stride(), table.dim()});
 }
 
-/// Each shard reads its part of the values in strides: few, then, but enough that a thread which finishes early finds
-/// more to do.
-int shard_bits(std::int64_t threads) { return shard_bits_for(2 * threads); }
+/// Row by row, so that a row is read and written once: shard(s) are `shards` groups of rows that threads may take.
+template <class ShardOf>
+void scatter_add_shards(const TableView& table, const ConstTableView& values, std::int64_t threads, std::int64_t shards,
+                        ShardOf shard_of) {
+  const KernelTable& k = kernels();
+  const GradientPass pass{values.data(), values.row_stride(), values.rows()};
+  parallel_tasks(threads, shards, [&](std::int64_t s) {
+    const Plan::Shard shard = shard_of(s);
+    k.scatter_add_segments_f32({.segments = {.rows = shard.rows.data(),
+                                             .begin = shard.segment_begin.data(),
+                                             .positions = shard.positions.data(),
+                                             .count = static_cast<std::int64_t>(shard.rows.size()),
+                                             .block = 0,
+                                             .passes = &pass,
+                                             .dim = table.dim(),
+                                             .scratch = nullptr},
+                                .table = table.data(),
+                                .table_stride = table.row_stride()});
+  });
+}
 
 }  // namespace
 
 std::size_t scatter_add_memory_required(std::int64_t id_count) {
   Carver memory(nullptr);
-  const Partition layout(id_count, kMostShardBits, memory);
+  const Grouping grouping(id_count, memory);
   return memory.used();
 }
 
@@ -67,7 +79,6 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
   if (ids.empty()) return;
 
-  const KernelTable& k = kernels();
   Workspace own;
   Workspace& scratch = workspace != nullptr ? *workspace : own;
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
@@ -75,28 +86,19 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
 
   scratch.reserve(scatter_add_memory_required(ids.size()));
   Carver memory(scratch.data());
-  const int bits = shard_bits(threads);
-  const Partition shards(ids.size(), bits, memory);
-  partition(ids, nullptr, table.rows(), options.out_of_range, bits, threads, shards);
-  parallel_tasks(threads, std::int64_t{1} << bits, [&](std::int64_t s) {
-    const std::int64_t begin = shards.shard_begin[s];
-    k.scatter_add_f32(
-        leaf_args(table, values, shards.rows + begin, shards.positions + begin, shards.shard_begin[s + 1] - begin));
-  });
+  const Grouping grouping(ids.size(), memory);
+  grouping.build(ids, nullptr, table.rows(), options.out_of_range, grouping_threads(ids.size()));
+  scatter_add_shards(table, values, threads, grouping.shard_count(), [&](std::int64_t s) { return grouping.shard(s); });
 }
 
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values) {
   check_views(table, values);
   check_plan(kOp, plan, table);
   check_shape(kOp, "values", values, plan.gradient_rows(), table.dim(), "the plan's ids or bags x the table's dim");
+  if (plan.id_count() == 0) return;
 
-  const KernelTable& k = kernels();
   const std::int64_t threads = concurrency_for(traffic(plan.id_count(), table.dim()));
-  parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
-    const Plan::Shard shard = plan.shard(s);
-    k.scatter_add_f32(leaf_args(table, values, shard.contribution_rows.data(), shard.contribution_positions.data(),
-                                static_cast<std::int64_t>(shard.contribution_rows.size())));
-  });
+  scatter_add_shards(table, values, threads, plan.shard_count(), [&](std::int64_t s) { return plan.shard(s); });
 }
 
 }  // namespace rowmill

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/kernel_list.hpp"
+#include "kernels/plan/segments.hpp"
 #include "kernels/simd.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -16,16 +17,37 @@ inline void add_row(float* row, const float* values, std::int64_t dim) {
 void scatter_add_f32(const ScatterAddArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = prefetch_distance(row_bytes);
-  const auto values_of = [&](std::int64_t k) {
-    return a.values + (a.positions != nullptr ? a.positions[k] : k) * a.values_stride;
-  };
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (k + ahead < a.count && a.rows[k + ahead] >= 0) {
       prefetch(a.table + a.rows[k + ahead] * a.table_stride, row_bytes);
-      prefetch(values_of(k + ahead), row_bytes);
+      prefetch(a.values + (k + ahead) * a.values_stride, row_bytes);
     }
-    if (a.rows[k] >= 0) add_row(a.table + a.rows[k] * a.table_stride, values_of(k), a.dim);
+    if (a.rows[k] >= 0) add_row(a.table + a.rows[k] * a.table_stride, a.values + k * a.values_stride, a.dim);
   }
+}
+
+void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
+  const SegmentArgs& segments = a.segments;
+  const std::int64_t row_bytes = segments.dim * static_cast<std::int64_t>(sizeof(float));
+  const Gradients values{segments.passes};
+  for_each_segment(
+      segments, values, [&](std::int64_t row) { prefetch(a.table + row * a.table_stride, row_bytes); },
+      [&](std::int64_t s, auto ask) {
+        float* const row = a.table + segments.rows[s] * a.table_stride;
+        for_each_group(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
+          Floats sum[kVectors];
+          unrolled<kVectors>([&](std::int64_t v)
+                                 __attribute__((always_inline)) { sum[v] = load_from(row + c + v * kLanes); });
+          for (std::int64_t p = segments.begin[s]; p < segments.begin[s + 1]; ++p) {
+            if (c == 0) ask(p);
+            const float* const next = values.row(segments.positions[p]) + c;
+            unrolled<kVectors>([&](std::int64_t v)
+                                   __attribute__((always_inline)) { sum[v] += load_from(next + v * kLanes); });
+          }
+          unrolled<kVectors>([&](std::int64_t v)
+                                 __attribute__((always_inline)) { store_to(row + c + v * kLanes, sum[v]); });
+        });
+      });
 }
 
 }  // namespace rowmill::ROWMILL_ISA

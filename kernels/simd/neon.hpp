@@ -42,12 +42,16 @@ inline void store_partial(float* p, Floats v, std::int64_t n) {
 inline Floats divide(Floats a, Floats b) { return vdivq_f32(a, b); }
 inline Floats square_root(Floats v) { return vsqrtq_f32(v); }
 
+inline float tree_sum(Floats v) {
+  const float32x2_t two = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+  return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+
 // aarch64's non-temporal store is a hint that has no intrinsic: ordinary stores, which need no fence.
 inline void stream(float* p, Floats v) { v.store_unaligned(p); }
 inline void stream_fence() {}
 
-inline void prefetch_line_near(const char* p) { __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p)); }
-inline void prefetch_line(const char* p) { __asm__ volatile("prfm pldl2keep, %0" : : "Q"(*p)); }
+inline void prefetch_line(const char* p) { __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p)); }
 
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA

@@ -79,6 +79,23 @@ inline void store_partial(float* p, Floats v, std::int64_t n) {
 inline Floats divide(Floats a, Floats b) { return a / b; }
 inline Floats square_root(Floats v) { return xsimd::sqrt(v); }
 
+inline float tree_sum_128(__m128 v) {
+  v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 1)));
+}
+
+inline float tree_sum(Floats v) {
+#if defined(__AVX512BW__)
+  const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), high);
+  return tree_sum_128(_mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
+#elif defined(__AVX2__)
+  return tree_sum_128(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+#else
+  return tree_sum_128(v);
+#endif
+}
+
 inline void stream(float* p, Floats v) {
 #if defined(__AVX512BW__)
   _mm512_stream_ps(p, v);
@@ -90,8 +107,7 @@ inline void stream(float* p, Floats v) {
 }
 inline void stream_fence() { _mm_sfence(); }
 
-inline void prefetch_line_near(const char* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
-inline void prefetch_line(const char* p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
+inline void prefetch_line(const char* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
 
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA

@@ -73,6 +73,15 @@ mutation("scatter_add adds ignored ids to the row before the table", "kernels_te
 mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
          (SCATTER, "add_row(a.table + a.rows[k] * a.table_stride,",
           "add_row(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride),"))
+mutation("scatter_add adds a row's values backwards", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "values.row(segments.positions[p])",
+          "values.row(segments.positions[segments.begin[s] + segments.begin[s + 1] - 1 - p])"))
+mutation("scatter_add leaves out a row's last values", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "p < segments.begin[s + 1]", "p + 1 < segments.begin[s + 1]"))
+mutation("scatter_add sums a row's values before it adds them", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "sum[v] = load_from(row + c + v * kLanes)", "sum[v] = Floats(-0.0F)"),
+         (SCATTER, "store_to(row + c + v * kLanes, sum[v])",
+          "store_to(row + c + v * kLanes, load_from(row + c + v * kLanes) + sum[v])"))
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
@@ -98,7 +107,7 @@ mutation("Philox has 9 rounds", "table_test:Philox*",
 
 # ---- Sums of gradients
 
-SEGMENTS = "kernels/optimizer/segments.hpp"
+SEGMENTS = "kernels/plan/segments.hpp"
 mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
          (SEGMENTS, "sum[v] = load_from(first", "sum[v] = Floats(0.0F) + load_from(first"))
 mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
@@ -111,9 +120,9 @@ mutation("the first pass takes the first row of the next", "kernels_test:*sgd*:*
          (SEGMENTS, "position < first.end", "position <= first.end"))
 
 mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "if (s + rows_ahead < a.count) prefetch_row", "prefetch_row"))
+         (SEGMENTS, "if (s + ahead < a.count) prefetch_row", "prefetch_row"))
 mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "a.prefetch_gradients && p + positions_ahead < end", "a.prefetch_gradients"))
+         (SEGMENTS, "a.prefetch_gradients && p + ahead < end", "a.prefetch_gradients"))
 mutation("a block reads positions past the end to prefetch", "kernels_test:*sum_block*",
          ("kernels/optimizer/optimizer.isa.cpp", "c == 0 && k + ahead < a.count", "c == 0"))
 
@@ -141,9 +150,10 @@ mutation("a step counts before its checks", "bad_input_test:*FailedStep*",
 
 OPTIMIZER = "kernels/optimizer/optimizer.isa.cpp"
 mutation("the lanes of a sum across columns combine in another order", "kernels_test:*row_wise*",
-         (OPTIMIZER, "lanes[k] += lanes[k + width]", "lanes[k] += lanes[2 * width - 1 - k]"))
+         (SIMD, "v = _mm_add_ps(v, _mm_movehl_ps(v, v));", "v = _mm_add_ps(v, _mm_shuffle_ps(v, v, 0xB1));"),
+         (SIMD, "_mm_shuffle_ps(v, v, 1)", "_mm_shuffle_ps(v, v, 2)"))
 mutation("the lanes of a sum across columns are not those of 16", "kernels_test:*row_wise*",
-         (OPTIMIZER, "v = (v + 1) % (kTreeLanes / kLanes);", "v = 0;"), isa="avx2")
+         (OPTIMIZER, "v = (v + 1) % kVectors;", "v = 0;"), isa="avx2")
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
          (OPTIMIZER, "sum / static_cast<float>(dim)", "sum / static_cast<float>(dim - 1)"))
 mutation("weight decay comes after the step", "kernels_test:*sgd*",
@@ -168,32 +178,33 @@ mutation("Adam does not see a new learning rate", "optimizer_test:*LearningRate*
 mutation("decoupled decay does not see a new learning rate", "optimizer_test:*LearningRate*",
          (SCALARS, "1 - learning_rate * o.weight_decay", "1 - o.learning_rate * o.weight_decay"))
 
-# ---- Plans and partitions
+# ---- Plans
 
-PARTITION = "kernels/plan/partition.cpp"
+GROUPING = "kernels/plan/grouping.cpp"
 mutation("a shard's chunks stand in the wrong order", "plan_test:*SaysWhich*1_threads* scatter_add_test:*EqualsTheLoop*",
-         (PARTITION, "for (std::int64_t c = 0; c < chunks; ++c)", "for (std::int64_t c = chunks - 1; c >= 0; --c)"))
+         (GROUPING, "for (std::int64_t begin = 0; begin < id_count_; begin += chunk_size_)",
+          "for (std::int64_t begin = (chunk_count_for(id_count_) - 1) * chunk_size_; begin >= 0; begin -= chunk_size_)"))
 mutation("a row lies in two shards", "plan_test:*SaysWhich*1_threads*",
-         (PARTITION, "std::int64_t) { ++counts[shard_of(row)]; }", "std::int64_t i) { ++counts[shard_of(row + i % 2)]; }"),
-         (PARTITION, "places[shard_of(row)]++", "places[shard_of(row + position % 2)]++"))
+         (GROUPING, "std::int64_t) { ++next[shard_of(row) + 1]; }", "std::int64_t i) { ++next[shard_of(row + i % 2) + 1]; }"),
+         (GROUPING, "sorted[next[shard_of(row) + 1]++]", "sorted[next[shard_of(row + position % 2) + 1]++]"))
+mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*1_threads*",
+         (GROUPING, "k < list[1]", "k + 1 < list[1]"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
-         (PARTITION, "std::min(end, bags->begin(bag + 1))", "std::min(end, bags->begin(bag + 1) + 1)"))
+         (GROUPING, "std::min(end, bags_->begin(bag + 1))", "std::min(end, bags_->begin(bag + 1) + 1)"))
+mutation("rows whose hashes collide are one", "plan_test:*SaysWhich*1_threads*",
+         (GROUPING, "while (segment_rows[segment] != row)", "while (false)"))
+mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_threads*",
+         (GROUPING, ".rows = {segment_rows_ + begin, length(segment_counts_[s])}",
+          ".rows = {segment_rows_ + begin, length(segment_counts_[s] - (segment_counts_[s] > 0 ? 1 : 0))}"))
 
 PLAN = "kernels/plan/plan.cpp"
-mutation("rows whose hashes collide are one", "plan_test:*SaysWhich*1_threads*",
-         (PLAN, "while (segment_rows[segment] != row)", "while (false)"))
 mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
-         (PLAN, "segment_begin[g + 1] - segment_begin[g] > kSumBlock", "segment_begin[g + 1] - segment_begin[g] >= kSumBlock"))
+         (PLAN, "shard.segment_begin[g] > kSumBlock", "shard.segment_begin[g] >= kSumBlock"))
 mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
          (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy);",
           "  build(ids, nullptr, rows, policy);\n  check_ids(kOp, ids, rows, policy, name);"))
 
 OWNERS = "kernels/scatter_add/scatter_add.cpp"
-mutation("a shard takes its neighbour's first contribution", "scatter_add_test:*EqualsTheLoop*2_threads*",
-         (OWNERS, "shards.shard_begin[s + 1] - begin", "shards.shard_begin[s + 1] + (s + 1 < 1LL << bits ? 1 : 0) - begin"))
-mutation("a shard leaves out its last contribution", "scatter_add_test:*EqualsTheLoop*2_threads*",
-         (OWNERS, "shards.shard_begin[s + 1] - begin",
-          "shards.shard_begin[s + 1] - begin - (shards.shard_begin[s + 1] > begin ? 1 : 0)"))
 
 # ---- Operations
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums of gradient rows: what the optimizers' leaf loops share. Included by *.isa.cpp files only.
+// What leaf loops over a plan's segments share: gradient rows, their sums, and asking ahead for them. Included by
+// *.isa.cpp files only.
 #pragma once
 
 #include "kernels/kernel_list.hpp"
@@ -70,25 +71,21 @@ inline const float* segment_gradient(const SegmentArgs& a, const Gradients& grad
   return a.scratch;
 }
 
-/// Calls update(row, gradient) for each segment, and asks ahead for the rows that prefetch_row(row) names and for the
-/// gradient rows.
-template <class PrefetchRow, class Update>
-inline void for_each_segment(const SegmentArgs& a, PrefetchRow prefetch_row, Update update) {
+/// Calls body(s, ask) for each segment s, and asks ahead for the rows that prefetch_row(row) names. The body is to call
+/// ask(p) once for each of the segment's positions[p]: that asks ahead for gradient rows.
+template <class PrefetchRow, class Body>
+inline void for_each_segment(const SegmentArgs& a, const Gradients& gradients, PrefetchRow prefetch_row, Body body) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t rows_ahead = prefetch_distance(row_bytes);
-  const std::int64_t positions_ahead = prefetch_distance(row_bytes);
+  const std::int64_t ahead = prefetch_distance(row_bytes);
   const std::int64_t end = a.begin[a.count];
-  const Gradients gradients{a.passes};
   const auto ask = [&](std::int64_t p) {
-    if (a.prefetch_gradients && p + positions_ahead < end) {
-      prefetch(gradients.row(a.positions[p + positions_ahead]), row_bytes);
-    }
+    if (a.prefetch_gradients && p + ahead < end) prefetch(gradients.row(a.positions[p + ahead]), row_bytes);
   };
-  for (std::int64_t p = a.begin[0] - positions_ahead; p < a.begin[0]; ++p) ask(p);
-  for (std::int64_t s = 0; s < rows_ahead && s < a.count; ++s) prefetch_row(a.rows[s]);
+  for (std::int64_t p = a.begin[0] - ahead; p < a.begin[0]; ++p) ask(p);
+  for (std::int64_t s = 0; s < ahead && s < a.count; ++s) prefetch_row(a.rows[s]);
   for (std::int64_t s = 0; s < a.count; ++s) {
-    if (s + rows_ahead < a.count) prefetch_row(a.rows[s + rows_ahead]);
-    update(a.rows[s], segment_gradient(a, gradients, s, ask));
+    if (s + ahead < a.count) prefetch_row(a.rows[s + ahead]);
+    body(s, ask);
   }
 }
 

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/plan/grouping.hpp"
+
+#include <algorithm>
+
+#include "kernels/core/choices.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/ids/resolve.hpp"
+
+namespace rowmill {
+namespace {
+
+/// A hash of a row, good in its top bits: shards take the first of them, hash tables the next.
+std::uint64_t hash_row(std::int64_t row) { return static_cast<std::uint64_t>(row) * 0x9E3779B97F4A7C15U; }
+
+/// Enough shards to feed many threads, each with enough ids to be worth a task: a few ids of long rows with optimizer
+/// states are. Of the ids alone, not of the threads.
+int shard_bits_for(std::int64_t id_count) {
+  constexpr int kMostShardBits = 8;
+  constexpr std::int64_t kFewestShardIds = 32;
+  constexpr std::int64_t kFewShards = 8;
+  const std::int64_t shards = std::max(id_count / choices.shard_ids, std::min(id_count / kFewestShardIds, kFewShards));
+  int bits = 0;
+  while (bits < kMostShardBits && (std::int64_t{2} << bits) <= shards) ++bits;
+  return bits;
+}
+
+// Positions are first sorted by shard in chunks, which different threads may take: large enough that each shard finds
+// some ids in each, and of 2^16 positions at most. Their number follows the ids alone.
+std::int64_t chunk_size_for(std::int64_t id_count) {
+  return std::clamp(id_count / 64, std::int64_t{1} << 12, std::int64_t{1} << 16);
+}
+
+std::int64_t chunk_count_for(std::int64_t id_count) {
+  return (id_count + chunk_size_for(id_count) - 1) / chunk_size_for(id_count);
+}
+
+/// The smallest b with 2^b >= n, at least 1.
+int bits_for(std::int64_t n) {
+  int bits = 1;
+  while ((std::int64_t{1} << bits) < n) ++bits;
+  return bits;
+}
+
+}  // namespace
+
+std::int64_t shard_count_for(std::int64_t id_count) { return std::int64_t{1} << shard_bits_for(id_count); }
+
+std::int64_t grouping_threads(std::int64_t id_count) {
+  constexpr std::int64_t kBytesPerId = 64;  // of traffic, roughly
+  return concurrency_for(id_count * kBytesPerId);
+}
+
+Grouping::Grouping(std::int64_t id_count, Carver& memory)
+    : shard_bits_(shard_bits_for(id_count)),
+      shard_begin_(memory.take<std::int64_t>(shard_count() + 1)),
+      segment_counts_(memory.take<std::int64_t>(shard_count())),
+      segment_rows_(memory.take<std::int64_t>(id_count)),
+      segment_begin_(memory.take<std::int64_t>(id_count + 2 * shard_count())),
+      positions_(memory.take<std::int64_t>(id_count)),
+      sorted_(memory.take<std::uint16_t>(id_count)),
+      list_begin_(memory.take<std::uint32_t>(chunk_count_for(id_count) * (shard_count() + 1))),
+      bag_of_(memory.take<std::int64_t>(id_count)),
+      segment_of_(memory.take<std::int64_t>(id_count)),
+      slots_(memory.take<std::int64_t>(4 * id_count)) {}
+
+/// One build of a grouping: two parallel passes, over chunks of positions and then over shards.
+template <class Id>
+class Grouping::Builder {
+ public:
+  Builder(const Grouping& grouping, const Id* ids, std::int64_t id_count, const Bags* bags, std::int64_t rows,
+          OutOfRange policy)
+      : g_(grouping),
+        ids_(ids),
+        id_count_(id_count),
+        bags_(bags),
+        rows_(rows),
+        policy_(policy),
+        chunk_size_(chunk_size_for(id_count)) {}
+
+  void run(std::int64_t threads) const {
+    parallel_chunks(threads, id_count_, chunk_size_,
+                    [&](std::int64_t begin, std::int64_t end) { sort_chunk(begin, end); });
+    const std::int64_t chunks = chunk_count_for(id_count_);
+    std::int64_t place = 0;
+    for (std::int64_t s = 0; s < g_.shard_count(); ++s) {
+      g_.shard_begin_[s] = place;
+      for (std::int64_t chunk = 0; chunk < chunks; ++chunk) place += lists(chunk)[s + 1] - lists(chunk)[s];
+    }
+    g_.shard_begin_[g_.shard_count()] = place;
+    parallel_tasks(threads, g_.shard_count(), [&](std::int64_t s) { group_shard(s); });
+  }
+
+ private:
+  [[nodiscard]] std::int64_t row_at(std::int64_t position) const {
+    const std::int64_t id = ids_[position];
+    return policy_ == OutOfRange::error ? id : resolve(id, rows_, policy_);
+  }
+
+  [[nodiscard]] std::int64_t shard_of(std::int64_t row) const {
+    // Two shifts, because one by 64 has no meaning.
+    return static_cast<std::int64_t>((hash_row(row) >> (63 - g_.shard_bits_)) >> 1);
+  }
+
+  [[nodiscard]] std::uint32_t* lists(std::int64_t chunk) const {
+    return g_.list_begin_ + chunk * (g_.shard_count() + 1);
+  }
+
+  /// Sorts positions begin .. end-1, a chunk, by shard: by counting, stably. Ignored ids are left out.
+  void sort_chunk(std::int64_t begin, std::int64_t end) const {
+    const std::int64_t shards = g_.shard_count();
+    std::uint32_t* const list_begin = lists(begin / chunk_size_);
+    std::uint32_t next[257] = {};  // one place late: next[s + 1] counts shard s, and then is where the next one goes
+    for_each_row(begin, end, [&](std::int64_t row, std::int64_t) { ++next[shard_of(row) + 1]; });
+    list_begin[0] = 0;
+    for (std::int64_t s = 0; s < shards; ++s) {
+      list_begin[s + 1] = list_begin[s] + next[s + 1];
+      next[s + 1] = list_begin[s];
+    }
+    std::uint16_t* const sorted = g_.sorted_ + begin;
+    for_each_row(begin, end, [&](std::int64_t row, std::int64_t position) {
+      sorted[next[shard_of(row) + 1]++] = static_cast<std::uint16_t>(position - begin);
+    });
+    if (bags_ == nullptr) return;
+    for (std::int64_t bag = bags_->bag_of(begin); begin < end; ++bag) {
+      const std::int64_t last = std::min(end, bags_->begin(bag + 1));
+      std::fill(g_.bag_of_ + begin, g_.bag_of_ + last, bag);
+      begin = last;
+    }
+  }
+
+  /// Calls body(row, position) for those of positions begin .. end-1 whose ids are not ignored.
+  template <class Body>
+  void for_each_row(std::int64_t begin, std::int64_t end, Body body) const {
+    if (policy_ == OutOfRange::error) {
+      for (std::int64_t i = begin; i < end; ++i) body(std::int64_t{ids_[i]}, i);
+      return;
+    }
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (const std::int64_t row = row_at(i); row != kIgnored) body(row, i);
+    }
+  }
+
+  /// Calls body(position) for the positions of shard s, in order.
+  template <class Body>
+  void for_each_position(std::int64_t s, Body body) const {
+    for (std::int64_t begin = 0; begin < id_count_; begin += chunk_size_) {
+      const std::uint32_t* const list = lists(begin / chunk_size_) + s;
+      const std::uint16_t* const sorted = g_.sorted_ + begin;
+      for (std::uint32_t k = list[0]; k < list[1]; ++k) body(begin + sorted[k]);
+    }
+  }
+
+  /// On the stack where the shard is small enough: its hash table then stays in the first-level cache.
+  void group_shard(std::int64_t s) const {
+    constexpr std::int64_t kSlots = 8192;
+    const std::int64_t begin = g_.shard_begin_[s];
+    const std::int64_t count = g_.shard_begin_[s + 1] - begin;
+    if (count <= kSlots / 2) {
+      std::uint16_t slots[kSlots];
+      std::uint16_t segment_of[kSlots / 2];
+      group_shard(s, bits_for(std::min(8 * count, kSlots)), slots, segment_of);
+    } else {
+      group_shard(s, bits_for(2 * count), g_.slots_ + 4 * begin, g_.segment_of_ + begin);
+    }
+  }
+
+  /// Groups the contributions of shard s by row: segments in order of first occurrence, positions ascending in each.
+  /// `slots` is a hash table of 2^bits from row to segment, `segment_of` has room for each contribution.
+  template <class Index>
+  void group_shard(std::int64_t s, int bits, Index* slots, Index* segment_of) const {
+    const std::int64_t begin = g_.shard_begin_[s];
+    std::int64_t* const segment_rows = g_.segment_rows_ + begin;
+    std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
+    constexpr auto kEmpty = static_cast<Index>(-1);
+
+    // Whether a row is new can't be guessed from the rows before it, so nothing branches on that: an empty slot stands
+    // for the segment that would be next, and that one's row and count are written beforehand. Only a collision
+    // branches.
+    const std::int64_t mask = (std::int64_t{1} << bits) - 1;
+    const int shift = 64 - bits;
+    std::fill_n(slots, mask + 1, kEmpty);
+    segment_begin[0] = segment_begin[1] = 0;
+    std::int64_t segments = 0;
+    std::int64_t k = 0;
+    for_each_position(s, [&](std::int64_t position) {
+      const std::int64_t row = row_at(position);
+      auto slot = static_cast<std::int64_t>((hash_row(row) << g_.shard_bits_) >> shift);
+      const auto segment_at = [&] { return slots[slot] == kEmpty ? static_cast<Index>(segments) : slots[slot]; };
+      segment_rows[segments] = row;
+      segment_begin[segments + 2] = 0;
+      Index segment = segment_at();
+      while (segment_rows[segment] != row) {
+        slot = (slot + 1) & mask;
+        segment = segment_at();
+      }
+      slots[slot] = segment;
+      segment_of[k++] = segment;
+      ++segment_begin[segment + 2];
+      segments += segment == segments ? 1 : 0;
+    });
+    g_.segment_counts_[s] = segments;
+
+    // Counts stand two places late, so that after summing each segment's start stands one place late; filling moves it
+    // to the segment's end, which is the next one's start.
+    for (std::int64_t g = 0; g < segments; ++g) segment_begin[g + 2] += segment_begin[g + 1];
+    std::int64_t* const positions = g_.positions_ + begin;
+    k = 0;
+    for_each_position(s, [&](std::int64_t position) {
+      positions[segment_begin[segment_of[k++] + 1]++] = bags_ == nullptr ? position : g_.bag_of_[position];
+    });
+  }
+
+  const Grouping& g_;
+  const Id* ids_;
+  std::int64_t id_count_;
+  const Bags* bags_;
+  std::int64_t rows_;
+  OutOfRange policy_;
+  std::int64_t chunk_size_;
+};
+
+void Grouping::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, std::int64_t threads) const {
+  ids.visit([&]<class Id>(const Id* data) { Builder<Id>(*this, data, ids.size(), bags, rows, policy).run(threads); });
+}
+
+Plan::Shard Grouping::shard(std::int64_t s) const {
+  const auto length = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const std::int64_t begin = shard_begin_[s];
+  return {
+      .rows = {segment_rows_ + begin, length(segment_counts_[s])},
+      .segment_begin = {segment_begin_ + begin + 2 * s, length(segment_counts_[s]) + 1},
+      .positions = {positions_ + begin, length(shard_begin_[s + 1] - begin)},
+  };
+}
+
+}  // namespace rowmill
