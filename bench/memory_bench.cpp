@@ -3,7 +3,10 @@
 // streaming stores and first touch are the library's own options; prefetches and non-temporal reads are compared in the
 // plain loops of the ceiling, which have each of them.
 #include <benchmark/benchmark.h>
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_reduce.h>
 
+#include <functional>
 #include <rowmill/rowmill.hpp>
 #include <string>
 #include <vector>
@@ -84,6 +87,34 @@ void loops(benchmark::State& state, Operation operation, const Shape& shape, con
   compare(state, best(with), best(without), subject.batch_count(), 101);
 }
 
+double sum_of_squares(const float* values, std::int64_t count) {
+  return tbb::parallel_reduce(
+      tbb::blocked_range<std::int64_t>(0, count, 1 << 14), 0.0,
+      [=](const tbb::blocked_range<std::int64_t>& range, double sum) {
+        float lanes[64] = {};  // enough that the compiler's vectors do not wait for each other
+        std::int64_t i = range.begin();
+        for (; i + 64 <= range.end(); i += 64) {
+          for (std::int64_t k = 0; k < 64; ++k) lanes[k] += values[i + k] * values[i + k];
+        }
+        for (; i < range.end(); ++i) lanes[0] += values[i] * values[i];
+        for (const float lane : lanes) sum += static_cast<double>(lane);
+        return sum;
+      },
+      std::plus<>());
+}
+
+/// A step, and a step after a pass that reads all its gradients: the least that clipping by a global norm would cost.
+void global_norm(benchmark::State& state, Operation operation, const Shape& shape) {
+  Subject subject(operation, shape, batch_count(shape, last_level_cache()));
+  subject.set_batches(IdSource::zipf, {});
+  const auto with_norm = [&](std::size_t b) {
+    benchmark::DoNotOptimize(sum_of_squares(subject.problem().buffers[b], shape.id_count() * shape.dim));
+    subject.run(b);
+  };
+  compare(
+      state, [&](std::size_t b) { subject.run(b); }, with_norm, subject.batch_count(), 101);
+}
+
 void register_all() {
   for (const Shape& shape : {kTall, kWide}) {
     add_comparison("huge_pages/gather/" + shape_name(shape), [=](auto& state) { huge_pages(state, shape); });
@@ -97,11 +128,19 @@ void register_all() {
     for (const Shape& shape : {kTall, kWide}) {
       add_comparison("prefetch/" + std::string(name(operation)) + "/" + shape_name(shape),
                      [=](auto& state) { loops(state, operation, shape, ", prefetch", "no prefetch"); });
+      add_comparison("into the first level, second/" + std::string(name(operation)) + "/" + shape_name(shape),
+                     [=](auto& state) { loops(state, operation, shape, "(L1)", "(L2)"); });
+    }
+  }
+  for (const Operation operation : {Operation::sgd, Operation::adam}) {
+    for (const Shape& shape : {kSmall, kTall, kWide}) {
+      add_comparison("without a global norm, with/" + std::string(name(operation)) + "/" + shape_name(shape),
+                     [=](auto& state) { global_norm(state, operation, shape); });
     }
   }
   for (const Shape& shape : {kSmall, kTall}) {
     add_comparison("non_temporal_gradients/sgd/" + shape_name(shape),
-                   [=](auto& state) { loops(state, Operation::sgd, shape, "(non-temporal)", "(L2)"); });
+                   [=](auto& state) { loops(state, Operation::sgd, shape, "(non-temporal)", "(L1)"); });
   }
 }
 

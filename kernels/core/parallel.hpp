@@ -22,7 +22,7 @@ inline std::int64_t concurrency_for(std::int64_t bytes) {
 /// early find more to do, and none so small that starting it shows.
 inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std::int64_t threads) {
   constexpr std::int64_t kTasksPerThread = 16;
-  constexpr std::int64_t kLeastBytes = std::int64_t{1} << 17;
+  constexpr std::int64_t kLeastBytes = std::int64_t{1} << 19;
   return std::max({kLeastBytes / row_bytes, rows / (kTasksPerThread * threads), std::int64_t{1}});
 }
 
