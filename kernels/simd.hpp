@@ -41,18 +41,34 @@ inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
 inline constexpr std::int64_t kCacheLine = 64;
 
-/// Asks for the first `bytes` at p, to be read soon.
-inline void prefetch(const void* p, std::int64_t bytes) {
-  for (std::int64_t b = 0; b < bytes; b += kCacheLine) prefetch_line(static_cast<const char*>(p) + b);
+/// Asks for the first `bytes` at p, to be read soon. Written out for most rows: a loop for each row fills the window in
+/// which the processor finds work, and half of the prefetches' worth was lost by it.
+[[gnu::always_inline]] inline void prefetch(const void* p, std::int64_t bytes) {
+  const char* const begin = static_cast<const char*>(p);
+  std::int64_t b = 0;
+  for (; b + 4 * kCacheLine <= bytes; b += 4 * kCacheLine) {
+    prefetch_line(begin + b);
+    prefetch_line(begin + b + kCacheLine);
+    prefetch_line(begin + b + 2 * kCacheLine);
+    prefetch_line(begin + b + 3 * kCacheLine);
+  }
+  for (; b < bytes; b += kCacheLine) prefetch_line(begin + b);
 }
 
-/// How many rows ahead to ask for: enough bytes in flight to cover a miss, few enough that a table, its states and the
-/// gradients fit into the first-level cache together; at least one row.
-inline std::int64_t prefetch_distance(std::int64_t row_bytes) {
-  constexpr std::int64_t kBytesAhead = 4096;
-  const std::int64_t rows = kBytesAhead / row_bytes;
-  return rows < 1 ? 1 : rows > 32 ? 32 : rows;
+/// How many rows ahead to ask for, `most` where they are short: enough to cover a miss. Measured: docs/choices.md.
+inline std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t most) {
+  constexpr std::int64_t kUsualBytes = 8192;
+  constexpr std::int64_t kMostBytes = 32768;  // of the first-level cache
+  constexpr std::int64_t kFewest = 8;
+  std::int64_t rows = kUsualBytes / row_bytes;
+  rows = rows < kFewest ? kFewest : rows > most ? most : rows;
+  const std::int64_t fitting = kMostBytes / row_bytes;
+  return fitting < 1 ? 1 : rows > fitting ? fitting : rows;
 }
+
+/// For reading rows, and for updating them and what belongs to them.
+inline std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
+inline std::int64_t update_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
 
 /// What bodies load and store with: a whole vector, or the first n < kLanes floats. Types, and inlined always: a
 /// pointer to a function would be called once for each vector wherever GCC finds a loop too long to inline it.

@@ -272,6 +272,23 @@ TEST(OptimizerFormula, RowWiseStatesHoldTheMeanSquare) {
   EXPECT_FLOAT_EQ(adam->state()[1].data()[0], (1 + 4 + 9 + 0.25F + 16) / 10);
 }
 
+TEST(OptimizerState, OfAnotherShapeIsRefused) {
+  std::vector<float> w(20, 1.0F);
+  const auto adam = make_optimizer(AdamOptions{}, 10, 2, "w");
+  adam->state()[1] = Table(5, 2, {.name = "half"});
+  const Plan plan(std::vector<int>{9}, 10);
+  const float g[2] = {1, 1};
+  try {
+    adam->step(TableView(w.data(), 10, 2), plan, ConstTableView(g, 1, 2));
+    FAIL() << "it was taken";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::shape_mismatch);
+    EXPECT_NE(std::string(e.what()).find("'half' (5 x 2) must be 10 x 2"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ(adam->step_count(), 0);
+  EXPECT_EQ(w, std::vector<float>(20, 1.0F));
+}
+
 TEST(OptimizerOptionsTest, AreChecked) {
   const auto message = [](const OptimizerOptions& options) {
     try {
@@ -283,10 +300,11 @@ TEST(OptimizerOptionsTest, AreChecked) {
     return std::string();
   };
   EXPECT_EQ(message(SgdOptions{.learning_rate = -1}),
-            "rowmill: sgd: learning_rate is -1.000000; allowed: 0 <= value < infinity");
+            "rowmill: sgd: learning_rate is -1.000000; allowed: 0 <= value <= 3.4e38");
   EXPECT_NE(message(SgdOptions{.learning_rate = std::nan("")}), "");
   EXPECT_NE(message(AdagradOptions{.epsilon = -1e-9}), "");
   EXPECT_NE(message(AdagradOptions{.initial_accumulator = INFINITY}), "");
+  EXPECT_NE(message(AdagradOptions{.epsilon = 1e39}), "") << "infinite as a float";
   EXPECT_NE(message(AdamOptions{.beta1 = 1}), "");
   EXPECT_NE(message(AdamOptions{.beta2 = -0.1}), "");
   EXPECT_EQ(message(AdamOptions{.beta1 = 0, .beta2 = 0, .epsilon = 0}), "");
@@ -295,7 +313,7 @@ TEST(OptimizerOptionsTest, AreChecked) {
   EXPECT_EQ(message(AdamOptions{.weight_decay = 0.01}),
             "rowmill: adam: weight_decay is 0.010000, but decay is none: choose l2 or decoupled");
   EXPECT_EQ(message(RowWiseAdagradOptions{.decay = WeightDecay::l2, .weight_decay = -1}),
-            "rowmill: row_wise_adagrad: weight_decay is -1.000000; allowed: 0 <= value < infinity");
+            "rowmill: row_wise_adagrad: weight_decay is -1.000000; allowed: 0 <= value <= 3.4e38");
   EXPECT_EQ(message(PartialRowWiseAdamOptions{.decay = static_cast<WeightDecay>(7)}),
             "rowmill: partial_row_wise_adam: decay is 7; allowed: 0 to 2");
   EXPECT_EQ(message(adamw()), "");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "rowmill/error.hpp"
@@ -104,6 +105,49 @@ TEST_P(PlanTest, PutsBagsInThePlaceOfPositions) {
   });
 }
 
+/// The plan's rows and their positions, against those of a plain map.
+void expect_rows(const Plan& plan, const std::vector<std::int64_t>& ids) {
+  std::map<std::int64_t, std::vector<std::int64_t>> expected;
+  for (std::size_t i = 0; i < ids.size(); ++i) expected[ids[i]].push_back(static_cast<std::int64_t>(i));
+  ASSERT_EQ(plan.unique_count(), static_cast<std::int64_t>(expected.size()));
+  for (std::int64_t s = 0; s < plan.shard_count(); ++s) {
+    const Plan::Shard shard = plan.shard(s);
+    for (std::size_t g = 0; g < shard.rows.size(); ++g) {
+      const std::vector<std::int64_t> positions(shard.positions.begin() + shard.segment_begin[g],
+                                                shard.positions.begin() + shard.segment_begin[g + 1]);
+      ASSERT_EQ(positions, expected[shard.rows[g]]) << "row " << shard.rows[g];
+    }
+  }
+}
+
+TEST(PlanLarge, HasChunksOfAllPositionsThatTwoBytesCount) {
+  const std::vector<std::int64_t> ids = id_cases(300'000, (std::int64_t{1} << 22) + 100'000, 15).back().ids;
+  const Plan plan(ids, 300'000);
+  EXPECT_EQ(plan.shard_count(), 256);
+  expect_rows(plan, ids);
+}
+
+TEST(PlanLarge, GroupsShardsThatDoNotFitOnTheStack) {
+  // Rows of one shard, found by asking a plan of as many ids.
+  std::vector<std::int64_t> all(4097);
+  std::iota(all.begin(), all.end(), 0);
+  const Plan probe(all, 4097);
+  ASSERT_GT(probe.shard_count(), 1);
+  const Plan::Shard one = probe.shard(0);
+  for (const std::size_t count : {4095, 4096, 4097, 8000}) {
+    std::vector<std::int64_t> ids;
+    for (std::size_t i = 0; i < count; ++i) ids.push_back(one.rows[i * i % one.rows.size()]);
+    const Plan plan(ids, 4097);
+    EXPECT_EQ(plan.shard(0).positions.size(), count);
+    expect_rows(plan, ids);
+  }
+}
+
+TEST(PlanLarge, RefusesCountsThatAreNone) {
+  EXPECT_THROW((void)Plan::memory_required(-1), Error);
+  EXPECT_THROW(Plan().reserve((std::int64_t{1} << 56) + 1), Error);
+}
+
 TEST(PlanHot, ListsSegmentsOfMoreThanABlock) {
   std::vector<std::int64_t> ids(1024, 7);
   ids.insert(ids.end(), 1025, 8);
@@ -137,6 +181,10 @@ TEST(PlanMove, TakesTheContents) {
   const auto before = contents(plan);
   const Plan moved = std::move(plan);
   EXPECT_EQ(contents(moved), before);
+  EXPECT_EQ(plan.id_count(), 0);  // NOLINT(bugprone-use-after-move): it is an empty plan
+  EXPECT_TRUE(plan.shard(0).rows.empty());
+  plan.build(std::vector<std::int32_t>{1, 2, 1}, 4);
+  EXPECT_EQ(contents(plan), before);
   plan = Plan(std::vector<std::int32_t>{3}, 4);
   EXPECT_EQ(plan.unique_count(), 1);
 }

@@ -51,7 +51,7 @@ TEST_P(ScatterAddTest, AppliesPolicies) {
       std::vector<std::int64_t> ids;
       std::vector<std::int64_t> negative;
       for (std::size_t i = 0; i < count; ++i) {
-        ids.push_back(wild[i * i % wild.size()]);
+        ids.push_back(wild[i % wild.size()]);
         negative.push_back(static_cast<std::int64_t>(i % 22) - 11);
       }
       const GuardedTable values = GuardedTable(static_cast<std::int64_t>(count), 17).fill(8);
@@ -60,6 +60,29 @@ TEST_P(ScatterAddTest, AppliesPolicies) {
       expect_scatter_add(kRows, negative, values.view(), OutOfRange::wrap_negative);
       expect_scatter_add(kRows, narrow(negative), values.view(), OutOfRange::wrap_negative);
       expect_scatter_add(kRows, narrow(negative), values.view(), OutOfRange::zero);
+    }
+  });
+}
+
+TEST_P(ScatterAddTest, AddsARowOfEachBag) {
+  run([] {
+    constexpr std::int64_t kRows = 500;
+    const std::vector<std::int64_t> ids = id_cases(kRows, 12000, 16).back().ids;  // some thousands out of range
+    const Bags bags(ids, 3000, 4);
+    const GuardedTable values = GuardedTable(bags.size(), 33, 1).fill(17);
+    std::vector<float> repeated;
+    for (std::int64_t b = 0; b < bags.size(); ++b) {
+      for (int k = 0; k < 4; ++k)
+        repeated.insert(repeated.end(), values.view().row(b).begin(), values.view().row(b).end());
+    }
+    for (const std::int64_t rows : {kRows, kRows / 2}) {
+      const GuardedTable start = GuardedTable(rows, 33).fill(18);
+      GuardedTable expected = start;
+      reference::scatter_add(expected.view(), ids, {repeated.data(), 12000, 33}, OutOfRange::zero);
+      GuardedTable table = start;
+      scatter_add(table.view(), Plan(bags, rows, OutOfRange::zero), values.view());
+      EXPECT_TRUE(same(table.view(), expected.view())) << rows << " rows";
+      EXPECT_TRUE(table.guards_intact());
     }
   });
 }

@@ -127,9 +127,9 @@ class Optimizer {
   /// memory (see memory_required). Runs in the caller's oneTBB arena. It writes weights and state: no other call may
   /// use those rows meanwhile.
   ///
-  /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
-  /// weights or state share an element with a gradient or with each other (overlap), or scratch memory is refused
-  /// (out_of_memory).
+  /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree, or a state table
+  /// has got another shape than it was made with (shape_mismatch), weights or state share an element with a gradient or
+  /// with each other (overlap), or scratch memory is refused (out_of_memory).
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
             Workspace* workspace = nullptr);
   void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,
@@ -144,7 +144,7 @@ class Optimizer {
   [[nodiscard]] std::string_view name() const { return name_; }
   [[nodiscard]] std::int64_t step_count() const { return step_count_; }
   [[nodiscard]] double learning_rate() const { return learning_rate_; }
-  /// Throws Error (invalid_argument) unless 0 <= learning_rate < infinity.
+  /// Throws Error (invalid_argument) unless 0 <= learning_rate <= 3.4e38.
   void set_learning_rate(double learning_rate);
 
   /// The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m,
@@ -167,6 +167,7 @@ class Optimizer {
   double learning_rate_;
   std::int64_t step_count_ = 0;
   std::vector<Table> state_;
+  std::vector<std::int64_t> state_dims_;
 };
 
 /// Makes the optimizer that `options` describe for a rows x dim table, with its state. `name` is the table's.

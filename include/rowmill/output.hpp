@@ -59,10 +59,12 @@ class Output {
 ///     Output out = outputs.make(ids.size(), table.dim());
 ///     gather(table, ids, out);
 ///
-/// Threads may share one.
+/// Threads may share one, and so do its copies: they keep the same memory.
 class OutputAllocator {
  public:
   OutputAllocator();
+  OutputAllocator(const OutputAllocator&) = default;  // and no moves, which would leave one without memory
+  OutputAllocator& operator=(const OutputAllocator&) = default;
 
   /// A rows x dim output; what it holds is unspecified. It gets memory that an output of up to twice its size left, or
   /// new memory, in 2 MiB pages where it is large. Throws Error if rows < 0 or dim < 1 or rows * dim overflows

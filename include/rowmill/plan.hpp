@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
@@ -28,8 +29,16 @@ class Plan {
   Plan(Ids ids, std::int64_t rows, OutOfRange policy = OutOfRange::error) { build(ids, rows, policy); }
   Plan(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error) { build(bags, rows, policy); }
 
+  /// A plan that was moved from is an empty one.
+  Plan(Plan&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, {})) {}
+  Plan& operator=(Plan&& other) noexcept {
+    memory_ = std::move(other.memory_);
+    size_ = std::exchange(other.size_, {});
+    return *this;
+  }
+
   /// Replaces this plan. `name` is the table's name for error messages. Under OutOfRange::zero, ids out of range are
-  /// left out.
+  /// left out. The ids must not be a part of this plan itself.
   ///
   /// Throws Error, and leaves the plan as it was, if rows < 0 or ids is null (invalid_argument), an id is out of range
   /// (IdError), or memory is refused (out_of_memory).
@@ -40,15 +49,15 @@ class Plan {
   void build(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error, std::string_view name = {});
 
   /// The number of ids planned, those left out included.
-  [[nodiscard]] std::int64_t id_count() const { return id_count_; }
+  [[nodiscard]] std::int64_t id_count() const { return size_.ids; }
   /// The rows that a gradient must have: one for each id, or for each bag.
-  [[nodiscard]] std::int64_t gradient_rows() const { return gradient_rows_; }
+  [[nodiscard]] std::int64_t gradient_rows() const { return size_.gradient_rows; }
   /// The rows of the tables that this plan fits.
-  [[nodiscard]] std::int64_t rows() const { return rows_; }
+  [[nodiscard]] std::int64_t rows() const { return size_.rows; }
   /// The number of distinct rows touched.
-  [[nodiscard]] std::int64_t unique_count() const { return unique_count_; }
+  [[nodiscard]] std::int64_t unique_count() const { return size_.unique; }
 
-  /// One shard: the rows it owns, as segments and in the order of the ids. A contribution's position is the gradient
+  /// One shard: the rows it owns, as segments. A contribution's position is the gradient
   /// row that it adds: that of its id, or of its bag.
   struct Shard {
     /// Segment g touches row rows[g] by positions[segment_begin[g]] .. positions[segment_begin[g+1] - 1], in the order
@@ -57,7 +66,7 @@ class Plan {
     std::span<const std::int64_t> segment_begin;  ///< rows.size() + 1 values
     std::span<const std::int64_t> positions;
   };
-  [[nodiscard]] std::int64_t shard_count() const { return shard_count_; }
+  [[nodiscard]] std::int64_t shard_count() const { return size_.shards; }
   [[nodiscard]] Shard shard(std::int64_t s) const;
 
   /// A segment of more than 1,024 contributions: several threads may share its blocks.
@@ -71,21 +80,24 @@ class Plan {
   /// The number of shards of a plan of `id_count` ids.
   [[nodiscard]] static std::int64_t shard_count_for(std::int64_t id_count);
 
-  /// The bytes that a plan of `id_count` ids holds.
+  /// The bytes that a plan of `id_count` ids holds. Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
   [[nodiscard]] static std::size_t memory_required(std::int64_t id_count);
   /// Makes room for plans of up to `id_count` ids, so that building them allocates nothing. What was planned is lost.
+  /// Throws Error as memory_required, or if memory is refused (out_of_memory).
   void reserve(std::int64_t id_count);
 
  private:
   void build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy);
 
   Workspace memory_;
-  std::int64_t id_count_ = 0;
-  std::int64_t gradient_rows_ = 0;
-  std::int64_t rows_ = 0;
-  std::int64_t unique_count_ = 0;
-  std::int64_t shard_count_ = 0;
-  std::int64_t hot_count_ = 0;
+  struct Size {
+    std::int64_t ids = 0;
+    std::int64_t gradient_rows = 0;
+    std::int64_t rows = 0;
+    std::int64_t unique = 0;
+    std::int64_t shards = 0;
+    std::int64_t hot = 0;
+  } size_;
 };
 
 }  // namespace rowmill

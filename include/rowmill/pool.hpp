@@ -42,6 +42,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
           Workspace* workspace = nullptr);
 
 /// The bytes of Workspace that a pool of `id_count` ids uses at most.
+/// Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
 [[nodiscard]] std::size_t pool_memory_required(std::int64_t id_count);
 
 }  // namespace rowmill

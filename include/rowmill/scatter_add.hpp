@@ -34,12 +34,13 @@ struct ScatterAddOptions {
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, const ScatterAddOptions& options = {},
                  Workspace* workspace = nullptr);
 
-/// The same with a plan made beforehand from the ids: nothing is planned or allocated. The plan's policy applies.
-/// Throws also if the plan was built for another number of rows than the table's, or for another number of ids than
-/// values has rows (shape_mismatch).
+/// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies. With a plan of
+/// bags, `values` has a row for each bag, which is added to the rows of all its ids. Throws also if the plan was built
+/// for another number of rows than the table's, or values has not the plan's gradient_rows() (shape_mismatch).
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values);
 
-/// The bytes of Workspace that a scatter_add of `id_count` ids uses at most.
+/// The bytes of Workspace that a scatter_add of `id_count` ids uses at most. Throws Error (invalid_argument) unless
+/// 0 <= id_count <= 2^56.
 [[nodiscard]] std::size_t scatter_add_memory_required(std::int64_t id_count);
 
 }  // namespace rowmill

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 namespace rowmill {
 
@@ -13,6 +14,13 @@ class Workspace {
  public:
   Workspace() = default;
   explicit Workspace(std::size_t bytes) { reserve(bytes); }
+  Workspace(Workspace&& other) noexcept
+      : data_(std::move(other.data_)), capacity_(std::exchange(other.capacity_, std::size_t{0})) {}
+  Workspace& operator=(Workspace&& other) noexcept {
+    data_ = std::move(other.data_);
+    capacity_ = std::exchange(other.capacity_, std::size_t{0});
+    return *this;
+  }
 
   /// Makes room for `bytes`; what the memory held is lost if it has to grow. Throws Error (out_of_memory) if the system
   /// refuses; the workspace is then unchanged.

@@ -121,6 +121,12 @@ void check_pointer(std::string_view op, std::string_view argument, Ids ids) {
 
 }  // namespace
 
+void check_id_count(std::string_view op, std::int64_t id_count) {
+  if (id_count >= 0 && id_count <= kMostIds) return;
+  throw Error(ErrorCode::invalid_argument,
+              start(op) + "id_count is " + std::to_string(id_count) + "; allowed: 0 to " + std::to_string(kMostIds));
+}
+
 void check_ids_pointer(std::string_view op, Ids ids) { check_pointer(op, "ids", ids); }
 
 void check_shape(std::string_view op, std::string_view argument, const ConstTableView& view, std::int64_t rows,

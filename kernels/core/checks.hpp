@@ -21,6 +21,11 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
 /// As check_view, and rows don't share elements.
 void check_writable(std::string_view op, std::string_view argument, const TableView& view);
 
+/// Above this, the bytes that ids need would not fit in 64 bits.
+inline constexpr std::int64_t kMostIds = std::int64_t{1} << 56;
+/// 0 <= id_count <= kMostIds.
+void check_id_count(std::string_view op, std::int64_t id_count);
+
 void check_ids_pointer(std::string_view op, Ids ids);
 
 /// `view` is rows x dim; `why` says where these numbers come from.

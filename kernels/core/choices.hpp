@@ -11,7 +11,8 @@ struct Choices {
   /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
   /// too. What is only read counts half, because it is often in a cache.
   std::int64_t parallel_bytes = std::int64_t{1} << 18;
-  /// A plan's shards have about so many ids: their hash tables then stay in the first-level cache.
+  /// A plan's shards have about so many ids, if that makes 256 shards at most: their hash tables then stay in the
+  /// first-level cache.
   std::int64_t shard_ids = 1024;
   /// A row of more than a block of contributions is summed by all threads.
   bool share_hot_rows = true;

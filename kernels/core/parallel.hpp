@@ -19,11 +19,12 @@ inline std::int64_t concurrency_for(std::int64_t bytes) {
 }
 
 /// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish
-/// early find more to do, and none so small that starting it shows.
+/// early find more to do, and none so small that starting it shows; but at least one for each thread.
 inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std::int64_t threads) {
   constexpr std::int64_t kTasksPerThread = 16;
   constexpr std::int64_t kLeastBytes = std::int64_t{1} << 19;
-  return std::max({kLeastBytes / row_bytes, rows / (kTasksPerThread * threads), std::int64_t{1}});
+  const std::int64_t least = std::min(kLeastBytes / row_bytes, (rows + threads - 1) / threads);
+  return std::max({least, rows / (kTasksPerThread * threads), std::int64_t{1}});
 }
 
 /// Calls task(i) for i in 0 .. count-1 in the caller's arena, in any order, on up to all its threads; on the calling

@@ -34,7 +34,7 @@ inline void stream_row(float* out, const float* in, std::int64_t dim) {
 template <class Id>
 inline void gather(const GatherArgs<Id>& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = prefetch_distance(row_bytes);
+  const std::int64_t ahead = read_distance(row_bytes);
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (a.prefetch && i + ahead < a.count && a.ids[i + ahead] >= 0) {
       prefetch(a.table + a.ids[i + ahead] * a.table_stride, row_bytes);

@@ -2,6 +2,7 @@
 #include "rowmill/optimizer.hpp"
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -21,7 +22,9 @@ void check_option(std::string_view optimizer, std::string_view option, double va
 }
 
 void check_not_negative(std::string_view optimizer, std::string_view option, double value) {
-  check_option(optimizer, option, value, value >= 0 && std::isfinite(value), "0 <= value < infinity");
+  // Finite as a float too: the lanes beside a short row hold 0, and 0 * infinity would reach its sum.
+  check_option(optimizer, option, value, value >= 0 && value <= std::numeric_limits<float>::max(),
+               "0 <= value <= 3.4e38");
 }
 
 void check_decay(std::string_view optimizer, std::string_view option, double value) {
@@ -183,7 +186,9 @@ struct Make {
 
 Optimizer::Optimizer(std::string_view name, std::int64_t rows, std::int64_t dim, double learning_rate,
                      std::vector<Table> state)
-    : name_(name), rows_(rows), dim_(dim), learning_rate_(learning_rate), state_(std::move(state)) {}
+    : name_(name), rows_(rows), dim_(dim), learning_rate_(learning_rate), state_(std::move(state)) {
+  for (const Table& table : state_) state_dims_.push_back(table.dim());
+}
 
 Optimizer::~Optimizer() = default;
 

@@ -91,7 +91,7 @@ inline float mean_square(const float* gradient, const float* w, std::int64_t dim
 
 void sum_block_f32(const SumBlockArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = prefetch_distance(row_bytes);
+  const std::int64_t ahead = update_distance(row_bytes);
   const Gradients gradients{a.passes};
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto ask = [&](std::int64_t k) {

@@ -89,7 +89,11 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   check_writable(name_, "weights", weights);
   check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
   check_plan(name_, plan, weights);
-  for (const Table& table : state_) check_disjoint(name_, "weights", weights, "state", table.view());
+  for (std::size_t s = 0; s < state_.size(); ++s) {
+    const ConstTableView state = state_[s].view();
+    check_shape(name_, "state", state, rows_, state_dims_[s], "the shape it was made with");
+    check_disjoint(name_, "weights", weights, "state", state);
+  }
   check_gradients(name_, weights, state_, plan, gradients);
   if (plan.id_count() == 0) return;
 

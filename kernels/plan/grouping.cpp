@@ -51,7 +51,7 @@ std::int64_t grouping_threads(std::int64_t id_count) {
   return concurrency_for(id_count * kBytesPerId);
 }
 
-Grouping::Grouping(std::int64_t id_count, Carver& memory)
+Grouping::Grouping(std::int64_t id_count, bool with_bags, Carver& memory)
     : shard_bits_(shard_bits_for(id_count)),
       shard_begin_(memory.take<std::int64_t>(shard_count() + 1)),
       segment_counts_(memory.take<std::int64_t>(shard_count())),
@@ -60,7 +60,7 @@ Grouping::Grouping(std::int64_t id_count, Carver& memory)
       positions_(memory.take<std::int64_t>(id_count)),
       sorted_(memory.take<std::uint16_t>(id_count)),
       list_begin_(memory.take<std::uint32_t>(chunk_count_for(id_count) * (shard_count() + 1))),
-      bag_of_(memory.take<std::int64_t>(id_count)),
+      bag_of_(memory.take<std::int64_t>(with_bags ? id_count : 0)),
       segment_of_(memory.take<std::int64_t>(id_count)),
       slots_(memory.take<std::int64_t>(4 * id_count)) {}
 

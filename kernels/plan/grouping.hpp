@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 #include "kernels/memory/carve.hpp"
@@ -16,11 +15,11 @@ namespace rowmill {
 /// hash starts with the bits of s. All arrays lie in the caller's memory.
 class Grouping {
  public:
-  /// Arrays for `id_count` ids.
-  Grouping(std::int64_t id_count, Carver& memory);
+  /// Arrays for `id_count` ids, `with_bags` or without.
+  Grouping(std::int64_t id_count, bool with_bags, Carver& memory);
 
   /// Groups checked ids, as many as this was made for. With `bags`, those of the ids, a contribution's position is its
-  /// bag.
+  /// bag; else bags is null.
   void build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, std::int64_t threads) const;
 
   [[nodiscard]] std::int64_t shard_count() const { return std::int64_t{1} << shard_bits_; }

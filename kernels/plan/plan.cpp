@@ -2,7 +2,6 @@
 #include "rowmill/plan.hpp"
 
 #include <string>
-#include <utility>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/kernel_list.hpp"
@@ -18,7 +17,7 @@ struct Arrays {
   Plan::HotSegment* hot;
 
   Arrays(std::int64_t id_count, Carver& memory)
-      : grouping(id_count, memory), hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
+      : grouping(id_count, true, memory), hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
 };
 
 constexpr std::string_view kOp = "plan";
@@ -34,6 +33,7 @@ void check_rows(std::int64_t rows) {
 std::int64_t Plan::shard_count_for(std::int64_t id_count) { return rowmill::shard_count_for(id_count); }
 
 std::size_t Plan::memory_required(std::int64_t id_count) {
+  check_id_count(kOp, id_count);
   Carver memory(nullptr);
   const Arrays arrays(id_count, memory);
   return memory.used();
@@ -41,7 +41,7 @@ std::size_t Plan::memory_required(std::int64_t id_count) {
 
 void Plan::reserve(std::int64_t id_count) {
   memory_.reserve(memory_required(id_count));
-  id_count_ = gradient_rows_ = rows_ = unique_count_ = shard_count_ = hot_count_ = 0;
+  size_ = {};
 }
 
 void Plan::build(Ids ids, std::int64_t rows, OutOfRange policy, std::string_view name) {
@@ -64,34 +64,32 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy
   const Arrays arrays(ids.size(), memory);
   arrays.grouping.build(ids, bags, rows, policy, grouping_threads(ids.size()));
 
-  id_count_ = ids.size();
-  gradient_rows_ = bags == nullptr ? ids.size() : bags->size();
-  rows_ = rows;
-  shard_count_ = arrays.grouping.shard_count();
-  unique_count_ = 0;
-  hot_count_ = 0;
-  for (std::int64_t s = 0; s < shard_count_; ++s) {
+  size_ = {.ids = ids.size(),
+           .gradient_rows = bags == nullptr ? ids.size() : bags->size(),
+           .rows = rows,
+           .shards = arrays.grouping.shard_count()};
+  for (std::int64_t s = 0; s < size_.shards; ++s) {
     const Shard shard = arrays.grouping.shard(s);
-    unique_count_ += static_cast<std::int64_t>(shard.rows.size());
+    size_.unique += static_cast<std::int64_t>(shard.rows.size());
     if (static_cast<std::int64_t>(shard.positions.size()) <= kSumBlock) continue;
     for (std::size_t g = 0; g < shard.rows.size(); ++g) {
       if (shard.segment_begin[g + 1] - shard.segment_begin[g] > kSumBlock) {
-        arrays.hot[hot_count_++] = {s, static_cast<std::int64_t>(g)};
+        arrays.hot[size_.hot++] = {s, static_cast<std::int64_t>(g)};
       }
     }
   }
 }
 
 Plan::Shard Plan::shard(std::int64_t s) const {
-  if (id_count_ == 0) return {};
+  if (size_.ids == 0) return {};
   Carver memory(memory_.data());
-  return Arrays(id_count_, memory).grouping.shard(s);
+  return Arrays(size_.ids, memory).grouping.shard(s);
 }
 
 std::span<const Plan::HotSegment> Plan::hot_segments() const {
-  if (hot_count_ == 0) return {};
+  if (size_.hot == 0) return {};
   Carver memory(memory_.data());
-  return {Arrays(id_count_, memory).hot, static_cast<std::size_t>(hot_count_)};
+  return {Arrays(size_.ids, memory).hot, static_cast<std::size_t>(size_.hot)};
 }
 
 }  // namespace rowmill

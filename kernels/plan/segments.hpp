@@ -76,7 +76,7 @@ inline const float* segment_gradient(const SegmentArgs& a, const Gradients& grad
 template <class PrefetchRow, class Body>
 inline void for_each_segment(const SegmentArgs& a, const Gradients& gradients, PrefetchRow prefetch_row, Body body) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = prefetch_distance(row_bytes);
+  const std::int64_t ahead = update_distance(row_bytes);
   const std::int64_t end = a.begin[a.count];
   const auto ask = [&](std::int64_t p) {
     if (a.prefetch_gradients && p + ahead < end) prefetch(gradients.row(a.positions[p + ahead]), row_bytes);

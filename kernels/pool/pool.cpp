@@ -36,6 +36,7 @@ void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& b
 }  // namespace
 
 std::size_t pool_memory_required(std::int64_t id_count) {
+  check_id_count(kOp, id_count);
   Carver memory(nullptr);
   (void)memory.take<std::int64_t>(id_count);
   return memory.used();

@@ -20,7 +20,7 @@ struct Pool {
                Store store_to) const {
     const std::int64_t width = a.dim - c < kVectors * kLanes ? a.dim - c : kVectors * kLanes;
     const std::int64_t bytes = width * static_cast<std::int64_t>(sizeof(float));
-    const std::int64_t ahead = prefetch_distance(bytes);
+    const std::int64_t ahead = 2 * read_distance(bytes);
     const auto ask = [&](std::int64_t i) {
       if (a.prefetch && i + ahead < end && a.ids[i + ahead] >= 0) prefetch(row(i + ahead) + c, bytes);
     };

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/scatter_add.hpp"
 
-#include <string>
-#include <type_traits>
-
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/plan/grouping.hpp"
-#include "rowmill/error.hpp"
 
 namespace rowmill {
 namespace {
@@ -32,7 +28,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
   if (ids.is_64_bit() && policy == OutOfRange::error) {
     rows = static_cast<const std::int64_t*>(ids.data());
   } else {
-    workspace.reserve(scatter_add_memory_required(ids.size()));
+    workspace.reserve(static_cast<std::size_t>(ids.size()) * sizeof(std::int64_t));
     auto* const resolved = Carver(workspace.data()).take<std::int64_t>(ids.size());
     resolve_all(ids, table.rows(), policy, 1, resolved);
     rows = resolved;
@@ -65,8 +61,9 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
 }  // namespace
 
 std::size_t scatter_add_memory_required(std::int64_t id_count) {
+  check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Grouping grouping(id_count, memory);
+  const Grouping grouping(id_count, false, memory);
   return memory.used();
 }
 
@@ -86,7 +83,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
 
   scratch.reserve(scatter_add_memory_required(ids.size()));
   Carver memory(scratch.data());
-  const Grouping grouping(ids.size(), memory);
+  const Grouping grouping(ids.size(), false, memory);
   grouping.build(ids, nullptr, table.rows(), options.out_of_range, grouping_threads(ids.size()));
   scatter_add_shards(table, values, threads, grouping.shard_count(), [&](std::int64_t s) { return grouping.shard(s); });
 }

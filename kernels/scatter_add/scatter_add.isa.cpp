@@ -16,7 +16,7 @@ inline void add_row(float* row, const float* values, std::int64_t dim) {
 
 void scatter_add_f32(const ScatterAddArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = prefetch_distance(row_bytes);
+  const std::int64_t ahead = update_distance(row_bytes);
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (k + ahead < a.count && a.rows[k + ahead] >= 0) {
       prefetch(a.table + a.rows[k + ahead] * a.table_stride, row_bytes);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/core/checks.hpp"
 #include "layers/c_interface/call.hpp"
 #include "layers/c_interface/handles.hpp"
 
@@ -21,9 +22,6 @@ T& the(T* pointer, std::string_view op, std::string_view argument) {
 
 void check_range(std::string_view op, std::string_view argument, std::int64_t value, std::int64_t lowest,
                  std::int64_t highest);
-
-/// Above this, the bytes that ids need would not fit in 64 bits.
-constexpr std::int64_t kMostIds = std::int64_t{1} << 56;
 
 /// An enum whose values in C and C++ are 0 .. highest.
 template <class E>

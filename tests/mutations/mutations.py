@@ -197,6 +197,11 @@ mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_thread
          (GROUPING, ".rows = {segment_rows_ + begin, length(segment_counts_[s])}",
           ".rows = {segment_rows_ + begin, length(segment_counts_[s] - (segment_counts_[s] > 0 ? 1 : 0))}"))
 
+mutation("a chunk is longer than two bytes can count", "plan_test:PlanLarge*",
+         (GROUPING, "std::int64_t{1} << 12, std::int64_t{1} << 16", "std::int64_t{1} << 12, std::int64_t{1} << 17"))
+mutation("a shard too large for the stack is grouped there", "plan_test:PlanLarge*",
+         (GROUPING, "if (count <= kSlots / 2)", "if (count <= kSlots)"))
+
 PLAN = "kernels/plan/plan.cpp"
 mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
          (PLAN, "shard.segment_begin[g] > kSumBlock", "shard.segment_begin[g] >= kSumBlock"))
@@ -204,11 +209,10 @@ mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
          (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy);",
           "  build(ids, nullptr, rows, policy);\n  check_ids(kOp, ids, rows, policy, name);"))
 
-OWNERS = "kernels/scatter_add/scatter_add.cpp"
-
 # ---- Operations
 
 OPERATION = "kernels/gather/gather.cpp"
+OWNERS = "kernels/scatter_add/scatter_add.cpp"
 mutation("gather streams into rows that are not aligned", "gather_test:*Streams*1_threads*",
          (OPERATION, "if (!aligned || stores == Stores::ordinary) return false;",
           "if (stores == Stores::ordinary) return false;"))
