@@ -132,6 +132,10 @@ void register_all() {
                      [=](auto& state) { loops(state, operation, shape, "(L1)", "(L2)"); });
     }
   }
+  for (const Operation operation : {Operation::gather, Operation::pool, Operation::sgd}) {
+    add_comparison("64 rows ahead, 16/" + std::string(name(operation)) + "/" + shape_name(kTall),
+                   [=](auto& state) { loops(state, operation, kTall, "prefetch 64 (L1)", "prefetch 16 (L1)"); });
+  }
   for (const Operation operation : {Operation::sgd, Operation::adam}) {
     for (const Shape& shape : {kSmall, kTall, kWide}) {
       add_comparison("without a global norm, with/" + std::string(name(operation)) + "/" + shape_name(shape),

@@ -356,7 +356,9 @@ def busy_section(results):
     if not results.busy:
         return text + "Not measured.\n"
     text += ("The same calls beside one process spinning on each core, and without it. The share is the throughput beside it / "
-             "without it: the median of repetitions, and their range; a fair share is 0.5. Times are microseconds a call, Zipf "
+             "without it: the median of repetitions, and their range. A fair share of each core is 0.5; of two "
+             "threads' throughput it leaves 0.375 to a caller who waits for each result, if the second core is free half of "
+             "the time that the caller's is. Times are microseconds a call, Zipf "
              "ids. A pool whose threads spin while they wait for each other stalls for a scheduler's time slice whenever one of them "
              "has to yield its core.\n\n")
     rows = [[TITLES[c["operation"]], c["table"], c["batch"], PEERS[c["busy"]],
