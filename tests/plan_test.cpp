@@ -134,11 +134,13 @@ TEST(PlanLarge, GroupsShardsThatDoNotFitOnTheStack) {
   const Plan probe(all, 4097);
   ASSERT_GT(probe.shard_count(), 1);
   const Plan::Shard one = probe.shard(0);
-  for (const std::size_t count : {4095, 4096, 4097, 8000}) {
+  for (const std::int64_t count : {4095, 4096, 4097, 8000}) {
     std::vector<std::int64_t> ids;
-    for (std::size_t i = 0; i < count; ++i) ids.push_back(one.rows[i * i % one.rows.size()]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      ids.push_back(one.rows[static_cast<std::size_t>(i * i) % one.rows.size()]);
+    }
     const Plan plan(ids, 4097);
-    EXPECT_EQ(plan.shard(0).positions.size(), count);
+    EXPECT_EQ(plan.shard(0).positions.size(), static_cast<std::size_t>(count));
     expect_rows(plan, ids);
   }
 }
