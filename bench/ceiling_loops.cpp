@@ -84,9 +84,17 @@ inline __attribute__((always_inline)) void prefetch_non_temporal(const float* p)
 #endif
 
 inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
-  for (std::int64_t c = columns.begin; c < columns.end; c += 16) {
+  const auto ask = [&](std::int64_t c) __attribute__((always_inline)) {
     prefetch.to == Prefetch::To::first_level ? prefetch_first_level(row + c) : prefetch_second_level(row + c);
+  };
+  std::int64_t c = columns.begin;
+  for (; c + 64 <= columns.end; c += 64) {  // written out, as the library's
+    ask(c);
+    ask(c + 16);
+    ask(c + 32);
+    ask(c + 48);
   }
+  for (; c < columns.end; c += 16) ask(c);
 }
 
 inline void prefetch_gradient(const float* row, Columns columns, Prefetch prefetch) {

@@ -49,11 +49,20 @@ void add_choice(const std::string& ways, Operation operation, const Shape& shape
 }
 
 void add_threads() {
-  for (const Operation operation : {Operation::gather, Operation::pool, Operation::scatter_add, Operation::sgd}) {
+  for (const Operation operation : {Operation::gather, Operation::pool, Operation::sgd}) {
     for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
       add_choice("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf,
                  with(&rowmill::Choices::parallel_bytes, std::int64_t{0}),
                  with(&rowmill::Choices::parallel_bytes, kNever));
+    }
+  }
+}
+
+void add_grouping() {
+  for (const std::int64_t dim : {64, 256}) {
+    for (const std::int64_t bags : {16, 32, 64, 128, 256}) {
+      add_choice("row by row, in order", Operation::scatter_add, {9088, dim, bags, 16}, IdSource::zipf,
+                 with(&rowmill::Choices::group_bytes, std::int64_t{0}), with(&rowmill::Choices::group_bytes, kNever));
     }
   }
 }
@@ -71,20 +80,18 @@ void add_hot_rows() {
   for (const IdSource source : {IdSource::one_row, IdSource::zipf}) {
     for (const std::int64_t dim : {64, 256}) {
       for (const std::int64_t bags : {64, 128, 256, 1024, 2048}) {
-        add_choice("hot rows shared, not shared", Operation::sgd, {9088, dim, bags, 32}, source, kDefaults,
-                   with(&rowmill::Choices::share_hot_rows, false));
+        add_choice("hot rows shared, not shared", Operation::sgd, {9088, dim, bags, 32}, source,
+                   with(&rowmill::Choices::share_bytes, std::int64_t{0}), with(&rowmill::Choices::share_bytes, kNever));
       }
     }
   }
 }
 
 void add_prefetches() {
-  for (const Operation operation : {Operation::gather, Operation::pool}) {
-    for (const std::int64_t rows : {1'000, 10'000, 16'000, 30'000, 100'000, 1'000'000}) {
-      add_choice("prefetched, not prefetched", operation, {rows, 256, 128, 32}, IdSource::uniform,
-                 with(&rowmill::Choices::cached_table_bytes, std::int64_t{0}),
-                 with(&rowmill::Choices::cached_table_bytes, kNever));
-    }
+  for (const std::int64_t rows : {1'000, 10'000, 16'000, 30'000, 100'000, 1'000'000}) {
+    add_choice("prefetched, not prefetched", Operation::pool, {rows, 256, 128, 32}, IdSource::uniform,
+               with(&rowmill::Choices::cached_table_bytes, std::int64_t{0}),
+               with(&rowmill::Choices::cached_table_bytes, kNever));
   }
 }
 
@@ -122,6 +129,7 @@ void add_stores() {
 
 int main(int argc, char** argv) {
   bench::add_threads();
+  bench::add_grouping();
   bench::add_shards();
   bench::add_hot_rows();
   bench::add_prefetches();

@@ -33,7 +33,7 @@ void compare(benchmark::State& state, const Run& with, const Run& without, std::
   std::vector<double> with_seconds;
   std::vector<double> ratios;
   for (int round = -2; round < rounds; ++round) {  // the first two warm up
-    if ((round + 2) % 50 == 0) wake_threads();
+    if ((round + 2) % 10 == 0) wake_threads(3);
     const auto batch = static_cast<std::size_t>(round + 2) % batches;
     const double a = sample(with, batch);
     const double b = sample(without, (batch + batches / 2) % batches);

@@ -69,9 +69,9 @@ std::string today() {
   return text;
 }
 
-void wake_threads() {
+void wake_threads(int milliseconds) {
   using Clock = std::chrono::steady_clock;
-  tbb::parallel_for(0, 40 * tbb::this_task_arena::max_concurrency(), [](int) {
+  tbb::parallel_for(0, milliseconds * 10 / 3 * tbb::this_task_arena::max_concurrency(), [](int) {
     const auto end = Clock::now() + std::chrono::microseconds(300);
     while (Clock::now() < end) {
     }

@@ -13,9 +13,9 @@ namespace bench {
 [[nodiscard]] std::size_t available_memory();   ///< bytes that can be had without swapping
 [[nodiscard]] std::string today();              ///< 2024-05-31
 
-/// Keeps all threads of the arena busy for some milliseconds. A worker that sleeps is woken by the first parallel
+/// Keeps all threads of the arena busy for so long. A worker that sleeps is woken by the first parallel
 /// region, but Linux may queue it behind the very thread that woke it, and looks for another processor only at its next
 /// tick: work of some microseconds would then run on one thread for long.
-void wake_threads();
+void wake_threads(int milliseconds = 12);
 
 }  // namespace bench

@@ -98,7 +98,10 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
   const auto start = Clock::now();
   for (int round = 0; round < effort.least_rounds || seconds_since(start) < effort.seconds; ++round) {
     std::shuffle(order.begin(), order.end(), shuffle_words);
-    for (Contestant* contestant : order) contestant->sample(calls, batch_count);
+    for (Contestant* contestant : order) {
+      wake_threads(2);  // the one before may have used a single thread
+      contestant->sample(calls, batch_count);
+    }
   }
 
   keep_fastest(loops, 1);

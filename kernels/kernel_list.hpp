@@ -30,8 +30,7 @@ struct GatherArgs {
   float* out;
   std::int64_t out_stride;
   std::int64_t dim;
-  bool streaming;        ///< out and out_stride are multiples of 64 bytes, and dim of 16
-  bool prefetch = true;  ///< the table is not expected in cache
+  bool streaming;  ///< out and out_stride are multiples of 64 bytes, and dim of 16
 };
 
 /// for k in order: table[rows[k], :] += values[k, :]; negative rows are skipped

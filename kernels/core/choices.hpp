@@ -14,10 +14,13 @@ struct Choices {
   /// A plan's shards have about so many ids, if that makes 256 shards at most: their hash tables then stay in the
   /// first-level cache.
   std::int64_t shard_ids = 1024;
-  /// A row of more than a block of contributions is summed by all threads.
-  bool share_hot_rows = true;
-  /// Rows of a table of up to this many bytes are expected in some cache: asking ahead for them costs more than it
-  /// saves.
+  /// From this many bytes of gradients on, a row of more than a block of contributions is summed by all threads.
+  std::int64_t share_bytes = std::int64_t{3} << 19;
+  /// From this many bytes of values on, scatter_add goes row by row on all threads; below, in the order of the ids on
+  /// the calling one, which needs no grouping.
+  std::int64_t group_bytes = std::int64_t{3} << 19;
+  /// Rows of a table of up to this many bytes are expected in some cache: a pool does not ask ahead for them, which
+  /// would cost it more than it saves.
   std::int64_t cached_table_bytes = std::int64_t{16} << 20;
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
   /// second level, on the servers of today. A larger output is written past the caches.

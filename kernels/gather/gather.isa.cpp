@@ -36,7 +36,7 @@ inline void gather(const GatherArgs<Id>& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = read_distance(row_bytes);
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (a.prefetch && i + ahead < a.count && a.ids[i + ahead] >= 0) {
+    if (i + ahead < a.count && a.ids[i + ahead] >= 0) {
       prefetch(a.table + a.ids[i + ahead] * a.table_stride, row_bytes);
     }
     float* out = a.out + i * a.out_stride;

@@ -126,7 +126,9 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
-  if (threads > 1 && choices.share_hot_rows) hot = plan.hot_segments();
+  if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= choices.share_bytes) {
+    hot = plan.hot_segments();
+  }
   if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, threads);
   const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
 

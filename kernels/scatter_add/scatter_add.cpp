@@ -2,6 +2,7 @@
 #include "rowmill/scatter_add.hpp"
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/choices.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
@@ -79,7 +80,10 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   Workspace own;
   Workspace& scratch = workspace != nullptr ? *workspace : own;
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
-  if (threads == 1) return scatter_add_alone(table, ids, values, options.out_of_range, scratch);
+  const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
+  if (threads == 1 || value_bytes < choices.group_bytes) {
+    return scatter_add_alone(table, ids, values, options.out_of_range, scratch);
+  }
 
   scratch.reserve(scatter_add_memory_required(ids.size()));
   Carver memory(scratch.data());
