@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/choices.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
@@ -59,7 +60,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   const std::int64_t row_bytes = table.dim() * kFloat;
   const std::int64_t threads = concurrency_for((ids.size() / 2 + bags.size()) * row_bytes);
   const bool mean = options.pooling == Pooling::mean;
-  const bool prefetch = !likely_cached(table.rows() * row_bytes);
+  const bool prefetch = row_bytes < choices.long_row_bytes && !likely_cached(table.rows() * row_bytes);
 
   // Tasks of about the same number of ids: the bags that begin in one range of positions.
   const std::int64_t positions = std::max<std::int64_t>(ids.size(), 1);
