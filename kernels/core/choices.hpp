@@ -21,7 +21,7 @@ struct Choices {
   std::int64_t group_bytes = std::int64_t{3} << 19;
   /// Rows of a table of up to this many bytes are expected in some cache: a pool does not ask ahead for them, which
   /// would cost it more than it saves.
-  std::int64_t cached_table_bytes = std::int64_t{16} << 20;
+  std::int64_t cached_table_bytes = std::int64_t{8} << 20;
   /// Rows of this many bytes or more are fetched ahead by the processor itself: a pool does not ask for them either.
   std::int64_t long_row_bytes = 1024;
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
