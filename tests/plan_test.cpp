@@ -145,6 +145,13 @@ TEST(PlanLarge, GroupsShardsThatDoNotFitOnTheStack) {
   }
 }
 
+TEST(PlanLarge, KeepsRowsApartWhoseHashesCollide) {
+  // Small rows do not collide; of far ones, some of these do in any hash table of this size.
+  constexpr std::int64_t kFar = std::int64_t{1} << 40;
+  const std::vector<std::int64_t> ids = id_cases(kFar, 5000, 18)[4].ids;
+  expect_rows(Plan(ids, kFar), ids);
+}
+
 TEST(PlanLarge, RefusesCountsThatAreNone) {
   EXPECT_THROW((void)Plan::memory_required(-1), Error);
   EXPECT_THROW(Plan().reserve((std::int64_t{1} << 56) + 1), Error);

@@ -191,7 +191,7 @@ mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*
          (GROUPING, "k < list[1]", "k + 1 < list[1]"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
          (GROUPING, "std::min(end, bags_->begin(bag + 1))", "std::min(end, bags_->begin(bag + 1) + 1)"))
-mutation("rows whose hashes collide are one", "plan_test:*SaysWhich*1_threads*",
+mutation("rows whose hashes collide are one", "plan_test:PlanLarge.KeepsRowsApart*",
          (GROUPING, "while (segment_rows[segment] != row)", "while (false)"))
 mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_threads*",
          (GROUPING, ".rows = {segment_rows_ + begin, length(segment_counts_[s])}",
