@@ -17,11 +17,11 @@ ROWMILL_INSTANTIATE_ISA_TEST(OptimizerTest);
 /// Every optimizer and every kind of decay.
 std::vector<OptimizerOptions> all_optimizers() {
   std::vector<OptimizerOptions> all;
-  for (const auto& [decay, rate] :
+  for (const auto& kind :
        {std::pair(WeightDecay::none, 0.0), std::pair(WeightDecay::l2, 0.02), std::pair(WeightDecay::decoupled, 0.3)}) {
-    const auto add = [&, decay = decay, rate = rate](auto options) {
-      options.decay = decay;
-      options.weight_decay = rate;
+    const auto add = [&](auto options) {
+      options.decay = kind.first;
+      options.weight_decay = kind.second;
       all.emplace_back(options);
     };
     add(SgdOptions{.learning_rate = 0.1});
