@@ -41,8 +41,8 @@ inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
 inline constexpr std::int64_t kCacheLine = 64;
 
-/// Asks for the first `bytes` at p, to be read soon. Written out for most rows: a loop for each row fills the window in
-/// which the processor finds work, and half of the prefetches' worth was lost by it.
+/// Asks for the first `bytes` at p, to be read soon. Written out four lines at a time: fewer instructions and branches
+/// for each row.
 [[gnu::always_inline]] inline void prefetch(const void* p, std::int64_t bytes) {
   const char* const begin = static_cast<const char*>(p);
   std::int64_t b = 0;

@@ -57,8 +57,8 @@ class Plan {
   /// The number of distinct rows touched.
   [[nodiscard]] std::int64_t unique_count() const { return size_.unique; }
 
-  /// One shard: the rows it owns, as segments. A contribution's position is the gradient
-  /// row that it adds: that of its id, or of its bag.
+  /// One shard: the rows it owns, as segments. A contribution's position is the gradient row that it adds: that of its
+  /// id, or of its bag.
   struct Shard {
     /// Segment g touches row rows[g] by positions[segment_begin[g]] .. positions[segment_begin[g+1] - 1], in the order
     /// of the ids; segments stand in order of first occurrence.
