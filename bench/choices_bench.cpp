@@ -87,19 +87,6 @@ void add_hot_rows() {
   }
 }
 
-void add_prefetches() {
-  for (const std::int64_t rows : {4'000, 32'000, 64'000, 128'000, 1'000'000}) {
-    add_choice("prefetched, not prefetched", Operation::pool, {rows, 64, 512, 32}, IdSource::uniform,
-               with(&rowmill::Choices::cached_table_bytes, std::int64_t{0}),
-               with(&rowmill::Choices::cached_table_bytes, kNever));
-  }
-  for (const std::int64_t dim : {64, 128, 256, 512, 768}) {
-    add_choice("rows prefetched, not prefetched", Operation::pool, {250'000, dim, 128, 32}, IdSource::uniform,
-               with(&rowmill::Choices::long_row_bytes, kNever),
-               with(&rowmill::Choices::long_row_bytes, std::int64_t{0}));
-  }
-}
-
 /// Gathers into one output again and again, or into others in turn, which no cache holds any more.
 void stores(benchmark::State& state, const Shape& shape, bool one_output) {
   const rowmill::Table table(shape.rows, shape.dim, {});
@@ -138,7 +125,6 @@ int main(int argc, char** argv) {
   bench::add_grouping();
   bench::add_shards();
   bench::add_hot_rows();
-  bench::add_prefetches();
   bench::add_stores();
   return bench::run_comparisons(argc, argv);
 }

@@ -57,7 +57,6 @@ struct PoolArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   bool mean;
-  bool prefetch = true;  ///< the table is not expected in cache
 };
 
 /// out[r, :] = in[r, :] / divisors[r]; rows with divisor 0 become zero
@@ -102,7 +101,6 @@ struct SegmentArgs {
   const GradientPass* passes;
   std::int64_t dim;
   float* scratch;                  ///< dim floats
-  bool prefetch_gradients = true;  ///< they are not expected in cache
 };
 
 /// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the

@@ -55,8 +55,20 @@ inline constexpr std::int64_t kCacheLine = 64;
   for (; b < bytes; b += kCacheLine) prefetch_line(begin + b);
 }
 
+/// Asks for the line in which vector v of a row begins, if none before it does.
+[[gnu::always_inline]] inline void prefetch_vector(const float* row, std::int64_t v) {
+  constexpr std::int64_t kLineFloats = kCacheLine / std::int64_t{sizeof(float)};
+  if (v * kLanes % kLineFloats == 0) prefetch_line(reinterpret_cast<const char*>(row + v * kLanes));
+}
+
+/// Asks for the line in which column c of a row lies, where c begins a vector: once for each line.
+[[gnu::always_inline]] inline void prefetch_column(const float* row, std::int64_t c) {
+  constexpr std::int64_t kLineFloats = kCacheLine / std::int64_t{sizeof(float)};
+  if (kLanes == kLineFloats || c % kLineFloats == 0) prefetch_line(reinterpret_cast<const char*>(row + c));
+}
+
 /// How many rows ahead to ask for, `most` where they are short: enough to cover a miss. Measured: docs/choices.md.
-inline std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t most) {
+constexpr std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t most) {
   constexpr std::int64_t kUsualBytes = 8192;
   constexpr std::int64_t kMostBytes = 32768;  // of the first-level cache
   constexpr std::int64_t kFewest = 8;
@@ -67,8 +79,8 @@ inline std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t most)
 }
 
 /// For reading rows, and for updating them and what belongs to them.
-inline std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
-inline std::int64_t update_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
+constexpr std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
+constexpr std::int64_t update_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
 
 /// What bodies load and store with: a whole vector, or the first n < kLanes floats. Types, and inlined always: a
 /// pointer to a function would be called once for each vector wherever GCC finds a loop too long to inline it.

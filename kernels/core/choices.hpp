@@ -19,11 +19,6 @@ struct Choices {
   /// From this many bytes of values on, scatter_add goes row by row on all threads; below, in the order of the ids on
   /// the calling one, which needs no grouping.
   std::int64_t group_bytes = std::int64_t{3} << 19;
-  /// Rows of a table of up to this many bytes are expected in some cache: a pool does not ask ahead for them, which
-  /// would cost it more than it saves.
-  std::int64_t cached_table_bytes = std::int64_t{8} << 20;
-  /// Rows of this many bytes or more are fetched ahead by the processor itself: a pool does not ask for them either.
-  std::int64_t long_row_bytes = 1024;
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
   /// second level, on the servers of today. A larger output is written past the caches.
   std::int64_t core_cache_bytes = std::int64_t{8} << 20;

@@ -6,6 +6,7 @@
 #include <tbb/task_group.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "kernels/core/choices.hpp"
@@ -27,8 +28,18 @@ inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std
   return std::max({least, rows / (kTasksPerThread * threads), std::int64_t{1}});
 }
 
-/// Calls task(i) for i in 0 .. count-1 in the caller's arena, in any order, on up to all its threads; on the calling
-/// thread alone if `threads` is 1.
+/// A thread's part of the items of a region: whoever comes takes the next.
+struct alignas(64) Share {
+  std::atomic<std::int64_t> next;
+  std::int64_t end;
+};
+
+/// Calls task(i) for i in 0 .. count-1 in the caller's arena, in any order, on up to `threads` of its threads; on the
+/// calling thread alone if `threads` is 1.
+///
+/// Each thread begins with the share of its number in the arena, and helps with the others when that is done. So a
+/// thread meets the same shards in a plan and in the steps after it, and most of what it reads was written by its own
+/// core: data that wander between cores cost more than the work on them.
 ///
 /// The region has a context of its own, so that a cancelled group of the caller's can't leave it half done, and is
 /// isolated, so that a thread which waits in it can't pick up a task that calls the library again.
@@ -39,15 +50,31 @@ void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) {
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }
+  constexpr std::int64_t kMostShares = 64;
+  Share shares[kMostShares];
+  const std::int64_t workers = std::min(threads, count);
+  const std::int64_t n = std::min(workers, kMostShares);
+  for (std::int64_t s = 0; s < n; ++s) {
+    shares[s].next.store(count * s / n, std::memory_order_relaxed);
+    shares[s].end = count * (s + 1) / n;
+  }
+  const auto work = [&] {
+    const FpEnvironment environment;
+    const std::int64_t own = std::max(tbb::this_task_arena::current_thread_index(), 0);
+    for (std::int64_t k = 0; k < n; ++k) {
+      Share& share = shares[(own + k) % n];
+      for (;;) {
+        const std::int64_t i = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (i >= share.end) break;
+        task(i);
+      }
+    }
+  };
   tbb::this_task_arena::isolate([&] {
     tbb::task_group_context context(tbb::task_group_context::isolated);
     tbb::parallel_for(
-        tbb::blocked_range<std::int64_t>(0, count, 1),
-        [&](const tbb::blocked_range<std::int64_t>& range) {
-          const FpEnvironment environment;
-          for (std::int64_t i = range.begin(); i < range.end(); ++i) task(i);
-        },
-        tbb::simple_partitioner(), context);
+        tbb::blocked_range<std::int64_t>(0, workers, 1), [&](const auto&) { work(); }, tbb::simple_partitioner(),
+        context);
   });
 }
 

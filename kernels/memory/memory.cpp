@@ -80,10 +80,6 @@ std::int64_t cache_share_bytes(std::int64_t threads) {
   return std::min(last_level_cache_bytes(), threads * choices.core_cache_bytes);
 }
 
-bool likely_cached(std::int64_t bytes) {
-  return bytes <= std::min(choices.cached_table_bytes, last_level_cache_bytes() / 2);
-}
-
 void Workspace::Free::operator()(std::byte* p) const noexcept { free_scratch(p); }
 
 void Workspace::reserve(std::size_t bytes) {

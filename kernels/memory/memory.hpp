@@ -24,7 +24,4 @@ std::int64_t last_level_cache_bytes();
 /// large machine's.
 std::int64_t cache_share_bytes(std::int64_t threads);
 
-/// Whether a table of `bytes` is small enough that rows in use stay in some cache.
-bool likely_cached(std::int64_t bytes);
-
 }  // namespace rowmill

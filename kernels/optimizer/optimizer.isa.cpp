@@ -35,29 +35,58 @@ inline void with_decay(const UpdateArgs& a, Body body) {
   }
 }
 
-/// A state table beside the weights, `width` values a row.
+/// A state table with a value for each weight.
 struct State {
   float* data;
-  std::int64_t width;
+  std::int64_t dim;
 
-  [[nodiscard]] float* row(std::int64_t r) const { return data + r * width; }
+  [[nodiscard]] float* row(std::int64_t r) const { return data + r * dim; }
+  static void ask(const float* row, std::int64_t c) { prefetch_column(row, c); }
+  void ask_row(std::int64_t r) const { prefetch(row(r), dim * std::int64_t{sizeof(float)}); }
 };
 
-/// Calls update(w, gradient, row of each state...) for each touched row.
+/// A state table with a value for each row.
+struct RowState {
+  float* data;
+
+  [[nodiscard]] float* row(std::int64_t r) const { return data + r; }
+  static void ask(const float* value, std::int64_t c) {
+    if (c == 0) prefetch_column(value, c);
+  }
+  void ask_row(std::int64_t r) const { ask(row(r), 0); }
+};
+
+/// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
+/// columns c at which its vectors begin. A short row is asked for at once, and ask does nothing then; a long one between
+/// the loads of another: so many prefetches in a row would keep the loads waiting.
 template <class Update, class... States>
 inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
-  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(float));
+  constexpr std::int64_t kLongRow = 1024;
+  const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Gradients gradients{a.segments.passes};
-  for_each_segment(
-      a.segments, gradients,
-      [&](std::int64_t row) {
-        prefetch(a.weights + row * a.stride, a.segments.dim * kBytes);
-        (prefetch(states.row(row), states.width * kBytes), ...);
-      },
-      [&](std::int64_t s, auto ask) {
-        const std::int64_t row = a.segments.rows[s];
-        update(a.weights + row * a.stride, segment_gradient(a.segments, gradients, s, ask), states.row(row)...);
-      });
+  const auto row_of = [&](std::int64_t row) { return a.weights + row * a.stride; };
+  const auto ask_row = [&](std::int64_t row) {
+    prefetch(row_of(row), row_bytes);
+    (states.ask_row(row), ...);
+  };
+  const bool long_rows = row_bytes >= kLongRow;
+  for_each_segment(a.segments, gradients, ask_row, [&](std::int64_t s, std::int64_t later_row, auto later) {
+    const std::int64_t row = a.segments.rows[s];
+    const SegmentGradient gradient = segment_gradient(a.segments, gradients, s, later);
+    if (long_rows) {
+      const auto ask = [later = gradient.later, w = row_of(later_row),
+                        ... state = states.row(later_row)](std::int64_t c) __attribute__((always_inline)) {
+        prefetch_column(later, c);
+        prefetch_column(w, c);
+        (States::ask(state, c), ...);
+      };
+      update(ask, row_of(row), gradient.row, states.row(row)...);
+    } else {
+      ask_row(later_row);
+      prefetch(gradient.later, row_bytes);
+      update([](std::int64_t) {}, row_of(row), gradient.row, states.row(row)...);
+    }
+  });
 }
 
 /// The sum over columns of the squares that value(column, load) gives: lane k of 16 adds columns k, k+16, ... in order;
@@ -94,11 +123,11 @@ void sum_block_f32(const SumBlockArgs& a) {
   const std::int64_t ahead = update_distance(row_bytes);
   const Gradients gradients{a.passes};
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-    const auto ask = [&](std::int64_t k) {
-      if (c == 0 && k + ahead < a.count) prefetch(gradients.row(a.positions[k + ahead]), row_bytes);
+    const auto later = [&](std::int64_t k, const float* row) {
+      return k + ahead < a.count ? gradients.row(a.positions[k + ahead]) : row;
     };
     Floats sum[kVectors];
-    sum_rows(gradients, a.positions, a.count, c, load_from, ask, sum);
+    sum_rows(gradients, a.positions, a.count, c, load_from, later, sum);
     unrolled<kVectors>([&](std::int64_t v)
                            __attribute__((always_inline)) { store_to(a.out + c + v * kLanes, sum[v]); });
   });
@@ -110,8 +139,9 @@ void sgd_f32(const SgdArgs& a) {
   const Floats momentum(a.momentum);
   with_decay(a.update, [&](auto decay) {
     if (a.buffer == nullptr) {
-      return for_each_row(a.update, [=](float* w, const float* gradient) {
+      return for_each_row(a.update, [=](auto ask, float* w, const float* gradient) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+          ask(c);
           const Floats old = load_from(w + c);
           const Floats g = decay.gradient(load_from(gradient + c), old);
           store_to(w + c, decay.weight(old) - learning_rate * g);
@@ -119,8 +149,9 @@ void sgd_f32(const SgdArgs& a) {
       });
     }
     const auto with_momentum = [=](auto direction) {
-      return [=](float* w, const float* gradient, float* buffer) {
+      return [=](auto ask, float* w, const float* gradient, float* buffer) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+          ask(c);
           const Floats old = load_from(w + c);
           const Floats g = decay.gradient(load_from(gradient + c), old);
           const Floats b = momentum * load_from(buffer + c) + g;
@@ -143,8 +174,9 @@ void adagrad_f32(const AdagradArgs& a) {
   const Floats learning_rate(a.learning_rate);
   const Floats epsilon(a.epsilon);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](float* w, const float* gradient, float* accumulator) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        ask(c);
         const Floats old = load_from(w + c);
         const Floats g = decay.gradient(load_from(gradient + c), old);
         const Floats sum = load_from(accumulator + c) + g * g;
@@ -161,16 +193,17 @@ void row_wise_adagrad_f32(const AdagradArgs& a) {
   const float learning_rate = a.learning_rate;
   const float epsilon = a.epsilon;
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](float* w, const float* gradient, float* accumulator) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator) {
       const float sum = *accumulator + mean_square(gradient, w, dim, decay);
       *accumulator = sum;
       const Floats rate(learning_rate / (__builtin_sqrtf(sum) + epsilon));
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        ask(c);
         const Floats old = load_from(w + c);
         store_to(w + c, decay.weight(old) - rate * decay.gradient(load_from(gradient + c), old));
       });
     };
-    for_each_row(a.update, update, State{a.accumulator, 1});
+    for_each_row(a.update, update, RowState{a.accumulator});
   });
 }
 
@@ -184,8 +217,9 @@ void adam_f32(const AdamArgs& a) {
   const Floats inverse_sqrt_bc2(a.scalars.inverse_sqrt_bc2);
   const Floats epsilon(a.scalars.epsilon);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](float* w, const float* gradient, float* m, float* v) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        ask(c);
         const Floats old = load_from(w + c);
         const Floats g = decay.gradient(load_from(gradient + c), old);
         const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
@@ -205,11 +239,12 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
   const Floats beta1(scalars.beta1);
   const Floats one_minus_beta1(scalars.one_minus_beta1);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](float* w, const float* gradient, float* m, float* v) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v) {
       const float new_v = scalars.beta2 * *v + scalars.one_minus_beta2 * mean_square(gradient, w, dim, decay);
       *v = new_v;
       const Floats rate(scalars.step_size / (__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon));
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+        ask(c);
         const Floats old = load_from(w + c);
         const Floats g = decay.gradient(load_from(gradient + c), old);
         const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
@@ -217,7 +252,7 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
         store_to(w + c, decay.weight(old) - rate * new_m);
       });
     };
-    for_each_row(a.update, update, State{a.m, dim}, State{a.v, 1});
+    for_each_row(a.update, update, State{a.m, dim}, RowState{a.v});
   });
 }
 

@@ -111,11 +111,6 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
     scratch.passes[p] = {gradient.data(), gradient.row_stride(), end};
   }
 
-  // A bag's gradient row is read once for each of its ids: few rows are in cache after the first.
-  constexpr std::int64_t kCached = std::int64_t{1} << 20;
-  const bool prefetch_gradients =
-      4 * plan.gradient_rows() > plan.id_count() || plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)} > kCached;
-
   const FpEnvironment environment;
   ++step_count_;
   prepare_step();
@@ -144,8 +139,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .block = kSumBlock,
               .passes = scratch.passes,
               .dim = dim_,
-              .scratch = row,
-              .prefetch_gradients = prefetch_gradients},
+              .scratch = row},
              weights);
     };
     std::int64_t done = 0;

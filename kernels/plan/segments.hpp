@@ -24,38 +24,48 @@ struct Gradients {
 };
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
-/// taken, not added to zero, which would turn -0 into +0. ask(k) is called before the k-th is read.
-template <std::int64_t kVectors, class Load, class Ask>
+/// taken, not added to zero, which would turn -0 into +0. later(k, row) is what to ask for while the k-th is read, which
+/// is `row`: between the loads, where asking is almost free.
+template <std::int64_t kVectors, class Load, class Later>
 [[gnu::always_inline]] inline void sum_rows(const Gradients& gradients, const std::int64_t* positions,
-                                            std::int64_t count, std::int64_t c, Load load_from, Ask ask,
+                                            std::int64_t count, std::int64_t c, Load load_from, Later later,
                                             Floats (&sum)[kVectors]) {
-  ask(0);
-  const float* first = gradients.row(positions[0]) + c;
-  unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = load_from(first + v * kLanes); });
+  const auto read = [&](std::int64_t k, auto take) __attribute__((always_inline)) {
+    const float* const row = gradients.row(positions[k]);
+    const float* const next = later(k, row) + c;
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+      prefetch_vector(next, v);
+      take(v, load_from(row + c + v * kLanes));
+    });
+  };
+  read(0, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
   for (std::int64_t k = 1; k < count; ++k) {
-    ask(k);
-    const float* next = gradients.row(positions[k]) + c;
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] += load_from(next + v * kLanes); });
+    read(k, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
   }
 }
 
-/// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch. ask(p) is called
-/// once for each of its positions[p].
-template <class Ask>
-inline const float* segment_gradient(const SegmentArgs& a, const Gradients& gradients, std::int64_t s, Ask ask) {
+/// A segment's gradient, and what to ask for while it is read: a gradient row further on, or itself.
+struct SegmentGradient {
+  const float* row;
+  const float* later;
+};
+
+/// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch. later(p, row) is
+/// what to ask for while positions[p], which is `row`, is read.
+template <class Later>
+inline SegmentGradient segment_gradient(const SegmentArgs& a, const Gradients& gradients, std::int64_t s, Later later) {
   const std::int64_t begin = a.begin[s];
   const std::int64_t end = a.begin[s + 1];
   if (end - begin == 1) {
-    ask(begin);
-    return gradients.row(a.positions[begin]);
+    const float* const row = gradients.row(a.positions[begin]);
+    return {row, later(begin, row)};
   }
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
       const std::int64_t count = end - block < a.block ? end - block : a.block;
-      const auto ask_once = [&](std::int64_t k) {
-        if (c == 0) ask(block + k);
-      };
-      sum_rows(gradients, a.positions + block, count, c, load_from, ask_once, sum);
+      sum_rows(
+          gradients, a.positions + block, count, c, load_from,
+          [&](std::int64_t k, const float* row) { return later(block + k, row); }, sum);
       return block + count;
     };
     Floats total[kVectors];
@@ -68,25 +78,24 @@ inline const float* segment_gradient(const SegmentArgs& a, const Gradients& grad
     unrolled<kVectors>([&](std::int64_t v)
                            __attribute__((always_inline)) { store_to(a.scratch + c + v * kLanes, total[v]); });
   });
-  return a.scratch;
+  return {a.scratch, a.scratch};
 }
 
-/// Calls body(s, ask) for each segment s, and asks ahead for the rows that prefetch_row(row) names. The body is to call
-/// ask(p) once for each of the segment's positions[p]: that asks ahead for gradient rows.
-template <class PrefetchRow, class Body>
-inline void for_each_segment(const SegmentArgs& a, const Gradients& gradients, PrefetchRow prefetch_row, Body body) {
+/// Calls body(s, later_row, later) for each segment s. While the body works on row a.rows[s] it is to ask for
+/// later_row, one further on or that row again, and while it reads positions[p] of the segment, which is `row`, for
+/// later(p, row). ask_row(row) asks at once, for the first rows.
+template <class AskRow, class Body>
+inline void for_each_segment(const SegmentArgs& a, const Gradients& gradients, AskRow ask_row, Body body) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = update_distance(row_bytes);
+  const std::int64_t begin = a.begin[0];
   const std::int64_t end = a.begin[a.count];
-  const auto ask = [&](std::int64_t p) {
-    if (a.prefetch_gradients && p + ahead < end) prefetch(gradients.row(a.positions[p + ahead]), row_bytes);
+  const auto later = [&](std::int64_t p, const float* row) {
+    return p + ahead < end ? gradients.row(a.positions[p + ahead]) : row;
   };
-  for (std::int64_t p = a.begin[0] - ahead; p < a.begin[0]; ++p) ask(p);
-  for (std::int64_t s = 0; s < ahead && s < a.count; ++s) prefetch_row(a.rows[s]);
-  for (std::int64_t s = 0; s < a.count; ++s) {
-    if (s + ahead < a.count) prefetch_row(a.rows[s + ahead]);
-    body(s, ask);
-  }
+  for (std::int64_t p = begin; p < begin + ahead && p < end; ++p) prefetch(gradients.row(a.positions[p]), row_bytes);
+  for (std::int64_t s = 0; s < ahead && s < a.count; ++s) ask_row(a.rows[s]);
+  for (std::int64_t s = 0; s < a.count; ++s) body(s, a.rows[s + ahead < a.count ? s + ahead : s], later);
 }
 
 }  // namespace

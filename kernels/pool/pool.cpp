@@ -23,14 +23,13 @@ void run(const KernelTable& k, const PoolArgs<std::int64_t>& args) { k.pool_f32_
 /// Bags [first, last), a block of them at a time: their begins are widened on the stack.
 template <class Id>
 void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first,
-                std::int64_t last, const TableView& out, bool mean, bool prefetch) {
+                std::int64_t last, const TableView& out, bool mean) {
   constexpr std::int64_t kBlock = 256;
   std::int64_t begin[kBlock + 1];
   for (std::int64_t b = first; b < last; b += kBlock) {
     const std::int64_t count = std::min(kBlock, last - b);
     for (std::int64_t i = 0; i <= count; ++i) begin[i] = bags.begin(b + i);
-    run(k, {table.data(), table.row_stride(), ids, begin, count, out.row(b).data(), out.row_stride(), table.dim(), mean,
-            prefetch});
+    run(k, {table.data(), table.row_stride(), ids, begin, count, out.row(b).data(), out.row_stride(), table.dim(), mean});
   }
 }
 
@@ -60,7 +59,6 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   const std::int64_t row_bytes = table.dim() * kFloat;
   const std::int64_t threads = concurrency_for((ids.size() / 2 + bags.size()) * row_bytes);
   const bool mean = options.pooling == Pooling::mean;
-  const bool prefetch = row_bytes < choices.long_row_bytes && !likely_cached(table.rows() * row_bytes);
 
   // Tasks of about the same number of ids: the bags that begin in one range of positions.
   const std::int64_t positions = std::max<std::int64_t>(ids.size(), 1);
@@ -69,7 +67,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
     parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
       const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
-      pool_range(k, table, bags, data, first, last, out, mean, prefetch);
+      pool_range(k, table, bags, data, first, last, out, mean);
     });
   };
   if (options.out_of_range == OutOfRange::error) return ids.visit(pool_all);

@@ -5,60 +5,56 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// One call of pool_f32.
-template <class Id>
-struct Pool {
-  const PoolArgs<Id>& a;
-  std::int64_t end = a.begin[a.bags];  // of all ids
+/// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
+/// sums in registers.
+template <std::int64_t kVectors, class Id, class Load, class Store>
+[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Load load_from, Store store_to) {
+  constexpr std::int64_t kAhead = 2 * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
+  const Id* const ids = a.ids;
+  const float* const table = a.table + c;
+  const std::int64_t stride = a.table_stride;
+  const std::int64_t end = a.begin[a.bags];
+  const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * stride; };
 
-  [[nodiscard]] const float* row(std::int64_t i) const { return a.table + a.ids[i] * a.table_stride; }
-
-  /// Columns [c, c + kVectors * kLanes) of the bag whose ids are first .. last-1, `count` of which are not negative;
-  /// the first is not. Long rows are summed a group of columns after the other, so only that group is asked for.
-  template <std::int64_t kVectors, class Load, class Store>
-  void columns(std::int64_t c, std::int64_t first, std::int64_t last, std::int64_t count, float* out, Load load_from,
-               Store store_to) const {
-    const std::int64_t width = a.dim - c < kVectors * kLanes ? a.dim - c : kVectors * kLanes;
-    const std::int64_t bytes = width * static_cast<std::int64_t>(sizeof(float));
-    const std::int64_t ahead = 2 * read_distance(bytes);
-    const auto ask = [&](std::int64_t i) {
-      if (a.prefetch && i + ahead < end && a.ids[i + ahead] >= 0) prefetch(row(i + ahead) + c, bytes);
-    };
-    Floats sum[kVectors];
-    const float* const start = row(first) + c;
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = load_from(start + v * kLanes); });
-    ask(first);
-    for (std::int64_t i = first + 1; i < last; ++i) {
-      ask(i);
-      if (a.ids[i] < 0) continue;
-      const float* next = row(i) + c;
-      unrolled<kVectors>([&](std::int64_t v)
-                             __attribute__((always_inline)) { sum[v] += load_from(next + v * kLanes); });
-    }
-    const Floats divisor(static_cast<float>(count));
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-      store_to(out + c + v * kLanes, a.mean ? divide(sum[v], divisor) : sum[v]);
-    });
-  }
-
-  void bag(std::int64_t b) const {
-    std::int64_t first = a.begin[b];
+  for (std::int64_t b = 0; b < a.bags; ++b) {
+    std::int64_t i = a.begin[b];
     const std::int64_t last = a.begin[b + 1];
-    float* out = a.out + b * a.out_stride;
-    while (first < last && a.ids[first] < 0) ++first;
-    if (first == last) return zero_row(out, a.dim);
-    std::int64_t count = 0;  // only a mean needs it
-    for (std::int64_t i = first; a.mean && i < last; ++i) count += a.ids[i] >= 0 ? 1 : 0;
-    for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-      columns<kVectors>(c, first, last, count, out, load_from, store_to);
-    });
+    while (i < last && ids[i] < 0) ++i;
+    Floats sum[kVectors];
+    std::int64_t count = 0;
+    const auto read = [&](auto take) __attribute__((always_inline)) {
+      const float* const now = row(i);
+      // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
+      const float* const later = i + kAhead < end && ids[i + kAhead] >= 0 ? row(i + kAhead) : now;
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+        prefetch_vector(later, v);
+        take(v, load_from(now + v * kLanes));
+      });
+      ++count;
+    };
+    if (i == last) {
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(0.0F); });
+    } else {
+      read([&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
+      for (++i; i < last; ++i) {
+        if (ids[i] < 0) continue;
+        read([&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
+      }
+    }
+    if (a.mean && count > 0) {
+      const Floats divisor(static_cast<float>(count));
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = divide(sum[v], divisor); });
+    }
+    float* const out = a.out + b * a.out_stride + c;
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store_to(out + v * kLanes, sum[v]); });
   }
-};
+}
 
 template <class Id>
 inline void pool(const PoolArgs<Id>& a) {
-  const Pool<Id> pool{a};
-  for (std::int64_t b = 0; b < a.bags; ++b) pool.bag(b);
+  for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
+    pool_columns<kVectors>(a, c, load_from, store_to);
+  });
 }
 
 }  // namespace

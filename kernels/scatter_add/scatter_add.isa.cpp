@@ -30,19 +30,25 @@ void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
   const SegmentArgs& segments = a.segments;
   const std::int64_t row_bytes = segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Gradients values{segments.passes};
+  const auto row_of = [&](std::int64_t row) { return a.table + row * a.table_stride; };
   for_each_segment(
-      segments, values, [&](std::int64_t row) { prefetch(a.table + row * a.table_stride, row_bytes); },
-      [&](std::int64_t s, auto ask) {
-        float* const row = a.table + segments.rows[s] * a.table_stride;
+      segments, values, [&](std::int64_t row) { prefetch(row_of(row), row_bytes); },
+      [&](std::int64_t s, std::int64_t later_row, auto later) {
+        float* const row = row_of(segments.rows[s]);
+        const float* const next_row = row_of(later_row);
         for_each_group(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
           Floats sum[kVectors];
-          unrolled<kVectors>([&](std::int64_t v)
-                                 __attribute__((always_inline)) { sum[v] = load_from(row + c + v * kLanes); });
+          unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+            prefetch_vector(next_row + c, v);
+            sum[v] = load_from(row + c + v * kLanes);
+          });
           for (std::int64_t p = segments.begin[s]; p < segments.begin[s + 1]; ++p) {
-            if (c == 0) ask(p);
-            const float* const next = values.row(segments.positions[p]) + c;
-            unrolled<kVectors>([&](std::int64_t v)
-                                   __attribute__((always_inline)) { sum[v] += load_from(next + v * kLanes); });
+            const float* const value = values.row(segments.positions[p]);
+            const float* const next_value = later(p, value) + c;
+            unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+              prefetch_vector(next_value, v);
+              sum[v] += load_from(value + c + v * kLanes);
+            });
           }
           unrolled<kVectors>([&](std::int64_t v)
                                  __attribute__((always_inline)) { store_to(row + c + v * kLanes, sum[v]); });
