@@ -102,6 +102,24 @@ inline void prefetch_gradient(const float* row, Columns columns, Prefetch prefet
   for (std::int64_t c = columns.begin; c < columns.end; c += 16) prefetch_non_temporal(row + c);
 }
 
+enum class Ask { nothing, first_level, second_level, non_temporal };
+
+template <Ask ask>
+inline __attribute__((always_inline)) void ask_for(const float* p) {
+  if constexpr (ask == Ask::first_level) prefetch_first_level(p);
+  if constexpr (ask == Ask::second_level) prefetch_second_level(p);
+  if constexpr (ask == Ask::non_temporal) prefetch_non_temporal(p);
+}
+
+// Calls f.template operator()<ask>() for what `prefetch` asks for.
+template <class F>
+inline __attribute__((always_inline)) void with_ask(Prefetch prefetch, F&& f) {
+  if (prefetch.rows == 0) return f.template operator()<Ask::nothing>();
+  if (prefetch.to == Prefetch::To::first_level) return f.template operator()<Ask::first_level>();
+  if (prefetch.to == Prefetch::To::second_level) return f.template operator()<Ask::second_level>();
+  f.template operator()<Ask::non_temporal>();
+}
+
 // The loops copy their arguments: vector stores may alias anything in memory, but not a local copy.
 
 template <bool streaming>
@@ -133,14 +151,18 @@ void pool(const PoolArguments& arguments) {
     const std::int32_t* ids = a.ids + b * a.length;
     for_blocks<kBlock>(columns, [&]<std::int64_t vectors>(std::int64_t c) {
       Vector sum[vectors] = {};
-      for (std::int64_t i = 0; i < a.length; ++i) {
-        const std::int64_t ahead = b * a.length + i + a.prefetch.rows;
-        if (a.prefetch.rows != 0 && ahead < count) {
-          prefetch_row(a.table + a.ids[ahead] * a.dim, {c, c + vectors * kWidth}, a.prefetch);
+      const auto add_rows = [&]<Ask ask>() __attribute__((always_inline)) {
+        for (std::int64_t i = 0; i < a.length; ++i) {
+          const float* row = a.table + ids[i] * a.dim + c;
+          const std::int64_t ahead = b * a.length + i + a.prefetch.rows;
+          const float* later = ask != Ask::nothing && ahead < count ? a.table + a.ids[ahead] * a.dim + c : row;
+          for (std::int64_t k = 0; k < vectors; ++k) {
+            if (k * kWidth % 16 == 0) ask_for<ask>(later + k * kWidth);  // between the loads, as the library's
+            sum[k] += load(row + k * kWidth);
+          }
         }
-        const float* row = a.table + ids[i] * a.dim + c;
-        for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(row + k * kWidth);
-      }
+      };
+      with_ask(a.prefetch, add_rows);
       for (std::int64_t k = 0; k < vectors; ++k) store(a.out + b * a.dim + c + k * kWidth, sum[k]);
     });
   }
@@ -160,11 +182,31 @@ inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
   if (a.row_state != nullptr) prefetch_first_level(a.row_state + row);
 }
 
+// What an update asks for between its loads, column by column: a row of the tables and one of gradients.
+struct Later {
+  std::int64_t row;
+  const float* gradient;
+};
+
+template <int states, Ask ask>
+inline __attribute__((always_inline)) void ask_between(const UpdateArguments& a, Later later, std::int64_t c) {
+  if (ask == Ask::nothing || c % 16 != 0) return;
+  constexpr Ask kTables = ask == Ask::non_temporal ? Ask::second_level : ask;
+  ask_for<kTables>(a.weights + later.row * a.dim + c);
+  for (int s = 0; s < states; ++s) ask_for<kTables>(a.states[s] + later.row * a.dim + c);
+  ask_for<ask>(later.gradient + c);
+}
+
+// Long rows are asked for between the loads of others, as the library does; short ones before.
+inline bool asks_between(const UpdateArguments& a) {
+  return a.prefetch.rows != 0 && a.columns.end - a.columns.begin >= 256;
+}
+
 // Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`.
 template <class Consume>
 inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a, const Segment& segment,
                                                        const std::int32_t* positions, Consume&& consume) {
-  for_blocks<kBlock>(a.columns, [&]<std::int64_t vectors>(std::int64_t c) {
+  for_blocks<kBlock>(a.columns, [&]<std::int64_t vectors>(std::int64_t c) __attribute__((always_inline)) {
     Vector sum[vectors];
     const float* first = a.gradients + positions[segment.begin] * a.dim + c;
     for (std::int64_t k = 0; k < vectors; ++k) sum[k] = load(first + k * kWidth);
@@ -176,60 +218,80 @@ inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a,
   });
 }
 
-template <int states, bool streaming>
+template <int states, bool streaming, Ask between>
 void segments_loop(const UpdateArguments& arguments, const Segment* segments, std::int64_t count,
                    const std::int32_t* positions) {
   const UpdateArguments a = arguments;
   for (std::int64_t s = 0; s < count; ++s) {
-    if (a.prefetch.rows != 0 && s + a.prefetch.rows < count) {
-      const Segment& ahead = segments[s + a.prefetch.rows];
-      prefetch_tables<states>(a, ahead.row);
-      for (std::int32_t i = ahead.begin; i < ahead.end && i < ahead.begin + 4; ++i) {
+    const std::int64_t s_ahead = a.prefetch.rows != 0 && s + a.prefetch.rows < count ? s + a.prefetch.rows : s;
+    const Segment& ahead = segments[s_ahead];
+    const Later later{ahead.row, a.gradients + positions[ahead.begin] * a.dim};
+    if (s_ahead > s) {
+      if (between == Ask::nothing) prefetch_tables<states>(a, ahead.row);
+      for (std::int32_t i = ahead.begin + (between == Ask::nothing ? 0 : 1); i < ahead.end && i < ahead.begin + 4; ++i) {
         prefetch_gradient(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
       }
     }
     const std::int64_t row = segments[s].row * a.dim;
-    sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) { apply<states, streaming>(a, row + c, g); });
+    sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
+      ask_between<states, between>(a, later, c);
+      apply<states, streaming>(a, row + c, g);
+    });
     if (a.row_state != nullptr && a.columns.begin == 0) a.row_state[segments[s].row] += 1;
   }
   if (streaming) fence_streaming();
 }
 
-void update_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
-                     const std::int32_t* positions) {
-  constexpr decltype(&segments_loop<0, false>) kLoops[3][2] = {
-      {segments_loop<0, false>, segments_loop<0, true>},
-      {segments_loop<1, false>, segments_loop<1, true>},
-      {segments_loop<2, false>, segments_loop<2, true>},
-  };
-  kLoops[a.state_count][a.streaming ? 1 : 0](a, segments, count, positions);
+// Calls f.template operator()<states, ask>() for the states there are and for what is asked between the loads.
+template <class F>
+void with_states_and_ask(const UpdateArguments& a, F f) {
+  with_ask(asks_between(a) ? a.prefetch : Prefetch{}, [&]<Ask ask>() {
+    if (a.state_count == 0) return f.template operator()<0, ask>();
+    if (a.state_count == 1) return f.template operator()<1, ask>();
+    f.template operator()<2, ask>();
+  });
 }
 
-template <int states>
+void update_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
+                     const std::int32_t* positions) {
+  with_states_and_ask(a, [&]<int states, Ask ask>() {
+    a.streaming ? segments_loop<states, true, ask>(a, segments, count, positions)
+                : segments_loop<states, false, ask>(a, segments, count, positions);
+  });
+}
+
+template <int states, Ask between>
 void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_t count) {
   const UpdateArguments a = arguments;
   for (std::int64_t i = 0; i < count; ++i) {
-    if (a.prefetch.rows != 0 && i + a.prefetch.rows < count) {
-      prefetch_tables<states>(a, steps[i + a.prefetch.rows].row);
-      prefetch_gradient(a.gradients + steps[i + a.prefetch.rows].position * a.dim, a.columns, a.prefetch);
+    const std::int64_t i_ahead = a.prefetch.rows != 0 && i + a.prefetch.rows < count ? i + a.prefetch.rows : i;
+    const Later later{steps[i_ahead].row, a.gradients + steps[i_ahead].position * a.dim};
+    if (between == Ask::nothing && i_ahead > i) {
+      prefetch_tables<states>(a, later.row);
+      prefetch_gradient(later.gradient, a.columns, a.prefetch);
     }
     const Step& step = steps[i];
     const float* gradient = a.gradients + step.position * a.dim;
     float* slot = a.scratch + step.slot * a.dim;
     const std::int64_t row = step.row * a.dim;
+    const auto for_columns = [&](auto body) __attribute__((always_inline)) {
+      for_vectors(a.columns, [&](std::int64_t c) __attribute__((always_inline)) {
+        ask_between<states, between>(a, later, c);
+        body(c);
+      });
+    };
     switch (step.kind) {
       case Step::Kind::apply:
-        for_vectors(a.columns, [&](std::int64_t c) { apply<states, false>(a, row + c, load(gradient + c)); });
+        for_columns([&](std::int64_t c) { apply<states, false>(a, row + c, load(gradient + c)); });
         break;
       case Step::Kind::start:
-        for_vectors(a.columns, [&](std::int64_t c) { store(slot + c, load(gradient + c)); });
+        for_columns([&](std::int64_t c) { store(slot + c, load(gradient + c)); });
         break;
       case Step::Kind::add:
-        for_vectors(a.columns, [&](std::int64_t c) { store(slot + c, load(slot + c) + load(gradient + c)); });
+        for_columns([&](std::int64_t c) { store(slot + c, load(slot + c) + load(gradient + c)); });
         break;
       case Step::Kind::add_apply:
-        for_vectors(a.columns,
-                    [&](std::int64_t c) { apply<states, false>(a, row + c, load(slot + c) + load(gradient + c)); });
+        for_columns([&](std::int64_t c) { apply<states, false>(a, row + c, load(slot + c) + load(gradient + c)); });
         break;
     }
     const bool last = step.kind == Step::Kind::apply || step.kind == Step::Kind::add_apply;
@@ -238,8 +300,7 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
 }
 
 void update_steps(const UpdateArguments& a, const Step* steps, std::int64_t count) {
-  constexpr decltype(&steps_loop<0>) kLoops[3] = {steps_loop<0>, steps_loop<1>, steps_loop<2>};
-  kLoops[a.state_count](a, steps, count);
+  with_states_and_ask(a, [&]<int states, Ask ask>() { steps_loop<states, ask>(a, steps, count); });
 }
 
 void sum_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
