@@ -206,16 +206,17 @@ inline bool asks_between(const UpdateArguments& a) {
 template <class Consume>
 inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a, const Segment& segment,
                                                        const std::int32_t* positions, Consume&& consume) {
-  for_blocks<kBlock>(a.columns, [&]<std::int64_t vectors>(std::int64_t c) __attribute__((always_inline)) {
-    Vector sum[vectors];
-    const float* first = a.gradients + positions[segment.begin] * a.dim + c;
-    for (std::int64_t k = 0; k < vectors; ++k) sum[k] = load(first + k * kWidth);
-    for (std::int64_t i = segment.begin + 1; i < segment.end; ++i) {
-      const float* g = a.gradients + positions[i] * a.dim + c;
-      for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(g + k * kWidth);
-    }
-    for (std::int64_t k = 0; k < vectors; ++k) consume(c + k * kWidth, sum[k]);
-  });
+  for_blocks<kBlock>(
+      a.columns, [&]<std::int64_t vectors>(std::int64_t c) __attribute__((always_inline)) {
+        Vector sum[vectors];
+        const float* first = a.gradients + positions[segment.begin] * a.dim + c;
+        for (std::int64_t k = 0; k < vectors; ++k) sum[k] = load(first + k * kWidth);
+        for (std::int64_t i = segment.begin + 1; i < segment.end; ++i) {
+          const float* g = a.gradients + positions[i] * a.dim + c;
+          for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(g + k * kWidth);
+        }
+        for (std::int64_t k = 0; k < vectors; ++k) consume(c + k * kWidth, sum[k]);
+      });
 }
 
 template <int states, bool streaming, Ask between>
@@ -228,15 +229,17 @@ void segments_loop(const UpdateArguments& arguments, const Segment* segments, st
     const Later later{ahead.row, a.gradients + positions[ahead.begin] * a.dim};
     if (s_ahead > s) {
       if (between == Ask::nothing) prefetch_tables<states>(a, ahead.row);
-      for (std::int32_t i = ahead.begin + (between == Ask::nothing ? 0 : 1); i < ahead.end && i < ahead.begin + 4; ++i) {
+      for (std::int32_t i = ahead.begin + (between == Ask::nothing ? 0 : 1); i < ahead.end && i < ahead.begin + 4;
+           ++i) {
         prefetch_gradient(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
       }
     }
     const std::int64_t row = segments[s].row * a.dim;
-    sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
-      ask_between<states, between>(a, later, c);
-      apply<states, streaming>(a, row + c, g);
-    });
+    sum_segment(
+        a, segments[s], positions, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
+          ask_between<states, between>(a, later, c);
+          apply<states, streaming>(a, row + c, g);
+        });
     if (a.row_state != nullptr && a.columns.begin == 0) a.row_state[segments[s].row] += 1;
   }
   if (streaming) fence_streaming();
@@ -275,10 +278,11 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
     float* slot = a.scratch + step.slot * a.dim;
     const std::int64_t row = step.row * a.dim;
     const auto for_columns = [&](auto body) __attribute__((always_inline)) {
-      for_vectors(a.columns, [&](std::int64_t c) __attribute__((always_inline)) {
-        ask_between<states, between>(a, later, c);
-        body(c);
-      });
+      for_vectors(
+          a.columns, [&](std::int64_t c) __attribute__((always_inline)) {
+            ask_between<states, between>(a, later, c);
+            body(c);
+          });
     };
     switch (step.kind) {
       case Step::Kind::apply:

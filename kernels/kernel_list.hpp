@@ -100,7 +100,7 @@ struct SegmentArgs {
   std::int64_t block;
   const GradientPass* passes;
   std::int64_t dim;
-  float* scratch;                  ///< dim floats
+  float* scratch;  ///< dim floats
 };
 
 /// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the

@@ -57,8 +57,8 @@ struct RowState {
 };
 
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
-/// columns c at which its vectors begin. A short row is asked for at once, and ask does nothing then; a long one between
-/// the loads of another: so many prefetches in a row would keep the loads waiting.
+/// columns c at which its vectors begin. A short row is asked for at once, and ask does nothing then; a long one
+/// between the loads of another: so many prefetches in a row would keep the loads waiting.
 template <class Update, class... States>
 inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
   constexpr std::int64_t kLongRow = 1024;
@@ -74,8 +74,8 @@ inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
     const std::int64_t row = a.segments.rows[s];
     const SegmentGradient gradient = segment_gradient(a.segments, gradients, s, later);
     if (long_rows) {
-      const auto ask = [later = gradient.later, w = row_of(later_row),
-                        ... state = states.row(later_row)](std::int64_t c) __attribute__((always_inline)) {
+      const auto ask = [ later = gradient.later, w = row_of(later_row),
+                         ... state = states.row(later_row) ](std::int64_t c) __attribute__((always_inline)) {
         prefetch_column(later, c);
         prefetch_column(w, c);
         (States::ask(state, c), ...);

@@ -55,6 +55,7 @@ Grouping::Grouping(std::int64_t id_count, bool with_bags, Carver& memory)
     : shard_bits_(shard_bits_for(id_count)),
       shard_begin_(memory.take<std::int64_t>(shard_count() + 1)),
       segment_counts_(memory.take<std::int64_t>(shard_count())),
+      largest_(memory.take<std::int64_t>(shard_count())),
       segment_rows_(memory.take<std::int64_t>(id_count)),
       segment_begin_(memory.take<std::int64_t>(id_count + 2 * shard_count())),
       positions_(memory.take<std::int64_t>(id_count)),
@@ -203,7 +204,12 @@ class Grouping::Builder {
 
     // Counts stand two places late, so that after summing each segment's start stands one place late; filling moves it
     // to the segment's end, which is the next one's start.
-    for (std::int64_t g = 0; g < segments; ++g) segment_begin[g + 2] += segment_begin[g + 1];
+    std::int64_t largest = 0;
+    for (std::int64_t g = 0; g < segments; ++g) {
+      largest = std::max(largest, segment_begin[g + 2]);
+      segment_begin[g + 2] += segment_begin[g + 1];
+    }
+    g_.largest_[s] = largest;
     std::int64_t* const positions = g_.positions_ + begin;
     k = 0;
     for_each_position(s, [&](std::int64_t position) {

@@ -24,6 +24,8 @@ class Grouping {
 
   [[nodiscard]] std::int64_t shard_count() const { return std::int64_t{1} << shard_bits_; }
   [[nodiscard]] Plan::Shard shard(std::int64_t s) const;
+  /// The number of contributions of the shard's largest segment; 0 if it has none.
+  [[nodiscard]] std::int64_t largest_segment(std::int64_t s) const { return largest_[s]; }
 
  private:
   template <class Id>
@@ -32,6 +34,7 @@ class Grouping {
   int shard_bits_;
   std::int64_t* shard_begin_;     // one per shard, and one more: where its contributions begin
   std::int64_t* segment_counts_;  // one per shard
+  std::int64_t* largest_;         // the same
   std::int64_t* segment_rows_;    // one per segment: shard s uses the part that begins at shard_begin_[s]
   std::int64_t* segment_begin_;   // the same, and two more per shard
   std::int64_t* positions_;       // by segment

@@ -71,7 +71,7 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy
   for (std::int64_t s = 0; s < size_.shards; ++s) {
     const Shard shard = arrays.grouping.shard(s);
     size_.unique += static_cast<std::int64_t>(shard.rows.size());
-    if (static_cast<std::int64_t>(shard.positions.size()) <= kSumBlock) continue;
+    if (arrays.grouping.largest_segment(s) <= kSumBlock) continue;
     for (std::size_t g = 0; g < shard.rows.size(); ++g) {
       if (shard.segment_begin[g + 1] - shard.segment_begin[g] > kSumBlock) {
         arrays.hot[size_.hot++] = {s, static_cast<std::int64_t>(g)};

@@ -24,8 +24,8 @@ struct Gradients {
 };
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
-/// taken, not added to zero, which would turn -0 into +0. later(k, row) is what to ask for while the k-th is read, which
-/// is `row`: between the loads, where asking is almost free.
+/// taken, not added to zero, which would turn -0 into +0. later(k, row) is what to ask for while the k-th is read,
+/// which is `row`: between the loads, where asking is almost free.
 template <std::int64_t kVectors, class Load, class Later>
 [[gnu::always_inline]] inline void sum_rows(const Gradients& gradients, const std::int64_t* positions,
                                             std::int64_t count, std::int64_t c, Load load_from, Later later,
@@ -38,9 +38,11 @@ template <std::int64_t kVectors, class Load, class Later>
       take(v, load_from(row + c + v * kLanes));
     });
   };
-  read(0, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
+  read(
+      0, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
   for (std::int64_t k = 1; k < count; ++k) {
-    read(k, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
+    read(
+        k, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
   }
 }
 

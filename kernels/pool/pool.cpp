@@ -29,7 +29,8 @@ void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& b
   for (std::int64_t b = first; b < last; b += kBlock) {
     const std::int64_t count = std::min(kBlock, last - b);
     for (std::int64_t i = 0; i <= count; ++i) begin[i] = bags.begin(b + i);
-    run(k, {table.data(), table.row_stride(), ids, begin, count, out.row(b).data(), out.row_stride(), table.dim(), mean});
+    run(k,
+        {table.data(), table.row_stride(), ids, begin, count, out.row(b).data(), out.row_stride(), table.dim(), mean});
   }
 }
 

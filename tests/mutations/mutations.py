@@ -85,17 +85,19 @@ mutation("scatter_add sums a row's values before it adds them", "kernels_test:*s
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
-         (POOL, "i + ahead < end && a.ids[i + ahead] >= 0", "a.ids[i + ahead] >= 0"))
+         (POOL, "i + kAhead < end && ids[i + kAhead] >= 0", "ids[i + kAhead] >= 0"))
 mutation("a bag lacks its last id", "kernels_test:*pool*",
-         (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > first ? 1 : 0);"))
+         (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > i ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
-         (POOL, "for (std::int64_t i = first + 1; i < last; ++i)", "for (std::int64_t i = last - 1; i > first; --i)"))
+         (POOL, "const float* const now = row(i);", "const float* const now = row(a.begin[b] + last - 1 - i);"))
 mutation("a bag's first row is added to zero", "kernels_test:*pool*",
-         (POOL, "sum[v] = load_from(start", "sum[v] = Floats(0.0F) + load_from(start"))
+         (POOL, "sum[v] = value;", "sum[v] = Floats(0.0F) + value;"))
 mutation("mean divides by a count of one less", "kernels_test:*pool*",
          (POOL, "divisor(static_cast<float>(count))", "divisor(static_cast<float>(count - 1))"))
 mutation("mean counts ignored ids", "kernels_test:*pool*",
-         (POOL, "count += a.ids[i] >= 0 ? 1 : 0", "count += 1"))
+         (POOL, "if (ids[i] < 0) continue;", "if (ids[i] < 0 && ++count > 0) continue;"))
+mutation("the mean of no id is 0 / 0", "kernels_test:*pool*",
+         (POOL, "a.mean && count > 0", "a.mean"))
 mutation("rows divided by zero are not zero", "kernels_test:*divide_rows*",
          (POOL, "if (a.divisors[r] == 0)", "if (a.divisors[r] < 0)"))
 
@@ -109,9 +111,9 @@ mutation("Philox has 9 rounds", "table_test:Philox*",
 
 SEGMENTS = "kernels/plan/segments.hpp"
 mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
-         (SEGMENTS, "sum[v] = load_from(first", "sum[v] = Floats(0.0F) + load_from(first"))
+         (SEGMENTS, "sum[v] = value;", "sum[v] = Floats(0.0F) + value;"))
 mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
-         (SEGMENTS, "gradients.row(positions[k]) + c", "gradients.row(positions[count - k]) + c"))
+         (SEGMENTS, "gradients.row(positions[k]);", "gradients.row(positions[count - 1 - k]);"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
          (SEGMENTS, "end - block < a.block ? end - block : a.block", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
@@ -120,11 +122,11 @@ mutation("the first pass takes the first row of the next", "kernels_test:*sgd*:*
          (SEGMENTS, "position < first.end", "position <= first.end"))
 
 mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "if (s + ahead < a.count) prefetch_row", "prefetch_row"))
+         (SEGMENTS, "s + ahead < a.count ? s + ahead : s", "s + ahead"))
 mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "a.prefetch_gradients && p + ahead < end", "a.prefetch_gradients"))
+         (SEGMENTS, "p + ahead < end ? gradients", "p >= 0 ? gradients"))
 mutation("a block reads positions past the end to prefetch", "kernels_test:*sum_block*",
-         ("kernels/optimizer/optimizer.isa.cpp", "c == 0 && k + ahead < a.count", "c == 0"))
+         ("kernels/optimizer/optimizer.isa.cpp", "k + ahead < a.count ? gradients", "k >= 0 ? gradients"))
 
 STEP = "kernels/optimizer/step.cpp"
 mutation("blocks of 1,023", "optimizer_test:*EqualsTheReference*1_threads*",
@@ -252,7 +254,7 @@ mutation("denormals are flushed to zero", "fp_environment_test:*",
          (FP, "kDefault = 0x1F80", "kDefault = 0x9F80"))
 PARALLEL = "kernels/core/parallel.hpp"
 mutation("shared tasks keep the caller's floating-point modes", "environment_test:*FlushToZero*2_threads*",
-         (PARALLEL, "const FpEnvironment environment;\n          for", "for"))
+         (PARALLEL, "const FpEnvironment environment;\n    const std::int64_t own", "const std::int64_t own"))
 mutation("scatter_add alone keeps the caller's floating-point modes", "environment_test:*FlushToZero*1_threads*",
          (OWNERS, "  const FpEnvironment environment;\n", ""))
 mutation("a step's scalars round as the caller does", "environment_test:*FlushToZero*1_threads*",
@@ -263,6 +265,8 @@ mutation("a cancelled group of the caller's cancels a region", "environment_test
          (PARALLEL, "context(tbb::task_group_context::isolated)", "context(tbb::task_group_context::bound)"))
 mutation("a waiting thread enters the library again", "environment_test:*EnterTheLibraryAgain*",
          (PARALLEL, "tbb::this_task_arena::isolate([&] {", "[](const auto& region) { region(); }([&] {"))
+mutation("a share's last item is left out", "gather_test:*EqualsTheReference*2_threads*",
+         (PARALLEL, "if (i >= share.end) break;", "if (i + 1 >= share.end) break;"))
 mutation("a last chunk runs over the end", "gather_test:*EqualsTheReference*2_threads*",
          (PARALLEL, "size - begin < grain ? size : begin + grain", "begin + grain"))
 
