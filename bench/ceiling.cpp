@@ -413,7 +413,7 @@ void Ceiling::add_updates(const Split& split) {
 }
 
 std::string check_ceiling() {
-  constexpr std::int64_t kDim = 80;  // some of each block size
+  constexpr std::int64_t kDim = 336;  // some of each block size, and long enough to be asked for between the loads
   const Shape shape{101, kDim, 40, 7};
   const auto elements = static_cast<std::size_t>(shape.rows * kDim);
   for (const Operation operation : kOperations) {

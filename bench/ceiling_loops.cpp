@@ -195,6 +195,7 @@ inline __attribute__((always_inline)) void ask_between(const UpdateArguments& a,
   ask_for<kTables>(a.weights + later.row * a.dim + c);
   for (int s = 0; s < states; ++s) ask_for<kTables>(a.states[s] + later.row * a.dim + c);
   ask_for<ask>(later.gradient + c);
+  if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + later.row);
 }
 
 // Long rows are asked for between the loads of others, as the library does; short ones before.

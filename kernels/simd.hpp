@@ -55,7 +55,7 @@ inline constexpr std::int64_t kCacheLine = 64;
   for (; b < bytes; b += kCacheLine) prefetch_line(begin + b);
 }
 
-/// Asks for the line in which vector v of a row begins, if none before it does.
+/// Asks for the line in which vector v of some columns of a row begins, once for each line of them.
 [[gnu::always_inline]] inline void prefetch_vector(const float* row, std::int64_t v) {
   constexpr std::int64_t kLineFloats = kCacheLine / std::int64_t{sizeof(float)};
   if (v * kLanes % kLineFloats == 0) prefetch_line(reinterpret_cast<const char*>(row + v * kLanes));
@@ -81,6 +81,10 @@ constexpr std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t mo
 /// For reading rows, and for updating them and what belongs to them.
 constexpr std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
 constexpr std::int64_t update_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
+
+/// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them. Measured:
+/// docs/choices.md.
+inline constexpr std::int64_t kLongRowBytes = 1024;
 
 /// What bodies load and store with: a whole vector, or the first n < kLanes floats. Types, and inlined always: a
 /// pointer to a function would be called once for each vector wherever GCC finds a loop too long to inline it.

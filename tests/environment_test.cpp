@@ -9,7 +9,9 @@
 #include <chrono>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "kernels/core/parallel.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
@@ -172,6 +174,18 @@ TEST(CInterface, RunsOnAsManyThreadsAsItMay) {
       EXPECT_EQ(threads.load(), expected) << limit;
     }
   });
+}
+
+TEST(ParallelTest, RunsEveryItemOnceOnAnyNumberOfThreads) {
+  for (const int threads : {2, 7, 100}) {  // also more than there are shares
+    with_threads(threads, [&] {
+      for (const std::int64_t count : {2, 63, 64, 65, 1000}) {
+        std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+        parallel_tasks(threads, count, [&](std::int64_t i) { ++runs[static_cast<std::size_t>(i)]; });
+        for (const std::atomic<int>& n : runs) EXPECT_EQ(n, 1);
+      }
+    });
+  }
 }
 
 }  // namespace

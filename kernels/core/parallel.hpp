@@ -28,18 +28,24 @@ inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std
   return std::max({least, rows / (kTasksPerThread * threads), std::int64_t{1}});
 }
 
-/// A thread's part of the items of a region: whoever comes takes the next.
+/// A thread's part of the items of a region.
 struct alignas(64) Share {
-  std::atomic<std::int64_t> next;
+  std::int64_t next;  // of all threads
   std::int64_t end;
+
+  /// The next item, which is then the caller's alone; `end` or more if there is none.
+  std::int64_t take() {
+    const std::atomic_ref<std::int64_t> shared(next);
+    const std::int64_t item = shared.load(std::memory_order_relaxed);
+    return item < end ? shared.fetch_add(1, std::memory_order_relaxed) : item;
+  }
 };
 
 /// Calls task(i) for i in 0 .. count-1 in the caller's arena, in any order, on up to `threads` of its threads; on the
 /// calling thread alone if `threads` is 1.
 ///
 /// Each thread begins with the share of its number in the arena, and helps with the others when that is done. So a
-/// thread meets the same shards in a plan and in the steps after it, and most of what it reads was written by its own
-/// core: data that wander between cores cost more than the work on them.
+/// thread meets the same shards in a plan and in the steps after it, and finds much of them in the caches of its core.
 ///
 /// The region has a context of its own, so that a cancelled group of the caller's can't leave it half done, and is
 /// isolated, so that a thread which waits in it can't pick up a task that calls the library again.
@@ -55,19 +61,14 @@ void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) {
   const std::int64_t workers = std::min(threads, count);
   const std::int64_t n = std::min(workers, kMostShares);
   for (std::int64_t s = 0; s < n; ++s) {
-    shares[s].next.store(count * s / n, std::memory_order_relaxed);
-    shares[s].end = count * (s + 1) / n;
+    shares[s] = {count * s / n, count * (s + 1) / n};
   }
   const auto work = [&] {
     const FpEnvironment environment;
     const std::int64_t own = std::max(tbb::this_task_arena::current_thread_index(), 0);
     for (std::int64_t k = 0; k < n; ++k) {
       Share& share = shares[(own + k) % n];
-      for (;;) {
-        const std::int64_t i = share.next.fetch_add(1, std::memory_order_relaxed);
-        if (i >= share.end) break;
-        task(i);
-      }
+      for (std::int64_t i = share.take(); i < share.end; i = share.take()) task(i);
     }
   };
   tbb::this_task_arena::isolate([&] {

@@ -57,11 +57,10 @@ struct RowState {
 };
 
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
-/// columns c at which its vectors begin. A short row is asked for at once, and ask does nothing then; a long one
-/// between the loads of another: so many prefetches in a row would keep the loads waiting.
+/// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
+/// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
 template <class Update, class... States>
 inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
-  constexpr std::int64_t kLongRow = 1024;
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Gradients gradients{a.segments.passes};
   const auto row_of = [&](std::int64_t row) { return a.weights + row * a.stride; };
@@ -69,7 +68,7 @@ inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
     prefetch(row_of(row), row_bytes);
     (states.ask_row(row), ...);
   };
-  const bool long_rows = row_bytes >= kLongRow;
+  const bool long_rows = row_bytes >= kLongRowBytes;
   for_each_segment(a.segments, gradients, ask_row, [&](std::int64_t s, std::int64_t later_row, auto later) {
     const std::int64_t row = a.segments.rows[s];
     const SegmentGradient gradient = segment_gradient(a.segments, gradients, s, later);
@@ -83,7 +82,7 @@ inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
       update(ask, row_of(row), gradient.row, states.row(row)...);
     } else {
       ask_row(later_row);
-      prefetch(gradient.later, row_bytes);
+      if (gradient.later != gradient.row) prefetch(gradient.later, row_bytes);
       update([](std::int64_t) {}, row_of(row), gradient.row, states.row(row)...);
     }
   });

@@ -34,7 +34,7 @@ class Grouping {
   int shard_bits_;
   std::int64_t* shard_begin_;     // one per shard, and one more: where its contributions begin
   std::int64_t* segment_counts_;  // one per shard
-  std::int64_t* largest_;         // the same
+  std::int64_t* largest_;         // one per shard: the contributions of its largest segment
   std::int64_t* segment_rows_;    // one per segment: shard s uses the part that begins at shard_begin_[s]
   std::int64_t* segment_begin_;   // the same, and two more per shard
   std::int64_t* positions_;       // by segment

@@ -4,12 +4,10 @@
 #include <algorithm>
 
 #include "kernels/core/checks.hpp"
-#include "kernels/core/choices.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
-#include "kernels/memory/memory.hpp"
 
 namespace rowmill {
 namespace {

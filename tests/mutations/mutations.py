@@ -207,6 +207,8 @@ mutation("a shard too large for the stack is grouped there", "plan_test:PlanLarg
 PLAN = "kernels/plan/plan.cpp"
 mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
          (PLAN, "shard.segment_begin[g] > kSumBlock", "shard.segment_begin[g] >= kSumBlock"))
+mutation("shards whose hot rows are small are not searched for them", "plan_test:PlanHot*",
+         (PLAN, "largest_segment(s) <= kSumBlock", "largest_segment(s) <= 2 * kSumBlock"))
 mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
          (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy);",
           "  build(ids, nullptr, rows, policy);\n  check_ids(kOp, ids, rows, policy, name);"))
@@ -266,7 +268,7 @@ mutation("a cancelled group of the caller's cancels a region", "environment_test
 mutation("a waiting thread enters the library again", "environment_test:*EnterTheLibraryAgain*",
          (PARALLEL, "tbb::this_task_arena::isolate([&] {", "[](const auto& region) { region(); }([&] {"))
 mutation("a share's last item is left out", "gather_test:*EqualsTheReference*2_threads*",
-         (PARALLEL, "if (i >= share.end) break;", "if (i + 1 >= share.end) break;"))
+         (PARALLEL, "i < share.end;", "i + 1 < share.end;"))
 mutation("a last chunk runs over the end", "gather_test:*EqualsTheReference*2_threads*",
          (PARALLEL, "size - begin < grain ? size : begin + grain", "begin + grain"))
 
