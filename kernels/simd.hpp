@@ -82,8 +82,7 @@ constexpr std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t mo
 constexpr std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
 constexpr std::int64_t update_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
 
-/// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them. Measured:
-/// docs/choices.md.
+/// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them.
 inline constexpr std::int64_t kLongRowBytes = 1024;
 
 /// What bodies load and store with: a whole vector, or the first n < kLanes floats. Types, and inlined always: a
