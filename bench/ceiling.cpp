@@ -85,15 +85,23 @@ std::string_view name(Operation operation) {
       return "pooled_sgd";
     case Operation::pooled_row_wise_adagrad:
       return "pooled_row_wise_adagrad";
+    case Operation::plan:
+      return "plan";
+    case Operation::plan_bags:
+      return "plan_bags";
   }
   return "";
 }
 
 bool is_gather(Operation operation) { return operation == Operation::gather || operation == Operation::gather_int64; }
 
+bool is_lookup(Operation operation) { return is_gather(operation) || operation == Operation::pool; }
+
+bool is_plan(Operation operation) { return operation == Operation::plan || operation == Operation::plan_bags; }
+
 bool is_pooled(Operation operation) {
   return operation == Operation::pool || operation == Operation::pooled_sgd ||
-         operation == Operation::pooled_row_wise_adagrad;
+         operation == Operation::pooled_row_wise_adagrad || operation == Operation::plan_bags;
 }
 
 int state_count(Operation operation) {
@@ -114,6 +122,7 @@ double useful_bytes(Operation operation, const std::vector<std::int32_t>& batch,
   std::vector<std::int32_t> sorted = batch;
   std::sort(sorted.begin(), sorted.end());
   const auto unique = static_cast<double>(std::unique(sorted.begin(), sorted.end()) - sorted.begin());
+  if (is_plan(operation)) return 4 * (2 * ids + unique);
   const double gradients = is_pooled(operation) ? ids / static_cast<double>(length) : ids;
   return row * (gradients + (2 + 2 * state_count(operation)) * unique) + (has_row_state(operation) ? 8 * unique : 0);
 }
@@ -292,6 +301,10 @@ Ceiling::Ceiling(const Problem& problem, int threads) : problem_(problem) {
     for (const Split& split : splits) add_pools(split);
     return;
   }
+  if (is_plan(problem.operation)) {
+    for (const Split& split : splits) add_plans(split);
+    return;
+  }
   if (threads > 1) {  // columns help only where one row is most of the work
     const std::vector<std::int32_t>& batch = problem.batches->front();
     std::unordered_map<std::int32_t, std::size_t> count;
@@ -345,9 +358,10 @@ void Ceiling::add_gathers(const Split& split) {
 
 void Ceiling::add_pools(const Split& split) {
   const auto parts = static_cast<std::size_t>(split.parts);
-  for (const Prefetch prefetch : prefetches(problem_.dim, false)) {
+  const auto add = [&](bool columns_outside, Prefetch prefetch) {
     loops_.push_back(
-        {label_of(prefetch) + ", " + split.label, [this, parts, pinned = split.pinned, prefetch](std::size_t b) {
+        {(columns_outside ? "columns outside, " : "bags outside, ") + label_of(prefetch) + ", " + split.label,
+         [this, parts, pinned = split.pinned, columns_outside, prefetch](std::size_t b) {
            const std::vector<std::int32_t>& ids = (*problem_.batches)[b];
            const std::int64_t bags = static_cast<std::int64_t>(ids.size()) / problem_.length;
            for_each_part(parts, pinned, [&](std::size_t part) {
@@ -355,9 +369,14 @@ void Ceiling::add_pools(const Split& split) {
              const std::int64_t begin = bags * static_cast<std::int64_t>(part) / count;
              const std::int64_t end = bags * (static_cast<std::int64_t>(part) + 1) / count;
              best_loops().pool({problem_.weights, problem_.dim, ids.data() + begin * problem_.length, end - begin,
-                                problem_.length, problem_.buffers[b] + begin * problem_.dim, prefetch});
+                                problem_.length, problem_.buffers[b] + begin * problem_.dim, prefetch,
+                                columns_outside});
            });
          }});
+  };
+  for (const Prefetch prefetch : prefetches(problem_.dim, false)) {
+    add(false, prefetch);
+    if (problem_.dim > 256) add(true, prefetch);
   }
 }
 
@@ -412,6 +431,39 @@ void Ceiling::add_updates(const Split& split) {
   }
 }
 
+void Ceiling::add_plans(const Split& split) {
+  const auto ids = static_cast<std::int64_t>(problem_.batches->front().size());
+  const auto part_count = static_cast<std::size_t>(split.parts);
+  planned_.push_back(std::make_unique<std::vector<PlannedPart>>(part_count, PlannedPart(ids, problem_.rows)));
+  std::vector<PlannedPart>& parts = *planned_.back();
+  const std::int64_t length = is_pooled(problem_.operation) ? problem_.length : 1;
+  for (const PlanLoop& loop : PlanLoop::all()) {
+    const std::string label = std::string(loop.name) + ", " + split.label;
+    loops_.push_back({label,
+                      [this, &parts, length, pinned = split.pinned, &loop](std::size_t b) {
+                        for_each_part(parts.size(), pinned, [&](std::size_t p) {
+                          parts[p].take((*problem_.batches)[b], length, static_cast<int>(p),
+                                        static_cast<int>(parts.size()));
+                          (parts[p].*loop.group)();
+                        });
+                      },
+                      &parts});
+    if (part_count == 1) continue;
+    loops_.push_back({label + ", dealt out",
+                      [this, &parts, length, pinned = split.pinned, &loop](std::size_t b) {
+                        for_each_part(parts.size(), pinned, [&](std::size_t p) {
+                          parts[p].deal_out((*problem_.batches)[b], length, static_cast<int>(p),
+                                            static_cast<int>(parts.size()));
+                        });
+                        for_each_part(parts.size(), pinned, [&](std::size_t p) {
+                          parts[p].collect(parts, static_cast<int>(p));
+                          (parts[p].*loop.group)();
+                        });
+                      },
+                      &parts});
+  }
+}
+
 std::string check_ceiling() {
   constexpr std::int64_t kDim = 336;  // some of each block size, and long enough to be asked for between the loads
   const Shape shape{101, kDim, 40, 7};
@@ -423,7 +475,7 @@ std::string check_ceiling() {
       const auto buffer_row = [&](std::size_t i) {
         return is_pooled(operation) ? i / static_cast<std::size_t>(shape.length) : i;
       };
-      const bool reads = is_gather(operation) || operation == Operation::pool;
+      const bool reads = is_lookup(operation);
       for (const int threads : {1, 2, 3}) {
         HugeBuffer tables[3] = {HugeBuffer(elements), HugeBuffer(elements), HugeBuffer(elements)};
         HugeBuffer row_state(static_cast<std::size_t>(shape.rows));
@@ -461,6 +513,10 @@ std::string check_ceiling() {
           }
           loop.run(0);
           bool right = true;
+          if (is_plan(operation)) {
+            right = positions_by_row(*loop.plan) == positions_by_row(ids, is_pooled(operation) ? shape.length : 1);
+            sums.assign(sums.size(), 0.0);  // it writes no table
+          }
           const auto expect = [&](double wanted, float got) {
             right &= std::abs(wanted - static_cast<double>(got)) <= 3e-8 + 1e-5 * std::abs(wanted);  // sums round
           };

@@ -143,29 +143,36 @@ void gather_rows(const GatherArguments& arguments) {
 
 void gather(const GatherArguments& a) { a.streaming ? gather_rows<true>(a) : gather_rows<false>(a); }
 
+// One block of a bag's columns: its sum in registers.
+template <Ask ask, std::int64_t vectors>
+inline __attribute__((always_inline)) void pool_block(const PoolArguments& a, std::int64_t b, std::int64_t c) {
+  const std::int64_t count = a.bags * a.length;
+  Vector sum[vectors] = {};
+  for (std::int64_t i = b * a.length; i < (b + 1) * a.length; ++i) {
+    const float* row = a.table + a.ids[i] * a.dim + c;
+    const std::int64_t ahead = i + a.prefetch.rows;
+    const float* later = ask != Ask::nothing && ahead < count ? a.table + a.ids[ahead] * a.dim + c : row;
+    for (std::int64_t k = 0; k < vectors; ++k) {
+      if (k * kWidth % 16 == 0) ask_for<ask>(later + k * kWidth);  // between the loads, as the library's
+      sum[k] += load(row + k * kWidth);
+    }
+  }
+  for (std::int64_t k = 0; k < vectors; ++k) store(a.out + b * a.dim + c + k * kWidth, sum[k]);
+}
+
 void pool(const PoolArguments& arguments) {
   const PoolArguments a = arguments;
-  const Columns columns{0, a.dim};
-  const std::int64_t count = a.bags * a.length;
-  for (std::int64_t b = 0; b < a.bags; ++b) {
-    const std::int32_t* ids = a.ids + b * a.length;
-    for_blocks<kBlock>(columns, [&]<std::int64_t vectors>(std::int64_t c) {
-      Vector sum[vectors] = {};
-      const auto add_rows = [&]<Ask ask>() __attribute__((always_inline)) {
-        for (std::int64_t i = 0; i < a.length; ++i) {
-          const float* row = a.table + ids[i] * a.dim + c;
-          const std::int64_t ahead = b * a.length + i + a.prefetch.rows;
-          const float* later = ask != Ask::nothing && ahead < count ? a.table + a.ids[ahead] * a.dim + c : row;
-          for (std::int64_t k = 0; k < vectors; ++k) {
-            if (k * kWidth % 16 == 0) ask_for<ask>(later + k * kWidth);  // between the loads, as the library's
-            sum[k] += load(row + k * kWidth);
-          }
-        }
-      };
-      with_ask(a.prefetch, add_rows);
-      for (std::int64_t k = 0; k < vectors; ++k) store(a.out + b * a.dim + c + k * kWidth, sum[k]);
-    });
-  }
+  with_ask(a.prefetch, [&]<Ask ask>() {
+    if (a.columns_outside) {
+      for_blocks<kBlock>({0, a.dim}, [&]<std::int64_t vectors>(std::int64_t c) {
+        for (std::int64_t b = 0; b < a.bags; ++b) pool_block<ask, vectors>(a, b, c);
+      });
+      return;
+    }
+    for (std::int64_t b = 0; b < a.bags; ++b) {
+      for_blocks<kBlock>({0, a.dim}, [&]<std::int64_t vectors>(std::int64_t c) { pool_block<ask, vectors>(a, b, c); });
+    }
+  });
 }
 
 // The arithmetic is the least that depends on everything read. Squares keep the states positive, as a real step does.

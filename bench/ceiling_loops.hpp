@@ -76,6 +76,7 @@ struct PoolArguments {
   std::int64_t length;
   float* out;
   Prefetch prefetch;
+  bool columns_outside;  ///< all bags' first columns, then the next ones
 };
 
 struct Loops {

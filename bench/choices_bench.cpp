@@ -35,7 +35,7 @@ void choose(benchmark::State& state, Operation operation, const Shape& shape, Id
   const auto under = [&](const rowmill::Choices& way) {
     return [&](std::size_t batch) {
       rowmill::choices = way;
-      subject.run(batch);
+      subject.plan_and_run(batch);
       rowmill::choices = kDefaults;
     };
   };

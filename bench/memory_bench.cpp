@@ -110,10 +110,10 @@ void global_norm(benchmark::State& state, Operation operation, const Shape& shap
   subject.set_batches(IdSource::zipf, {});
   const auto with_norm = [&](std::size_t b) {
     benchmark::DoNotOptimize(sum_of_squares(subject.problem().buffers[b], shape.id_count() * shape.dim));
-    subject.run(b);
+    subject.plan_and_run(b);
   };
   compare(
-      state, [&](std::size_t b) { subject.run(b); }, with_norm, subject.batch_count(), 101);
+      state, [&](std::size_t b) { subject.plan_and_run(b); }, with_norm, subject.batch_count(), 101);
 }
 
 void register_all() {

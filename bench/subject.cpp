@@ -104,8 +104,12 @@ void plain_step(Operation operation, std::int64_t step, const std::vector<float>
 
 /// The rows of a batch's output or gradients.
 std::int64_t buffer_rows(Operation operation, const Shape& shape) {
+  if (is_plan(operation)) return 0;
   return is_pooled(operation) ? shape.batch : shape.id_count();
 }
+
+/// A lookup writes one output again and again, as a layer does; an update finds new gradients with each batch.
+std::int64_t buffer_count(Operation operation, int batch_count) { return is_lookup(operation) ? 1 : batch_count; }
 
 }  // namespace
 
@@ -114,22 +118,25 @@ Subject::Subject(Operation operation, const Shape& shape, int batch_count)
       shape_(shape),
       weights_(shape.rows, shape.dim, {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F)}),
       optimizer_(make_optimizer(operation, shape)),
-      buffer_(static_cast<std::size_t>(batch_count * buffer_rows(operation, shape) * shape.dim)),
+      buffer_(
+          static_cast<std::size_t>(buffer_count(operation, batch_count) * buffer_rows(operation, shape) * shape.dim)),
       problem_{operation, weights_.data(), {}, nullptr, shape.rows, shape.dim, shape.length, &batches_, {}} {
   for (int s = 0; s < state_count(operation); ++s) {
     problem_.states[s] = optimizer_->state()[static_cast<std::size_t>(s)].data();
   }
   if (has_row_state(operation)) problem_.row_state = optimizer_->state()[0].data();
   for (int b = 0; b < batch_count; ++b) {
-    problem_.buffers.push_back(buffer_.data() + b * buffer_rows(operation, shape) * shape.dim);
+    const std::int64_t number = b % buffer_count(operation, batch_count);
+    problem_.buffers.push_back(buffer_.data() + number * buffer_rows(operation, shape) * shape.dim);
   }
 }
 
 std::size_t Subject::memory_required(Operation operation, const Shape& shape, int batch_count) {
   const auto tables = static_cast<std::size_t>(1 + state_count(operation));
   const auto batches = static_cast<std::size_t>(batch_count);
-  constexpr std::size_t kPlanBytesPerId = 256;  // ids, and three of the ceiling's plans
-  return tables * shape.table_bytes() + (batches + 3) * shape.batch_bytes() +
+  const auto buffers = static_cast<std::size_t>(buffer_count(operation, batch_count));
+  constexpr std::size_t kPlanBytesPerId = 384;  // ids, the library's plan and three of the ceiling's
+  return tables * shape.table_bytes() + (buffers + 3) * shape.batch_bytes() +
          batches * static_cast<std::size_t>(shape.id_count()) * kPlanBytesPerId;
 }
 
@@ -139,12 +146,31 @@ void Subject::set_batches(IdSource source, const TokenStream& tokens) {
   if (operation_ == Operation::gather_int64) {
     for (const auto& batch : batches_) wide_batches_.emplace_back(batch.begin(), batch.end());
   }
+  if (optimizer_ != nullptr) {
+    plans_.resize(batch_count());
+    for (std::size_t b = 0; b < batch_count(); ++b) build(plans_[b], b);
+  }
+}
+
+void Subject::build(rowmill::Plan& plan, std::size_t batch) {
+  const std::vector<std::int32_t>& ids = batches_[batch];
+  if (is_pooled(operation_)) {
+    plan.build(rowmill::Bags(ids, shape_.batch, shape_.length), shape_.rows);
+  } else {
+    plan.build(ids, shape_.rows);
+  }
+}
+
+void Subject::plan_and_run(std::size_t batch) {
+  if (optimizer_ == nullptr) return run(batch);
+  build(plan_, batch);
+  const rowmill::ConstTableView gradients(problem_.buffers[batch], buffer_rows(operation_, shape_), shape_.dim);
+  optimizer_->step(weights_, plan_, gradients, &workspace_);
 }
 
 void Subject::run(std::size_t batch) {
   const std::vector<std::int32_t>& ids = batches_[batch];
   const rowmill::TableView buffer(problem_.buffers[batch], buffer_rows(operation_, shape_), shape_.dim);
-  const rowmill::Bags bags(ids, shape_.batch, shape_.length);
   switch (operation_) {
     case Operation::gather:
       rowmill::gather(weights_, ids, buffer);
@@ -156,19 +182,19 @@ void Subject::run(std::size_t batch) {
       rowmill::scatter_add(weights_, ids, buffer, {}, &workspace_);
       break;
     case Operation::pool:
-      rowmill::pool(weights_, bags, buffer);
+      rowmill::pool(weights_, rowmill::Bags(ids, shape_.batch, shape_.length), buffer);
       break;
     case Operation::sgd:
     case Operation::adagrad:
     case Operation::row_wise_adagrad:
     case Operation::adam:
-      plan_.build(ids, shape_.rows);
-      optimizer_->step(weights_, plan_, buffer, &workspace_);
-      break;
     case Operation::pooled_sgd:
     case Operation::pooled_row_wise_adagrad:
-      plan_.build(bags, shape_.rows);
-      optimizer_->step(weights_, plan_, buffer, &workspace_);
+      optimizer_->step(weights_, plans_[batch], buffer, &workspace_);
+      break;
+    case Operation::plan:
+    case Operation::plan_bags:
+      build(plan_, batch);
       break;
   }
 }
@@ -181,7 +207,23 @@ double Subject::mean_useful_bytes() const {
 
 std::string Subject::check() {
   if (operation_ == Operation::pool) return check_pool();
+  if (is_plan(operation_)) return check_plan();
   return is_gather(operation_) ? check_gather() : check_update();
+}
+
+std::string Subject::check_plan() {
+  run(0);
+  PositionsByRow got;
+  for (std::int64_t s = 0; s < plan_.shard_count(); ++s) {
+    const rowmill::Plan::Shard shard = plan_.shard(s);
+    for (std::size_t g = 0; g < shard.rows.size(); ++g) {
+      std::vector<std::int64_t>& of_row = got[shard.rows[g]];
+      of_row.insert(of_row.end(), shard.positions.begin() + shard.segment_begin[g],
+                    shard.positions.begin() + shard.segment_begin[g + 1]);
+    }
+  }
+  const bool right = got == positions_by_row(batches_.front(), is_pooled(operation_) ? shape_.length : 1);
+  return right ? "" : "the plan does not say where each row's ids are";
 }
 
 std::string Subject::check_pool() {

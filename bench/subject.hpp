@@ -14,8 +14,7 @@
 
 namespace bench {
 
-/// The library's side of a measurement: a table, what an operation needs beside it, and batches to run it on. An
-/// optimizer's operation is what Embedding::step does: plan the ids, then step.
+/// The library's side of a measurement: a table, what an operation needs beside it, and batches to run it on.
 class Subject {
  public:
   Subject(Operation operation, const Shape& shape, int batch_count);
@@ -25,8 +24,11 @@ class Subject {
 
   void set_batches(IdSource source, const TokenStream& tokens);
 
-  /// Runs the operation on one batch.
+  /// Runs the operation on one batch; an optimizer's step with a plan that set_batches made.
   void run(std::size_t batch);
+
+  /// The same, but plans the ids first, as Embedding::step does.
+  void plan_and_run(std::size_t batch);
 
   /// Runs the operation on the first batch and compares with a plain loop, bit by bit; an update, in some hundred of
   /// the rows it touches. Returns what is wrong, or nothing.
@@ -40,12 +42,15 @@ class Subject {
   [[nodiscard]] std::string check_gather();
   [[nodiscard]] std::string check_pool();
   [[nodiscard]] std::string check_update();
+  [[nodiscard]] std::string check_plan();
+  void build(rowmill::Plan& plan, std::size_t batch);
 
   Operation operation_;
   Shape shape_;
   rowmill::Table weights_;
   std::unique_ptr<rowmill::Optimizer> optimizer_;
-  rowmill::Plan plan_;
+  rowmill::Plan plan_;                // of the batch planned last
+  std::vector<rowmill::Plan> plans_;  // of each batch, for an optimizer's steps
   rowmill::Workspace workspace_;
   HugeBuffer buffer_;
   std::vector<std::vector<std::int32_t>> batches_;

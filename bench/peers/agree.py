@@ -7,12 +7,14 @@
 import sys
 from pathlib import Path
 
-from suite import key, read_records
+from suite import join_sittings, read_records
 
 
 def measured(directory):
-    return {key(record): record for file in sorted(Path(directory).glob("*.jsonl")) for record in read_records(file)
-            if "ratio" in record}
+    cells = {}
+    for file in sorted(Path(directory).glob("*.jsonl")):
+        cells |= join_sittings(read_records(file))
+    return {name: cell for name, cell in cells.items() if "ratio" in cell}
 
 
 def disagreements(one, other):

@@ -17,6 +17,7 @@ import numpy as np
 import machine
 import workloads
 from measure import Problem, microseconds, settle
+from stats import four_digits
 
 OPERATIONS = ("gather", "scatter_add", "adam")
 SHAPES = (workloads.Shape(9088, 256, 128, 32), workloads.Shape(1_000_000, 64, 2048, 20))
@@ -92,7 +93,7 @@ def main():
                     "ids": "zipf", "threads": task["threads"], "share": round(statistics.median(shares), 3),
                     "low": round(min(shares), 3), "high": round(max(shares), 3),
                     "idle_us": microseconds(statistics.median(np.concatenate(idle[name]))),
-                    "busy_us": [float(f"{q:.4g}") for q in np.percentile(calls, QUANTILES)],
+                    "busy_us": [four_digits(q) for q in np.percentile(calls, QUANTILES)],
                 }), flush=True)
             del sides, problem
 

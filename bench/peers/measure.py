@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures Rowmill and one peer in pairs, on one table and batch shape; prints one JSON line for each cell.
 
-    measure.py '{"peer": "torch", "shape": "9088x256/16x15", "threads": 2, "quick": false,
+    measure.py '{"peer": "torch", "shape": "9088x256/16x15", "threads": 2, "quick": false, "sitting": 0,
                  "cells": [["gather", "zipf"], ["adam", "one_row"]]}'
 
 bench/peers/suite.py runs it, with ROWMILL_LIBRARY naming librowmill_c.so. The process's CPU affinity is set to as
@@ -9,6 +9,7 @@ many processors as there are threads before any library is loaded: it bounds eve
 """
 
 import dataclasses
+import functools
 import gc
 import importlib
 import itertools
@@ -23,7 +24,7 @@ import numpy as np
 
 import machine
 import workloads
-from stats import median_interval
+from stats import four_digits, summary
 
 # Operations that write the table, and their state tables; those with one value a row besides.
 UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0,
@@ -32,6 +33,7 @@ ROW_WISE = ("row_wise_adagrad", "pooled_row_wise_adagrad")
 FRESH = ("gather_fresh", "pool")  # whose outputs are new in each call
 POOLED = ("pool", "pooled_sgd", "pooled_row_wise_adagrad")  # whose outputs and gradients have a row for each bag
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-4, 2e-6
+CHUNK = 1 << 22  # floats of the initial weights that are written at once
 
 
 HOPELESS = 50  # a peer whose call takes this many times Rowmill's is measured in fewer rounds
@@ -39,14 +41,15 @@ HOPELESS = 50  # a peer whose call takes this many times Rowmill's is measured i
 
 @dataclasses.dataclass(frozen=True)
 class Effort:
-    rounds: int
+    sittings: int  # processes that measure each cell, far apart in time: processes differ by more than rounds do
+    rounds: int  # of a sitting
     hopeless_rounds: int
     sample_seconds: float
     warm_seconds: float
 
 
-FULL = Effort(rounds=21, hopeless_rounds=7, sample_seconds=0.005, warm_seconds=0.002)
-QUICK = Effort(rounds=7, hopeless_rounds=3, sample_seconds=0.002, warm_seconds=0.001)
+FULL = Effort(sittings=2, rounds=11, hopeless_rounds=4, sample_seconds=0.005, warm_seconds=0.002)
+QUICK = Effort(sittings=1, rounds=7, hopeless_rounds=3, sample_seconds=0.002, warm_seconds=0.001)
 
 
 def aligned(count):
@@ -56,22 +59,30 @@ def aligned(count):
     return raw[skip : skip + count]
 
 
+@functools.cache
+def weight_pattern():
+    """The period of the initial weights, and their repetition, which holds a chunk from each place in it."""
+    pattern = np.random.default_rng(5).uniform(-0.05, 0.05, 1_000_003).astype(np.float32)
+    return len(pattern), np.resize(pattern, CHUNK + len(pattern))
+
+
 class Problem:
-    """What both sides of a cell are given: shapes, initial weights, and the memory of outputs or gradients, which both
-    sides share if the peer can use memory that is not its own."""
+    """What both sides of a cell are given: shapes, initial weights, a gradient for each batch of an update, and one output,
+    that of a lookup or of a step's forward pass. Both sides share this memory if the peer can use memory that is not its
+    own. Operations that make their outputs only take the shape from it."""
 
     def __init__(self, operation, shape):
         self.operation = operation
         self.shape = shape
         self.pooled = operation in POOLED
         self.batch_count = workloads.batch_count(shape)
+        self.output = self.new_buffer()
+        self.gradients = [self.new_buffer() for _ in range(self.batch_count if operation in UPDATES else 0)]
         # Positive gradients: sums that cancel would differ between libraries by more than rounding.
         random = np.random.default_rng(11)
-        self.buffers = [self.new_buffer() for _ in range(1 if operation in FRESH else self.batch_count)]
-        count = self.buffers[0].size
-        for buffer in self.buffers:
-            buffer.reshape(-1)[:] = np.resize(random.uniform(0.1, 1, min(count, 1_000_003)).astype(np.float32), count)
-        self.output = self.new_buffer()  # of a step's forward pass
+        count = self.output.size
+        for gradient in self.gradients:
+            gradient.reshape(-1)[:] = np.resize(random.uniform(0.1, 1, min(count, 1_000_003)).astype(np.float32), count)
 
     @property
     def prefers_dense(self):
@@ -94,18 +105,19 @@ class Problem:
 
     def weights(self):
         """Chunks of the initial weights, with the row where each begins."""
-        pattern = np.random.default_rng(5).uniform(-0.05, 0.05, 1_000_003).astype(np.float32)
-        chunk_rows = max(1, (64 << 20) // (4 * self.shape.dim))
+        period, repeated = weight_pattern()
+        chunk_rows = CHUNK // self.shape.dim
         for begin in range(0, self.shape.rows, chunk_rows):
             rows = min(chunk_rows, self.shape.rows - begin)
-            shifted = np.roll(pattern, -(begin * self.shape.dim) % len(pattern))
-            yield begin, np.resize(shifted, (rows, self.shape.dim))
+            skip = begin * self.shape.dim % period
+            yield begin, repeated[skip : skip + rows * self.shape.dim].reshape(rows, self.shape.dim)
 
     @staticmethod
     def memory_required(operation, shape):
-        """Both sides' tables, and buffers twice, for peers that need their own."""
+        """Both sides' tables, and gradients and outputs twice, for peers that need their own."""
         tables = 1 + UPDATES.get(operation, 0)
-        return 2 * tables * shape.table_bytes + 2 * (workloads.batch_count(shape) + 3) * shape.batch_bytes
+        gradients = workloads.batch_count(shape) if operation in UPDATES else 0
+        return 2 * tables * shape.table_bytes + 2 * (gradients + 3) * shape.batch_bytes
 
 
 def useful_bytes(operation, shape, batches):
@@ -136,8 +148,7 @@ def compare(sides, problem, batches):
     for batch in (0, 1, 0):
         outputs = []
         for side in sides:
-            if problem.operation not in UPDATES:
-                problem.buffers[batch % len(problem.buffers)].fill(np.nan)  # both sides may write into it
+            problem.output.fill(np.nan)  # both sides may write into it
             out = side.call(batch)
             if out is not None:
                 outputs.append(np.array(np.asarray(out)))
@@ -211,7 +222,7 @@ def measure(sides, batch_count, effort):
 
 
 def microseconds(seconds):
-    return float(f"{seconds * 1e6:.4g}")
+    return four_digits(seconds * 1e6)
 
 
 def fastest(ways):
@@ -256,22 +267,20 @@ def measure_operation(problem, names, peer, rowmill, effort):
         if len(ways) > 1:
             sides[1].call = fastest(ways)
         contestants, settled = measure(sides, problem.batch_count, effort)
-        mine, theirs = (contestant.samples for contestant in contestants)
-        median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
-        yield name | {
-            "ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": len(mine),
-            "rowmill_us": microseconds(statistics.median(mine)), "peer_us": microseconds(statistics.median(theirs)),
+        samples_us = [[microseconds(s) for s in contestant.samples] for contestant in contestants]
+        yield name | summary(samples_us) | {
             "calls": [contestant.calls for contestant in contestants],
             "bytes": useful_bytes(problem.operation, problem.shape, ids),
             "difference": float(f"{difference:.2g}"), "settled": settled,
-            "samples_us": [[microseconds(s) for s in samples] for samples in (mine, theirs)],
+            "samples_us": samples_us,
         }
 
 
 def measure_cells(task, peer, rowmill):
     """Yields a record for each cell of the task."""
     shape = workloads.Shape.parse(task["shape"])
-    common = {"peer": task["peer"], "table": shape.table_name, "batch": shape.batch_name, "threads": task["threads"]}
+    common = {"peer": task["peer"], "table": shape.table_name, "batch": shape.batch_name, "threads": task["threads"],
+              "sitting": task["sitting"]}
     for operation, cells in itertools.groupby(task["cells"], key=lambda cell: cell[0]):
         names = [common | {"operation": operation, "ids": source} for _, source in cells]
         if operation in peer.ABSENT:

@@ -53,7 +53,7 @@ class Side:
         self.weights = self.module.split_embedding_weights()[0]
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
-        self.buffers = [torch.from_numpy(buffer) for buffer in problem.buffers]
+        self.gradients = [torch.from_numpy(gradient) for gradient in problem.gradients]
         self.offsets = torch.arange(0, problem.shape.id_count + 1, length)
         self.call = OPERATIONS[problem.operation](self)
 
@@ -77,7 +77,7 @@ def forward(side):
 def step(side):
     def call(batch):
         out = side.module(side.ids[batch], side.offsets)
-        out.backward(side.buffers[batch])
+        out.backward(side.gradients[batch])
         return out.detach()
 
     return call

@@ -40,7 +40,8 @@ class Side:
         for begin, chunk in problem.weights():
             self.weights = place(self.weights, chunk, begin)
         self.states = [jnp.zeros((rows, columns or dim), jnp.float32) for columns in STATES.get(problem.operation, ())]
-        self.buffers = [jnp.array(buffer) for buffer in problem.buffers]
+        self.output = jnp.zeros(problem.output.shape, jnp.float32)
+        self.gradients = [jnp.array(gradient) for gradient in problem.gradients]
         self.call = OPERATIONS[problem.operation](self)
 
     def wake(self):
@@ -63,12 +64,12 @@ def take_sums(table, ids):
 
 
 def gather(side):
-    """The donated buffer has the result's shape, so XLA writes the result into it."""
+    """The donated output has the result's shape, so XLA writes the result into it."""
     function = jax.jit(lambda table, ids, out: take(table, ids), donate_argnums=2, keep_unused=True)
 
     def call(batch):
-        side.buffers[batch] = function(side.weights, side.ids[batch], side.buffers[batch])
-        return side.buffers[batch].block_until_ready()
+        side.output = function(side.weights, side.ids[batch], side.output)
+        return side.output.block_until_ready()
 
     return call
 
@@ -85,7 +86,7 @@ def scatter_add(side):
     add = jax.jit(lambda table, ids, values: table.at[ids].add(values, mode="promise_in_bounds"), donate_argnums=0)
 
     def call(batch):
-        side.weights = add(side.weights, side.ids[batch], side.buffers[batch]).block_until_ready()
+        side.weights = add(side.weights, side.ids[batch], side.gradients[batch]).block_until_ready()
 
     return call
 
@@ -177,7 +178,7 @@ def step(sparse, dense, lookup=take):
             count += 1
             ids = side.ids[batch]
             out = forward(side.weights, ids)
-            side.weights, side.states = function(side.weights, side.states, np.float32(count), ids, side.buffers[batch])
+            side.weights, side.states = function(side.weights, side.states, np.float32(count), ids, side.gradients[batch])
             side.weights.block_until_ready()
             return out
 
@@ -206,7 +207,7 @@ STATES = {"adagrad": (0,), "row_wise_adagrad": (1,), "adam": (0, 0), "pooled_row
 ALTERNATIVES = {}
 ABSENT = {}
 NOTES = {
-    "gather": "the output buffer is donated",
+    "gather": "the output is donated",
     "adagrad": "touched rows; the whole table where it has at most 4 rows per id",
     "row_wise_adagrad": "as adagrad",
     "adam": "as adagrad",

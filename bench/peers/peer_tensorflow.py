@@ -33,7 +33,7 @@ class Side:
         self.weights, *self.states = [tf.Variable(tf.zeros((rows, dim))) for _ in range(1 + states)]
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)].assign(chunk)
-        self.buffers = [tf.constant(b) for b in problem.buffers]
+        self.gradients = [tf.constant(gradient) for gradient in problem.gradients]
         self.call = OPERATIONS[problem.operation](self)
 
     def wake(self):
@@ -73,7 +73,7 @@ def scatter_add(side):
     handle = side.weights.handle
 
     def call(batch):
-        ops.ResourceScatterAdd(resource=handle, indices=side.ids[batch], updates=side.buffers[batch])
+        ops.ResourceScatterAdd(resource=handle, indices=side.ids[batch], updates=side.gradients[batch])
 
     return call
 
@@ -120,7 +120,7 @@ def step(update, forward=tf.gather):
             update(side, ids, gradient)
             return out
 
-        return lambda batch: function(side.ids[batch], side.buffers[batch])
+        return lambda batch: function(side.ids[batch], side.gradients[batch])
 
     return make
 

@@ -26,7 +26,8 @@ class Side:
         self.weights = torch.empty(problem.shape.rows, problem.shape.dim)
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
-        self.buffers = [torch.from_numpy(buffer) for buffer in problem.buffers]
+        self.output = torch.from_numpy(problem.output)
+        self.gradients = [torch.from_numpy(gradient) for gradient in problem.gradients]
         self.call = OPERATIONS[problem.operation](self)
 
     def wake(self):
@@ -41,7 +42,7 @@ class Side:
 
 
 def gather(side):
-    return lambda batch: torch.index_select(side.weights, 0, side.ids[batch], out=side.buffers[batch])
+    return lambda batch: torch.index_select(side.weights, 0, side.ids[batch], out=side.output)
 
 
 def gather_fresh(side):
@@ -59,7 +60,7 @@ def pool_with_offsets(side):
 
 def scatter_add(side):
     def call(batch):
-        side.weights.index_add_(0, side.ids[batch], side.buffers[batch])
+        side.weights.index_add_(0, side.ids[batch], side.gradients[batch])
 
     return call
 
@@ -89,7 +90,7 @@ def step(make_optimizer):
 
         def call(batch):
             out = layer(side.ids[batch])
-            out.backward(side.buffers[batch])
+            out.backward(side.gradients[batch])
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             return out.detach()

@@ -14,7 +14,7 @@ from pathlib import Path
 import plots
 import suite
 from measure import ABSOLUTE_TOLERANCE, HOPELESS, POOLED, RELATIVE_TOLERANCE
-from suite import OPERATIONS, read_records
+from suite import OPERATIONS, join_sittings, read_records
 
 TITLES = {
     "gather": "gather, outputs reused",
@@ -60,23 +60,24 @@ def write_document(path, document, listed):
 
 
 def collect(raw, results, ceilings):
-    """Replaces what `results` holds by the records in `raw`, without the samples; the ceilings only by others."""
+    """Replaces what `results` holds by the records in `raw`, those of a cell's sittings joined, without the samples; the
+    ceilings only by others."""
     results.mkdir(parents=True, exist_ok=True)
     for old in results.glob("*.json"):
         if old.name != "ceilings.json":
             old.unlink()
     for file in sorted(raw.glob("*.jsonl")):
         document = {"about": {}, "environment": {}}
-        cells = {}
-        for record in read_records(file):
+        records = read_records(file)
+        for record in records:
             if "environment" in record:
                 document["environment"] |= record["environment"]
                 document["about"] = {name: record[name] for name in ("commit", "date", "machine", "tokens")}
-            else:
-                record.pop("samples_us", None)
-                name = suite.key(record) if "peer" in record else (record["busy"], *suite.key(record | {"peer": ""}))
-                cells[name] = record
-        write_document(results / f"{file.stem}.json", document | {"cells": list(cells.values())}, "cells")
+        cells = [record for record in records if "busy" in record]
+        for cell in join_sittings(records).values():
+            cell.pop("samples_us", None)
+            cells.append(cell)
+        write_document(results / f"{file.stem}.json", document | {"cells": cells}, "cells")
     found = newest_ceilings(ceilings) if ceilings else None
     if found:
         (results / "ceilings.json").write_text(json.dumps(found, indent=1) + "\n")
@@ -206,9 +207,10 @@ def machine_section(results):
 HOW = """## How it is measured
 
 A figure is **peer's time / Rowmill's time**: above 1, Rowmill is faster. It is the median of the paired ratios of {rounds}
-rounds (fewer where a call of the peer takes more than {hopeless} times Rowmill's), with its 95 % interval from order
-statistics. Both libraries run in one process, called from Python: Rowmill through its C interface and ctypes. So the smallest
-workloads hold some microseconds of Python on both sides.
+rounds in {sittings}
+(fewer rounds where a call of the peer takes more than {hopeless} times Rowmill's), with its 95 % interval from order statistics.
+Both libraries run in the same process, called from Python: Rowmill through its C interface and ctypes. So the smallest workloads
+hold some microseconds of Python on both sides.
 
 - In a round each side waits until all threads of the process are asleep (OpenMP's workers spin after their work and would
   hold the other side's core), wakes its own threads by a larger piece of work, runs calls that are not timed, then timed ones
@@ -218,11 +220,13 @@ workloads hold some microseconds of Python on both sides.
 - Both sides have the same ids (of the width that the peer prefers), values and shapes, and are compared first: outputs, and
   after three updates the rows touched and a thousand others, within {relative} relative or {absolute} absolute
   (pooled: 1e-7 for each id of a bag, if that is more).
-- Batches rotate: 8 for a table that fits into the last-level cache, else so many that their rows are several times its size.
+- Batches of ids and gradients rotate: 8 for a table that fits into the last-level cache, else so many that their rows are
+  several times its size.
 - Each library allocates its own tables, as it does by default: Rowmill on huge pages. Outputs and gradients share
   memory where the peer can use memory that is not its own (PyTorch, FBGEMM).
-- *Outputs reused* writes into memory that was written before. *Fresh outputs* makes a new array in each call, as one calls it;
-  Rowmill's by its OutputAllocator, which uses the memory of outputs that died again (up to 1 MiB: by numpy).
+- *Outputs reused* writes into one output again and again, as a layer's forward pass does. *Fresh outputs* makes a new array in
+  each call, as one calls it; Rowmill's by its OutputAllocator, which uses the memory of outputs that died again (up to 1 MiB: by
+  numpy).
 - *Pool* sums bags of as many ids as the batch is long: 16x15 is 16 bags of 15 ids. In a *pooled* step forward is a pool, and
   the gradient has a row for each bag.
 - A step is forward, backward and update of a layer whose ids hold duplicates: for Rowmill gather into an output that it
@@ -370,13 +374,16 @@ def busy_section(results):
 
 
 def performance(results, plot_names):
-    rounds = " or ".join(map(str, sorted({cell["rounds"] for cell in results.measured}, reverse=True)))
+    rounds = max(cell["rounds"] for cell in results.measured)
+    count = max(cell["sittings"] for cell in results.measured)
+    sittings = f"{count} sittings, far apart in time and each in a process of its own" if count > 1 else "one process"
     sections = [
         "# Performance\n\n<!-- Made by bench/peers/run from bench/peers/results: do not edit. -->\n",
         summary_section(results),
         behind_section(results),
         machine_section(results),
-        HOW.format(rounds=rounds, hopeless=HOPELESS, relative=RELATIVE_TOLERANCE, absolute=ABSOLUTE_TOLERANCE),
+        HOW.format(rounds=rounds, sittings=sittings, hopeless=HOPELESS, relative=RELATIVE_TOLERANCE,
+                   absolute=ABSOLUTE_TOLERANCE),
         best_section(results),
         ceilings_section(results),
         scaling_section(plot_names),

@@ -93,7 +93,8 @@ class Side:
             self.weights[begin : begin + len(chunk)] = chunk
         self.plan = Handle("plan", "plan")
         self.workspace = Handle("workspace", "workspace")
-        self.views = [view(buffer) for buffer in problem.buffers]
+        self.output = view(problem.output)
+        self.gradients = [view(gradient) for gradient in problem.gradients]
         self.wake = Waker()
         self.call = OPERATIONS[problem.operation](self)
 
@@ -112,12 +113,11 @@ class Side:
 
 def gather(side):
     function, ref = library.rowmill_gather, ctypes.byref
-    table = ref(side.view)
-    views = [ref(v) for v in side.views]
+    table, out = ref(side.view), ref(side.output)
 
     def call(batch):
-        check(function(table, side.ids[batch], views[batch], None))
-        return side.problem.buffers[batch]
+        check(function(table, side.ids[batch], out, None))
+        return side.problem.output
 
     return call
 
@@ -126,16 +126,16 @@ def fresh(function, *options):
     """A lookup into a new array."""
 
     def make(side):
-        table, out_view = ctypes.byref(side.view), View.from_buffer_copy(side.views[0])
-        out = ctypes.byref(out_view)
-        shape = side.problem.buffers[0].shape
+        output = side.output
+        table, out = ctypes.byref(side.view), ctypes.byref(output)
+        shape = side.problem.output.shape
         # Wrapping memory for numpy takes some microseconds of Python: only for large outputs.
-        large = side.problem.buffers[0].nbytes > 1 << 20
+        large = side.problem.output.nbytes > 1 << 20
         new_buffer = Outputs(shape) if large else functools.partial(np.empty, shape, np.float32)
 
         def call(batch):
             buffer = new_buffer()
-            out_view.data = buffer.__array_interface__["data"][0]
+            output.data = buffer.__array_interface__["data"][0]
             status = function(table, side.ids[batch], out, *options)
             if status:  # a call saved: the smallest workloads take as long as some lines of Python
                 check(status)
@@ -168,10 +168,10 @@ class Outputs:
 def scatter_add(side):
     function, ref = library.rowmill_scatter_add, ctypes.byref
     table, workspace = ref(side.view), side.workspace.handle
-    views = [ref(v) for v in side.views]
+    gradients = [ref(gradient) for gradient in side.gradients]
 
     def call(batch):
-        check(function(table, side.ids[batch], views[batch], None, workspace))
+        check(function(table, side.ids[batch], gradients[batch], None, workspace))
 
     return call
 
@@ -189,15 +189,13 @@ def step(kind):
             forward, options, plan_build = library.rowmill_gather, (None,), library.rowmill_plan_build
         update = library.rowmill_optimizer_step
         ref, one = ctypes.byref, ctypes.c_int64(1)
-        table, plan, workspace = ref(side.view), side.plan.handle, side.workspace.handle
-        optimizer, views = side.optimizer.handle, [ref(v) for v in side.views]
-        side.out_view = view(side.problem.output)
-        out = ref(side.out_view)
+        table, plan, workspace, out = ref(side.view), side.plan.handle, side.workspace.handle, ref(side.output)
+        optimizer, gradients = side.optimizer.handle, [ref(gradient) for gradient in side.gradients]
 
         def call(batch):
             ids = side.ids[batch]
             check(forward(table, ids, out, *options) or plan_build(plan, ids, rows, 0, None)
-                  or update(optimizer, table, plan, views[batch], one, workspace))
+                  or update(optimizer, table, plan, gradients[batch], one, workspace))
             return side.problem.output
 
         return call

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Medians and their intervals."""
+"""Medians, their intervals, and what a cell's samples say."""
 
 import math
 import statistics
@@ -17,3 +17,15 @@ def median_interval(values):
         k += 1
     k = max(k, 1)
     return statistics.median(ordered), ordered[k - 1], ordered[n - k]
+
+
+def four_digits(x):
+    return float(f"{x:.4g}")
+
+
+def summary(samples_us):
+    """The figures of a cell from the times of Rowmill's calls and of the peer's, paired by rounds."""
+    mine, theirs = samples_us
+    median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
+    return {"ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": len(mine),
+            "rowmill_us": four_digits(statistics.median(mine)), "peer_us": four_digits(statistics.median(theirs))}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs measure.py for every cell that has no result yet, one process for each peer, thread count, table and batch shape:
-so no two peers' tables are in memory together. bench/peers/run calls it."""
+so no two peers' tables are in memory together. A full run goes through all cells twice, in two sittings.
+bench/peers/run calls it."""
 
 import argparse
 import hashlib
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import machine
 import workloads
+from measure import FULL, QUICK
+from stats import summary
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow": "jax"}  # of each peer
@@ -65,7 +68,7 @@ def estimated_seconds(task):
     """About what measure.py takes on a quiet machine of two processors: to start, to make tables, and for each cell."""
     shape = workloads.Shape.parse(task["shape"])
     operations = {operation for operation, _ in task["cells"]}
-    return 6 + len(operations) * (0.5 + 2e-9 * shape.table_bytes) + len(task["cells"]) * (0.3 if task["quick"] else 1)
+    return 6 + len(operations) * (0.5 + 2e-9 * shape.table_bytes) + len(task["cells"]) * (0.3 if task["quick"] else 0.6)
 
 
 def read_records(path):
@@ -80,11 +83,37 @@ def read_records(path):
     return records
 
 
+def join(records):
+    """One record of a cell from those of its sittings: its figures are made over the rounds of all sittings that measured
+    it, "sitting_ratios" holds the ratio of each, and the rest is as in the first. If none measured it, it is the first."""
+    measured = [record for record in records if "ratio" in record]
+    joined = dict((measured or records)[0])
+    del joined["sitting"]
+    if measured:
+        samples_us = [sum(samples, []) for samples in zip(*(record["samples_us"] for record in measured))]
+        joined |= summary(samples_us) | {
+            "difference": max(record["difference"] for record in measured),
+            "settled": all(record["settled"] for record in measured),
+            "sittings": len(measured), "sitting_ratios": [record["ratio"] for record in measured],
+            "samples_us": samples_us,
+        }
+    return joined
+
+
+def join_sittings(records):
+    """The cells among `records`, by their key, each joined from the last record of each of its sittings."""
+    cells = {}
+    for record in records:
+        if "sitting" in record:
+            cells.setdefault(key(record), {})[record["sitting"]] = record
+    return {name: join([sittings[i] for i in sorted(sittings)]) for name, sittings in cells.items()}
+
+
 class Suite:
     def __init__(self, arguments):
         self.arguments = arguments
         library = Path(arguments.library).read_bytes()
-        effort = "quick" if arguments.quick else "full"
+        self.effort, effort = (QUICK, "quick") if arguments.quick else (FULL, "full")
         self.directory = Path(arguments.raw) / f"{effort}-{hashlib.sha256(library).hexdigest()[:12]}"
         if arguments.fresh and not arguments.filter and not arguments.busy:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -119,32 +148,43 @@ class Suite:
                 print(f"  FAILED {self.failures[-1]}", flush=True)
         return process.returncode == 0
 
+    def results(self, peer):
+        return self.directory / f"{ENVIRONMENTS[peer]}.jsonl"
+
+    def tasks(self):
+        """What is to be measured, a task for each process: the whole plan once for each sitting, so that the sittings of a cell
+        lie far apart in time."""
+        finished = set()
+        if not self.arguments.fresh:
+            for results in map(self.results, ENVIRONMENTS):
+                finished |= {(*key(record), record["sitting"]) for record in read_records(results) if "sitting" in record}
+        tasks = []
+        for sitting in range(self.effort.sittings):
+            for peer, threads, shape, planned in plan(self.arguments.quick):
+                cells = []
+                for operation, source in planned:
+                    name = (peer, operation, shape.table_name, shape.batch_name, source, threads)
+                    wanted = re.search(self.arguments.filter, "/".join(map(str, name)))
+                    if wanted and (*name, sitting) not in finished:
+                        cells.append((operation, source))
+                if cells:
+                    tasks.append({"peer": peer, "shape": str(shape), "threads": threads, "quick": self.arguments.quick,
+                                  "sitting": sitting, "cells": cells})
+        return tasks
+
     def measure(self):
-        groups = []
-        for peer, threads, shape, planned in plan(self.arguments.quick):
-            results = self.directory / f"{ENVIRONMENTS[peer]}.jsonl"
-            finished = set()
-            if not self.arguments.fresh:
-                finished = {key(record) for record in read_records(results) if "peer" in record}
-            cells = []
-            for operation, source in planned:
-                name = (peer, operation, shape.table_name, shape.batch_name, source, threads)
-                wanted = re.search(self.arguments.filter, "/".join(map(str, name)))
-                if wanted and name not in finished:
-                    cells.append((operation, source))
-            if cells:
-                groups.append((results, {"peer": peer, "shape": str(shape), "threads": threads,
-                                         "quick": self.arguments.quick, "cells": cells}))
-        total = sum(len(task["cells"]) for _, task in groups)
-        print(f"{total} cells to measure, in {len(groups)} processes; results: {self.directory}", flush=True)
+        tasks = self.tasks()
+        total = sum(len(task["cells"]) for task in tasks)
+        print(f"{total} cells to measure over all sittings, in {len(tasks)} processes; results: {self.directory}", flush=True)
         begin = time.monotonic()
-        done, estimate_done, estimate = 0, 0, sum(estimated_seconds(task) for _, task in groups)
-        for results, task in groups:
+        done, estimate_done, estimate = 0, 0, sum(map(estimated_seconds, tasks))
+        for task in tasks:
             elapsed = time.monotonic() - begin
             speed = elapsed / estimate_done if estimate_done else 1
-            print(f"{elapsed:6.0f} s, about {speed * (estimate - estimate_done):.0f} s left  {done:4} of {total}  {task['peer']} "
-                  f"{task['shape']}, {task['threads']} threads, {len(task['cells'])} cells", flush=True)
-            self.run("measure.py", ENVIRONMENTS[task["peer"]], task, results)
+            print(f"{elapsed:6.0f} s, about {speed * (estimate - estimate_done):.0f} s left  {done:4} of {total}  sitting "
+                  f"{task['sitting'] + 1}, {task['peer']} {task['shape']}, {task['threads']} threads, {len(task['cells'])} cells",
+                  flush=True)
+            self.run("measure.py", ENVIRONMENTS[task["peer"]], task, self.results(task["peer"]))
             done += len(task["cells"])
             estimate_done += estimated_seconds(task)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the peer run that need no peer: python3 -m unittest discover -s bench/peers."""
 
+import json
 import os
 import tempfile
 import types
@@ -42,9 +43,9 @@ class NumpySide:
         return self.table[rows]
 
     def gather(self, batch):
-        np.take(self.table, self.ids[batch], axis=0, out=self.problem.buffers[batch])
-        self.problem.buffers[batch][-1, -1] += self.wrong
-        return self.problem.buffers[batch]
+        np.take(self.table, self.ids[batch], axis=0, out=self.problem.output)
+        self.problem.output[-1, -1] += self.wrong
+        return self.problem.output
 
     def pool(self, batch):
         out = self.table[self.problem.arranged(self.ids[batch])].sum(axis=1)
@@ -53,16 +54,23 @@ class NumpySide:
 
     def pooled_sgd(self, batch):
         out = self.pool(batch)
-        gradients = np.repeat(self.problem.buffers[batch], self.problem.shape.length, axis=0)
+        gradients = np.repeat(self.problem.gradients[batch], self.problem.shape.length, axis=0)
         np.add.at(self.table, self.ids[batch], -0.01 * gradients)
         return out
 
     def scatter_add(self, batch):
-        np.add.at(self.table, self.ids[batch], self.problem.buffers[batch] + np.float32(self.wrong))
+        np.add.at(self.table, self.ids[batch], self.problem.gradients[batch] + np.float32(self.wrong))
 
 
 class WrongSide(NumpySide):
     wrong = 0.01
+
+
+class IdleSide(NumpySide):
+    """It leaves the output as it finds it."""
+
+    def gather(self, batch):
+        return self.problem.output
 
 
 class Clock:
@@ -131,8 +139,8 @@ class Workloads(unittest.TestCase):
 
 class Measuring(unittest.TestCase):
     def records(self, operation, mine, theirs):
-        effort = measure.Effort(rounds=2, hopeless_rounds=2, sample_seconds=0, warm_seconds=0)
-        task = {"peer": "numpy", "shape": str(SMALL), "threads": 1, "quick": True,
+        effort = measure.Effort(sittings=1, rounds=2, hopeless_rounds=2, sample_seconds=0, warm_seconds=0)
+        task = {"peer": "numpy", "shape": str(SMALL), "threads": 1, "quick": True, "sitting": 0,
                 "cells": [[operation, "uniform"], [operation, "one_row"]]}
         with mock.patch.object(measure, "QUICK", effort), mock.patch.object(measure, "settle", lambda: True):
             return list(measure.measure_cells(task, library(theirs), library(mine)))
@@ -153,6 +161,18 @@ class Measuring(unittest.TestCase):
                 self.assertEqual(len(records), 1)
                 self.assertIn("disagree", records[0]["failed"])
 
+    def test_an_output_is_not_taken_from_the_other_side(self):
+        self.assertIn("disagree", self.records("gather", NumpySide, IdleSide)[0]["failed"])
+
+    def test_there_is_one_output_and_a_gradient_for_each_batch(self):
+        shapes = {"gather": (40, 4), "gather_fresh": (40, 4), "pool": (8, 4), "scatter_add": (40, 4), "pooled_sgd": (8, 4)}
+        for operation, shape in shapes.items():
+            problem = measure.Problem(operation, SMALL)
+            self.assertEqual(problem.output.shape, shape)
+            count = problem.batch_count if operation in measure.UPDATES else 0
+            self.assertEqual([gradient.shape for gradient in problem.gradients], [shape] * count)
+            self.assertTrue(all((gradient > 0).all() for gradient in problem.gradients))
+
     def test_the_faster_way_is_measured(self):
         clock = Clock()
         ways = [clock.call(seconds) for seconds in (3, 1, 2)]
@@ -161,7 +181,7 @@ class Measuring(unittest.TestCase):
 
     def test_a_hopeless_peer_is_measured_in_fewer_rounds(self):
         clock = Clock()
-        effort = measure.Effort(rounds=4, hopeless_rounds=2, sample_seconds=1, warm_seconds=1)
+        effort = measure.Effort(sittings=1, rounds=4, hopeless_rounds=2, sample_seconds=1, warm_seconds=1)
         with mock.patch.object(measure.time, "perf_counter", clock.read), mock.patch.object(measure, "settle", lambda: True):
             for mine, theirs, rounds in ((1, 51, 2), (1, 50, 4), (51, 1, 4)):
                 sides = [types.SimpleNamespace(call=clock.call(seconds), wake=lambda: None) for seconds in (mine, theirs)]
@@ -199,6 +219,86 @@ class Suite(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
         self.assertEqual({name[2] for name in names} & set(workloads.SHAPES), set(workloads.SHAPES))
 
+    def suite(self, **changed):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        library = Path(directory.name) / "library"
+        library.touch()
+        defaults = {"quick": False, "busy": False, "fresh": False, "filter": ""}
+        return suite.Suite(types.SimpleNamespace(library=library, raw=directory.name, **defaults | changed))
+
+    def names(self, made):
+        """(key, sitting) of each cell to be measured, in order."""
+        names = []
+        for task in made.tasks():
+            shape = workloads.Shape.parse(task["shape"])
+            names += [(task["peer"], operation, shape.table_name, shape.batch_name, source, task["threads"], task["sitting"])
+                      for operation, source in task["cells"]]
+        return names
+
+    def test_each_sitting_goes_through_the_whole_plan(self):
+        names = self.names(self.suite())
+        half = len(names) // 2
+        self.assertEqual([name[:-1] for name in names[:half]], [name[:-1] for name in names[half:]])
+        self.assertEqual([name[-1] for name in names], [0] * half + [1] * half)
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual({name[-1] for name in self.names(self.suite(quick=True))}, {0})
+
+    def test_only_a_finished_sitting_is_skipped(self):
+        made = self.suite(filter="jax/(gather|adam)/9088x256/16x15/zipf/")
+        names = self.names(made)
+        finished = [names[0], names[-1]]
+        self.assertEqual([name[-1] for name in finished], [0, 1])
+        with made.results("jax").open("w") as file:
+            for name in finished:
+                file.write(json.dumps(dict(zip((*suite.KEY, "sitting"), name))) + "\n")
+        self.assertEqual(self.names(made), names[1:-1])
+        made.arguments.fresh = True
+        self.assertEqual(self.names(made), names)
+
+
+class Sittings(unittest.TestCase):
+    NAME = dict(zip(suite.KEY, ("jax", "gather", "100x4", "8x5", "zipf", 2)))
+
+    def record(self, sitting, ratios, **changed):
+        samples_us = [[2.0] * len(ratios), [2 * ratio for ratio in ratios]]
+        return self.NAME | {"sitting": sitting, **stats.summary(samples_us), "calls": [3, 4], "bytes": 5, "difference": 0.0,
+                            "settled": True, "samples_us": samples_us} | changed
+
+    def joined(self, *records):
+        cells = suite.join_sittings(records)
+        self.assertEqual(list(cells), [suite.key(self.NAME)])
+        return cells[suite.key(self.NAME)]
+
+    def test_figures_are_made_over_all_rounds(self):
+        one, other = [1.5 + i / 100 for i in range(11)], [1.2 + i / 100 for i in range(11)]
+        cell = self.joined(self.record(0, one), self.record(1, other, difference=0.1, settled=False))
+        expected = stats.median_interval(one + other)
+        np.testing.assert_allclose([cell[name] for name in ("ratio", "low", "high")], expected, atol=1e-4)
+        self.assertEqual((cell["rounds"], cell["sittings"], cell["sitting_ratios"]), (22, 2, [1.55, 1.25]))
+        self.assertEqual((cell["rowmill_us"], cell["peer_us"]), (2, 2.8))
+        self.assertEqual((cell["difference"], cell["settled"], cell["bytes"]), (0.1, False, 5))
+        self.assertNotIn("sitting", cell)
+
+    def test_sittings_on_both_sides_of_1_leave_it_open(self):
+        over, under = ([centre + i / 1000 for i in range(11)] for centre in (1.04, 0.95))
+        records = self.record(0, over), self.record(1, under)
+        self.assertEqual([report.verdict(record) for record in records], ["ahead", "behind"])
+        cell = self.joined(*records)
+        self.assertLess(cell["low"], 1)
+        self.assertGreater(cell["high"], 1)
+
+    def test_a_sitting_that_was_measured_counts(self):
+        skipped = self.NAME | {"sitting": 0, "skipped": "needs memory"}
+        cell = self.joined(skipped, self.record(1, [2, 3, 4]))
+        self.assertEqual((cell["ratio"], cell["sittings"]), (3, 1))
+        self.assertNotIn("skipped", cell)
+        self.assertEqual(self.joined(skipped, skipped | {"sitting": 1}), self.NAME | {"skipped": "needs memory"})
+
+    def test_the_last_record_of_a_sitting_counts(self):
+        cell = self.joined(self.record(1, [7]), self.record(0, [2]), self.record(1, [3]))
+        self.assertEqual(cell["sitting_ratios"], [2, 3])
+
 
 class Report(unittest.TestCase):
     def setUp(self):
@@ -224,6 +324,15 @@ class Report(unittest.TestCase):
         self.assertTrue(readme.startswith("before\n<!-- measured -->\n"))
         self.assertTrue(readme.endswith("<!-- /measured -->\n\nafter\n"))
         self.assertEqual(self.make(), files)  # again: from the results alone, over what is there
+
+    def test_sittings_are_joined(self):
+        report.collect(SAMPLE, self.results, None)
+        cells = report.Results(self.results).measured
+        joined = [(cell["peer"], cell["operation"], cell["batch"]) for cell in cells if cell["sittings"] == 2]
+        self.assertEqual(joined, [("jax", "scatter_add", "16x15"), ("torch", "adam", "16x15"), ("torch", "gather", "128x32")])
+        self.assertEqual({cell["rounds"] for cell in cells}, {3, 6})
+        self.assertFalse(any("samples_us" in cell for cell in cells))
+        self.assertEqual(len(agree.measured(SAMPLE)), len(cells))
 
     def test_ratio_is_to_the_best_peer(self):
         report.collect(SAMPLE, self.results, None)

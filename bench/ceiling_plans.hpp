@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "ceiling_loops.hpp"
+
+namespace bench {
+
+// The plain loops of planning: who touches which row, and where. Each part groups the ids of the rows that it owns, so
+// that parts share nothing. It takes them out of all ids, or each part deals out a slice of the ids to their owners.
+
+/// One part of a batch's plan, and what its loops need meanwhile: all of it made before the timing.
+class PlannedPart {
+ public:
+  PlannedPart(std::int64_t id_count, std::int64_t rows);
+
+  std::vector<Segment> segments;  ///< the first segment_count of them
+  std::vector<std::int32_t> positions;
+  std::int64_t segment_count = 0;
+
+  /// Takes the ids of rows that part `part` of `parts` owns. With bags of `length` ids, a position is its bag.
+  void take(const std::vector<std::int32_t>& ids, std::int64_t length, int part, int parts);
+
+  /// The same in two steps, the second when all parts are done with the first.
+  void deal_out(const std::vector<std::int32_t>& ids, std::int64_t length, int part, int parts);
+  void collect(const std::vector<PlannedPart>& parts, int part);
+
+ private:
+  friend struct PlanLoop;
+  struct Entry {
+    std::uint32_t row;
+    std::int32_t position;
+  };
+  struct Dealt {
+    std::vector<Entry> entries;  // the first `count` of them
+    std::size_t count;
+  };
+  void count_by_row();
+  void count_in_hash_table();
+  void count_in_small_hash_tables();
+  void sort_by_digits();
+  void count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end);
+
+  std::int64_t rows_;
+  std::int64_t taken_ = 0;
+  std::vector<Entry> entries_;
+  std::vector<Entry> sorted_;
+  std::vector<Dealt> dealt_;          // to each part
+  std::vector<std::int32_t> by_row_;  // a count for each row of the table; zero between calls
+  std::vector<std::int32_t> slots_;   // of the hash table: a segment, or -1
+  std::vector<std::int32_t> segment_of_;
+};
+
+/// A way to group by row what a part has taken.
+struct PlanLoop {
+  std::string_view name;
+  void (PlannedPart::*group)();
+
+  [[nodiscard]] static const std::vector<PlanLoop>& all();
+};
+
+/// What a plan says, to compare plans: each row's positions, or bags of `length` ids, ascending.
+using PositionsByRow = std::map<std::int64_t, std::vector<std::int64_t>>;
+[[nodiscard]] PositionsByRow positions_by_row(const std::vector<std::int32_t>& ids, std::int64_t length);
+[[nodiscard]] PositionsByRow positions_by_row(const std::vector<PlannedPart>& parts);
+
+}  // namespace bench
