@@ -374,10 +374,9 @@ void Ceiling::add_pools(const Split& split) {
            });
          }});
   };
-  for (const Prefetch prefetch : prefetches(problem_.dim, false)) {
-    add(false, prefetch);
-    if (problem_.dim > 256) add(true, prefetch);
-  }
+  for (const Prefetch prefetch : prefetches(problem_.dim, false)) add(false, prefetch);
+  if (problem_.dim <= 256) return;
+  for (const Prefetch prefetch : prefetches(256, false)) add(true, prefetch);  // its rows are blocks of 1 KiB
 }
 
 void Ceiling::add_updates(const Split& split) {

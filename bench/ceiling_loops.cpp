@@ -147,15 +147,22 @@ void gather(const GatherArguments& a) { a.streaming ? gather_rows<true>(a) : gat
 template <Ask ask, std::int64_t vectors>
 inline __attribute__((always_inline)) void pool_block(const PoolArguments& a, std::int64_t b, std::int64_t c) {
   const std::int64_t count = a.bags * a.length;
-  Vector sum[vectors] = {};
-  for (std::int64_t i = b * a.length; i < (b + 1) * a.length; ++i) {
+  Vector sum[vectors];
+  const auto read = [&](std::int64_t i, auto take) __attribute__((always_inline)) {
     const float* row = a.table + a.ids[i] * a.dim + c;
     const std::int64_t ahead = i + a.prefetch.rows;
     const float* later = ask != Ask::nothing && ahead < count ? a.table + a.ids[ahead] * a.dim + c : row;
     for (std::int64_t k = 0; k < vectors; ++k) {
       if (k * kWidth % 16 == 0) ask_for<ask>(later + k * kWidth);  // between the loads, as the library's
-      sum[k] += load(row + k * kWidth);
+      take(k, load(row + k * kWidth));
     }
+  };
+  std::int64_t i = b * a.length;
+  read(
+      i, [&](std::int64_t k, Vector value) __attribute__((always_inline)) { sum[k] = value; });
+  for (++i; i < (b + 1) * a.length; ++i) {
+    read(
+        i, [&](std::int64_t k, Vector value) __attribute__((always_inline)) { sum[k] += value; });
   }
   for (std::int64_t k = 0; k < vectors; ++k) store(a.out + b * a.dim + c + k * kWidth, sum[k]);
 }

@@ -136,13 +136,9 @@ def draw(results, directory, titles, names):
         by_workload(best, titles, lambda c: (c["ratio"], c["low"], c["high"]), directory / "ratio.svg",
                     "time of the best peer / Rowmill's", 1, True)
     if results.ceilings:
-        cells = []
-        for name, share in results.ceilings["shares"].items():
-            operation, table, batch, ids, count = name.split("/")
-            if operation in titles and int(count) == threads:
-                cells.append({"operation": operation, "table": table, "batch": batch, "ids": ids, "share": 100 * share})
+        cells = [cell for cell in results.ceilings["cells"] if cell["operation"] in titles and cell["threads"] == threads]
         if cells:
-            by_workload(cells, titles, lambda c: (c["share"],) * 3, directory / "ceiling.svg", "% of the ceiling", 100, False)
+            by_workload(cells, titles, lambda c: (100 * c["share"],) * 3, directory / "ceiling.svg", "% of the ceiling", 100, False)
 
     torch = [c for c in results.measured if c["peer"] == "torch" and c["operation"] in ("gather", "scatter_add", "sgd", "adam")]
     batch = [c for c in torch if c["table"] == "9088x256" and c["ids"] == "zipf" and c["threads"] == threads]

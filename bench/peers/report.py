@@ -14,6 +14,7 @@ from pathlib import Path
 import plots
 import suite
 from measure import ABSOLUTE_TOLERANCE, HOPELESS, POOLED, RELATIVE_TOLERANCE
+from stats import four_digits
 from suite import OPERATIONS, join_sittings, read_records
 
 TITLES = {
@@ -27,7 +28,11 @@ TITLES = {
     "pool": "pool (sum), fresh outputs",
     "pooled_sgd": "pooled SGD step",
     "pooled_row_wise_adagrad": "pooled row-wise Adagrad step",
+    "plan": "plan",
+    "plan_bags": "plan of bags",
 }
+COLUMNS = tuple(TITLES)  # those of OPERATIONS, and what only the C++ suite measures
+OF_BAGS = (*POOLED, "plan_bags")
 PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
 
@@ -36,7 +41,8 @@ NOT_BEHIND = 0.97  # what the interval's lower end must reach
 
 
 def newest_ceilings(path):
-    """The records of a benchmark JSON file, or of the newest in a directory that measured ceilings."""
+    """Each cell's share of the ceiling and time in microseconds, from a benchmark JSON file or from the newest in a directory
+    that measured ceilings."""
     path = Path(path)
     files = sorted(path.glob("*.json"), reverse=True) if path.is_dir() else [path]
     for file in files:
@@ -44,11 +50,15 @@ def newest_ceilings(path):
             document = json.loads(file.read_text())
         except (OSError, json.JSONDecodeError):
             continue
-        shares = {run["name"].split("/iterations")[0]: round(run["ceiling"], 4)
-                  for run in document.get("benchmarks", []) if "ceiling" in run}
-        if shares:
+        cells = []
+        for run in document.get("benchmarks", []):
+            if "ceiling" in run:
+                operation, table_name, batch, ids, threads = run["name"].split("/iterations")[0].split("/")
+                cells.append({"operation": operation, "table": table_name, "batch": batch, "ids": ids, "threads": int(threads),
+                              "share": round(run["ceiling"], 4), "us": four_digits(run["real_time"])})
+        if cells:
             return {"context": {key: document["context"].get(key) for key in ("date", "machine", "rowmill_version")},
-                    "shares": shares}
+                    "cells": cells}
     return None
 
 
@@ -80,7 +90,7 @@ def collect(raw, results, ceilings):
         write_document(results / f"{file.stem}.json", document | {"cells": cells}, "cells")
     found = newest_ceilings(ceilings) if ceilings else None
     if found:
-        (results / "ceilings.json").write_text(json.dumps(found, indent=1) + "\n")
+        write_document(results / "ceilings.json", found, "cells")
 
 
 class Results:
@@ -171,7 +181,7 @@ def workload_grid(cells, text):
     rows = [(*workload, ids) for workload in workload_names(cells) for ids in suite.workloads.SOURCES]
     tables = []
     for pooled in (False, True):
-        columns = [o for o in ordered((c["operation"] for c in cells), OPERATIONS) if (o in POOLED) == pooled]
+        columns = [o for o in ordered((c["operation"] for c in cells), COLUMNS) if (o in OF_BAGS) == pooled]
         if columns:
             header = ["table", "batch", "ids", *(TITLES[c] for c in columns)]
             tables.append(table(header, grid(cells, rows, columns, text), left=3))
@@ -330,19 +340,34 @@ def ceilings_section(results):
     text = "## Share of the ceiling\n\n"
     if not results.ceilings:
         return text + "No JSON file of `bench/run --all` was found.\n"
-    cells = []
-    for name, share in results.ceilings["shares"].items():
-        operation, table_name, batch, ids, threads = name.split("/")
-        if operation in OPERATIONS:
-            cells.append({"operation": operation, "table": table_name, "batch": batch, "ids": ids, "share": share,
-                          "threads": int(threads)})
+    cells = [cell for cell in results.ceilings["cells"] if cell["operation"] in COLUMNS]
     context = results.ceilings["context"]
     text += ("What the library reaches of the best of a set of plain loops on the same workload, in the C++ suite (`bench/run`; "
-             f"{context['date']}, {context['machine']}). Updates without a forward pass.\n\n")
-    for threads in sorted({cell["threads"] for cell in cells}, reverse=True):
+             f"{context['date']}, {context['machine']}). Steps are updates without a forward pass, with a plan made before on both "
+             "sides; planning has rows of its own.\n\n")
+    counts = sorted({cell["threads"] for cell in cells}, reverse=True)
+    for threads in counts:
         chosen = [cell for cell in cells if cell["threads"] == threads]
         text += f"{count_of(threads)}:\n\n" + workload_grid(chosen, lambda c: f"{100 * c['share']:.0f} %") + "\n"
-    return text + "![Share of the ceiling](plots/ceiling.svg)\n"
+    text += "![Share of the ceiling](plots/ceiling.svg)\n"
+    speedups = speedups_over_one_thread(cells)
+    if speedups:
+        text += (f"\n### {count_of(counts[0])} against one\n\nHow many times as fast, in the C++ suite; in parentheses, what one "
+                 f"thread reaches of the ceiling of {counts[0]}.\n\n"
+                 + workload_grid(speedups, lambda c: f"{number(c['speedup'])} ({100 * c['share']:.0f} %)"))
+    return text
+
+
+def speedups_over_one_thread(cells):
+    """The cells of the most threads that were also measured with one: how many times as fast they are, and the share of their
+    ceiling that one thread reaches."""
+    def workload(cell):
+        return cell["operation"], cell["table"], cell["batch"], cell["ids"]
+
+    most = max(cell["threads"] for cell in cells)
+    alone = {workload(cell): cell["us"] for cell in cells if cell["threads"] == 1 < most}
+    return [cell | {"speedup": alone[workload(cell)] / cell["us"], "share": cell["share"] * cell["us"] / alone[workload(cell)]}
+            for cell in cells if cell["threads"] == most and workload(cell) in alone]
 
 
 def scaling_section(names):

@@ -347,6 +347,16 @@ class Report(unittest.TestCase):
             self.assertEqual(report.verdict({"low": low, "high": high}), expected)
 
 
+    def test_threads_against_one(self):
+        def cell(threads, share, us):
+            return {"operation": "sgd", "table": "9088x256", "batch": "16x15", "ids": "zipf", "threads": threads, "share": share,
+                    "us": us}
+
+        self.assertEqual(report.speedups_over_one_thread([cell(1, 0.9, 20.0), cell(2, 0.8, 10.0)]),
+                         [cell(2, 0.4, 10.0) | {"speedup": 2}])
+        self.assertEqual(report.speedups_over_one_thread([cell(1, 0.9, 20.0)]), [])
+
+
 class Agreement(unittest.TestCase):
     def test_only_clear_cells_count(self):
         def cell(low, high):
