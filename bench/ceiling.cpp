@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
-#include <random>
 #include <set>
 #include <unordered_map>
 
