@@ -346,7 +346,6 @@ class Report(unittest.TestCase):
                                     (0.8, 0.9, "behind")):
             self.assertEqual(report.verdict({"low": low, "high": high}), expected)
 
-
     def test_threads_against_one(self):
         def cell(threads, share, us):
             return {"operation": "sgd", "table": "9088x256", "batch": "16x15", "ids": "zipf", "threads": threads, "share": share,
