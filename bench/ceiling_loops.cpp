@@ -3,6 +3,8 @@
 // shared inline function could carry AVX-512 code into a program on an older machine.
 #include "ceiling_loops.hpp"
 
+#include <utility>
+
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -72,6 +74,14 @@ inline __attribute__((always_inline)) void for_vectors(Columns columns, F&& f) {
   for (std::int64_t c = columns.begin; c < columns.end; c += kWidth) f(c);
 }
 
+// Calls f(0) .. f(n - 1), written out: GCC unrolls a loop over an array of vectors too late to keep it in registers
+// only.
+template <std::int64_t n, class F>
+inline __attribute__((always_inline)) void unrolled(F f) {
+  [&]<std::int64_t... k>(std::integer_sequence<std::int64_t, k...>) __attribute__((always_inline)) { (f(k), ...); }
+  (std::make_integer_sequence<std::int64_t, n>{});
+}
+
 // Volatile: GCC drops calls of functions that only prefetch.
 #if defined(__SSE2__)
 inline void prefetch_first_level(const float* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
@@ -134,8 +144,9 @@ void gather_rows(const GatherArguments& arguments) {
     float* to = a.out + i * a.dim;
     for_blocks<4>(columns, [&]<std::int64_t vectors>(std::int64_t c) {
       Vector v[vectors];
-      for (std::int64_t k = 0; k < vectors; ++k) v[k] = load(from + c + k * kWidth);
-      for (std::int64_t k = 0; k < vectors; ++k) put<streaming>(to + c + k * kWidth, v[k]);
+      unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { v[k] = load(from + c + k * kWidth); });
+      unrolled<vectors>([&](std::int64_t k)
+                            __attribute__((always_inline)) { put<streaming>(to + c + k * kWidth, v[k]); });
     });
   }
   if (streaming) fence_streaming();
@@ -152,10 +163,10 @@ inline __attribute__((always_inline)) void pool_block(const PoolArguments& a, st
     const float* row = a.table + a.ids[i] * a.dim + c;
     const std::int64_t ahead = i + a.prefetch.rows;
     const float* later = ask != Ask::nothing && ahead < count ? a.table + a.ids[ahead] * a.dim + c : row;
-    for (std::int64_t k = 0; k < vectors; ++k) {
+    unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) {
       if (k * kWidth % 16 == 0) ask_for<ask>(later + k * kWidth);  // between the loads, as the library's
       take(k, load(row + k * kWidth));
-    }
+    });
   };
   std::int64_t i = b * a.length;
   read(
@@ -164,7 +175,8 @@ inline __attribute__((always_inline)) void pool_block(const PoolArguments& a, st
     read(
         i, [&](std::int64_t k, Vector value) __attribute__((always_inline)) { sum[k] += value; });
   }
-  for (std::int64_t k = 0; k < vectors; ++k) store(a.out + b * a.dim + c + k * kWidth, sum[k]);
+  float* const out = a.out + b * a.dim + c;
+  unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { store(out + k * kWidth, sum[k]); });
 }
 
 void pool(const PoolArguments& arguments) {
@@ -225,12 +237,12 @@ inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a,
       a.columns, [&]<std::int64_t vectors>(std::int64_t c) __attribute__((always_inline)) {
         Vector sum[vectors];
         const float* first = a.gradients + positions[segment.begin] * a.dim + c;
-        for (std::int64_t k = 0; k < vectors; ++k) sum[k] = load(first + k * kWidth);
+        unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { sum[k] = load(first + k * kWidth); });
         for (std::int64_t i = segment.begin + 1; i < segment.end; ++i) {
           const float* g = a.gradients + positions[i] * a.dim + c;
-          for (std::int64_t k = 0; k < vectors; ++k) sum[k] += load(g + k * kWidth);
+          unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { sum[k] += load(g + k * kWidth); });
         }
-        for (std::int64_t k = 0; k < vectors; ++k) consume(c + k * kWidth, sum[k]);
+        unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { consume(c + k * kWidth, sum[k]); });
       });
 }
 

@@ -55,12 +55,6 @@ inline constexpr std::int64_t kCacheLine = 64;
   for (; b < bytes; b += kCacheLine) prefetch_line(begin + b);
 }
 
-/// Asks for the line in which vector v of some columns of a row begins, once for each line of them.
-[[gnu::always_inline]] inline void prefetch_vector(const float* row, std::int64_t v) {
-  constexpr std::int64_t kLineFloats = kCacheLine / std::int64_t{sizeof(float)};
-  if (v * kLanes % kLineFloats == 0) prefetch_line(reinterpret_cast<const char*>(row + v * kLanes));
-}
-
 /// Asks for the line in which column c of a row lies, where c begins a vector: once for each line.
 [[gnu::always_inline]] inline void prefetch_column(const float* row, std::int64_t c) {
   constexpr std::int64_t kLineFloats = kCacheLine / std::int64_t{sizeof(float)};

@@ -60,32 +60,44 @@ struct RowState {
 /// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
 template <class Update, class... States>
-inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
+[[gnu::noinline]] inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
-  const Gradients gradients{a.segments.passes};
-  const auto row_of = [&](std::int64_t row) { return a.weights + row * a.stride; };
-  const auto ask_row = [&](std::int64_t row) {
-    prefetch(row_of(row), row_bytes);
+  const Segments segments(a.segments);
+  float* const weights = a.weights;
+  const std::int64_t stride = a.stride;
+  float* const scratch = a.segments.scratch;
+  const auto ask_row = [=](std::int64_t row) __attribute__((always_inline)) {
+    prefetch(weights + row * stride, row_bytes);
     (states.ask_row(row), ...);
   };
   const bool long_rows = row_bytes >= kLongRowBytes;
-  for_each_segment(a.segments, gradients, ask_row, [&](std::int64_t s, std::int64_t later_row, auto later) {
-    const std::int64_t row = a.segments.rows[s];
-    const SegmentGradient gradient = segment_gradient(a.segments, gradients, s, later);
+  segments.ask_first(row_bytes, ask_row);
+  for (std::int64_t s = 0; s < segments.count; ++s) {
+    const std::int64_t row = segments.rows[s];
+    const std::int64_t later_row = segments.later_row(s);
+    const std::int64_t position = segments.begin[s];
+    const float* gradient = scratch;
+    const float* later = scratch;
+    if (segments.begin[s + 1] - position == 1) {
+      gradient = segments.gradients.row(segments.positions[position]);
+      later = segments.later_gradient(position, gradient);
+    } else {
+      sum_segment(a.segments, s);
+    }
     if (long_rows) {
-      const auto ask = [ later = gradient.later, w = row_of(later_row),
-                         ... state = states.row(later_row) ](std::int64_t c) __attribute__((always_inline)) {
+      const auto ask = [ later, w = weights + later_row * stride, ... state = states.row(later_row) ](std::int64_t c)
+          __attribute__((always_inline)) {
         prefetch_column(later, c);
         prefetch_column(w, c);
         (States::ask(state, c), ...);
       };
-      update(ask, row_of(row), gradient.row, states.row(row)...);
+      update(ask, weights + row * stride, gradient, states.row(row)...);
     } else {
       ask_row(later_row);
-      if (gradient.later != gradient.row) prefetch(gradient.later, row_bytes);
-      update([](std::int64_t) {}, row_of(row), gradient.row, states.row(row)...);
+      if (later != gradient) prefetch(later, row_bytes);
+      update([](std::int64_t) __attribute__((always_inline)){}, weights + row * stride, gradient, states.row(row)...);
     }
-  });
+  }
 }
 
 /// The sum over columns of the squares that value(column, load) gives: lane k of 16 adds columns k, k+16, ... in order;
@@ -138,17 +150,18 @@ void sgd_f32(const SgdArgs& a) {
   const Floats momentum(a.momentum);
   with_decay(a.update, [&](auto decay) {
     if (a.buffer == nullptr) {
-      return for_each_row(a.update, [=](auto ask, float* w, const float* gradient) {
-        for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
-          ask(c);
-          const Floats old = load_from(w + c);
-          const Floats g = decay.gradient(load_from(gradient + c), old);
-          store_to(w + c, decay.weight(old) - learning_rate * g);
-        });
-      });
+      return for_each_row(
+          a.update, [=](auto ask, float* w, const float* gradient) __attribute__((always_inline)) {
+            for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+              ask(c);
+              const Floats old = load_from(w + c);
+              const Floats g = decay.gradient(load_from(gradient + c), old);
+              store_to(w + c, decay.weight(old) - learning_rate * g);
+            });
+          });
     }
     const auto with_momentum = [=](auto direction) {
-      return [=](auto ask, float* w, const float* gradient, float* buffer) {
+      return [=](auto ask, float* w, const float* gradient, float* buffer) __attribute__((always_inline)) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
           ask(c);
           const Floats old = load_from(w + c);
@@ -173,7 +186,8 @@ void adagrad_f32(const AdagradArgs& a) {
   const Floats learning_rate(a.learning_rate);
   const Floats epsilon(a.epsilon);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator)
+        __attribute__((always_inline)) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
         ask(c);
         const Floats old = load_from(w + c);
@@ -192,7 +206,8 @@ void row_wise_adagrad_f32(const AdagradArgs& a) {
   const float learning_rate = a.learning_rate;
   const float epsilon = a.epsilon;
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator)
+        __attribute__((always_inline)) {
       const float sum = *accumulator + mean_square(gradient, w, dim, decay);
       *accumulator = sum;
       const Floats rate(learning_rate / (__builtin_sqrtf(sum) + epsilon));
@@ -216,7 +231,8 @@ void adam_f32(const AdamArgs& a) {
   const Floats inverse_sqrt_bc2(a.scalars.inverse_sqrt_bc2);
   const Floats epsilon(a.scalars.epsilon);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v)
+        __attribute__((always_inline)) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
         ask(c);
         const Floats old = load_from(w + c);
@@ -238,7 +254,8 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
   const Floats beta1(scalars.beta1);
   const Floats one_minus_beta1(scalars.one_minus_beta1);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v) {
+    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v)
+        __attribute__((always_inline)) {
       const float new_v = scalars.beta2 * *v + scalars.one_minus_beta2 * mean_square(gradient, w, dim, decay);
       *v = new_v;
       const Floats rate(scalars.step_size / (__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon));

@@ -34,7 +34,7 @@ template <std::int64_t kVectors, class Load, class Later>
     const float* const row = gradients.row(positions[k]);
     const float* const next = later(k, row) + c;
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-      prefetch_vector(next, v);
+      prefetch_column(next, v * kLanes);
       take(v, load_from(row + c + v * kLanes));
     });
   };
@@ -46,32 +46,56 @@ template <std::int64_t kVectors, class Load, class Later>
   }
 }
 
-/// A segment's gradient, and what to ask for while it is read: a gradient row further on, or itself.
-struct SegmentGradient {
-  const float* row;
-  const float* later;
+/// The segments of a step while a loop goes through them. While it works on one it is to ask for what it will need
+/// further on, or, at the end, again for what it has.
+struct Segments {
+  const std::int64_t* rows;
+  const std::int64_t* begin;
+  const std::int64_t* positions;
+  std::int64_t count;
+  Gradients gradients;
+  std::int64_t ahead;  // in segments, and in positions
+  std::int64_t end;
+
+  explicit Segments(const SegmentArgs& a)
+      : rows(a.rows),
+        begin(a.begin),
+        positions(a.positions),
+        count(a.count),
+        gradients{a.passes},
+        ahead(update_distance(a.dim * static_cast<std::int64_t>(sizeof(float)))),
+        end(a.begin[a.count]) {}
+
+  /// The row of the table to ask for while segment s is worked on.
+  [[nodiscard]] std::int64_t later_row(std::int64_t s) const { return rows[s + ahead < count ? s + ahead : s]; }
+  /// The gradient row to ask for while positions[p], which is `row`, is read.
+  [[nodiscard]] const float* later_gradient(std::int64_t p, const float* row) const {
+    return p + ahead < end ? gradients.row(positions[p + ahead]) : row;
+  }
+  /// Asks for the first gradient rows, and ask_row(row) for the first rows of the table.
+  template <class AskRow>
+  void ask_first(std::int64_t row_bytes, AskRow ask_row) const {
+    for (std::int64_t p = begin[0]; p < begin[0] + ahead && p < end; ++p) {
+      prefetch(gradients.row(positions[p]), row_bytes);
+    }
+    for (std::int64_t s = 0; s < ahead && s < count; ++s) ask_row(rows[s]);
+  }
 };
 
-/// The gradient of segment s: its one contribution where it lies, or the sum of several, in scratch. later(p, row) is
-/// what to ask for while positions[p], which is `row`, is read.
-template <class Later>
-inline SegmentGradient segment_gradient(const SegmentArgs& a, const Gradients& gradients, std::int64_t s, Later later) {
-  const std::int64_t begin = a.begin[s];
+/// scratch = the gradient of segment s.
+[[gnu::noinline]] inline void sum_segment(const SegmentArgs& a, std::int64_t s) {
+  const Segments segments(a);
   const std::int64_t end = a.begin[s + 1];
-  if (end - begin == 1) {
-    const float* const row = gradients.row(a.positions[begin]);
-    return {row, later(begin, row)};
-  }
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
       const std::int64_t count = end - block < a.block ? end - block : a.block;
       sum_rows(
-          gradients, a.positions + block, count, c, load_from,
-          [&](std::int64_t k, const float* row) { return later(block + k, row); }, sum);
+          segments.gradients, a.positions + block, count, c, load_from,
+          [&](std::int64_t k, const float* row) { return segments.later_gradient(block + k, row); }, sum);
       return block + count;
     };
     Floats total[kVectors];
-    std::int64_t block = sum_from(begin, total);
+    std::int64_t block = sum_from(a.begin[s], total);
     while (block < end) {
       Floats sum[kVectors];
       block = sum_from(block, sum);
@@ -80,24 +104,6 @@ inline SegmentGradient segment_gradient(const SegmentArgs& a, const Gradients& g
     unrolled<kVectors>([&](std::int64_t v)
                            __attribute__((always_inline)) { store_to(a.scratch + c + v * kLanes, total[v]); });
   });
-  return {a.scratch, a.scratch};
-}
-
-/// Calls body(s, later_row, later) for each segment s. While the body works on row a.rows[s] it is to ask for
-/// later_row, one further on or that row again, and while it reads positions[p] of the segment, which is `row`, for
-/// later(p, row). ask_row(row) asks at once, for the first rows.
-template <class AskRow, class Body>
-inline void for_each_segment(const SegmentArgs& a, const Gradients& gradients, AskRow ask_row, Body body) {
-  const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = update_distance(row_bytes);
-  const std::int64_t begin = a.begin[0];
-  const std::int64_t end = a.begin[a.count];
-  const auto later = [&](std::int64_t p, const float* row) {
-    return p + ahead < end ? gradients.row(a.positions[p + ahead]) : row;
-  };
-  for (std::int64_t p = begin; p < begin + ahead && p < end; ++p) prefetch(gradients.row(a.positions[p]), row_bytes);
-  for (std::int64_t s = 0; s < ahead && s < a.count; ++s) ask_row(a.rows[s]);
-  for (std::int64_t s = 0; s < a.count; ++s) body(s, a.rows[s + ahead < a.count ? s + ahead : s], later);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ template <std::int64_t kVectors, class Id, class Load, class Store>
       // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
       const float* const later = i + kAhead < end && ids[i + kAhead] >= 0 ? row(i + kAhead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-        prefetch_vector(later, v);
+        prefetch_column(later, v * kLanes);
         take(v, load_from(now + v * kLanes));
       });
       ++count;

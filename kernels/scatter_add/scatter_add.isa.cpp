@@ -27,33 +27,32 @@ void scatter_add_f32(const ScatterAddArgs& a) {
 }
 
 void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
-  const SegmentArgs& segments = a.segments;
-  const std::int64_t row_bytes = segments.dim * static_cast<std::int64_t>(sizeof(float));
-  const Gradients values{segments.passes};
-  const auto row_of = [&](std::int64_t row) { return a.table + row * a.table_stride; };
-  for_each_segment(
-      segments, values, [&](std::int64_t row) { prefetch(row_of(row), row_bytes); },
-      [&](std::int64_t s, std::int64_t later_row, auto later) {
-        float* const row = row_of(segments.rows[s]);
-        const float* const next_row = row_of(later_row);
-        for_each_group(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-          Floats sum[kVectors];
-          unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-            prefetch_vector(next_row + c, v);
-            sum[v] = load_from(row + c + v * kLanes);
-          });
-          for (std::int64_t p = segments.begin[s]; p < segments.begin[s + 1]; ++p) {
-            const float* const value = values.row(segments.positions[p]);
-            const float* const next_value = later(p, value) + c;
-            unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-              prefetch_vector(next_value, v);
-              sum[v] += load_from(value + c + v * kLanes);
-            });
-          }
-          unrolled<kVectors>([&](std::int64_t v)
-                                 __attribute__((always_inline)) { store_to(row + c + v * kLanes, sum[v]); });
-        });
+  const Segments segments(a.segments);
+  const std::int64_t dim = a.segments.dim;
+  const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
+  const auto row_of = [table = a.table, stride = a.table_stride](std::int64_t row) { return table + row * stride; };
+  segments.ask_first(row_bytes, [=](std::int64_t row) { prefetch(row_of(row), row_bytes); });
+  for (std::int64_t s = 0; s < segments.count; ++s) {
+    float* const row = row_of(segments.rows[s]);
+    const float* const later_row = row_of(segments.later_row(s));
+    for_each_group(dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
+      Floats sum[kVectors];
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+        prefetch_column(later_row + c, v * kLanes);
+        sum[v] = load_from(row + c + v * kLanes);
       });
+      for (std::int64_t p = segments.begin[s]; p < segments.begin[s + 1]; ++p) {
+        const float* const value = segments.gradients.row(segments.positions[p]);
+        const float* const later = segments.later_gradient(p, value) + c;
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+          prefetch_column(later, v * kLanes);
+          sum[v] += load_from(value + c + v * kLanes);
+        });
+      }
+      unrolled<kVectors>([&](std::int64_t v)
+                             __attribute__((always_inline)) { store_to(row + c + v * kLanes, sum[v]); });
+    });
+  }
 }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -122,7 +122,7 @@ mutation("the first pass takes the first row of the next", "kernels_test:*sgd*:*
          (SEGMENTS, "position < first.end", "position <= first.end"))
 
 mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "s + ahead < a.count ? s + ahead : s", "s + ahead"))
+         (SEGMENTS, "rows[s + ahead < count ? s + ahead : s]", "rows[s + ahead]"))
 mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
          (SEGMENTS, "p + ahead < end ? gradients", "p >= 0 ? gradients"))
 mutation("a block reads positions past the end to prefetch", "kernels_test:*sum_block*",
