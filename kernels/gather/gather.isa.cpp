@@ -32,7 +32,8 @@ inline void stream_row(float* out, const float* in, std::int64_t dim) {
 }
 
 template <class Id>
-inline void gather(const GatherArgs<Id>& a) {
+inline void gather(const GatherArgs<Id>& args) {
+  const GatherArgs<Id> a = args;  // vector stores may alias anything in memory, but not a local copy
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = read_distance(row_bytes);
   for (std::int64_t i = 0; i < a.count; ++i) {

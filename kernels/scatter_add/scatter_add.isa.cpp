@@ -14,7 +14,8 @@ inline void add_row(float* row, const float* values, std::int64_t dim) {
 
 }  // namespace
 
-void scatter_add_f32(const ScatterAddArgs& a) {
+void scatter_add_f32(const ScatterAddArgs& args) {
+  const ScatterAddArgs a = args;  // vector stores may alias anything in memory, but not a local copy
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = update_distance(row_bytes);
   for (std::int64_t k = 0; k < a.count; ++k) {
