@@ -59,6 +59,7 @@ struct RowState {
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
 /// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
+/// One function, with everything but the sums inlined: see docs/choices.md, Memory.
 template <class Update, class... States>
 [[gnu::noinline]] inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));

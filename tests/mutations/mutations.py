@@ -74,8 +74,8 @@ mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
          (SCATTER, "add_row(a.table + a.rows[k] * a.table_stride,",
           "add_row(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride),"))
 mutation("scatter_add adds a row's values backwards", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "values.row(segments.positions[p])",
-          "values.row(segments.positions[segments.begin[s] + segments.begin[s + 1] - 1 - p])"))
+         (SCATTER, "segments.gradients.row(segments.positions[p])",
+          "segments.gradients.row(segments.positions[segments.begin[s] + segments.begin[s + 1] - 1 - p])"))
 mutation("scatter_add leaves out a row's last values", "kernels_test:*scatter_add_segments*",
          (SCATTER, "p < segments.begin[s + 1]", "p + 1 < segments.begin[s + 1]"))
 mutation("scatter_add sums a row's values before it adds them", "kernels_test:*scatter_add_segments*",
