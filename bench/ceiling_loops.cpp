@@ -208,20 +208,14 @@ inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
   if (a.row_state != nullptr) prefetch_first_level(a.row_state + row);
 }
 
-// What an update asks for between its loads, column by column: a row of the tables and one of gradients.
-struct Later {
-  std::int64_t row;
-  const float* gradient;
-};
-
+// What an update asks for between its loads, column by column, of the tables: a row further on.
 template <int states, Ask ask>
-inline __attribute__((always_inline)) void ask_between(const UpdateArguments& a, Later later, std::int64_t c) {
+inline __attribute__((always_inline)) void ask_tables(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
   if (ask == Ask::nothing || c % 16 != 0) return;
   constexpr Ask kTables = ask == Ask::non_temporal ? Ask::second_level : ask;
-  ask_for<kTables>(a.weights + later.row * a.dim + c);
-  for (int s = 0; s < states; ++s) ask_for<kTables>(a.states[s] + later.row * a.dim + c);
-  ask_for<ask>(later.gradient + c);
-  if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + later.row);
+  ask_for<kTables>(a.weights + row * a.dim + c);
+  for (int s = 0; s < states; ++s) ask_for<kTables>(a.states[s] + row * a.dim + c);
+  if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + row);
 }
 
 // Long rows are asked for between the loads of others, as the library does; short ones before.
@@ -229,18 +223,29 @@ inline bool asks_between(const UpdateArguments& a) {
   return a.prefetch.rows != 0 && a.columns.end - a.columns.begin >= 256;
 }
 
-// Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`.
-template <class Consume>
+// Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`. While it
+// reads one it asks for a later one of `count`.
+template <Ask ask, class Consume>
 inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a, const Segment& segment,
-                                                       const std::int32_t* positions, Consume&& consume) {
+                                                       const std::int32_t* positions, std::int64_t count,
+                                                       Consume&& consume) {
   for_blocks<kBlock>(
       a.columns, [&]<std::int64_t vectors>(std::int64_t c) __attribute__((always_inline)) {
         Vector sum[vectors];
-        const float* first = a.gradients + positions[segment.begin] * a.dim + c;
-        unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { sum[k] = load(first + k * kWidth); });
-        for (std::int64_t i = segment.begin + 1; i < segment.end; ++i) {
+        const auto read = [&](std::int64_t i, auto take) __attribute__((always_inline)) {
           const float* g = a.gradients + positions[i] * a.dim + c;
-          unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { sum[k] += load(g + k * kWidth); });
+          const std::int64_t ahead = i + a.prefetch.rows;
+          const float* later = ask != Ask::nothing && ahead < count ? a.gradients + positions[ahead] * a.dim + c : g;
+          unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) {
+            if (k * kWidth % 16 == 0) ask_for<ask>(later + k * kWidth);
+            take(k, load(g + k * kWidth));
+          });
+        };
+        read(
+            segment.begin, [&](std::int64_t k, Vector value) __attribute__((always_inline)) { sum[k] = value; });
+        for (std::int64_t i = segment.begin + 1; i < segment.end; ++i) {
+          read(
+              i, [&](std::int64_t k, Vector value) __attribute__((always_inline)) { sum[k] += value; });
         }
         unrolled<vectors>([&](std::int64_t k) __attribute__((always_inline)) { consume(c + k * kWidth, sum[k]); });
       });
@@ -253,18 +258,17 @@ void segments_loop(const UpdateArguments& arguments, const Segment* segments, st
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t s_ahead = a.prefetch.rows != 0 && s + a.prefetch.rows < count ? s + a.prefetch.rows : s;
     const Segment& ahead = segments[s_ahead];
-    const Later later{ahead.row, a.gradients + positions[ahead.begin] * a.dim};
-    if (s_ahead > s) {
-      if (between == Ask::nothing) prefetch_tables<states>(a, ahead.row);
-      for (std::int32_t i = ahead.begin + (between == Ask::nothing ? 0 : 1); i < ahead.end && i < ahead.begin + 4;
-           ++i) {
+    if (between == Ask::nothing && s_ahead > s) {
+      prefetch_tables<states>(a, ahead.row);
+      for (std::int32_t i = ahead.begin; i < ahead.end && i < ahead.begin + 4; ++i) {
         prefetch_gradient(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
       }
     }
     const std::int64_t row = segments[s].row * a.dim;
-    sum_segment(
-        a, segments[s], positions, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
-          ask_between<states, between>(a, later, c);
+    sum_segment<between>(
+        a, segments[s], positions,
+        segments[count - 1].end, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
+          ask_tables<states, between>(a, ahead.row, c);
           apply<states, streaming>(a, row + c, g);
         });
     if (a.row_state != nullptr && a.columns.begin == 0) a.row_state[segments[s].row] += 1;
@@ -295,10 +299,11 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
   const UpdateArguments a = arguments;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t i_ahead = a.prefetch.rows != 0 && i + a.prefetch.rows < count ? i + a.prefetch.rows : i;
-    const Later later{steps[i_ahead].row, a.gradients + steps[i_ahead].position * a.dim};
+    const Step& later = steps[i_ahead];
+    const float* later_gradient = a.gradients + later.position * a.dim;
     if (between == Ask::nothing && i_ahead > i) {
       prefetch_tables<states>(a, later.row);
-      prefetch_gradient(later.gradient, a.columns, a.prefetch);
+      prefetch_gradient(later_gradient, a.columns, a.prefetch);
     }
     const Step& step = steps[i];
     const float* gradient = a.gradients + step.position * a.dim;
@@ -307,7 +312,8 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
     const auto for_columns = [&](auto body) __attribute__((always_inline)) {
       for_vectors(
           a.columns, [&](std::int64_t c) __attribute__((always_inline)) {
-            ask_between<states, between>(a, later, c);
+            ask_tables<states, between>(a, later.row, c);
+            if (c % 16 == 0) ask_for<between>(later_gradient + c);
             body(c);
           });
     };
@@ -338,7 +344,7 @@ void sum_segments(const UpdateArguments& a, const Segment* segments, std::int64_
                   const std::int32_t* positions) {
   for (std::int64_t s = 0; s < count; ++s) {
     float* slot = a.scratch + segments[s].row * a.dim;
-    sum_segment(a, segments[s], positions, [&](std::int64_t c, Vector g) { store(slot + c, g); });
+    sum_segment<Ask::nothing>(a, segments[s], positions, 0, [&](std::int64_t c, Vector g) { store(slot + c, g); });
   }
 }
 
