@@ -18,6 +18,7 @@ namespace {
 constexpr std::int64_t kRows = 256;
 constexpr std::int64_t kDim = 256;
 constexpr std::int64_t kIds = 512;
+constexpr CacheLevel kLevel = CacheLevel::first;
 
 std::vector<float> values(std::int64_t rows) {
   std::mt19937_64 random(1);
@@ -49,7 +50,7 @@ void run_gather(benchmark::State& state, Kernel<GatherArgs<Id>>* kernel) {
   const std::vector<float> table = values(kRows);
   std::vector<float> out(kIds * kDim);
   for (auto _ : state) {
-    kernel({table.data(), kDim, ids.data(), kIds, out.data(), kDim, kDim, false});
+    kernel({table.data(), kDim, ids.data(), kIds, out.data(), kDim, kDim, kLevel, false});
     benchmark::ClobberMemory();
   }
   count(state, kIds);
@@ -65,7 +66,7 @@ void run_pool(benchmark::State& state, Kernel<PoolArgs<Id>>* kernel) {
   for (std::int64_t i = 0; i <= kIds; i += kLength) begin.push_back(i);
   std::vector<float> out(kIds / kLength * kDim);
   for (auto _ : state) {
-    kernel({table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, false});
+    kernel({table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, kLevel, false});
     benchmark::ClobberMemory();
   }
   count(state, kIds);
@@ -89,7 +90,7 @@ struct Batch {
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
   }
   SegmentArgs segments() {
-    return {rows.data(), begin.data(), positions.data(), kRows, kSumBlock, &pass, kDim, scratch.data()};
+    return {rows.data(), begin.data(), positions.data(), kRows, kSumBlock, &pass, kDim, kLevel, scratch.data()};
   }
   UpdateArgs update() { return {segments(), weights.data(), kDim, WeightDecay::none, 0}; }
 };
@@ -132,7 +133,7 @@ void scatter_add_f32(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
   std::vector<float> table = values(kRows);
   const std::vector<float> added = values(kIds);
   for (auto _ : state) {
-    kernel({table.data(), kDim, ids.data(), kIds, added.data(), kDim, kDim});
+    kernel({table.data(), kDim, ids.data(), kIds, added.data(), kDim, kDim, kLevel});
     benchmark::ClobberMemory();
   }
   count(state, kIds);
@@ -145,7 +146,7 @@ void scatter_add_segments_f32(benchmark::State& state, Kernel<ScatterAddSegments
 void sum_block_f32(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
   Batch batch;
   for (auto _ : state) {
-    kernel({batch.positions.data(), kIds, &batch.pass, kDim, batch.scratch.data()});
+    kernel({batch.positions.data(), kIds, &batch.pass, kDim, kLevel, batch.scratch.data()});
     benchmark::ClobberMemory();
   }
   count(state, kIds);

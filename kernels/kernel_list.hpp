@@ -11,6 +11,9 @@
 
 namespace rowmill {
 
+/// The cache into which a kernel asks for what it will read: choices.hpp.
+enum class CacheLevel : std::uint8_t { first, second };
+
 /// Finds the first id outside [lowest, highest]; `count` if there is none.
 template <class Id>
 struct FindBadIdArgs {
@@ -30,6 +33,7 @@ struct GatherArgs {
   float* out;
   std::int64_t out_stride;
   std::int64_t dim;
+  CacheLevel ask_into;
   bool streaming;  ///< out and out_stride are multiples of 64 bytes, and dim of 16
 };
 
@@ -42,6 +46,7 @@ struct ScatterAddArgs {
   const float* values;
   std::int64_t values_stride;
   std::int64_t dim;
+  CacheLevel ask_into;
 };
 
 /// out[b, :] = sum of table[ids[i], :] over i from begin[b] to begin[b+1]-1, in that order, starting from the first;
@@ -56,6 +61,7 @@ struct PoolArgs {
   float* out;
   std::int64_t out_stride;
   std::int64_t dim;
+  CacheLevel ask_into;
   bool mean;
 };
 
@@ -86,6 +92,7 @@ struct SumBlockArgs {
   std::int64_t count;
   const GradientPass* passes;
   std::int64_t dim;
+  CacheLevel ask_into;
   float* out;
 };
 
@@ -100,6 +107,7 @@ struct SegmentArgs {
   std::int64_t block;
   const GradientPass* passes;
   std::int64_t dim;
+  CacheLevel ask_into;
   float* scratch;  ///< dim floats
 };
 

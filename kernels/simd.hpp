@@ -12,9 +12,8 @@
 //   tree_sum(v)             the sum of the lanes as a balanced tree: lane k + lane k + kLanes / 2, and so on
 //   stream(p, v)            a store that goes past the caches, where there is one; p is aligned to the vector
 //   stream_fence()          after streaming, before others may read it
-//   prefetch_line(p)        asks for a line. Not by __builtin_prefetch: GCC takes a function that only prefetches for
-//   one
-//                           without effect, and drops calls that it has not inlined yet
+//   prefetch_line<into>(p)  asks for a line. Not by __builtin_prefetch: GCC takes a function that only prefetches for
+//                           one without effect, and drops calls that it has not inlined yet
 #pragma once
 
 #include <cstdint>
@@ -41,24 +40,36 @@ inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
 inline constexpr std::int64_t kCacheLine = 64;
 
+/// Calls f.operator()<level>(): what asks for rows is compiled once for each level, so that its loops hold no branch.
+template <class F>
+[[gnu::always_inline]] inline void with_level(CacheLevel level, F f) {
+  if (level == CacheLevel::first) {
+    f.template operator()<CacheLevel::first>();
+  } else {
+    f.template operator()<CacheLevel::second>();
+  }
+}
+
 /// Asks for the first `bytes` at p, to be read soon. Written out four lines at a time: fewer instructions and branches
 /// for each row.
+template <CacheLevel kInto>
 [[gnu::always_inline]] inline void prefetch(const void* p, std::int64_t bytes) {
   const char* const begin = static_cast<const char*>(p);
   std::int64_t b = 0;
   for (; b + 4 * kCacheLine <= bytes; b += 4 * kCacheLine) {
-    prefetch_line(begin + b);
-    prefetch_line(begin + b + kCacheLine);
-    prefetch_line(begin + b + 2 * kCacheLine);
-    prefetch_line(begin + b + 3 * kCacheLine);
+    prefetch_line<kInto>(begin + b);
+    prefetch_line<kInto>(begin + b + kCacheLine);
+    prefetch_line<kInto>(begin + b + 2 * kCacheLine);
+    prefetch_line<kInto>(begin + b + 3 * kCacheLine);
   }
-  for (; b < bytes; b += kCacheLine) prefetch_line(begin + b);
+  for (; b < bytes; b += kCacheLine) prefetch_line<kInto>(begin + b);
 }
 
 /// Asks for the line in which column c of a row lies, where c begins a vector: once for each line.
+template <CacheLevel kInto>
 [[gnu::always_inline]] inline void prefetch_column(const float* row, std::int64_t c) {
   constexpr std::int64_t kLineFloats = kCacheLine / std::int64_t{sizeof(float)};
-  if (kLanes == kLineFloats || c % kLineFloats == 0) prefetch_line(reinterpret_cast<const char*>(row + c));
+  if (kLanes == kLineFloats || c % kLineFloats == 0) prefetch_line<kInto>(reinterpret_cast<const char*>(row + c));
 }
 
 /// How many rows ahead to ask for, `most` where they are short: enough to cover a miss. Measured: docs/choices.md.

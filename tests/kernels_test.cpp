@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::int64_t kRows = 61;
 
+CacheLevel level;  // that the kernels are to ask into: each check runs with both
+
 template <class Id>
 std::vector<Id> ids_as(const std::vector<std::int64_t>& ids) {
   return {ids.begin(), ids.end()};
@@ -44,7 +46,8 @@ void check_gather_streaming(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id
     const GuardedTable table = GuardedTable(kRows, dim).fill(1, true);
     const auto run = [&](Kernel<GatherArgs<Id>>* f, bool streaming) {
       std::vector<Line> lines(static_cast<std::size_t>((count * dim) / 16));
-      f({table.view().data(), table.view().row_stride(), ids.data(), count, lines.data()->floats, dim, dim, streaming});
+      f({table.view().data(), table.view().row_stride(), ids.data(), count, lines.data()->floats, dim, dim, level,
+         streaming});
       return lines;
     };
     const auto lines = run(kernel, true);
@@ -66,7 +69,7 @@ void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* refere
         GuardedTable expected(count, dim, gap);
         const auto run = [&](Kernel<GatherArgs<Id>>* f, GuardedTable& to) {
           f({table.view().data(), table.view().row_stride(), ids.data(), count, to.view().data(),
-             to.view().row_stride(), dim, false});
+             to.view().row_stride(), dim, level, false});
         };
         run(kernel, out);
         run(reference, expected);
@@ -89,7 +92,7 @@ void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* r
       GuardedTable expected = table;
       const auto run = [&](Kernel<ScatterAddArgs>* f, GuardedTable& to) {
         f({to.view().data(), to.view().row_stride(), rows.data(), count, values.view().data(),
-           values.view().row_stride(), dim});
+           values.view().row_stride(), dim, level});
       };
       run(kernel, table);
       run(reference, expected);
@@ -128,8 +131,15 @@ struct Segments {
   }
 
   SegmentArgs args(std::int64_t dim, float* scratch) const {
-    return {rows.data(),   begin.data(), positions.data(), static_cast<std::int64_t>(lists.rows.size()), kSumBlock,
-            passes.data(), dim,          scratch};
+    return {rows.data(),
+            begin.data(),
+            positions.data(),
+            static_cast<std::int64_t>(lists.rows.size()),
+            kSumBlock,
+            passes.data(),
+            dim,
+            level,
+            scratch};
   }
 };
 
@@ -212,7 +222,7 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
       GuardedTable expected(bags, dim, 1);
       const auto run = [&](Kernel<PoolArgs<Id>>* f, GuardedTable& to) {
         f({table.view().data(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().data(),
-           to.view().row_stride(), dim, mean});
+           to.view().row_stride(), dim, level, mean});
       };
       run(kernel, out);
       run(reference, expected);
@@ -279,8 +289,8 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
         const std::int64_t* positions = segments.positions.data() + first;
-        f({positions, count, segments.passes.data(), dim, out.view().data()});
-        r({positions, count, segments.passes.data(), dim, expected.view().data()});
+        f({positions, count, segments.passes.data(), dim, level, out.view().data()});
+        r({positions, count, segments.passes.data(), dim, level, expected.view().data()});
         EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
         EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
       }
@@ -323,8 +333,13 @@ void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
 
 class KernelTest : public testing::TestWithParam<const KernelTable*> {};
 
-#define ROWMILL_TEST_KERNEL(name, type) \
-  TEST_P(KernelTest, name) { check::name(GetParam()->name, supported_kernels().back()->name); }
+#define ROWMILL_TEST_KERNEL(name, type)                                     \
+  TEST_P(KernelTest, name) {                                                \
+    for (const CacheLevel each : {CacheLevel::first, CacheLevel::second}) { \
+      level = each;                                                         \
+      check::name(GetParam()->name, supported_kernels().back()->name);      \
+    }                                                                       \
+  }
 ROWMILL_KERNEL_LIST(ROWMILL_TEST_KERNEL)
 #undef ROWMILL_TEST_KERNEL
 
@@ -334,9 +349,9 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
     PageEnd<float> out(std::vector<float>(static_cast<std::size_t>(dim)));
     for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = static_cast<float>(c + 1);
     const std::int64_t id = 0;
-    GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, false});
+    GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, level, false});
     EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    GetParam()->scatter_add_f32({table.data(), dim, &id, 1, out.data(), dim, dim});
+    GetParam()->scatter_add_f32({table.data(), dim, &id, 1, out.data(), dim, dim, level});
     for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(2 * (c + 1)));
   }
 }

@@ -22,6 +22,9 @@ struct Choices {
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
   /// second level, on the servers of today. A larger output is written past the caches.
   std::int64_t core_cache_bytes = std::int64_t{8} << 20;
+  /// From a first-level cache of this size on, rows are asked for into it, else into the second level: the cores with
+  /// less (AMD's before Zen 5) wait for a few of its misses at a time, and the loads behind them wait too.
+  std::int64_t first_level_bytes = std::int64_t{48} << 10;
 };
 
 inline Choices choices;

@@ -35,7 +35,7 @@ void gather_resolved(const KernelTable& k, const GatherArgs<Id>& args, std::int6
     const std::int64_t count = std::min(kBlock, args.count - begin);
     for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
     k.gather_f32_i64({args.table, args.table_stride, resolved, count, args.out + begin * args.out_stride,
-                      args.out_stride, args.dim, args.streaming});
+                      args.out_stride, args.dim, args.ask_into, args.streaming});
   }
 }
 
@@ -55,11 +55,19 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(2 * ids.size() * row_bytes);
   const bool streaming = use_streaming(out, options.stores, threads);
+  const CacheLevel level = prefetch_level();
   const std::int64_t grain = rows_per_task(ids.size(), 2 * row_bytes, threads);
   ids.visit([&]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      const GatherArgs<Id> args{table.data(),          table.row_stride(), data + begin, end - begin,
-                                out.row(begin).data(), out.row_stride(),   table.dim(),  streaming};
+      const GatherArgs<Id> args{.table = table.data(),
+                                .table_stride = table.row_stride(),
+                                .ids = data + begin,
+                                .count = end - begin,
+                                .out = out.row(begin).data(),
+                                .out_stride = out.row_stride(),
+                                .dim = table.dim(),
+                                .ask_into = level,
+                                .streaming = streaming};
       if (options.out_of_range == OutOfRange::error) {
         run(k, args);
       } else {

@@ -31,14 +31,14 @@ inline void stream_row(float* out, const float* in, std::int64_t dim) {
   for (std::int64_t c = 0; c < dim; c += kLanes) stream(out + c, load(in + c));
 }
 
-template <class Id>
+template <CacheLevel kInto, class Id>
 inline void gather(const GatherArgs<Id>& args) {
   const GatherArgs<Id> a = args;  // vector stores may alias anything in memory, but not a local copy
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = read_distance(row_bytes);
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (i + ahead < a.count && a.ids[i + ahead] >= 0) {
-      prefetch(a.table + a.ids[i + ahead] * a.table_stride, row_bytes);
+      prefetch<kInto>(a.table + a.ids[i + ahead] * a.table_stride, row_bytes);
     }
     float* out = a.out + i * a.out_stride;
     if (a.ids[i] < 0) {
@@ -54,7 +54,11 @@ inline void gather(const GatherArgs<Id>& args) {
 
 }  // namespace
 
-void gather_f32_i32(const GatherArgs<std::int32_t>& args) { gather(args); }
-void gather_f32_i64(const GatherArgs<std::int64_t>& args) { gather(args); }
+void gather_f32_i32(const GatherArgs<std::int32_t>& a) {
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { gather<kInto>(a); });
+}
+void gather_f32_i64(const GatherArgs<std::int64_t>& a) {
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { gather<kInto>(a); });
+}
 
 }  // namespace rowmill::ROWMILL_ISA

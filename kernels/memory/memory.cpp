@@ -7,6 +7,7 @@
 #include <fstream>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "kernels/core/choices.hpp"
 #include "rowmill/error.hpp"
@@ -27,6 +28,29 @@ constexpr std::align_val_t kCacheLine{64};
 std::size_t mapped_size(std::size_t bytes) {
   const std::size_t page = bytes >= kHugePage ? kHugePage : 4096;
   return (bytes + page - 1) / page * page;
+}
+
+struct Cache {
+  int level = 0;
+  std::string type;
+  std::int64_t bytes = 0;
+};
+
+/// The caches of the first processor; none where the system does not say. Not sysconf(): on AMD it adds up the caches
+/// of other core complexes, which this core can't fill.
+std::vector<Cache> caches() {
+  std::vector<Cache> all;
+  for (int index = 0; index < 8; ++index) {
+    const std::string directory = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
+    Cache cache;
+    std::int64_t kibibytes = 0;
+    std::ifstream(directory + "/level") >> cache.level;
+    std::ifstream(directory + "/type") >> cache.type;
+    if (!(std::ifstream(directory + "/size") >> kibibytes)) continue;
+    cache.bytes = kibibytes << 10;
+    all.push_back(cache);
+  }
+  return all;
 }
 
 }  // namespace
@@ -63,17 +87,22 @@ std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
 void free_scratch(std::byte* p) noexcept { ::operator delete(p, kCacheLine); }
 
 std::int64_t last_level_cache_bytes() {
-  // Not sysconf(): on AMD it adds up the caches of other core complexes, which this core can't fill.
   static const std::int64_t bytes = [] {
     std::int64_t largest = 0;
-    for (int index = 0; index < 8; ++index) {
-      std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size");
-      std::int64_t kibibytes = 0;
-      if (file >> kibibytes) largest = std::max(largest, kibibytes << 10);
-    }
+    for (const Cache& cache : caches()) largest = std::max(largest, cache.bytes);
     return largest > 0 ? largest : std::int64_t{32} << 20;
   }();
   return bytes;
+}
+
+CacheLevel prefetch_level() {
+  static const std::int64_t first_level_bytes = [] {
+    for (const Cache& cache : caches()) {
+      if (cache.level == 1 && cache.type != "Instruction") return cache.bytes;
+    }
+    return std::int64_t{48} << 10;
+  }();
+  return first_level_bytes >= choices.first_level_bytes ? CacheLevel::first : CacheLevel::second;
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {

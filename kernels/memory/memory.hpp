@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/kernel_list.hpp"
+
 namespace rowmill {
 
 /// `bytes` of memory that reads as zero and is touched by nobody yet, aligned to 64, or to 2 MiB where it is large and
@@ -19,6 +21,9 @@ void free_scratch(std::byte* p) noexcept;
 
 /// The size of the last-level cache; 32 MiB where the system does not say.
 std::int64_t last_level_cache_bytes();
+
+/// The cache into which kernels ask for rows on this machine.
+CacheLevel prefetch_level();
 
 /// What `threads` threads can count on of the caches they share: a part for each, for a system may report all of a
 /// large machine's.

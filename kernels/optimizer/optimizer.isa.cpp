@@ -41,8 +41,14 @@ struct State {
   std::int64_t dim;
 
   [[nodiscard]] float* row(std::int64_t r) const { return data + r * dim; }
-  static void ask(const float* row, std::int64_t c) { prefetch_column(row, c); }
-  void ask_row(std::int64_t r) const { prefetch(row(r), dim * std::int64_t{sizeof(float)}); }
+  template <CacheLevel kInto>
+  static void ask(const float* row, std::int64_t c) {
+    prefetch_column<kInto>(row, c);
+  }
+  template <CacheLevel kInto>
+  void ask_row(std::int64_t r) const {
+    prefetch<kInto>(row(r), dim * std::int64_t{sizeof(float)});
+  }
 };
 
 /// A state table with a value for each row.
@@ -50,29 +56,33 @@ struct RowState {
   float* data;
 
   [[nodiscard]] float* row(std::int64_t r) const { return data + r; }
+  template <CacheLevel kInto>
   static void ask(const float* value, std::int64_t c) {
-    if (c == 0) prefetch_column(value, c);
+    if (c == 0) prefetch_column<kInto>(value, c);
   }
-  void ask_row(std::int64_t r) const { ask(row(r), 0); }
+  template <CacheLevel kInto>
+  void ask_row(std::int64_t r) const {
+    ask<kInto>(row(r), 0);
+  }
 };
 
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
 /// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
 /// One function, with everything but the sums inlined: see docs/choices.md, Memory.
-template <class Update, class... States>
-[[gnu::noinline]] inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
+template <CacheLevel kInto, class Update, class... States>
+[[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Segments segments(a.segments);
   float* const weights = a.weights;
   const std::int64_t stride = a.stride;
   float* const scratch = a.segments.scratch;
   const auto ask_row = [=](std::int64_t row) __attribute__((always_inline)) {
-    prefetch(weights + row * stride, row_bytes);
-    (states.ask_row(row), ...);
+    prefetch<kInto>(weights + row * stride, row_bytes);
+    (states.template ask_row<kInto>(row), ...);
   };
   const bool long_rows = row_bytes >= kLongRowBytes;
-  segments.ask_first(row_bytes, ask_row);
+  segments.ask_first<kInto>(row_bytes, ask_row);
   for (std::int64_t s = 0; s < segments.count; ++s) {
     const std::int64_t row = segments.rows[s];
     const std::int64_t later_row = segments.later_row(s);
@@ -83,22 +93,27 @@ template <class Update, class... States>
       gradient = segments.gradients.row(segments.positions[position]);
       later = segments.later_gradient(position, gradient);
     } else {
-      sum_segment(a.segments, s);
+      sum_segment<kInto>(a.segments, s);
     }
     if (long_rows) {
       const auto ask = [ later, w = weights + later_row * stride, ... state = states.row(later_row) ](std::int64_t c)
           __attribute__((always_inline)) {
-        prefetch_column(later, c);
-        prefetch_column(w, c);
-        (States::ask(state, c), ...);
+        prefetch_column<kInto>(later, c);
+        prefetch_column<kInto>(w, c);
+        (States::template ask<kInto>(state, c), ...);
       };
       update(ask, weights + row * stride, gradient, states.row(row)...);
     } else {
       ask_row(later_row);
-      if (later != gradient) prefetch(later, row_bytes);
+      if (later != gradient) prefetch<kInto>(later, row_bytes);
       update([](std::int64_t) __attribute__((always_inline)){}, weights + row * stride, gradient, states.row(row)...);
     }
   }
+}
+
+template <class Update, class... States>
+inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
+  with_level(a.segments.ask_into, [&]<CacheLevel kInto>() { for_each_row_asking<kInto>(a, update, states...); });
 }
 
 /// The sum over columns of the squares that value(column, load) gives: lane k of 16 adds columns k, k+16, ... in order;
@@ -128,9 +143,8 @@ inline float mean_square(const float* gradient, const float* w, std::int64_t dim
   return sum / static_cast<float>(dim);
 }
 
-}  // namespace
-
-void sum_block_f32(const SumBlockArgs& a) {
+template <CacheLevel kInto>
+inline void sum_block(const SumBlockArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = update_distance(row_bytes);
   const Gradients gradients{a.passes};
@@ -139,10 +153,16 @@ void sum_block_f32(const SumBlockArgs& a) {
       return k + ahead < a.count ? gradients.row(a.positions[k + ahead]) : row;
     };
     Floats sum[kVectors];
-    sum_rows(gradients, a.positions, a.count, c, load_from, later, sum);
+    sum_rows<kInto>(gradients, a.positions, a.count, c, load_from, later, sum);
     unrolled<kVectors>([&](std::int64_t v)
                            __attribute__((always_inline)) { store_to(a.out + c + v * kLanes, sum[v]); });
   });
+}
+
+}  // namespace
+
+void sum_block_f32(const SumBlockArgs& a) {
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { sum_block<kInto>(a); });
 }
 
 void sgd_f32(const SgdArgs& a) {

@@ -7,6 +7,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/memory/carve.hpp"
+#include "kernels/memory/memory.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/optimizer.hpp"
 
@@ -51,6 +52,7 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
                                 .count = std::min(kSumBlock, begin[1] - p),
                                 .passes = scratch.passes,
                                 .dim = dim,
+                                .ask_into = prefetch_level(),
                                 .out = scratch.block_sums + blocks * scratch.row_stride};
       ++blocks;
     }
@@ -127,6 +129,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, threads);
   const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
 
+  const CacheLevel level = prefetch_level();
   parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = plan.shard(s);
     float* const row = scratch.rows + s * scratch.row_stride;
@@ -139,6 +142,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .block = kSumBlock,
               .passes = scratch.passes,
               .dim = dim_,
+              .ask_into = level,
               .scratch = row},
              weights);
     };
@@ -154,6 +158,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .block = scratch.hot_begin[h + 1] - scratch.hot_begin[h],  // their sums are added without blocks
               .passes = &block_sums,
               .dim = dim_,
+              .ask_into = level,
               .scratch = row},
              weights);
       done = hot[h].segment + 1;

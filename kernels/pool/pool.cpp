@@ -8,6 +8,7 @@
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
+#include "kernels/memory/memory.hpp"
 
 namespace rowmill {
 namespace {
@@ -27,8 +28,16 @@ void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& b
   for (std::int64_t b = first; b < last; b += kBlock) {
     const std::int64_t count = std::min(kBlock, last - b);
     for (std::int64_t i = 0; i <= count; ++i) begin[i] = bags.begin(b + i);
-    run(k,
-        {table.data(), table.row_stride(), ids, begin, count, out.row(b).data(), out.row_stride(), table.dim(), mean});
+    run(k, {.table = table.data(),
+            .table_stride = table.row_stride(),
+            .ids = ids,
+            .begin = begin,
+            .bags = count,
+            .out = out.row(b).data(),
+            .out_stride = out.row_stride(),
+            .dim = table.dim(),
+            .ask_into = prefetch_level(),
+            .mean = mean});
   }
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
 /// sums in registers.
-template <std::int64_t kVectors, class Id, class Load, class Store>
+template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class Store>
 [[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Load load_from, Store store_to) {
   constexpr std::int64_t kAhead = 2 * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
   const Id* const ids = a.ids;
@@ -27,7 +27,7 @@ template <std::int64_t kVectors, class Id, class Load, class Store>
       // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
       const float* const later = i + kAhead < end && ids[i + kAhead] >= 0 ? row(i + kAhead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-        prefetch_column(later, v * kLanes);
+        prefetch_column<kInto>(later, v * kLanes);
         take(v, load_from(now + v * kLanes));
       });
       ++count;
@@ -50,17 +50,21 @@ template <std::int64_t kVectors, class Id, class Load, class Store>
   }
 }
 
-template <class Id>
+template <CacheLevel kInto, class Id>
 inline void pool(const PoolArgs<Id>& a) {
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-    pool_columns<kVectors>(a, c, load_from, store_to);
+    pool_columns<kInto, kVectors>(a, c, load_from, store_to);
   });
 }
 
 }  // namespace
 
-void pool_f32_i32(const PoolArgs<std::int32_t>& args) { pool(args); }
-void pool_f32_i64(const PoolArgs<std::int64_t>& args) { pool(args); }
+void pool_f32_i32(const PoolArgs<std::int32_t>& a) {
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { pool<kInto>(a); });
+}
+void pool_f32_i64(const PoolArgs<std::int64_t>& a) {
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { pool<kInto>(a); });
+}
 
 void divide_rows_f32(const DivideRowsArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {

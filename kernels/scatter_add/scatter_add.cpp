@@ -6,6 +6,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
+#include "kernels/memory/memory.hpp"
 #include "kernels/plan/grouping.hpp"
 
 namespace rowmill {
@@ -34,8 +35,14 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
     resolve_all(ids, table.rows(), policy, 1, resolved);
     rows = resolved;
   }
-  kernels().scatter_add_f32(
-      {table.data(), table.row_stride(), rows, ids.size(), values.data(), values.row_stride(), table.dim()});
+  kernels().scatter_add_f32({.table = table.data(),
+                             .table_stride = table.row_stride(),
+                             .rows = rows,
+                             .count = ids.size(),
+                             .values = values.data(),
+                             .values_stride = values.row_stride(),
+                             .dim = table.dim(),
+                             .ask_into = prefetch_level()});
 }
 
 /// Row by row, so that a row is read and written once: shard(s) are `shards` groups of rows that threads may take.
@@ -53,6 +60,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                                              .block = 0,
                                              .passes = &pass,
                                              .dim = table.dim(),
+                                             .ask_into = prefetch_level(),
                                              .scratch = nullptr},
                                 .table = table.data(),
                                 .table_stride = table.row_stride()});

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
+#include "kernels/kernel_list.hpp"
+
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
@@ -51,7 +53,14 @@ inline float tree_sum(Floats v) {
 inline void stream(float* p, Floats v) { v.store_unaligned(p); }
 inline void stream_fence() {}
 
-inline void prefetch_line(const char* p) { __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p)); }
+template <CacheLevel kInto>
+inline void prefetch_line(const char* p) {
+  if constexpr (kInto == CacheLevel::first) {
+    __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p));
+  } else {
+    __asm__ volatile("prfm pldl2keep, %0" : : "Q"(*p));
+  }
+}
 
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
+#include "kernels/kernel_list.hpp"
+
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
@@ -107,7 +109,14 @@ inline void stream(float* p, Floats v) {
 }
 inline void stream_fence() { _mm_sfence(); }
 
-inline void prefetch_line(const char* p) { __asm__ volatile("prefetcht0 %0" : : "m"(*p)); }
+template <CacheLevel kInto>
+inline void prefetch_line(const char* p) {
+  if constexpr (kInto == CacheLevel::first) {
+    __asm__ volatile("prefetcht0 %0" : : "m"(*p));
+  } else {
+    __asm__ volatile("prefetcht1 %0" : : "m"(*p));
+  }
+}
 
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA
