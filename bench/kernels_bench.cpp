@@ -66,7 +66,7 @@ void run_pool(benchmark::State& state, Kernel<PoolArgs<Id>>* kernel) {
   for (std::int64_t i = 0; i <= kIds; i += kLength) begin.push_back(i);
   std::vector<float> out(kIds / kLength * kDim);
   for (auto _ : state) {
-    kernel({table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, kLevel, false});
+    kernel({table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, kLevel, true, false});
     benchmark::ClobberMemory();
   }
   count(state, kIds);

@@ -222,7 +222,7 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
       GuardedTable expected(bags, dim, 1);
       const auto run = [&](Kernel<PoolArgs<Id>>* f, GuardedTable& to) {
         f({table.view().data(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().data(),
-           to.view().row_stride(), dim, level, mean});
+           to.view().row_stride(), dim, level, level == CacheLevel::first, mean});
       };
       run(kernel, out);
       run(reference, expected);

@@ -55,7 +55,7 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(2 * ids.size() * row_bytes);
   const bool streaming = use_streaming(out, options.stores, threads);
-  const CacheLevel level = prefetch_level();
+  const CacheLevel level = prefetch_level(table);
   const std::int64_t grain = rows_per_task(ids.size(), 2 * row_bytes, threads);
   ids.visit([&]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {

@@ -95,6 +95,10 @@ std::int64_t last_level_cache_bytes() {
   return bytes;
 }
 
+bool fits_caches(const ConstTableView& table) {
+  return table.rows() * table.row_stride() * std::int64_t{sizeof(float)} <= last_level_cache_bytes() / 2;
+}
+
 CacheLevel prefetch_level() {
   static const std::int64_t first_level_bytes = [] {
     for (const Cache& cache : caches()) {
@@ -103,6 +107,10 @@ CacheLevel prefetch_level() {
     return std::int64_t{48} << 10;
   }();
   return first_level_bytes >= choices.first_level_bytes ? CacheLevel::first : CacheLevel::second;
+}
+
+CacheLevel prefetch_level(const ConstTableView& table) {
+  return fits_caches(table) ? CacheLevel::first : prefetch_level();
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {

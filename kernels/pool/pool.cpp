@@ -36,7 +36,8 @@ void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& b
             .out = out.row(b).data(),
             .out_stride = out.row_stride(),
             .dim = table.dim(),
-            .ask_into = prefetch_level(),
+            .ask_into = prefetch_level(table),
+            .cached = fits_caches(table),
             .mean = mean});
   }
 }

@@ -9,7 +9,7 @@ namespace {
 /// sums in registers.
 template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class Store>
 [[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Load load_from, Store store_to) {
-  constexpr std::int64_t kAhead = 2 * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
+  const std::int64_t ahead = (a.cached ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
   const Id* const ids = a.ids;
   const float* const table = a.table + c;
   const std::int64_t stride = a.table_stride;
@@ -25,7 +25,7 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class S
     const auto read = [&](auto take) __attribute__((always_inline)) {
       const float* const now = row(i);
       // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
-      const float* const later = i + kAhead < end && ids[i + kAhead] >= 0 ? row(i + kAhead) : now;
+      const float* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
         prefetch_column<kInto>(later, v * kLanes);
         take(v, load_from(now + v * kLanes));
