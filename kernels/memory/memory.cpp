@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/memory/memory.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <charconv>
+#include <cstdio>
 #include <new>
 #include <string>
-#include <vector>
 
 #include "kernels/core/choices.hpp"
 #include "rowmill/error.hpp"
@@ -30,27 +32,41 @@ std::size_t mapped_size(std::size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
-struct Cache {
-  int level = 0;
-  std::string type;
-  std::int64_t bytes = 0;
+struct CacheSizes {
+  std::int64_t first_level = 0;  // 0: unknown
+  std::int64_t last_level = 0;
 };
 
-/// The caches of the first processor; none where the system does not say. Not sysconf(): on AMD it adds up the caches
-/// of other core complexes, which this core can't fill.
-std::vector<Cache> caches() {
-  std::vector<Cache> all;
-  for (int index = 0; index < 8; ++index) {
-    const std::string directory = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
-    Cache cache;
-    std::int64_t kibibytes = 0;
-    std::ifstream(directory + "/level") >> cache.level;
-    std::ifstream(directory + "/type") >> cache.type;
-    if (!(std::ifstream(directory + "/size") >> kibibytes)) continue;
-    cache.bytes = kibibytes << 10;
-    all.push_back(cache);
-  }
-  return all;
+/// What the system says of a cache of the first processor, such as "32K"; empty if it says nothing. Allocates nothing:
+/// a first call of an operation may get here.
+std::string_view cache_property(int cache, const char* property, char (&text)[32]) {
+  char path[80];
+  std::snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", cache, property);
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  const ssize_t length = read(file, text, sizeof text);
+  close(file);
+  return {text, length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+/// Not from sysconf(): on AMD it adds up the caches of other core complexes, which this core can't fill.
+const CacheSizes& cache_sizes() {
+  static const CacheSizes sizes = [] {
+    CacheSizes found;
+    for (int cache = 0; cache < 8; ++cache) {
+      char text[32];
+      std::int64_t kibibytes = 0;
+      const std::string_view size = cache_property(cache, "size", text);
+      std::from_chars(size.data(), size.data() + size.size(), kibibytes);
+      found.last_level = std::max(found.last_level, kibibytes << 10);
+      if (cache_property(cache, "level", text).starts_with('1') &&
+          !cache_property(cache, "type", text).starts_with('I')) {
+        found.first_level = kibibytes << 10;
+      }
+    }
+    return found;
+  }();
+  return sizes;
 }
 
 }  // namespace
@@ -87,12 +103,8 @@ std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
 void free_scratch(std::byte* p) noexcept { ::operator delete(p, kCacheLine); }
 
 std::int64_t last_level_cache_bytes() {
-  static const std::int64_t bytes = [] {
-    std::int64_t largest = 0;
-    for (const Cache& cache : caches()) largest = std::max(largest, cache.bytes);
-    return largest > 0 ? largest : std::int64_t{32} << 20;
-  }();
-  return bytes;
+  const std::int64_t known = cache_sizes().last_level;
+  return known > 0 ? known : std::int64_t{32} << 20;
 }
 
 bool fits_caches(const ConstTableView& table) {
@@ -100,13 +112,8 @@ bool fits_caches(const ConstTableView& table) {
 }
 
 CacheLevel prefetch_level() {
-  static const std::int64_t first_level_bytes = [] {
-    for (const Cache& cache : caches()) {
-      if (cache.level == 1 && cache.type != "Instruction") return cache.bytes;
-    }
-    return std::int64_t{48} << 10;
-  }();
-  return first_level_bytes >= choices.first_level_bytes ? CacheLevel::first : CacheLevel::second;
+  const std::int64_t known = cache_sizes().first_level;
+  return known == 0 || known >= choices.first_level_bytes ? CacheLevel::first : CacheLevel::second;
 }
 
 CacheLevel prefetch_level(const ConstTableView& table) {
