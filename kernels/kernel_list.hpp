@@ -62,7 +62,7 @@ struct PoolArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   CacheLevel ask_into;
-  bool cached;  ///< the table is: no need to ask far ahead
+  bool near;  ///< to ask half as far ahead: the table is near, and the first level small
   bool mean;
 };
 

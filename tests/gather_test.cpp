@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/gather.hpp"
 
+#include "kernels/memory/memory.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
@@ -74,6 +75,15 @@ TEST_P(GatherTest, StreamsIntoAlignedRows) {
   });
 }
 
+// No bits depend on it: nothing else would notice.
+TEST(PrefetchLevel, IsTheFirstForATableThatIsNear) {
+  const float x = 0;
+  const std::int64_t rows = std::int64_t{1} << 40;
+  EXPECT_EQ(prefetch_level(ConstTableView(&x, 0, 64)), CacheLevel::first);
+  EXPECT_EQ(prefetch_level(ConstTableView(&x, rows, 64, 0)), CacheLevel::first);
+  EXPECT_EQ(prefetch_level(ConstTableView(&x, rows, 64)), prefetch_level());
+}
+
 TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {
   run([] {
     std::vector<float> row = {1, 2, 3, 4};
@@ -81,6 +91,12 @@ TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {
     GuardedTable out(3, 4);
     gather(ConstTableView(row.data(), 1000, 4, 0), ids, out.view());
     for (std::int64_t i = 0; i < 3; ++i) EXPECT_TRUE(std::ranges::equal(out.view().row(i), row));
+
+    // One row may have any stride.
+    const ConstTableView one(row.data(), 1, 4, std::int64_t{1} << 62);
+    gather(one, std::vector<std::int32_t>{0, 0, 0}, out.view());
+    for (std::int64_t i = 0; i < 3; ++i) EXPECT_TRUE(std::ranges::equal(out.view().row(i), row));
+    EXPECT_EQ(prefetch_level(one), CacheLevel::first);
 
     // The left half of a buffer is gathered into its right half: the views interleave and share no element.
     std::vector<float> buffer(4 * 20);

@@ -217,12 +217,12 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   const PageEnd<std::int64_t> all_begin(begin);
   for (const std::int64_t dim : kDims) {
     const GuardedTable table = GuardedTable(kRows, dim, 2).fill(10, true);
-    for (const bool mean : {false, true}) {
+    for (const auto& [near, mean] : {std::pair(false, false), {true, false}, {true, true}}) {
       GuardedTable out(bags, dim, 1);
       GuardedTable expected(bags, dim, 1);
       const auto run = [&](Kernel<PoolArgs<Id>>* f, GuardedTable& to) {
         f({table.view().data(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().data(),
-           to.view().row_stride(), dim, level, level == CacheLevel::first, mean});
+           to.view().row_stride(), dim, level, near, mean});
       };
       run(kernel, out);
       run(reference, expected);
@@ -344,15 +344,17 @@ ROWMILL_KERNEL_LIST(ROWMILL_TEST_KERNEL)
 #undef ROWMILL_TEST_KERNEL
 
 TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
-  for (std::int64_t dim = 1; dim < 70; ++dim) {
-    PageEnd<float> table(std::vector<float>(static_cast<std::size_t>(dim)));
-    PageEnd<float> out(std::vector<float>(static_cast<std::size_t>(dim)));
-    for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = static_cast<float>(c + 1);
-    const std::int64_t id = 0;
-    GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, level, false});
-    EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    GetParam()->scatter_add_f32({table.data(), dim, &id, 1, out.data(), dim, dim, level});
-    for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(2 * (c + 1)));
+  for (const CacheLevel each : {CacheLevel::first, CacheLevel::second}) {
+    for (std::int64_t dim = 1; dim < 70; ++dim) {
+      PageEnd<float> table(std::vector<float>(static_cast<std::size_t>(dim)));
+      PageEnd<float> out(std::vector<float>(static_cast<std::size_t>(dim)));
+      for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = static_cast<float>(c + 1);
+      const std::int64_t id = 0;
+      GetParam()->gather_f32_i64({table.data(), dim, &id, 1, out.data(), dim, dim, each, false});
+      EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+      GetParam()->scatter_add_f32({table.data(), dim, &id, 1, out.data(), dim, dim, each});
+      for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(2 * (c + 1)));
+    }
   }
 }
 

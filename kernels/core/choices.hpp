@@ -22,9 +22,12 @@ struct Choices {
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
   /// second level, on the servers of today. A larger output is written past the caches.
   std::int64_t core_cache_bytes = std::int64_t{8} << 20;
-  /// From a first-level cache of this size on, rows are asked for into it, else into the second level: the cores with
-  /// less (AMD's before Zen 5) wait for a few of its misses at a time, and the loads behind them wait too.
+  /// From a first-level cache of this size on, or of an unknown one, rows are asked for into it, else into the second
+  /// level. A smaller one stands for cores that wait for few of its misses at a time, and keep the loads behind them
+  /// waiting. Measured on Zen 4 (32 KiB) and Zen 5 (48 KiB) alone.
   std::int64_t first_level_bytes = std::int64_t{48} << 10;
+  /// Lookups in a table of at most this size ask into the first level everywhere: much of what they read is near.
+  std::int64_t near_table_bytes = std::int64_t{16} << 20;
 };
 
 inline Choices choices;

@@ -59,10 +59,9 @@ const CacheSizes& cache_sizes() {
       const std::string_view size = cache_property(cache, "size", text);
       std::from_chars(size.data(), size.data() + size.size(), kibibytes);
       found.last_level = std::max(found.last_level, kibibytes << 10);
-      if (cache_property(cache, "level", text).starts_with('1') &&
-          !cache_property(cache, "type", text).starts_with('I')) {
-        found.first_level = kibibytes << 10;
-      }
+      if (!cache_property(cache, "level", text).starts_with('1')) continue;
+      const std::string_view type = cache_property(cache, "type", text);
+      if (type.starts_with("Data") || type.starts_with("Unified")) found.first_level = kibibytes << 10;
     }
     return found;
   }();
@@ -107,17 +106,15 @@ std::int64_t last_level_cache_bytes() {
   return known > 0 ? known : std::int64_t{32} << 20;
 }
 
-bool fits_caches(const ConstTableView& table) {
-  return table.rows() * table.row_stride() * std::int64_t{sizeof(float)} <= last_level_cache_bytes() / 2;
-}
-
 CacheLevel prefetch_level() {
   const std::int64_t known = cache_sizes().first_level;
   return known == 0 || known >= choices.first_level_bytes ? CacheLevel::first : CacheLevel::second;
 }
 
 CacheLevel prefetch_level(const ConstTableView& table) {
-  return fits_caches(table) ? CacheLevel::first : prefetch_level();
+  // As checks.cpp bounds it: any view may have any stride, if it has one row.
+  const std::int64_t elements = table.rows() == 0 ? 0 : (table.rows() - 1) * table.row_stride() + table.dim();
+  return elements * std::int64_t{sizeof(float)} <= choices.near_table_bytes ? CacheLevel::first : prefetch_level();
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {

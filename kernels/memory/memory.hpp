@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "kernels/kernel_list.hpp"
-#include "rowmill/table.hpp"
+#include "rowmill/table_view.hpp"
 
 namespace rowmill {
 
@@ -23,10 +23,7 @@ void free_scratch(std::byte* p) noexcept;
 /// The size of the last-level cache; 32 MiB where the system does not say.
 std::int64_t last_level_cache_bytes();
 
-/// Whether the last-level cache is likely to hold a table, beside what else is in use.
-bool fits_caches(const ConstTableView& table);
-
-/// The cache into which kernels ask for rows on this machine; for a table that is only read, of which much may be near.
+/// The cache into which kernels ask for rows on this machine; and for those of a table that is only read.
 CacheLevel prefetch_level();
 CacheLevel prefetch_level(const ConstTableView& table);
 

@@ -38,7 +38,7 @@ struct Scratch {
 };
 
 /// Sums the blocks of the plan's hot segments, each block a task of its own.
-void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scratch, std::int64_t dim,
+void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scratch, std::int64_t dim, CacheLevel level,
                     std::int64_t threads) {
   std::int64_t blocks = 0;
   std::int64_t h = 0;
@@ -52,7 +52,7 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
                                 .count = std::min(kSumBlock, begin[1] - p),
                                 .passes = scratch.passes,
                                 .dim = dim,
-                                .ask_into = prefetch_level(),
+                                .ask_into = level,
                                 .out = scratch.block_sums + blocks * scratch.row_stride};
       ++blocks;
     }
@@ -120,16 +120,16 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   const std::int64_t traffic =
       (plan.id_count() / 2 + tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(traffic);
+  const CacheLevel level = prefetch_level();
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
   if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= choices.share_bytes) {
     hot = plan.hot_segments();
   }
-  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, threads);
+  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, level, threads);
   const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
 
-  const CacheLevel level = prefetch_level();
   parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = plan.shard(s);
     float* const row = scratch.rows + s * scratch.row_stride;

@@ -22,7 +22,7 @@ void run(const KernelTable& k, const PoolArgs<std::int64_t>& args) { k.pool_f32_
 /// Bags [first, last), a block of them at a time: their begins are widened on the stack.
 template <class Id>
 void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first,
-                std::int64_t last, const TableView& out, bool mean) {
+                std::int64_t last, const TableView& out, CacheLevel level, bool mean) {
   constexpr std::int64_t kBlock = 256;
   std::int64_t begin[kBlock + 1];
   for (std::int64_t b = first; b < last; b += kBlock) {
@@ -36,8 +36,8 @@ void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& b
             .out = out.row(b).data(),
             .out_stride = out.row_stride(),
             .dim = table.dim(),
-            .ask_into = prefetch_level(table),
-            .cached = fits_caches(table),
+            .ask_into = level,
+            .near = level != prefetch_level(),
             .mean = mean});
   }
 }
@@ -67,6 +67,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   const Ids ids = bags.ids();
   const std::int64_t row_bytes = table.dim() * kFloat;
   const std::int64_t threads = concurrency_for((ids.size() / 2 + bags.size()) * row_bytes);
+  const CacheLevel level = prefetch_level(table);
   const bool mean = options.pooling == Pooling::mean;
 
   // Tasks of about the same number of ids: the bags that begin in one range of positions.
@@ -76,7 +77,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
     parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
       const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
-      pool_range(k, table, bags, data, first, last, out, mean);
+      pool_range(k, table, bags, data, first, last, out, level, mean);
     });
   };
   if (options.out_of_range == OutOfRange::error) return ids.visit(pool_all);

@@ -9,7 +9,7 @@ namespace {
 /// sums in registers.
 template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class Store>
 [[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Load load_from, Store store_to) {
-  const std::int64_t ahead = (a.cached ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
+  const std::int64_t ahead = (a.near ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
   const Id* const ids = a.ids;
   const float* const table = a.table + c;
   const std::int64_t stride = a.table_stride;

@@ -85,7 +85,7 @@ mutation("scatter_add sums a row's values before it adds them", "kernels_test:*s
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
-         (POOL, "i + kAhead < end && ids[i + kAhead] >= 0", "ids[i + kAhead] >= 0"))
+         (POOL, "i + ahead < end && ids[i + ahead] >= 0", "ids[i + ahead] >= 0"))
 mutation("a bag lacks its last id", "kernels_test:*pool*",
          (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > i ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
