@@ -87,6 +87,21 @@ void add_hot_rows() {
   }
 }
 
+void add_levels() {
+  for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{250'002, 768, 8, 512},
+                             Shape{1'000'000, 64, 2048, 20}}) {
+    for (const Operation operation : {Operation::gather, Operation::pool, Operation::scatter_add, Operation::sgd,
+                                      Operation::adam, Operation::pooled_sgd}) {
+      // The library's own way into the first level, for lookups in a table that is near.
+      const bool near = is_lookup(operation) && shape.rows == 9088;
+      rowmill::Choices second = with(&rowmill::Choices::first_level_bytes, kNever);
+      second.near_table_bytes = 0;
+      add_choice("into the first level, second", operation, shape, IdSource::zipf,
+                 near ? kDefaults : with(&rowmill::Choices::first_level_bytes, std::int64_t{0}), second);
+    }
+  }
+}
+
 /// Gathers into one output again and again, or into others in turn, which no cache holds any more.
 void stores(benchmark::State& state, const Shape& shape, bool one_output) {
   const rowmill::Table table(shape.rows, shape.dim, {});
@@ -125,6 +140,7 @@ int main(int argc, char** argv) {
   bench::add_grouping();
   bench::add_shards();
   bench::add_hot_rows();
+  bench::add_levels();
   bench::add_stores();
   return bench::run_comparisons(argc, argv);
 }
