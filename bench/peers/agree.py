@@ -2,18 +2,24 @@
 """Whether two runs agree on who wins, in every cell whose intervals both exclude 1.
 
     agree.py build/peers/raw/full-... COPY-OF-AN-EARLIER-ONE
+    agree.py bench/peers/results/zen5 bench/peers/results/zen5/second-run    what the tree keeps of two runs
 """
 
+import json
 import sys
 from pathlib import Path
 
-from suite import join_sittings, read_records
+from suite import ENVIRONMENTS, join_sittings, key, read_records
 
 
 def measured(directory):
     cells = {}
     for file in sorted(Path(directory).glob("*.jsonl")):
         cells |= join_sittings(read_records(file))
+    for name in set(ENVIRONMENTS.values()):
+        kept = Path(directory) / f"{name}.json"
+        if kept.exists():
+            cells |= {key(cell): cell for cell in json.loads(kept.read_text())["cells"]}
     return {name: cell for name, cell in cells.items() if "ratio" in cell}
 
 

@@ -54,9 +54,11 @@ def commit():
 def describe():
     cpuinfo = read("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.*)", cpuinfo)
+    numbers = [re.search(rf"{name}\s*:\s*(\d+)", cpuinfo) for name in ("cpu family", r"\nmodel\b")]
     flags = re.search(r"flags\s*:\s*(.*)", cpuinfo)
     return {
         "cpu": model[1] if model else "unknown processor",
+        "family": ", ".join(f"{name} {number[1]}" for name, number in zip(("family", "model"), numbers) if number),
         "cpus": os.cpu_count(),
         "caches": {f"L{level}": size for level, size in caches().items()},
         "avx512": bool(flags) and {"avx512f", "avx512cd", "avx512dq", "avx512bw"} <= set(flags[1].split()),

@@ -4,6 +4,7 @@ docs/plots/*.svg and the README's section between <!-- measured --> and <!-- /me
 
     report.py --target . --raw build/peers/raw/full-... --ceilings build/bench/results    after a run
     report.py --target .                                                        again, from the results in the tree
+    report.py --target . --machine zen5                   that of another machine, from bench/peers/results/zen5 to docs/zen5
 """
 
 import argparse
@@ -193,8 +194,8 @@ def machine_section(results):
     machine = about["machine"]
     caches = ", ".join(f"{level} {size >> 10:,} KiB" for level, size in machine["caches"].items())
     rows = [
-        ["processor", f"{machine['cpu']}, {machine['cpus']} processors, {caches}; "
-                      f"AVX-512: {'yes' if machine['avx512'] else 'no'}"],
+        ["processor", ", ".join(filter(None, [machine["cpu"], machine.get("family"), f"{machine['cpus']} processors", caches]))
+         + f"; AVX-512: {'yes' if machine['avx512'] else 'no'}"],
         ["memory", f"{machine['memory'] / 2**30:.1f} GiB; transparent huge pages: {machine['huge_pages']}, "
                    f"defrag: {machine['huge_page_defrag']}"],
         ["system", f"Linux {machine['kernel']}"],
@@ -444,13 +445,13 @@ def replace_section(text, section):
     return f"{before}{begin}\n{section}{end}{after}"
 
 
-def write_report(results, target):
-    docs = target / "docs"
+def write_report(results, target, machine=""):
+    docs = target / "docs" / machine
     (docs / "plots").mkdir(parents=True, exist_ok=True)
     names = plots.draw(results, docs / "plots", TITLES, PEERS)
     (docs / "performance.md").write_text(performance(results, names))
     readme = target / "README.md"
-    if readme.exists():
+    if readme.exists() and not machine:
         readme.write_text(replace_section(readme.read_text(), readme_section(results)))
 
 
@@ -458,9 +459,10 @@ def main():
     parser = argparse.ArgumentParser(description="Makes the report of a peer run.")
     parser.add_argument("--target", type=Path, required=True, help="the source tree, or a directory like it")
     parser.add_argument("--raw", type=Path, help="the raw records that replace the results in the target")
+    parser.add_argument("--machine", default="", help="the name of another machine, which has a report of its own")
     parser.add_argument("--ceilings", help="a JSON file of bench/run --all, or a directory of such files")
     arguments = parser.parse_args()
-    directory = arguments.target / "bench" / "peers" / "results"
+    directory = arguments.target / "bench" / "peers" / "results" / arguments.machine
     if arguments.raw:
         collect(arguments.raw, directory, arguments.ceilings)
     results = Results(directory)
@@ -469,8 +471,8 @@ def main():
         return
     if not results.measured:
         raise SystemExit(f"report.py: no results in {directory}")
-    write_report(results, arguments.target)
-    print(f"wrote {arguments.target / 'docs' / 'performance.md'}")
+    write_report(results, arguments.target, arguments.machine)
+    print(f"wrote {arguments.target / 'docs' / arguments.machine / 'performance.md'}")
 
 
 if __name__ == "__main__":

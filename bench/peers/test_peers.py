@@ -325,6 +325,14 @@ class Report(unittest.TestCase):
         self.assertTrue(readme.endswith("<!-- /measured -->\n\nafter\n"))
         self.assertEqual(self.make(), files)  # again: from the results alone, over what is there
 
+    def test_another_machine_has_a_report_of_its_own(self):
+        report.collect(SAMPLE, self.results / "other", None)
+        report.write_report(report.Results(self.results / "other"), self.target, "other")
+        self.assertTrue((self.target / "docs" / "other" / "performance.md").exists())
+        self.assertFalse((self.target / "docs" / "performance.md").exists())
+        self.assertNotIn("<!-- /measured -->", (self.target / "README.md").read_text())
+        self.assertEqual(report.Results(self.results).measured, [])
+
     def test_sittings_are_joined(self):
         report.collect(SAMPLE, self.results, None)
         cells = report.Results(self.results).measured
@@ -333,6 +341,7 @@ class Report(unittest.TestCase):
         self.assertEqual({cell["rounds"] for cell in cells}, {3, 6})
         self.assertFalse(any("samples_us" in cell for cell in cells))
         self.assertEqual(len(agree.measured(SAMPLE)), len(cells))
+        self.assertEqual(agree.measured(self.results).keys(), agree.measured(SAMPLE).keys())
 
     def test_ratio_is_to_the_best_peer(self):
         report.collect(SAMPLE, self.results, None)
