@@ -23,7 +23,8 @@ struct ByteRows {
 
 ByteRows bytes_of(const ConstTableView& view) {
   constexpr std::int64_t kSize = sizeof(float);
-  return {reinterpret_cast<std::uintptr_t>(view.data()), view.rows(), view.dim() * kSize, view.row_stride() * kSize};
+  const std::int64_t stride = view.rows() > 1 ? view.row_stride() * kSize : 0;  // one row may have any
+  return {reinterpret_cast<std::uintptr_t>(view.data()), view.rows(), view.dim() * kSize, stride};
 }
 
 /// Whether a byte of [begin, end) lies in a row of `b`.
