@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core_latency.hpp"
 #include "machine.hpp"
 
 namespace bench {
@@ -32,14 +33,26 @@ void compare(benchmark::State& state, const Run& with, const Run& without, std::
   };
   std::vector<double> with_seconds;
   std::vector<double> ratios;
-  for (int round = -2; round < rounds; ++round) {  // the first two warm up
-    if ((round + 2) % 10 == 0) wake_threads(3);
-    const auto batch = static_cast<std::size_t>(round + 2) % batches;
-    const double a = sample(with, batch);
-    const double b = sample(without, (batch + batches / 2) % batches);
-    if (round < 0) continue;
-    with_seconds.push_back(a);
-    ratios.push_back(b / a);
+  constexpr double kPatienceSeconds = 4;
+  constexpr int kRoundsAtOnce = 10;
+  CoreWatch cores(thread_count(), kPatienceSeconds);
+  for (int round = -2; round < rounds;) {  // the first two warm up
+    cores.wait();
+    wake_threads(3);
+    const std::size_t kept = ratios.size();
+    const int first = round;
+    for (const int last = std::min(round + kRoundsAtOnce, rounds); round < last; ++round) {
+      const auto batch = static_cast<std::size_t>(round + 2) % batches;
+      const double a = sample(with, batch);
+      const double b = sample(without, (batch + batches / 2) % batches);
+      if (round < 0) continue;
+      with_seconds.push_back(a);
+      ratios.push_back(b / a);
+    }
+    if (cores.accept()) continue;
+    with_seconds.resize(kept);
+    ratios.resize(kept);
+    round = first;
   }
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(median(with_seconds));
   state.counters["without/with"] = median(ratios);

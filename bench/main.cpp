@@ -183,6 +183,7 @@ void Suite::run(const Case& which, benchmark::State& state) {
     state.counters["rows/s"] = static_cast<double>(which.shape.id_count()) / result.seconds;
     state.counters["bytes/s"] = subject_->mean_useful_bytes() / result.seconds;
     state.counters["ceiling"] = result.share;
+    state.counters["core_latency_ns"] = result.core_latency_ns;
     state.SetLabel("ceiling: " + result.ceiling_loop);
   } catch (const std::exception& error) {
     failures_.push_back(which.name() + ": " + error.what());

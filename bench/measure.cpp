@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure.hpp"
 
+#include <tbb/task_arena.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <random>
 #include <vector>
 
+#include "core_latency.hpp"
 #include "machine.hpp"
 
 namespace bench {
@@ -95,12 +98,21 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
   std::vector<Contestant*> order = {&subject};
   for (Contestant& loop : loops) order.push_back(&loop);
   std::mt19937 shuffle_words(1);
-  const auto start = Clock::now();
-  for (int round = 0; round < effort.least_rounds || seconds_since(start) < effort.seconds; ++round) {
+  CoreWatch cores(tbb::this_task_arena::max_concurrency(), 4 * effort.seconds);
+  int rounds = 0;
+  for (double seconds = 0; rounds < effort.least_rounds || seconds < effort.seconds;) {
+    cores.wait();
+    const auto start = Clock::now();
     std::shuffle(order.begin(), order.end(), shuffle_words);
     for (Contestant* contestant : order) {
       wake_threads(2);  // the one before may have used a single thread
       contestant->sample(calls, batch_count);
+    }
+    if (cores.accept()) {
+      seconds += seconds_since(start);
+      ++rounds;
+    } else {
+      for (Contestant* contestant : order) contestant->samples.pop_back();
     }
   }
 
@@ -112,6 +124,7 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
           .ceiling_seconds = median(best.samples),
           .share = median(ratios),
           .share_low = median_low(ratios),
+          .core_latency_ns = cores.latency_ns(),
           .ceiling_loop = *best.name};
 }
 

@@ -8,6 +8,7 @@ bench/peers/suite.py runs it, with ROWMILL_LIBRARY naming librowmill_c.so. The p
 many processors as there are threads before any library is loaded: it bounds every library's thread pool alike.
 """
 
+import ctypes
 import dataclasses
 import functools
 import gc
@@ -24,7 +25,7 @@ import numpy as np
 
 import machine
 import workloads
-from stats import four_digits, summary
+from stats import NEAR_CORES_NS, four_digits, summary
 
 # Operations that write the table, and their state tables; those with one value a row besides.
 UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0,
@@ -173,6 +174,29 @@ def settle():
     return False
 
 
+class Cores:
+    """How far apart the cores are on which the threads run (bench/core_latency.hpp), for keeping rounds to times when they are
+    near."""
+
+    PATIENCE_SECONDS = 6  # of each cell
+
+    def __init__(self, threads):
+        path = os.environ.get("ROWMILL_CORE_LATENCY") if threads > 1 else None
+        self.function = None
+        if path:
+            self.function = ctypes.CDLL(path).rowmill_bench_core_latency_ns
+            self.function.restype = ctypes.c_double
+        self.patience = self.PATIENCE_SECONDS
+
+    def latency_ns(self):
+        return round(self.function()) if self.function else 0
+
+    def wait_until_near(self):
+        while self.patience > 0 and self.latency_ns() > NEAR_CORES_NS:
+            time.sleep(0.02)  # woken again, a virtual machine's processor may be given another core
+            self.patience -= 0.02
+
+
 class Contestant:
     def __init__(self, side, batch_count, first):
         self.call = side.call
@@ -201,8 +225,9 @@ class Contestant:
         self.samples.append(self.run(self.calls) / self.calls)
 
 
-def measure(sides, batch_count, effort):
-    """Samples of both sides, Rowmill first, in turn; the order is reversed in each round."""
+def measure(sides, batch_count, effort, cores):
+    """Samples of both sides, Rowmill first, in turn; the order is reversed in each round. With them whether the threads settled,
+    and each round's core latency: the longer of those right after the two samples."""
     contestants = [Contestant(side, batch_count, i * batch_count // 2) for i, side in enumerate(sides)]
     settled = True
     estimates = []
@@ -213,12 +238,24 @@ def measure(sides, batch_count, effort):
     rounds = effort.hopeless_rounds if estimates[1] > HOPELESS * estimates[0] else effort.rounds
     gc.collect()
     gc.disable()
-    for round_number in range(rounds):
-        for contestant in contestants if round_number % 2 == 0 else reversed(contestants):
+    latencies_ns = []
+    cores.patience = cores.PATIENCE_SECONDS
+    while len(latencies_ns) < rounds:
+        begin = time.perf_counter()
+        latency = 0
+        for contestant in contestants if len(latencies_ns) % 2 == 0 else reversed(contestants):
             settled &= settle()
             contestant.sample()
+            latency = max(latency, cores.latency_ns())
+        if latency <= NEAR_CORES_NS or cores.patience <= 0:
+            latencies_ns.append(latency)
+            continue
+        for contestant in contestants:  # once more
+            contestant.samples.pop()
+        cores.patience -= time.perf_counter() - begin
+        cores.wait_until_near()
     gc.enable()
-    return contestants, settled
+    return contestants, settled, latencies_ns
 
 
 def microseconds(seconds):
@@ -236,7 +273,7 @@ def fastest(ways):
     return min(ways, key=lambda way: min(time_of(way) for _ in range(3)))
 
 
-def measure_operation(problem, names, peer, rowmill, effort):
+def measure_operation(problem, names, peer, rowmill, effort, cores):
     """Yields a record for each of `names`, which differ in the source of ids."""
     sides = [rowmill.Side(problem), peer.Side(problem)]
     ways = [sides[1].call]
@@ -266,13 +303,13 @@ def measure_operation(problem, names, peer, rowmill, effort):
             side.set_ids(ids)
         if len(ways) > 1:
             sides[1].call = fastest(ways)
-        contestants, settled = measure(sides, problem.batch_count, effort)
+        contestants, settled, latencies_ns = measure(sides, problem.batch_count, effort, cores)
         samples_us = [[microseconds(s) for s in contestant.samples] for contestant in contestants]
-        yield name | summary(samples_us) | {
+        yield name | summary(samples_us, latencies_ns) | {
             "calls": [contestant.calls for contestant in contestants],
             "bytes": useful_bytes(problem.operation, problem.shape, ids),
             "difference": float(f"{difference:.2g}"), "settled": settled,
-            "samples_us": samples_us,
+            "samples_us": samples_us, "core_latencies_ns": latencies_ns,
         }
 
 
@@ -281,6 +318,7 @@ def measure_cells(task, peer, rowmill):
     shape = workloads.Shape.parse(task["shape"])
     common = {"peer": task["peer"], "table": shape.table_name, "batch": shape.batch_name, "threads": task["threads"],
               "sitting": task["sitting"]}
+    cores = Cores(task["threads"])
     for operation, cells in itertools.groupby(task["cells"], key=lambda cell: cell[0]):
         names = [common | {"operation": operation, "ids": source} for _, source in cells]
         if operation in peer.ABSENT:
@@ -292,7 +330,8 @@ def measure_cells(task, peer, rowmill):
             reason = f"needs {needed / 1e9:.1f} GB of memory; {available / 1e9:.1f} GB are available"
             yield from (name | {"skipped": reason} for name in names)
             continue
-        yield from measure_operation(Problem(operation, shape), names, peer, rowmill, QUICK if task["quick"] else FULL)
+        effort = QUICK if task["quick"] else FULL
+        yield from measure_operation(Problem(operation, shape), names, peer, rowmill, effort, cores)
 
 
 def main():

@@ -15,7 +15,7 @@ from pathlib import Path
 import plots
 import suite
 from measure import ABSOLUTE_TOLERANCE, HOPELESS, POOLED, RELATIVE_TOLERANCE
-from stats import four_digits
+from stats import NEAR_CORES_NS, four_digits
 from suite import OPERATIONS, join_sittings, read_records
 
 TITLES = {
@@ -87,6 +87,7 @@ def collect(raw, results, ceilings):
         cells = [record for record in records if "busy" in record]
         for cell in join_sittings(records).values():
             cell.pop("samples_us", None)
+            cell.pop("core_latencies_ns", None)
             cells.append(cell)
         write_document(results / f"{file.stem}.json", document | {"cells": cells}, "cells")
     found = newest_ceilings(ceilings) if ceilings else None
@@ -227,7 +228,7 @@ hold some microseconds of Python on both sides.
   hold the other side's core), wakes its own threads by a larger piece of work, runs calls that are not timed, then timed ones
   for 5 ms or one call. The order alternates. (Linux may queue a woken thread behind the one that woke it, and look for another
   processor only at its next tick. What is measured is calls one after another, not the first ones after a pause.)
-- Threads: the process is bound to as many processors as there are threads.
+- Threads: the process is bound to as many processors as there are threads.{near}
 - Both sides have the same ids (of the width that the peer prefers), values and shapes, and are compared first: outputs, and
   after three updates the rows touched and a thousand others, within {relative} relative or {absolute} absolute
   (pooled: 1e-7 for each id of a bag, if that is more).
@@ -334,6 +335,10 @@ def absent_section(results):
     unsettled = [c for c in results.measured if not c["settled"]]
     if unsettled:
         lines.append(f"- In {len(unsettled)} of {len(results.measured)} cells some thread still ran after 0.2 s of waiting.")
+    far = [c for c in results.measured if c.get("far")]
+    if far:
+        lines.append(f"- In {len(far)} of {len(results.measured)} cells the cores were not near each other for enough rounds, and "
+                     "all rounds count.")
     return "## Not measured\n\n" + "\n".join(lines or ["Nothing was left out."]) + "\n"
 
 
@@ -399,6 +404,15 @@ def busy_section(results):
     return text + "\n![Throughput beside a spinning process](plots/busy.svg)\n"
 
 
+def near_cores(results):
+    latencies = [cell["core_latency_ns"] for cell in results.measured if cell.get("core_latency_ns")]
+    if not latencies:
+        return ""
+    return (f""" With more than one, a round counts if its cores were near
+  each other: if a cache line went from one to the other in at most {NEAR_CORES_NS} ns right after each side's calls, {statistics.median(latencies):.0f} ns
+  in the median. A virtual machine's processors may move to cores that share no cache, for a second or two, and are not told.""")
+
+
 def performance(results, plot_names):
     rounds = max(cell["rounds"] for cell in results.measured)
     count = max(cell["sittings"] for cell in results.measured)
@@ -409,7 +423,7 @@ def performance(results, plot_names):
         behind_section(results),
         machine_section(results),
         HOW.format(rounds=rounds, sittings=sittings, hopeless=HOPELESS, relative=RELATIVE_TOLERANCE,
-                   absolute=ABSOLUTE_TOLERANCE),
+                   absolute=ABSOLUTE_TOLERANCE, near=near_cores(results)),
         best_section(results),
         ceilings_section(results),
         scaling_section(plot_names),

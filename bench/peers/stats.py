@@ -23,9 +23,20 @@ def four_digits(x):
     return float(f"{x:.4g}")
 
 
-def summary(samples_us):
-    """The figures of a cell from the times of Rowmill's calls and of the peer's, paired by rounds."""
-    mine, theirs = samples_us
+NEAR_CORES_NS = 70  # as bench/core_latency.hpp
+FEWEST_ROUNDS = 6  # that have an interval
+
+
+def summary(samples_us, core_latencies_ns):
+    """The figures of a cell from the times of Rowmill's calls and of the peer's, paired by rounds: of those rounds in which the
+    cores were near each other, or of all, and marked as far, where these are too few."""
+    total = len(core_latencies_ns)
+    rounds = [i for i in range(total) if core_latencies_ns[i] <= NEAR_CORES_NS]
+    far = len(rounds) < min(FEWEST_ROUNDS, total)
+    if far:
+        rounds = range(total)
+    mine, theirs = ([samples[i] for i in rounds] for samples in samples_us)
     median, low, high = median_interval([b / a for a, b in zip(mine, theirs)])
-    return {"ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": len(mine),
+    return {"ratio": round(median, 4), "low": round(low, 4), "high": round(high, 4), "rounds": len(mine), "far": far,
+            "core_latency_ns": statistics.median(core_latencies_ns[i] for i in rounds),
             "rowmill_us": four_digits(statistics.median(mine)), "peer_us": four_digits(statistics.median(theirs))}

@@ -91,11 +91,12 @@ def join(records):
     del joined["sitting"]
     if measured:
         samples_us = [sum(samples, []) for samples in zip(*(record["samples_us"] for record in measured))]
-        joined |= summary(samples_us) | {
+        latencies_ns = sum((record["core_latencies_ns"] for record in measured), [])
+        joined |= summary(samples_us, latencies_ns) | {
             "difference": max(record["difference"] for record in measured),
             "settled": all(record["settled"] for record in measured),
             "sittings": len(measured), "sitting_ratios": [record["ratio"] for record in measured],
-            "samples_us": samples_us,
+            "samples_us": samples_us, "core_latencies_ns": latencies_ns,
         }
     return joined
 
@@ -127,6 +128,7 @@ class Suite:
         """Runs `script` in an environment and appends each record to `results` as it comes. Returns whether it ended well."""
         variables = os.environ | {
             "ROWMILL_LIBRARY": str(Path(self.arguments.library).resolve()),
+            "ROWMILL_CORE_LATENCY": str(Path(self.arguments.core_latency).resolve()),
             "PYTHONPYCACHEPREFIX": str(self.directory.parent / "pycache"),
         }
         command = [self.python(environment), "-W", "ignore", str(HERE / script), json.dumps(task)]
@@ -206,7 +208,7 @@ def main():
     parser.add_argument("--fresh", action="store_true", help="measure again what there is a result of")
     parser.add_argument("--filter", default="", metavar="REGEX",
                         help="only cells whose name peer/operation/table/batch/ids/threads matches")
-    for name in ("--library", "--environments", "--raw"):  # given by bench/peers/run
+    for name in ("--library", "--core-latency", "--environments", "--raw"):  # given by bench/peers/run
         parser.add_argument(name, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     suite = Suite(arguments)

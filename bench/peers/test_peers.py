@@ -185,8 +185,23 @@ class Measuring(unittest.TestCase):
         with mock.patch.object(measure.time, "perf_counter", clock.read), mock.patch.object(measure, "settle", lambda: True):
             for mine, theirs, rounds in ((1, 51, 2), (1, 50, 4), (51, 1, 4)):
                 sides = [types.SimpleNamespace(call=clock.call(seconds), wake=lambda: None) for seconds in (mine, theirs)]
-                contestants, _ = measure.measure(sides, 8, effort)
+                contestants, _, _ = measure.measure(sides, 8, effort, measure.Cores(1))
                 self.assertEqual([contestant.samples for contestant in contestants], [[mine] * rounds, [theirs] * rounds])
+
+    def test_rounds_with_far_cores_are_repeated(self):
+        clock = Clock()
+        effort = measure.Effort(sittings=1, rounds=3, hopeless_rounds=3, sample_seconds=1, warm_seconds=1)
+        cores = measure.Cores(1)
+        clocks = mock.patch.object(measure.time, "perf_counter", clock.read), mock.patch.object(measure.time, "sleep", lambda _: None)
+        with clocks[0], clocks[1], mock.patch.object(measure, "settle", lambda: True):
+            for patience, latencies, kept in (
+                    (100, [30, 160, 150, 30, 30, 31, 32, 33, 34, 34], [31, 33, 34]),  # far after one side, and once while waiting
+                    (0, [30, 160, 31, 32, 33, 34], [160, 32, 34])):
+                cores.PATIENCE_SECONDS, cores.function = patience, iter(latencies).__next__
+                sides = [types.SimpleNamespace(call=clock.call(seconds), wake=lambda: None) for seconds in (1, 2)]
+                contestants, _, latencies_ns = measure.measure(sides, 8, effort, cores)
+                self.assertEqual(latencies_ns, kept)
+                self.assertEqual([len(contestant.samples) for contestant in contestants], [3, 3])
 
     def test_useful_bytes(self):
         batches = [np.array([1, 1, 2, 3, 3, 3])]
@@ -262,8 +277,9 @@ class Sittings(unittest.TestCase):
 
     def record(self, sitting, ratios, **changed):
         samples_us = [[2.0] * len(ratios), [2 * ratio for ratio in ratios]]
-        return self.NAME | {"sitting": sitting, **stats.summary(samples_us), "calls": [3, 4], "bytes": 5, "difference": 0.0,
-                            "settled": True, "samples_us": samples_us} | changed
+        latencies_ns = changed.setdefault("core_latencies_ns", [30] * len(ratios))
+        return self.NAME | {"sitting": sitting, **stats.summary(samples_us, latencies_ns), "calls": [3, 4], "bytes": 5,
+                            "difference": 0.0, "settled": True, "samples_us": samples_us} | changed
 
     def joined(self, *records):
         cells = suite.join_sittings(records)
@@ -287,6 +303,13 @@ class Sittings(unittest.TestCase):
         cell = self.joined(*records)
         self.assertLess(cell["low"], 1)
         self.assertGreater(cell["high"], 1)
+
+    def test_rounds_with_far_cores_do_not_count(self):
+        one = self.record(0, [5.0, 1.1, 1.2, 1.3], core_latencies_ns=[160, 30, 70, 30])
+        cell = self.joined(one, self.record(1, [1.4, 1.5, 1.6]))
+        self.assertEqual((cell["ratio"], cell["rounds"], cell["far"], cell["core_latency_ns"]), (1.35, 6, False, 30))
+        cell = self.joined(one, self.record(1, [1.4]))  # but where few remain
+        self.assertEqual((cell["ratio"], cell["rounds"], cell["far"]), (1.3, 5, True))
 
     def test_a_sitting_that_was_measured_counts(self):
         skipped = self.NAME | {"sitting": 0, "skipped": "needs memory"}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Needs nothing but threads: bench/peers/run makes a shared library of this file alone.
+#include "core_latency.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+namespace bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRoundTrips = 200;
+constexpr int kSamples = 5;
+
+void run_on(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+/// The median over samples of the mean time of a passage.
+double latency_between(int processor, int other) {
+  alignas(64) std::atomic<int> line = -1;
+  std::vector<double> nanoseconds;
+  const auto pass = [&line](int from, int to) {
+    while (line.load(std::memory_order_acquire) != from) {
+    }
+    line.store(to, std::memory_order_release);
+  };
+  std::thread there([&] {
+    run_on(other);
+    line.store(0, std::memory_order_release);
+    for (int k = 0; k < (kSamples + 1) * kRoundTrips; ++k) pass(1, 0);
+  });
+  std::thread here([&] {
+    run_on(processor);
+    for (int sample = -1; sample < kSamples; ++sample) {  // the first warms up
+      const auto start = Clock::now();
+      for (int k = 0; k < kRoundTrips; ++k) pass(0, 1);
+      const std::chrono::duration<double, std::nano> time = Clock::now() - start;
+      if (sample >= 0) nanoseconds.push_back(time.count() / (2 * kRoundTrips));
+    }
+  });
+  here.join();
+  there.join();
+  std::nth_element(nanoseconds.begin(), nanoseconds.begin() + kSamples / 2, nanoseconds.end());
+  return nanoseconds[kSamples / 2];
+}
+
+}  // namespace
+
+double core_latency_ns() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+  std::vector<int> processors;
+  for (int p = 0; p < CPU_SETSIZE; ++p) {
+    if (CPU_ISSET(p, &set)) processors.push_back(p);
+  }
+  double longest = 0;
+  for (std::size_t i = 1; i < processors.size(); ++i) {
+    longest = std::max(longest, latency_between(processors[0], processors[i]));
+  }
+  return longest;
+}
+
+void CoreWatch::wait() {
+  constexpr std::chrono::milliseconds kPause(20);  // woken again, a processor may be given another core
+  if (!watching_) return;
+  begin_ = Clock::now();
+  for (latency_ = core_latency_ns(); latency_ > kNearCoresNs && patience_ > 0; latency_ = core_latency_ns()) {
+    std::this_thread::sleep_for(kPause);
+    spend();
+  }
+}
+
+bool CoreWatch::accept() {
+  if (!watching_) return true;
+  latency_ = core_latency_ns();
+  if (latency_ <= kNearCoresNs || patience_ <= 0) return true;
+  spend();
+  return false;
+}
+
+void CoreWatch::spend() {
+  const Clock::time_point now = Clock::now();
+  patience_ -= std::chrono::duration<double>(now - begin_).count();
+  begin_ = now;
+}
+
+}  // namespace bench
+
+double rowmill_bench_core_latency_ns() { return bench::core_latency_ns(); }
