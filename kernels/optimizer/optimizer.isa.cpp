@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fused sparse optimizers: each row's gradient is summed, then applied to the row and its state at once. The
 // formulas stand in include/rowmill/optimizer.hpp.
+#include <type_traits>
+
 #include "kernels/plan/segments.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -66,12 +68,41 @@ struct RowState {
   }
 };
 
+/// Updates the row of segment s, which has several contributions but no more than a block: each vector of their sum
+/// goes from the registers into each(w, sum, load, store). `later` is the row of the table to ask for.
+template <CacheLevel kInto, class Each>
+[[gnu::noinline]] inline void update_by_sum(const SegmentArgs& a, std::int64_t s, float* w, const float* later,
+                                            const Each& for_each_sum) {
+  const Segments segments(a);
+  const std::int64_t position = a.begin[s];
+  const std::int64_t contributions = a.begin[s + 1] - position;
+  const Each each = for_each_sum;
+  for_each_group(
+      a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) __attribute__((always_inline)) {
+        Floats sum[kVectors];
+        sum_rows<kInto>(
+            segments.gradients, segments.positions + position, contributions, c, load_from,
+            [&](std::int64_t k, const float* gradient)
+                __attribute__((always_inline)) { return segments.later_gradient(position + k, gradient); },
+            sum);
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+          prefetch_column<kInto>(later + c, v * kLanes);
+          each(w + c + v * kLanes, sum[v], load_from, store_to);
+        });
+      });
+}
+
+/// Stands for the `each` of updates whose sums are written down first: those that need the whole of one before they use
+/// its first vector, or have so much else to do that it does not show.
+struct SumFirst {};
+
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
 /// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
+/// Rows of several contributions go to `each`, as in update_by_sum, unless it is SumFirst.
 /// One function, with everything but the sums inlined: see docs/choices.md, Memory.
-template <CacheLevel kInto, class Update, class... States>
-[[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, Update update, States... states) {
+template <CacheLevel kInto, class Each, class Update, class... States>
+[[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, Each each, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Segments segments(a.segments);
   float* const weights = a.weights;
@@ -87,9 +118,16 @@ template <CacheLevel kInto, class Update, class... States>
     const std::int64_t row = segments.rows[s];
     const std::int64_t later_row = segments.later_row(s);
     const std::int64_t position = segments.begin[s];
+    const std::int64_t contributions = segments.begin[s + 1] - position;
+    if constexpr (!std::is_same_v<Each, SumFirst>) {
+      if (contributions > 1 && contributions <= a.segments.block) {
+        update_by_sum<kInto>(a.segments, s, weights + row * stride, weights + later_row * stride, each);
+        continue;
+      }
+    }
     const float* gradient = scratch;
     const float* later = scratch;
-    if (segments.begin[s + 1] - position == 1) {
+    if (contributions == 1) {
       gradient = segments.gradients.row(segments.positions[position]);
       later = segments.later_gradient(position, gradient);
     } else {
@@ -111,9 +149,9 @@ template <CacheLevel kInto, class Update, class... States>
   }
 }
 
-template <class Update, class... States>
-inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
-  with_level(a.segments.ask_into, [&]<CacheLevel kInto>() { for_each_row_asking<kInto>(a, update, states...); });
+template <class Each, class Update, class... States>
+inline void for_each_row(const UpdateArgs& a, Each each, Update update, States... states) {
+  with_level(a.segments.ask_into, [&]<CacheLevel kInto>() { for_each_row_asking<kInto>(a, each, update, states...); });
 }
 
 /// The sum over columns of the squares that value(column, load) gives: lane k of 16 adds columns k, k+16, ... in order;
@@ -171,15 +209,18 @@ void sgd_f32(const SgdArgs& a) {
   const Floats momentum(a.momentum);
   with_decay(a.update, [&](auto decay) {
     if (a.buffer == nullptr) {
-      return for_each_row(
-          a.update, [=](auto ask, float* w, const float* gradient) __attribute__((always_inline)) {
-            for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
-              ask(c);
-              const Floats old = load_from(w + c);
-              const Floats g = decay.gradient(load_from(gradient + c), old);
-              store_to(w + c, decay.weight(old) - learning_rate * g);
-            });
-          });
+      const auto each = [=](float* w, Floats gradient, auto load_from, auto store_to) __attribute__((always_inline)) {
+        const Floats old = load_from(w);
+        const Floats g = decay.gradient(gradient, old);
+        store_to(w, decay.weight(old) - learning_rate * g);
+      };
+      const auto update = [=](auto ask, float* w, const float* gradient) __attribute__((always_inline)) {
+        for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
+          ask(c);
+          each(w + c, load_from(gradient + c), load_from, store_to);
+        });
+      };
+      return for_each_row(a.update, each, update);
     }
     const auto with_momentum = [=](auto direction) {
       return [=](auto ask, float* w, const float* gradient, float* buffer) __attribute__((always_inline)) {
@@ -195,9 +236,9 @@ void sgd_f32(const SgdArgs& a) {
     };
     const State buffer{a.buffer, dim};
     if (a.nesterov) {
-      for_each_row(a.update, with_momentum([=](Floats g, Floats b) { return g + momentum * b; }), buffer);
+      for_each_row(a.update, SumFirst{}, with_momentum([=](Floats g, Floats b) { return g + momentum * b; }), buffer);
     } else {
-      for_each_row(a.update, with_momentum([](Floats, Floats b) { return b; }), buffer);
+      for_each_row(a.update, SumFirst{}, with_momentum([](Floats, Floats b) { return b; }), buffer);
     }
   });
 }
@@ -218,7 +259,7 @@ void adagrad_f32(const AdagradArgs& a) {
         store_to(w + c, decay.weight(old) - divide(learning_rate * g, square_root(sum) + epsilon));
       });
     };
-    for_each_row(a.update, update, State{a.accumulator, dim});
+    for_each_row(a.update, SumFirst{}, update, State{a.accumulator, dim});
   });
 }
 
@@ -238,7 +279,7 @@ void row_wise_adagrad_f32(const AdagradArgs& a) {
         store_to(w + c, decay.weight(old) - rate * decay.gradient(load_from(gradient + c), old));
       });
     };
-    for_each_row(a.update, update, RowState{a.accumulator});
+    for_each_row(a.update, SumFirst{}, update, RowState{a.accumulator});
   });
 }
 
@@ -265,7 +306,7 @@ void adam_f32(const AdamArgs& a) {
         store_to(w + c, decay.weight(old) - divide(step_size * new_m, square_root(new_v) * inverse_sqrt_bc2 + epsilon));
       });
     };
-    for_each_row(a.update, update, State{a.m, dim}, State{a.v, dim});
+    for_each_row(a.update, SumFirst{}, update, State{a.m, dim}, State{a.v, dim});
   });
 }
 
@@ -289,7 +330,7 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
         store_to(w + c, decay.weight(old) - rate * new_m);
       });
     };
-    for_each_row(a.update, update, State{a.m, dim}, RowState{a.v});
+    for_each_row(a.update, SumFirst{}, update, State{a.m, dim}, RowState{a.v});
   });
 }
 
