@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fused sparse optimizers: each row's gradient is summed, then applied to the row and its state at once. The
 // formulas stand in include/rowmill/optimizer.hpp.
-#include <type_traits>
-
 #include "kernels/plan/segments.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -92,17 +90,32 @@ template <CacheLevel kInto, class Each>
       });
 }
 
-/// Stands for the `each` of updates whose sums are written down first: those that need the whole of one before they use
-/// its first vector, or have so much else to do that it does not show.
-struct SumFirst {};
+/// What may update a row of several contributions without writing their sum down: operator()<into>(segments, s, w,
+/// later, row of each state...) tells whether it did. This one never does.
+struct SumFirst {
+  template <CacheLevel kInto, class... StateRows>
+  bool operator()(const SegmentArgs&, std::int64_t, float*, const float*, StateRows...) const {
+    return false;
+  }
+};
+template <class Each>
+struct VectorBySum {
+  Each each;
+
+  template <CacheLevel kInto>
+  bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later) const {
+    update_by_sum<kInto>(a, s, w, later, each);
+    return true;
+  }
+};
 
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
 /// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
-/// Rows of several contributions go to `each`, as in update_by_sum, unless it is SumFirst.
+/// Rows of several contributions, but no more than a block, go to `by_sum` first: see SumFirst.
 /// One function, with everything but the sums inlined: see docs/choices.md, Memory.
-template <CacheLevel kInto, class Each, class Update, class... States>
-[[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, Each each, Update update, States... states) {
+template <CacheLevel kInto, class BySum, class Update, class... States>
+[[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, BySum by_sum, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Segments segments(a.segments);
   float* const weights = a.weights;
@@ -119,11 +132,10 @@ template <CacheLevel kInto, class Each, class Update, class... States>
     const std::int64_t later_row = segments.later_row(s);
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
-    if constexpr (!std::is_same_v<Each, SumFirst>) {
-      if (contributions > 1 && contributions <= a.segments.block) {
-        update_by_sum<kInto>(a.segments, s, weights + row * stride, weights + later_row * stride, each);
-        continue;
-      }
+    if (contributions > 1 && contributions <= a.segments.block &&
+        by_sum.template operator()<kInto>(a.segments, s, weights + row * stride, weights + later_row * stride,
+                                          states.row(row)...)) {
+      continue;
     }
     const float* gradient = scratch;
     const float* later = scratch;
@@ -149,37 +161,90 @@ template <CacheLevel kInto, class Each, class Update, class... States>
   }
 }
 
-template <class Each, class Update, class... States>
-inline void for_each_row(const UpdateArgs& a, Each each, Update update, States... states) {
-  with_level(a.segments.ask_into, [&]<CacheLevel kInto>() { for_each_row_asking<kInto>(a, each, update, states...); });
+template <class BySum, class Update, class... States>
+inline void for_each_row(const UpdateArgs& a, BySum by_sum, Update update, States... states) {
+  with_level(a.segments.ask_into,
+             [&]<CacheLevel kInto>() { for_each_row_asking<kInto>(a, by_sum, update, states...); });
 }
 
-/// The sum over columns of the squares that value(column, load) gives: lane k of 16 adds columns k, k+16, ... in order;
-/// then the lanes combine as a balanced tree. (A lane without a column adds +0, which changes no square.)
-template <class Value>
-inline float sum_of_squares(std::int64_t dim, Value value) {
-  constexpr std::int64_t kVectors = 16 / kLanes;
-  Floats sums[kVectors];
-  for (Floats& sum : sums) sum = Floats(0.0F);
-  std::int64_t v = 0;
-  for_each_vector(dim, [&](std::int64_t c, auto load_from, auto) {
-    const Floats x = value(c, load_from);
-    sums[v] += x * x;
-    v = (v + 1) % kVectors;
-  });
-  for (std::int64_t width = kVectors / 2; width > 0; width /= 2) {
-    for (std::int64_t i = 0; i < width; ++i) sums[i] += sums[i + width];
+/// The sum over columns of their squares: lane k of 16 adds columns k, k+16, ... in order; then the lanes combine as a
+/// balanced tree. (A lane without a column adds +0, which changes no square.)
+class SumOfSquares {
+ public:
+  SumOfSquares() {
+    for (Floats& sum : sums_) sum = Floats(0.0F);
   }
-  return tree_sum(sums[0]);
-}
+  /// Vector v of a row, in order.
+  [[gnu::always_inline]] void add(std::int64_t v, Floats x) { sums_[v % kVectors] += x * x; }
+  [[gnu::always_inline]] float total() {
+    for (std::int64_t width = kVectors / 2; width > 0; width /= 2) {
+      for (std::int64_t i = 0; i < width; ++i) sums_[i] += sums_[i + width];
+    }
+    return tree_sum(sums_[0]);
+  }
+
+ private:
+  static constexpr std::int64_t kVectors = 16 / kLanes;
+  Floats sums_[kVectors];
+};
 
 /// The mean square of a row's gradient, decayed.
 template <class RowDecay>
 inline float mean_square(const float* gradient, const float* w, std::int64_t dim, RowDecay decay) {
-  const float sum = sum_of_squares(
-      dim, [=](std::int64_t c, auto load_from) { return decay.gradient(load_from(gradient + c), load_from(w + c)); });
-  return sum / static_cast<float>(dim);
+  SumOfSquares squares;
+  for_each_vector(dim, [&](std::int64_t c, auto load_from, auto) {
+    squares.add(c / kLanes, decay.gradient(load_from(gradient + c), load_from(w + c)));
+  });
+  return squares.total() / static_cast<float>(dim);
 }
+
+/// Row-wise Adagrad for rows of several contributions and of so many whole vectors that their sum stays in registers.
+template <class RowDecay>
+struct RowWiseAdagradBySum {
+  RowDecay decay;
+  float learning_rate;
+  float epsilon;
+
+  template <CacheLevel kInto>
+  bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later, float* accumulator) const {
+    if (a.dim == kSums * kLanes) {
+      update<kInto, kSums>(a, s, w, later, accumulator);
+    } else if (a.dim == 4 * kLanes) {
+      update<kInto, 4>(a, s, w, later, accumulator);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  template <CacheLevel kInto, std::int64_t kVectors>
+  [[gnu::noinline]] void update(const SegmentArgs& a, std::int64_t s, float* w, const float* later,
+                                float* accumulator) const {
+    const Segments segments(a);
+    const std::int64_t position = a.begin[s];
+    const RowDecay decay_of = decay;
+    RowState{accumulator}.template ask_row<kInto>(segments.later_row(s) - a.rows[s]);
+    Floats sum[kVectors];
+    sum_rows<kInto>(
+        segments.gradients, segments.positions + position, a.begin[s + 1] - position, 0, Whole{},
+        [&](std::int64_t k, const float* gradient)
+            __attribute__((always_inline)) { return segments.later_gradient(position + k, gradient); },
+        sum);
+    SumOfSquares squares;
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+      prefetch_column<kInto>(later, v * kLanes);
+      squares.add(v, decay_of.gradient(sum[v], load(w + v * kLanes)));
+    });
+    const float state = *accumulator + squares.total() / static_cast<float>(a.dim);
+    *accumulator = state;
+    const Floats rate(learning_rate / (__builtin_sqrtf(state) + epsilon));
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+      const Floats old = load(w + v * kLanes);
+      store(w + v * kLanes, decay_of.weight(old) - rate * decay_of.gradient(sum[v], old));
+    });
+  }
+};
 
 template <CacheLevel kInto>
 inline void sum_block(const SumBlockArgs& a) {
@@ -220,7 +285,7 @@ void sgd_f32(const SgdArgs& a) {
           each(w + c, load_from(gradient + c), load_from, store_to);
         });
       };
-      return for_each_row(a.update, each, update);
+      return for_each_row(a.update, VectorBySum<decltype(each)>{each}, update);
     }
     const auto with_momentum = [=](auto direction) {
       return [=](auto ask, float* w, const float* gradient, float* buffer) __attribute__((always_inline)) {
@@ -279,7 +344,8 @@ void row_wise_adagrad_f32(const AdagradArgs& a) {
         store_to(w + c, decay.weight(old) - rate * decay.gradient(load_from(gradient + c), old));
       });
     };
-    for_each_row(a.update, SumFirst{}, update, RowState{a.accumulator});
+    for_each_row(a.update, RowWiseAdagradBySum<decltype(decay)>{decay, learning_rate, epsilon}, update,
+                 RowState{a.accumulator});
   });
 }
 
