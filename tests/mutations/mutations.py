@@ -155,9 +155,17 @@ mutation("the lanes of a sum across columns combine in another order", "kernels_
          (SIMD, "v = _mm_add_ps(v, _mm_movehl_ps(v, v));", "v = _mm_add_ps(v, _mm_shuffle_ps(v, v, 0xB1));"),
          (SIMD, "_mm_shuffle_ps(v, v, 1)", "_mm_shuffle_ps(v, v, 2)"))
 mutation("the lanes of a sum across columns are not those of 16", "kernels_test:*row_wise*",
-         (OPTIMIZER, "v = (v + 1) % kVectors;", "v = 0;"), isa="avx2")
+         (OPTIMIZER, "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
-         (OPTIMIZER, "sum / static_cast<float>(dim)", "sum / static_cast<float>(dim - 1)"))
+         (OPTIMIZER, "squares.total() / static_cast<float>(dim)", "squares.total() / static_cast<float>(dim - 1)"))
+mutation("a mean square of a sum in registers divides by one less", "kernels_test:*row_wise*",
+         (OPTIMIZER, "squares.total() / static_cast<float>(a.dim)", "squares.total() / static_cast<float>(a.dim - 1)"))
+mutation("a row that is no whole group is taken for one", "kernels_test:*row_wise*",
+         (OPTIMIZER, "a.dim == 4 * kLanes", "a.dim >= 4 * kLanes"))
+mutation("more than a block is summed in registers", "kernels_test:*sgd*",
+         (OPTIMIZER, "contributions <= a.segments.block", "contributions > 1"))
+mutation("a sum in registers decays no gradient", "kernels_test:*row_wise*",
+         (OPTIMIZER, "squares.add(v, decay_of.gradient(sum[v], load(w + v * kLanes)))", "squares.add(v, sum[v])"))
 mutation("weight decay comes after the step", "kernels_test:*sgd*",
          (OPTIMIZER, "decay.weight(old) - learning_rate * g)", "decay.weight(old - learning_rate * g))"))
 mutation("nesterov is plain momentum", "kernels_test:*sgd*",
