@@ -56,6 +56,7 @@ void compare(benchmark::State& state, const Run& with, const Run& without, std::
   }
   for ([[maybe_unused]] auto _ : state) state.SetIterationTime(median(with_seconds));
   state.counters["without/with"] = median(ratios);
+  state.counters["core_latency_ns"] = cores.longest_ns();
 }
 
 void add_comparison(const std::string& name, std::function<void(benchmark::State&)> body) {

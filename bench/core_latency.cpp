@@ -55,6 +55,15 @@ double latency_between(int processor, int other) {
   return nanoseconds[kSamples / 2];
 }
 
+bool near_once = false;   // so far in this process
+bool never_near = false;  // and a whole patience has run out
+
+bool are_near(double latency_ns) {
+  const bool near = latency_ns <= kNearCoresNs;
+  near_once |= near;
+  return near;
+}
+
 }  // namespace
 
 double core_latency_ns() {
@@ -72,11 +81,14 @@ double core_latency_ns() {
   return longest;
 }
 
+CoreWatch::CoreWatch(int threads, double patience_seconds)
+    : watching_(threads > 1), patience_(never_near ? 0 : patience_seconds) {}
+
 void CoreWatch::wait() {
   constexpr std::chrono::milliseconds kPause(20);  // woken again, a processor may be given another core
   if (!watching_) return;
   begin_ = Clock::now();
-  for (latency_ = core_latency_ns(); latency_ > kNearCoresNs && patience_ > 0; latency_ = core_latency_ns()) {
+  while (patience_ > 0 && !are_near(core_latency_ns())) {
     std::this_thread::sleep_for(kPause);
     spend();
   }
@@ -84,16 +96,20 @@ void CoreWatch::wait() {
 
 bool CoreWatch::accept() {
   if (!watching_) return true;
-  latency_ = core_latency_ns();
-  if (latency_ <= kNearCoresNs || patience_ <= 0) return true;
-  spend();
-  return false;
+  const double latency = core_latency_ns();
+  if (!are_near(latency) && patience_ > 0) {
+    spend();
+    return false;
+  }
+  longest_ = std::max(longest_, latency);
+  return true;
 }
 
 void CoreWatch::spend() {
   const Clock::time_point now = Clock::now();
   patience_ -= std::chrono::duration<double>(now - begin_).count();
   begin_ = now;
+  never_near = patience_ <= 0 && !near_once;
 }
 
 }  // namespace bench

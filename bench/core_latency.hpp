@@ -9,27 +9,28 @@ namespace bench {
 /// thread may run on to the farthest of the others; 0 if there is one only. Takes less than a millisecond for each
 /// processor that no other process has.
 ///
-/// Cores that share a last-level cache take 25 to 60. Those of two core complexes take some times as long, and so does
-/// work in which one core reads or writes next what another has written. It is measured in every round, because it may
-/// change from one second to the next: a virtual machine's processors move between the cores of their host, which the
-/// machine is not told.
+/// Cores that share a last-level cache took 26, those of two core complexes 160, and work in which one core reads or
+/// writes next what another has written up to five times as long (docs/choices.md). It is measured in every round,
+/// because it may change from one second to the next: a virtual machine's processors move between the cores of their
+/// host, which the machine is not told.
 [[nodiscard]] double core_latency_ns();
 
-/// Cores that are nearer than this share a cache.
+/// Cores that are no farther than this are near.
 inline constexpr double kNearCoresNs = 70;
 
-/// Keeps rounds of measuring to times when the cores are near each other, as long as its patience lasts: a machine
-/// whose cores never are is measured as it is.
+/// Keeps rounds of measuring to times when the cores are near each other, as long as its patience lasts. A machine
+/// whose cores never are is measured as it is: once a whole patience ran out, and they had not been near yet, none is
+/// left.
 class CoreWatch {
  public:
-  CoreWatch(int threads, double patience_seconds) : watching_(threads > 1), patience_(patience_seconds) {}
+  CoreWatch(int threads, double patience_seconds);
 
   /// Before a round: waits until the cores are near.
   void wait();
   /// After it: whether they still are, so that it counts. If not, it is to be repeated.
   [[nodiscard]] bool accept();
 
-  [[nodiscard]] double latency_ns() const { return latency_; }  ///< after the last round
+  [[nodiscard]] double longest_ns() const { return longest_; }  ///< the longest latency of a round that counts
 
  private:
   void spend();  // the time since begin_
@@ -37,7 +38,7 @@ class CoreWatch {
   bool watching_;
   double patience_;  // seconds
   std::chrono::steady_clock::time_point begin_;
-  double latency_ = 0;
+  double longest_ = 0;
 };
 
 }  // namespace bench

@@ -75,6 +75,8 @@ void keep_fastest(std::vector<Contestant>& loops, std::size_t count) {
 
 Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceiling& ceiling, std::size_t batch_count,
                     const Effort& effort) {
+  CoreWatch cores(tbb::this_task_arena::max_concurrency(), 4 * effort.seconds);
+  cores.wait();
   wake_threads();
   const std::size_t calls = calls_per_sample(kernel, batch_count, effort.sample_seconds);
   const std::string kernel_name;
@@ -88,6 +90,8 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
   for (Contestant& loop : loops) loop.sample(calls, batch_count);
   keep_fastest(loops, 2 * effort.finalists);
   for (int heat = 0; heat < 2; ++heat) {
+    cores.wait();
+    wake_threads(2);
     for (Contestant& loop : loops) loop.sample(calls, batch_count);
   }
   keep_fastest(loops, effort.finalists);
@@ -98,7 +102,6 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
   std::vector<Contestant*> order = {&subject};
   for (Contestant& loop : loops) order.push_back(&loop);
   std::mt19937 shuffle_words(1);
-  CoreWatch cores(tbb::this_task_arena::max_concurrency(), 4 * effort.seconds);
   int rounds = 0;
   for (double seconds = 0; rounds < effort.least_rounds || seconds < effort.seconds;) {
     cores.wait();
@@ -108,8 +111,9 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
       wake_threads(2);  // the one before may have used a single thread
       contestant->sample(calls, batch_count);
     }
+    const double took = seconds_since(start);
     if (cores.accept()) {
-      seconds += seconds_since(start);
+      seconds += took;
       ++rounds;
     } else {
       for (Contestant* contestant : order) contestant->samples.pop_back();
@@ -124,7 +128,7 @@ Measurement measure(const std::function<void(std::size_t)>& kernel, const Ceilin
           .ceiling_seconds = median(best.samples),
           .share = median(ratios),
           .share_low = median_low(ratios),
-          .core_latency_ns = cores.latency_ns(),
+          .core_latency_ns = cores.longest_ns(),
           .ceiling_loop = *best.name};
 }
 

@@ -22,7 +22,7 @@ struct Measurement {
   double ceiling_seconds = 0;  ///< that of the best plain loop
   double share = 0;            ///< median of the rounds' ratios, best plain loop / kernel
   double share_low = 0;        ///< the lower end of its 95 % interval
-  double core_latency_ns = 0;  ///< after the last round; 0 with one thread
+  double core_latency_ns = 0;  ///< the longest after a round; 0 with one thread
   std::string ceiling_loop;
 };
 

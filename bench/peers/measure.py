@@ -178,7 +178,7 @@ class Cores:
     """How far apart the cores are on which the threads run (bench/core_latency.hpp), for keeping rounds to times when they are
     near."""
 
-    PATIENCE_SECONDS = 6  # of each cell
+    PATIENCE_SECONDS = 6  # for each cell; none any more once a whole one ran out before the cores were near for the first time
 
     def __init__(self, threads):
         path = os.environ.get("ROWMILL_CORE_LATENCY") if threads > 1 else None
@@ -186,10 +186,17 @@ class Cores:
         if path:
             self.function = ctypes.CDLL(path).rowmill_bench_core_latency_ns
             self.function.restype = ctypes.c_double
+        self.near = False  # whether they ever were
         self.patience = self.PATIENCE_SECONDS
 
+    def begin_cell(self):
+        gave_up = self.patience <= 0 and not self.near
+        self.patience = 0 if gave_up else self.PATIENCE_SECONDS
+
     def latency_ns(self):
-        return round(self.function()) if self.function else 0
+        latency = round(self.function()) if self.function else 0
+        self.near |= latency <= NEAR_CORES_NS
+        return latency
 
     def wait_until_near(self):
         while self.patience > 0 and self.latency_ns() > NEAR_CORES_NS:
@@ -239,7 +246,6 @@ def measure(sides, batch_count, effort, cores):
     gc.collect()
     gc.disable()
     latencies_ns = []
-    cores.patience = cores.PATIENCE_SECONDS
     while len(latencies_ns) < rounds:
         begin = time.perf_counter()
         latency = 0
@@ -301,7 +307,9 @@ def measure_operation(problem, names, peer, rowmill, effort, cores):
     for name, ids, difference in zip(names, batches, differences):
         for side in sides:
             side.set_ids(ids)
+        cores.begin_cell()
         if len(ways) > 1:
+            cores.wait_until_near()
             sides[1].call = fastest(ways)
         contestants, settled, latencies_ns = measure(sides, problem.batch_count, effort, cores)
         samples_us = [[microseconds(s) for s in contestant.samples] for contestant in contestants]

@@ -27,10 +27,11 @@ NEAR_CORES_NS = 70  # as bench/core_latency.hpp
 FEWEST_ROUNDS = 6  # that have an interval
 
 
-def summary(samples_us, core_latencies_ns):
+def summary(samples_us, core_latencies_ns=None):
     """The figures of a cell from the times of Rowmill's calls and of the peer's, paired by rounds: of those rounds in which the
-    cores were near each other, or of all, and marked as far, where these are too few."""
-    total = len(core_latencies_ns)
+    cores were near each other, or of all, and marked as far, where these are too few. Without latencies, all are near."""
+    total = len(samples_us[0])
+    core_latencies_ns = core_latencies_ns or [0] * total
     rounds = [i for i in range(total) if core_latencies_ns[i] <= NEAR_CORES_NS]
     far = len(rounds) < min(FEWEST_ROUNDS, total)
     if far:

@@ -91,7 +91,7 @@ def join(records):
     del joined["sitting"]
     if measured:
         samples_us = [sum(samples, []) for samples in zip(*(record["samples_us"] for record in measured))]
-        latencies_ns = sum((record["core_latencies_ns"] for record in measured), [])
+        latencies_ns = sum((record.get("core_latencies_ns", [0] * record["rounds"]) for record in measured), [])
         joined |= summary(samples_us, latencies_ns) | {
             "difference": max(record["difference"] for record in measured),
             "settled": all(record["settled"] for record in measured),

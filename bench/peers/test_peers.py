@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the peer run that need no peer: python3 -m unittest discover -s bench/peers."""
 
+import itertools
 import json
 import os
 import tempfile
@@ -198,10 +199,21 @@ class Measuring(unittest.TestCase):
                     (100, [30, 160, 150, 30, 30, 31, 32, 33, 34, 34], [31, 33, 34]),  # far after one side, and once while waiting
                     (0, [30, 160, 31, 32, 33, 34], [160, 32, 34])):
                 cores.PATIENCE_SECONDS, cores.function = patience, iter(latencies).__next__
+                cores.begin_cell()
                 sides = [types.SimpleNamespace(call=clock.call(seconds), wake=lambda: None) for seconds in (1, 2)]
                 contestants, _, latencies_ns = measure.measure(sides, 8, effort, cores)
                 self.assertEqual(latencies_ns, kept)
                 self.assertEqual([len(contestant.samples) for contestant in contestants], [3, 3])
+
+    def test_cores_that_never_are_near_are_not_waited_for_again(self):
+        with mock.patch.object(measure.time, "sleep", lambda _: None):
+            for latencies, patient in (([160, 160], False), ([160, 30], True), ([30, 160], True)):
+                cores = measure.Cores(1)
+                cores.function = itertools.chain(latencies, itertools.repeat(160)).__next__
+                cores.wait_until_near()
+                cores.wait_until_near()
+                cores.begin_cell()
+                self.assertEqual(cores.patience > 0, patient)
 
     def test_useful_bytes(self):
         batches = [np.array([1, 1, 2, 3, 3, 3])]
@@ -311,6 +323,12 @@ class Sittings(unittest.TestCase):
         cell = self.joined(one, self.record(1, [1.4]))  # but where few remain
         self.assertEqual((cell["ratio"], cell["rounds"], cell["far"]), (1.3, 5, True))
 
+    def test_records_without_core_latencies_are_near(self):
+        old = self.record(0, [2.0, 3.0, 4.0])
+        del old["core_latencies_ns"]
+        cell = self.joined(old, self.record(1, [5.0], core_latencies_ns=[30]))
+        self.assertEqual((cell["ratio"], cell["rounds"], cell["far"]), (3.5, 4, False))
+
     def test_a_sitting_that_was_measured_counts(self):
         skipped = self.NAME | {"sitting": 0, "skipped": "needs memory"}
         cell = self.joined(skipped, self.record(1, [2, 3, 4]))
@@ -372,6 +390,17 @@ class Report(unittest.TestCase):
         for name, best in results.best.items():
             rivals = [cell for cell in results.measured if suite.key(cell)[1:] == name]
             self.assertEqual(best["ratio"], min(cell["ratio"] for cell in rivals))
+
+    def test_far_cells_are_counted(self):
+        report.collect(SAMPLE, self.results, None)
+        results = report.Results(self.results)
+        self.assertNotIn("near each other", report.absent_section(results))
+        self.assertIn("near\n  each other", report.performance(results, []))
+        results.measured[0]["far"] = True
+        self.assertIn(f"In 1 of {len(results.measured)} cells the cores were not near", report.absent_section(results))
+        for cell in results.measured:  # as an older run
+            del cell["far"], cell["core_latency_ns"]
+        self.assertNotIn("near\n  each other", report.performance(results, []))
 
     def test_verdicts(self):
         for low, high, expected in ((1.01, 1.2, "ahead"), (0.98, 1.2, "tied"), (0.97, 0.99, "tied"), (0.9, 1.1, "undecided"),

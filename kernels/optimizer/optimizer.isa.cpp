@@ -67,14 +67,14 @@ struct RowState {
 };
 
 /// Updates the row of segment s, which has several contributions but no more than a block: each vector of their sum
-/// goes from the registers into each(w, sum, load, store). `later` is the row of the table to ask for.
-template <CacheLevel kInto, class Each>
+/// goes from the registers into update_vector(w, sum, load, store). `later` is the row of the table to ask for.
+template <CacheLevel kInto, class UpdateVector>
 [[gnu::noinline]] inline void update_by_sum(const SegmentArgs& a, std::int64_t s, float* w, const float* later,
-                                            const Each& for_each_sum) {
+                                            const UpdateVector& behind_reference) {
   const Segments segments(a);
   const std::int64_t position = a.begin[s];
   const std::int64_t contributions = a.begin[s + 1] - position;
-  const Each each = for_each_sum;
+  const UpdateVector update_vector = behind_reference;  // a store may alias what it is a copy of
   for_each_group(
       a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) __attribute__((always_inline)) {
         Floats sum[kVectors];
@@ -85,26 +85,29 @@ template <CacheLevel kInto, class Each>
             sum);
         unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
           prefetch_column<kInto>(later + c, v * kLanes);
-          each(w + c + v * kLanes, sum[v], load_from, store_to);
+          update_vector(w + c + v * kLanes, sum[v], load_from, store_to);
         });
       });
 }
 
-/// What may update a row of several contributions without writing their sum down: operator()<into>(segments, s, w,
-/// later, row of each state...) tells whether it did. This one never does.
+// What may update a row of several contributions without writing their sum down first: operator()<into>(segments, s, w,
+// later, row of each state...) tells whether it did. What that is worth: docs/choices.md, Memory.
+
+/// Never does.
 struct SumFirst {
   template <CacheLevel kInto, class... StateRows>
   bool operator()(const SegmentArgs&, std::int64_t, float*, const float*, StateRows...) const {
     return false;
   }
 };
-template <class Each>
+/// Does always, by update_by_sum.
+template <class UpdateVector>
 struct VectorBySum {
-  Each each;
+  UpdateVector update_vector;
 
   template <CacheLevel kInto>
   bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later) const {
-    update_by_sum<kInto>(a, s, w, later, each);
+    update_by_sum<kInto>(a, s, w, later, update_vector);
     return true;
   }
 };
@@ -113,7 +116,7 @@ struct VectorBySum {
 /// columns c at which its vectors begin: that asks for what a long row will need between the loads of another, which so
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
 /// Rows of several contributions, but no more than a block, go to `by_sum` first: see SumFirst.
-/// One function, with everything but the sums inlined: see docs/choices.md, Memory.
+/// One function, with everything inlined but for rows of several contributions: see docs/choices.md, Memory.
 template <CacheLevel kInto, class BySum, class Update, class... States>
 [[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, BySum by_sum, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
@@ -198,7 +201,7 @@ inline float mean_square(const float* gradient, const float* w, std::int64_t dim
   return squares.total() / static_cast<float>(dim);
 }
 
-/// Row-wise Adagrad for rows of several contributions and of so many whole vectors that their sum stays in registers.
+/// Row-wise Adagrad for rows of one group of vectors (for_each_group), whose sum stays in registers for both its uses.
 template <class RowDecay>
 struct RowWiseAdagradBySum {
   RowDecay decay;
@@ -223,7 +226,7 @@ struct RowWiseAdagradBySum {
                                 float* accumulator) const {
     const Segments segments(a);
     const std::int64_t position = a.begin[s];
-    const RowDecay decay_of = decay;
+    const RowDecay decay_of = decay;  // a store may alias *this
     RowState{accumulator}.template ask_row<kInto>(segments.later_row(s) - a.rows[s]);
     Floats sum[kVectors];
     sum_rows<kInto>(
@@ -274,7 +277,8 @@ void sgd_f32(const SgdArgs& a) {
   const Floats momentum(a.momentum);
   with_decay(a.update, [&](auto decay) {
     if (a.buffer == nullptr) {
-      const auto each = [=](float* w, Floats gradient, auto load_from, auto store_to) __attribute__((always_inline)) {
+      const auto update_vector = [=](float* w, Floats gradient, auto load_from, auto store_to)
+          __attribute__((always_inline)) {
         const Floats old = load_from(w);
         const Floats g = decay.gradient(gradient, old);
         store_to(w, decay.weight(old) - learning_rate * g);
@@ -282,10 +286,10 @@ void sgd_f32(const SgdArgs& a) {
       const auto update = [=](auto ask, float* w, const float* gradient) __attribute__((always_inline)) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
           ask(c);
-          each(w + c, load_from(gradient + c), load_from, store_to);
+          update_vector(w + c, load_from(gradient + c), load_from, store_to);
         });
       };
-      return for_each_row(a.update, VectorBySum<decltype(each)>{each}, update);
+      return for_each_row(a.update, VectorBySum<decltype(update_vector)>{update_vector}, update);
     }
     const auto with_momentum = [=](auto direction) {
       return [=](auto ask, float* w, const float* gradient, float* buffer) __attribute__((always_inline)) {

@@ -162,6 +162,8 @@ mutation("a mean square of a sum in registers divides by one less", "kernels_tes
          (OPTIMIZER, "squares.total() / static_cast<float>(a.dim)", "squares.total() / static_cast<float>(a.dim - 1)"))
 mutation("a row that is no whole group is taken for one", "kernels_test:*row_wise*",
          (OPTIMIZER, "a.dim == 4 * kLanes", "a.dim >= 4 * kLanes"))
+mutation("a sum in registers decays no weight", "kernels_test:*row_wise*",
+         (OPTIMIZER, "decay_of.weight(old) - rate", "old - rate"))
 mutation("more than a block is summed in registers", "kernels_test:*sgd*",
          (OPTIMIZER, "contributions <= a.segments.block", "contributions > 1"))
 mutation("a sum in registers decays no gradient", "kernels_test:*row_wise*",
