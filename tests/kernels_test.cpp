@@ -102,12 +102,13 @@ void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* r
   }
 }
 
-/// Segments of 1, 2, 3, ... contributions, one of more than a block of the sum and one of exactly two blocks.
+/// Segments of 1, 2, 3, ... contributions, one of more than a block of the sum, one of exactly two blocks, and short
+/// ones again.
 struct SegmentLists {
   std::vector<std::int64_t> rows, begin{0}, positions;
 
   SegmentLists() {
-    for (const std::int64_t length : {1, 2, 3, 4, 7, 1025, 2048, 1}) {
+    for (const std::int64_t length : {1, 2, 3, 4, 7, 1025, 2048, 1, 2, 5}) {
       rows.push_back(static_cast<std::int64_t>(rows.size() * 7) % kRows);
       for (std::int64_t k = 0; k < length; ++k) positions.push_back(static_cast<std::int64_t>(positions.size()) + 3);
       begin.push_back(static_cast<std::int64_t>(positions.size()));
