@@ -66,32 +66,22 @@ struct RowState {
   }
 };
 
-/// Updates the row of segment s, which has several contributions but no more than a block: each vector of their sum
-/// goes from the registers into update_vector(w, sum, load, store). `later` is the row of the table to ask for.
-template <CacheLevel kInto, class UpdateVector>
-[[gnu::noinline]] inline void update_by_sum(const SegmentArgs& a, std::int64_t s, float* w, const float* later,
-                                            const UpdateVector& behind_reference) {
-  const Segments segments(a);
-  const std::int64_t position = a.begin[s];
-  const std::int64_t contributions = a.begin[s + 1] - position;
-  const UpdateVector update_vector = behind_reference;  // a store may alias what it is a copy of
-  for_each_group(
-      a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) __attribute__((always_inline)) {
-        Floats sum[kVectors];
-        sum_rows<kInto>(
-            segments.gradients, segments.positions + position, contributions, c, load_from,
-            [&](std::int64_t k, const float* gradient)
-                __attribute__((always_inline)) { return segments.later_gradient(position + k, gradient); },
-            sum);
-        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          prefetch_column<kInto>(later + c, v * kLanes);
-          update_vector(w + c + v * kLanes, sum[v], load_from, store_to);
-        });
-      });
+/// sum = the gradient of segment s, which has no more than a block of contributions, columns [c, c + kVectors *
+/// kLanes).
+template <CacheLevel kInto, std::int64_t kVectors, class Load>
+[[gnu::always_inline]] inline void sum_of_segment(const Segments& segments, std::int64_t s, std::int64_t c,
+                                                  Load load_from, Floats (&sum)[kVectors]) {
+  const std::int64_t position = segments.begin[s];
+  sum_rows<kInto>(
+      segments.gradients, segments.positions + position, segments.begin[s + 1] - position, c, load_from,
+      [&](std::int64_t k, const float* gradient)
+          __attribute__((always_inline)) { return segments.later_gradient(position + k, gradient); },
+      sum);
 }
 
-// What may update a row of several contributions without writing their sum down first: operator()<into>(segments, s, w,
-// later, row of each state...) tells whether it did. What that is worth: docs/choices.md, Memory.
+// What may update a row of several contributions, but no more than a block, without writing their sum down first:
+// operator()<into>(segments, s, w, later, row of each state...) tells whether it did; `later` is the row of the table
+// to ask for. What that is worth: docs/choices.md, Memory.
 
 /// Never does.
 struct SumFirst {
@@ -100,14 +90,26 @@ struct SumFirst {
     return false;
   }
 };
-/// Does always, by update_by_sum.
+
+/// Always does: each vector of the sum goes from the registers into update_vector(w, sum, load, store).
 template <class UpdateVector>
 struct VectorBySum {
   UpdateVector update_vector;
 
   template <CacheLevel kInto>
-  bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later) const {
-    update_by_sum<kInto>(a, s, w, later, update_vector);
+  [[gnu::noinline]] bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later) const {
+    const Segments segments(a);
+    const UpdateVector update = update_vector;  // a store may alias *this
+    for_each_group(
+        a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to)
+                   __attribute__((always_inline)) {
+                     Floats sum[kVectors];
+                     sum_of_segment<kInto>(segments, s, c, load_from, sum);
+                     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+                       prefetch_column<kInto>(later + c, v * kLanes);
+                       update(w + c + v * kLanes, sum[v], load_from, store_to);
+                     });
+                   });
     return true;
   }
 };
@@ -225,15 +227,10 @@ struct RowWiseAdagradBySum {
   [[gnu::noinline]] void update(const SegmentArgs& a, std::int64_t s, float* w, const float* later,
                                 float* accumulator) const {
     const Segments segments(a);
-    const std::int64_t position = a.begin[s];
     const RowDecay decay_of = decay;  // a store may alias *this
     RowState{accumulator}.template ask_row<kInto>(segments.later_row(s) - a.rows[s]);
     Floats sum[kVectors];
-    sum_rows<kInto>(
-        segments.gradients, segments.positions + position, a.begin[s + 1] - position, 0, Whole{},
-        [&](std::int64_t k, const float* gradient)
-            __attribute__((always_inline)) { return segments.later_gradient(position + k, gradient); },
-        sum);
+    sum_of_segment<kInto>(segments, s, 0, Whole{}, sum);
     SumOfSquares squares;
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
       prefetch_column<kInto>(later, v * kLanes);
