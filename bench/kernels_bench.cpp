@@ -90,7 +90,8 @@ struct Batch {
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
   }
   SegmentArgs segments() {
-    return {rows.data(), begin.data(), positions.data(), kRows, kSumBlock, &pass, kDim, kLevel, scratch.data()};
+    return {rows.data(), begin.data(), positions.data(), kRows,          kSumBlock, &pass,
+            kDim,        kLevel,       kLevel,           scratch.data(), nullptr};
   }
   UpdateArgs update() { return {segments(), weights.data(), kDim, WeightDecay::none, 0}; }
 };
@@ -147,6 +148,16 @@ void sum_block_f32(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
   Batch batch;
   for (auto _ : state) {
     kernel({batch.positions.data(), kIds, &batch.pass, kDim, kLevel, batch.scratch.data()});
+    benchmark::ClobberMemory();
+  }
+  count(state, kIds);
+}
+
+void mean_squares_f32(benchmark::State& state, Kernel<MeanSquaresArgs>* kernel) {
+  Batch batch;
+  std::vector<float> out(kIds);
+  for (auto _ : state) {
+    kernel({&batch.pass, 0, kIds, kDim, out.data()});
     benchmark::ClobberMemory();
   }
   count(state, kIds);

@@ -11,8 +11,8 @@
 
 namespace rowmill {
 
-/// The cache into which a kernel asks for what it will read: choices.hpp.
-enum class CacheLevel : std::uint8_t { first, second };
+/// The cache into which a kernel asks for what it will read, if it asks: choices.hpp.
+enum class CacheLevel : std::uint8_t { none, first, second };
 
 /// Finds the first id outside [lowest, highest]; `count` if there is none.
 template <class Id>
@@ -108,16 +108,27 @@ struct SegmentArgs {
   std::int64_t block;
   const GradientPass* passes;
   std::int64_t dim;
-  CacheLevel ask_into;
-  float* scratch;  ///< dim floats
+  CacheLevel ask_into;            ///< for rows of the tables
+  CacheLevel ask_gradients_into;  ///< the same, or none
+  float* scratch;                 ///< dim floats
+  const float* mean_squares;      ///< of each gradient row, for row-wise optimizers without l2; null: not known
 };
 
 /// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the
-/// segments, `block` and `scratch` are not used.
+/// segments, `block`, `scratch` and `mean_squares` are not used.
 struct ScatterAddSegmentsArgs {
   SegmentArgs segments;
   float* table;
   std::int64_t table_stride;
+};
+
+/// out[p] = sum(g * g) / dim of gradient row p, for p in begin .. end-1: sums across columns as in docs/numerics.md
+struct MeanSquaresArgs {
+  const GradientPass* passes;
+  std::int64_t begin;
+  std::int64_t end;
+  std::int64_t dim;
+  float* out;
 };
 
 /// What every optimizer's update has.
@@ -194,6 +205,7 @@ using FindBadId = std::int64_t(const FindBadIdArgs<Id>&);
   X(scatter_add_f32, Kernel<ScatterAddArgs>)                  \
   X(scatter_add_segments_f32, Kernel<ScatterAddSegmentsArgs>) \
   X(sum_block_f32, Kernel<SumBlockArgs>)                      \
+  X(mean_squares_f32, Kernel<MeanSquaresArgs>)                \
   X(sgd_f32, Kernel<SgdArgs>)                                 \
   X(adagrad_f32, Kernel<AdagradArgs>)                         \
   X(row_wise_adagrad_f32, Kernel<AdagradArgs>)                \

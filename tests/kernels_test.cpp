@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/core/dispatch.hpp"
+#include "kernels/reference/reference.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/pages.hpp"
 
@@ -123,15 +124,21 @@ struct Segments {
   PageEnd<std::int64_t> rows{lists.rows}, begin{lists.begin}, positions{lists.positions};
   GuardedTable special, first, second;
   std::vector<GradientPass> passes;
+  std::vector<float> squares;  // the mean square of each gradient row
 
   explicit Segments(std::int64_t dim) : special(20, dim, 3), first(580, dim, 2), second(3400, dim, 1) {
     const TableView a = special.fill(6, true).view();
     const TableView b = first.fill(12).view();
     const TableView c = second.fill(13).view();
     passes = {{a.data(), a.row_stride(), 20}, {b.data(), b.row_stride(), 600}, {c.data(), c.row_stride(), 4000}};
+    for (const TableView& pass : {a, b, c}) {
+      for (std::int64_t r = 0; r < pass.rows(); ++r) {
+        squares.push_back(reference::mean_square(pass.row(r).data(), dim));
+      }
+    }
   }
 
-  SegmentArgs args(std::int64_t dim, float* scratch) const {
+  SegmentArgs args(std::int64_t dim, float* scratch, bool near, bool squares_known) const {
     return {rows.data(),
             begin.data(),
             positions.data(),
@@ -140,19 +147,28 @@ struct Segments {
             passes.data(),
             dim,
             level,
-            scratch};
+            near ? CacheLevel::none : level,
+            scratch,
+            squares_known ? squares.data() : nullptr};
   }
 };
 
-constexpr WeightDecay kDecays[] = {WeightDecay::none, WeightDecay::l2, WeightDecay::decoupled};
+/// Each kind of decay, with gradients that are asked for, and with near ones, whose mean squares are known where that
+/// may be.
+constexpr std::pair<WeightDecay, bool> kDecaysAndGradients[] = {
+    {WeightDecay::none, false}, {WeightDecay::l2, false}, {WeightDecay::decoupled, false},
+    {WeightDecay::none, true},  {WeightDecay::l2, true},  {WeightDecay::decoupled, true}};
 
-/// Runs an optimizer kernel on copies of one start, with each kind of decay; `make` gives its arguments.
+/// Runs an optimizer kernel on copies of one start, with each of these; `make` gives its arguments.
 template <class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
-    for (const WeightDecay decay : kDecays) {
-      SCOPED_TRACE("dim " + std::to_string(dim) + ", decay " + std::to_string(static_cast<int>(decay)));
+    for (const auto& each : kDecaysAndGradients) {
+      const WeightDecay decay = each.first;
+      const bool near = each.second;
+      SCOPED_TRACE("dim " + std::to_string(dim) + ", decay " + std::to_string(static_cast<int>(decay)) +
+                   (near ? ", near gradients" : ""));
       const GuardedTable start = GuardedTable(kRows, dim, 3).fill(7);
       const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
       const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
@@ -161,7 +177,8 @@ void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
         for (std::int64_t r = 0; r < state.view().rows(); ++r) {
           for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
         }
-        const UpdateArgs update{segments.args(dim, scratch.view().data()), weights.view().data(),
+        const bool squares_known = near && decay != WeightDecay::l2;
+        const UpdateArgs update{segments.args(dim, scratch.view().data(), near, squares_known), weights.view().data(),
                                 weights.view().row_stride(), decay, decay == WeightDecay::l2 ? 0.03F : 0.97F};
         f(make(update, state.view()));
         EXPECT_TRUE(scratch.guards_intact());
@@ -239,15 +256,17 @@ void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<S
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
     const GuardedTable start = GuardedTable(kRows, dim, 3).fill(5);
-    GuardedTable table = start;
-    GuardedTable expected = start;
-    const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, GuardedTable& to) {
-      f({segments.args(dim, nullptr), to.view().data(), to.view().row_stride()});
-    };
-    run(kernel, table);
-    run(reference, expected);
-    EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim;
-    EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+    for (const bool near : {false, true}) {
+      GuardedTable table = start;
+      GuardedTable expected = start;
+      const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, GuardedTable& to) {
+        f({segments.args(dim, nullptr, near, false), to.view().data(), to.view().row_stride()});
+      };
+      run(kernel, table);
+      run(reference, expected);
+      EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim;
+      EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+    }
   }
 }
 
@@ -292,11 +311,31 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
         const std::int64_t* positions = segments.positions.data() + first;
-        f({positions, count, segments.passes.data(), dim, level, out.view().data()});
         r({positions, count, segments.passes.data(), dim, level, expected.view().data()});
-        EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
-        EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
+        for (const CacheLevel into : {level, CacheLevel::none}) {
+          f({positions, count, segments.passes.data(), dim, into, out.view().data()});
+          EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
+          EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
+        }
       }
+    }
+  }
+}
+
+void mean_squares_f32(Kernel<MeanSquaresArgs>* f, Kernel<MeanSquaresArgs>* r) {
+  for (const std::int64_t dim : kDims) {
+    const Segments segments(dim);
+    // Rows of all passes, and of none.
+    for (const auto& rows : {std::pair(0, 4000), std::pair(5, 21), std::pair(19, 20), std::pair(7, 7)}) {
+      GuardedTable out(1, 4000);
+      GuardedTable expected(1, 4000);
+      const auto run = [&](Kernel<MeanSquaresArgs>* kernel, GuardedTable& to) {
+        kernel({segments.passes.data(), rows.first, rows.second, dim, to.view().data()});
+      };
+      run(f, out);
+      run(r, expected);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", from " << rows.first;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
     }
   }
 }

@@ -140,6 +140,24 @@ TEST_P(OptimizerTest, GivesEachIdItsBagsGradient) {
   });
 }
 
+// Most rows are touched by one bag: row-wise optimizers compute the mean square of each bag's gradient beforehand, in
+// turn and on all threads; and gradients of more than a megabyte are asked for.
+TEST_P(OptimizerTest, SquaresEachBagsGradientOnce) {
+  run([] {
+    constexpr std::int64_t kRows = 20'000;
+    for (const auto& [bags, length, dim] :
+         {std::tuple(30, 30, 17), std::tuple(300, 10, 256), std::tuple(1100, 4, 256)}) {
+      const std::vector<std::int64_t> ids = id_cases(kRows, bags * length, 34)[4].ids;  // uniform
+      const GuardedTable gradient = GuardedTable(bags, dim).fill(35);
+      for (const OptimizerOptions& options : all_optimizers()) {
+        const std::size_t kind = options.index();
+        if (dim == 256 && kind != OptimizerOptions(RowWiseAdagradOptions{}).index()) continue;
+        Pair(options, kRows, dim).step(Bags(ids, bags, length), gradient.view());
+      }
+    }
+  });
+}
+
 TEST_P(OptimizerTest, SumsSeveralPassesAsOne) {
   run([] {
     // One row over two passes of 700 and 800 contributions: the blocks of 1,024 straddle the passes.

@@ -158,6 +158,8 @@ class Optimizer {
  private:
   /// Computes what is the same for all rows of step number step_count().
   virtual void prepare_step() = 0;
+  /// Whether update() has a use for the mean square of a gradient row.
+  [[nodiscard]] virtual bool uses_mean_squares() const { return false; }
   /// Updates the rows of `segments`. Called from many threads at once, with segments that share no row.
   virtual void update(const KernelTable& kernels, const SegmentArgs& segments, const TableView& weights) = 0;
 

@@ -100,6 +100,7 @@ class Adagrad final : public Optimizer {
 
  private:
   void prepare_step() override {}
+  [[nodiscard]] bool uses_mean_squares() const override { return kRowWise && options_.decay != WeightDecay::l2; }
   void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
     (kRowWise ? k.row_wise_adagrad_f32
               : k.adagrad_f32)({update_args(options_, learning_rate(), segments, weights), state()[0].data(),
@@ -135,6 +136,7 @@ class Adam final : public Optimizer {
         .epsilon = static_cast<float>(options_.epsilon),
     };
   }
+  [[nodiscard]] bool uses_mean_squares() const override { return kRowWise && options_.decay != WeightDecay::l2; }
   void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
     (kRowWise ? k.partial_row_wise_adam_f32 : k.adam_f32)(
         {update_args(options_, learning_rate(), segments, weights), state()[0].data(), state()[1].data(), scalars_});

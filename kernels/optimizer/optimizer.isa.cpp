@@ -68,11 +68,11 @@ struct RowState {
 
 /// sum = the gradient of segment s, which has no more than a block of contributions, columns [c, c + kVectors *
 /// kLanes).
-template <CacheLevel kInto, std::int64_t kVectors, class Load>
+template <CacheLevel kGradients, std::int64_t kVectors, class Load>
 [[gnu::always_inline]] inline void sum_of_segment(const Segments& segments, std::int64_t s, std::int64_t c,
                                                   Load load_from, Floats (&sum)[kVectors]) {
   const std::int64_t position = segments.begin[s];
-  sum_rows<kInto>(
+  sum_rows<kGradients>(
       segments.gradients, segments.positions + position, segments.begin[s + 1] - position, c, load_from,
       [&](std::int64_t k, const float* gradient)
           __attribute__((always_inline)) { return segments.later_gradient(position + k, gradient); },
@@ -80,13 +80,13 @@ template <CacheLevel kInto, std::int64_t kVectors, class Load>
 }
 
 // What may update a row of several contributions, but no more than a block, without writing their sum down first:
-// operator()<into>(segments, s, w, later, row of each state...) tells whether it did; `later` is the row of the table
-// to ask for. What that is worth: docs/choices.md, Memory.
+// operator()<into, gradients into>(segments, s, w, later, row of each state...) tells whether it did; `later` is the
+// row of the table to ask for. What that is worth: docs/choices.md, Memory.
 
 /// Never does.
 struct SumFirst {
-  template <CacheLevel kInto, class... StateRows>
-  bool operator()(const SegmentArgs&, std::int64_t, float*, const float*, StateRows...) const {
+  template <CacheLevel kInto, CacheLevel kGradients, class... StateRows>
+  bool operator()(const Segments&, std::int64_t, float*, const float*, StateRows...) const {
     return false;
   }
 };
@@ -96,22 +96,28 @@ template <class UpdateVector>
 struct VectorBySum {
   UpdateVector update_vector;
 
-  template <CacheLevel kInto>
-  [[gnu::noinline]] bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later) const {
-    const Segments segments(a);
-    const UpdateVector update = update_vector;  // a store may alias *this
+  template <CacheLevel kInto, CacheLevel kGradients>
+  [[gnu::noinline]] bool operator()(const Segments& of, std::int64_t s, float* w, const float* later) const {
+    const Segments segments = of;  // a store may alias it, and *this
+    const UpdateVector update = update_vector;
     for_each_group(
-        a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to)
-                   __attribute__((always_inline)) {
-                     Floats sum[kVectors];
-                     sum_of_segment<kInto>(segments, s, c, load_from, sum);
-                     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-                       prefetch_column<kInto>(later + c, v * kLanes);
-                       update(w + c + v * kLanes, sum[v], load_from, store_to);
-                     });
-                   });
+        segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to)
+                          __attribute__((always_inline)) {
+                            Floats sum[kVectors];
+                            sum_of_segment<kGradients>(segments, s, c, load_from, sum);
+                            unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+                              prefetch_column<kInto>(later + c, v * kLanes);
+                              update(w + c + v * kLanes, sum[v], load_from, store_to);
+                            });
+                          });
     return true;
   }
+};
+
+/// A row's gradient, and its mean square where that is known.
+struct RowGradient {
+  const float* data;
+  const float* mean_square;
 };
 
 /// Calls update(ask, w, gradient, row of each state...) for each touched row. It is to call ask(c) once for each of the
@@ -119,48 +125,50 @@ struct VectorBySum {
 /// many prefetches in a row would keep waiting. For short rows, which are asked for at once, it does nothing.
 /// Rows of several contributions, but no more than a block, go to `by_sum` first: see SumFirst.
 /// One function, with everything inlined but for rows of several contributions: see docs/choices.md, Memory.
-template <CacheLevel kInto, class BySum, class Update, class... States>
+template <CacheLevel kInto, CacheLevel kGradients, class BySum, class Update, class... States>
 [[gnu::noinline]] inline void for_each_row_asking(const UpdateArgs& a, BySum by_sum, Update update, States... states) {
   const std::int64_t row_bytes = a.segments.dim * static_cast<std::int64_t>(sizeof(float));
   const Segments segments(a.segments);
   float* const weights = a.weights;
   const std::int64_t stride = a.stride;
   float* const scratch = a.segments.scratch;
+  const float* const mean_squares = a.segments.mean_squares;
   const auto ask_row = [=](std::int64_t row) __attribute__((always_inline)) {
     prefetch<kInto>(weights + row * stride, row_bytes);
     (states.template ask_row<kInto>(row), ...);
   };
   const bool long_rows = row_bytes >= kLongRowBytes;
-  segments.ask_first<kInto>(row_bytes, ask_row);
+  segments.ask_first<kGradients>(row_bytes, ask_row);
   for (std::int64_t s = 0; s < segments.count; ++s) {
     const std::int64_t row = segments.rows[s];
     const std::int64_t later_row = segments.later_row(s);
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if (contributions > 1 && contributions <= a.segments.block &&
-        by_sum.template operator()<kInto>(a.segments, s, weights + row * stride, weights + later_row * stride,
-                                          states.row(row)...)) {
+        by_sum.template operator()<kInto, kGradients>(segments, s, weights + row * stride, weights + later_row * stride,
+                                                      states.row(row)...)) {
       continue;
     }
-    const float* gradient = scratch;
+    RowGradient gradient{scratch, nullptr};
     const float* later = scratch;
     if (contributions == 1) {
-      gradient = segments.gradients.row(segments.positions[position]);
-      later = segments.later_gradient(position, gradient);
+      const std::int64_t p = segments.positions[position];
+      gradient = {segments.gradients.row(p), mean_squares == nullptr ? nullptr : mean_squares + p};
+      later = segments.later_gradient(position, gradient.data);
     } else {
-      sum_segment<kInto>(a.segments, s);
+      sum_segment<kGradients>(a.segments, s);
     }
     if (long_rows) {
       const auto ask = [ later, w = weights + later_row * stride, ... state = states.row(later_row) ](std::int64_t c)
           __attribute__((always_inline)) {
-        prefetch_column<kInto>(later, c);
+        prefetch_column<kGradients>(later, c);
         prefetch_column<kInto>(w, c);
         (States::template ask<kInto>(state, c), ...);
       };
       update(ask, weights + row * stride, gradient, states.row(row)...);
     } else {
       ask_row(later_row);
-      if (later != gradient) prefetch<kInto>(later, row_bytes);
+      if (later != gradient.data) prefetch<kGradients>(later, row_bytes);
       update([](std::int64_t) __attribute__((always_inline)){}, weights + row * stride, gradient, states.row(row)...);
     }
   }
@@ -168,8 +176,9 @@ template <CacheLevel kInto, class BySum, class Update, class... States>
 
 template <class BySum, class Update, class... States>
 inline void for_each_row(const UpdateArgs& a, BySum by_sum, Update update, States... states) {
-  with_level(a.segments.ask_into,
-             [&]<CacheLevel kInto>() { for_each_row_asking<kInto>(a, by_sum, update, states...); });
+  with_levels(a.segments, [&]<CacheLevel kInto, CacheLevel kGradients>() {
+    for_each_row_asking<kInto, kGradients>(a, by_sum, update, states...);
+  });
 }
 
 /// The sum over columns of their squares: lane k of 16 adds columns k, k+16, ... in order; then the lanes combine as a
@@ -195,10 +204,11 @@ class SumOfSquares {
 
 /// The mean square of a row's gradient, decayed.
 template <class RowDecay>
-inline float mean_square(const float* gradient, const float* w, std::int64_t dim, RowDecay decay) {
+inline float mean_square(RowGradient gradient, const float* w, std::int64_t dim, RowDecay decay) {
+  if (gradient.mean_square != nullptr) return *gradient.mean_square;
   SumOfSquares squares;
   for_each_vector(dim, [&](std::int64_t c, auto load_from, auto) {
-    squares.add(c / kLanes, decay.gradient(load_from(gradient + c), load_from(w + c)));
+    squares.add(c / kLanes, decay.gradient(load_from(gradient.data + c), load_from(w + c)));
   });
   return squares.total() / static_cast<float>(dim);
 }
@@ -210,12 +220,12 @@ struct RowWiseAdagradBySum {
   float learning_rate;
   float epsilon;
 
-  template <CacheLevel kInto>
-  bool operator()(const SegmentArgs& a, std::int64_t s, float* w, const float* later, float* accumulator) const {
-    if (a.dim == kSums * kLanes) {
-      update<kInto, kSums>(a, s, w, later, accumulator);
-    } else if (a.dim == 4 * kLanes) {
-      update<kInto, 4>(a, s, w, later, accumulator);
+  template <CacheLevel kInto, CacheLevel kGradients>
+  bool operator()(const Segments& segments, std::int64_t s, float* w, const float* later, float* accumulator) const {
+    if (segments.dim == kSums * kLanes) {
+      update<kInto, kGradients, kSums>(segments, s, w, later, accumulator);
+    } else if (segments.dim == 4 * kLanes) {
+      update<kInto, kGradients, 4>(segments, s, w, later, accumulator);
     } else {
       return false;
     }
@@ -223,20 +233,20 @@ struct RowWiseAdagradBySum {
   }
 
  private:
-  template <CacheLevel kInto, std::int64_t kVectors>
-  [[gnu::noinline]] void update(const SegmentArgs& a, std::int64_t s, float* w, const float* later,
+  template <CacheLevel kInto, CacheLevel kGradients, std::int64_t kVectors>
+  [[gnu::noinline]] void update(const Segments& of, std::int64_t s, float* w, const float* later,
                                 float* accumulator) const {
-    const Segments segments(a);
-    const RowDecay decay_of = decay;  // a store may alias *this
-    RowState{accumulator}.template ask_row<kInto>(segments.later_row(s) - a.rows[s]);
+    const Segments segments = of;  // a store may alias it, and *this
+    const RowDecay decay_of = decay;
+    RowState{accumulator}.template ask_row<kInto>(segments.later_row(s) - segments.rows[s]);
     Floats sum[kVectors];
-    sum_of_segment<kInto>(segments, s, 0, Whole{}, sum);
+    sum_of_segment<kGradients>(segments, s, 0, Whole{}, sum);
     SumOfSquares squares;
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
       prefetch_column<kInto>(later, v * kLanes);
       squares.add(v, decay_of.gradient(sum[v], load(w + v * kLanes)));
     });
-    const float state = *accumulator + squares.total() / static_cast<float>(a.dim);
+    const float state = *accumulator + squares.total() / static_cast<float>(segments.dim);
     *accumulator = state;
     const Floats rate(learning_rate / (__builtin_sqrtf(state) + epsilon));
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
@@ -246,7 +256,7 @@ struct RowWiseAdagradBySum {
   }
 };
 
-template <CacheLevel kInto>
+template <CacheLevel kGradients>
 inline void sum_block(const SumBlockArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = update_distance(row_bytes);
@@ -256,7 +266,7 @@ inline void sum_block(const SumBlockArgs& a) {
       return k + ahead < a.count ? gradients.row(a.positions[k + ahead]) : row;
     };
     Floats sum[kVectors];
-    sum_rows<kInto>(gradients, a.positions, a.count, c, load_from, later, sum);
+    sum_rows<kGradients>(gradients, a.positions, a.count, c, load_from, later, sum);
     unrolled<kVectors>([&](std::int64_t v)
                            __attribute__((always_inline)) { store_to(a.out + c + v * kLanes, sum[v]); });
   });
@@ -265,7 +275,17 @@ inline void sum_block(const SumBlockArgs& a) {
 }  // namespace
 
 void sum_block_f32(const SumBlockArgs& a) {
+  if (a.ask_into == CacheLevel::none) return sum_block<CacheLevel::none>(a);
   with_level(a.ask_into, [&]<CacheLevel kInto>() { sum_block<kInto>(a); });
+}
+
+void mean_squares_f32(const MeanSquaresArgs& args) {
+  const MeanSquaresArgs a = args;  // a store may alias them
+  const Gradients gradients{a.passes};
+  for (std::int64_t p = a.begin; p < a.end; ++p) {
+    const RowGradient gradient{gradients.row(p), nullptr};
+    a.out[p] = mean_square(gradient, gradient.data, a.dim, Decay<WeightDecay::none>{});
+  }
 }
 
 void sgd_f32(const SgdArgs& a) {
@@ -280,20 +300,20 @@ void sgd_f32(const SgdArgs& a) {
         const Floats g = decay.gradient(gradient, old);
         store_to(w, decay.weight(old) - learning_rate * g);
       };
-      const auto update = [=](auto ask, float* w, const float* gradient) __attribute__((always_inline)) {
+      const auto update = [=](auto ask, float* w, RowGradient gradient) __attribute__((always_inline)) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
           ask(c);
-          update_vector(w + c, load_from(gradient + c), load_from, store_to);
+          update_vector(w + c, load_from(gradient.data + c), load_from, store_to);
         });
       };
       return for_each_row(a.update, VectorBySum<decltype(update_vector)>{update_vector}, update);
     }
     const auto with_momentum = [=](auto direction) {
-      return [=](auto ask, float* w, const float* gradient, float* buffer) __attribute__((always_inline)) {
+      return [=](auto ask, float* w, RowGradient gradient, float* buffer) __attribute__((always_inline)) {
         for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
           ask(c);
           const Floats old = load_from(w + c);
-          const Floats g = decay.gradient(load_from(gradient + c), old);
+          const Floats g = decay.gradient(load_from(gradient.data + c), old);
           const Floats b = momentum * load_from(buffer + c) + g;
           store_to(buffer + c, b);
           store_to(w + c, decay.weight(old) - learning_rate * direction(g, b));
@@ -314,12 +334,12 @@ void adagrad_f32(const AdagradArgs& a) {
   const Floats learning_rate(a.learning_rate);
   const Floats epsilon(a.epsilon);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator)
+    const auto update = [=](auto ask, float* w, RowGradient gradient, float* accumulator)
         __attribute__((always_inline)) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
         ask(c);
         const Floats old = load_from(w + c);
-        const Floats g = decay.gradient(load_from(gradient + c), old);
+        const Floats g = decay.gradient(load_from(gradient.data + c), old);
         const Floats sum = load_from(accumulator + c) + g * g;
         store_to(accumulator + c, sum);
         store_to(w + c, decay.weight(old) - divide(learning_rate * g, square_root(sum) + epsilon));
@@ -334,7 +354,7 @@ void row_wise_adagrad_f32(const AdagradArgs& a) {
   const float learning_rate = a.learning_rate;
   const float epsilon = a.epsilon;
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* accumulator)
+    const auto update = [=](auto ask, float* w, RowGradient gradient, float* accumulator)
         __attribute__((always_inline)) {
       const float sum = *accumulator + mean_square(gradient, w, dim, decay);
       *accumulator = sum;
@@ -342,7 +362,7 @@ void row_wise_adagrad_f32(const AdagradArgs& a) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
         ask(c);
         const Floats old = load_from(w + c);
-        store_to(w + c, decay.weight(old) - rate * decay.gradient(load_from(gradient + c), old));
+        store_to(w + c, decay.weight(old) - rate * decay.gradient(load_from(gradient.data + c), old));
       });
     };
     for_each_row(a.update, RowWiseAdagradBySum<decltype(decay)>{decay, learning_rate, epsilon}, update,
@@ -360,12 +380,12 @@ void adam_f32(const AdamArgs& a) {
   const Floats inverse_sqrt_bc2(a.scalars.inverse_sqrt_bc2);
   const Floats epsilon(a.scalars.epsilon);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v)
+    const auto update = [=](auto ask, float* w, RowGradient gradient, float* m, float* v)
         __attribute__((always_inline)) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
         ask(c);
         const Floats old = load_from(w + c);
-        const Floats g = decay.gradient(load_from(gradient + c), old);
+        const Floats g = decay.gradient(load_from(gradient.data + c), old);
         const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
         const Floats new_v = beta2 * load_from(v + c) + one_minus_beta2 * (g * g);
         store_to(m + c, new_m);
@@ -383,7 +403,7 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
   const Floats beta1(scalars.beta1);
   const Floats one_minus_beta1(scalars.one_minus_beta1);
   with_decay(a.update, [&](auto decay) {
-    const auto update = [=](auto ask, float* w, const float* gradient, float* m, float* v)
+    const auto update = [=](auto ask, float* w, RowGradient gradient, float* m, float* v)
         __attribute__((always_inline)) {
       const float new_v = scalars.beta2 * *v + scalars.one_minus_beta2 * mean_square(gradient, w, dim, decay);
       *v = new_v;
@@ -391,7 +411,7 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
       for_each_vector(dim, [=](std::int64_t c, auto load_from, auto store_to) {
         ask(c);
         const Floats old = load_from(w + c);
-        const Floats g = decay.gradient(load_from(gradient + c), old);
+        const Floats g = decay.gradient(load_from(gradient.data + c), old);
         const Floats new_m = beta1 * load_from(m + c) + one_minus_beta1 * g;
         store_to(m + c, new_m);
         store_to(w + c, decay.weight(old) - rate * new_m);

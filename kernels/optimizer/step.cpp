@@ -26,6 +26,7 @@ struct Scratch {
   SumBlockArgs* blocks;
   std::int64_t* block_numbers;  // 0, 1, 2, ...
   float* block_sums;
+  float* mean_squares;  // of each gradient row, if that is not more than the ids
 
   Scratch(std::int64_t pass_count, std::int64_t id_count, std::int64_t dim, Carver& memory)
       : passes(memory.take<GradientPass>(pass_count)),
@@ -34,7 +35,8 @@ struct Scratch {
         hot_begin(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
         blocks(memory.take<SumBlockArgs>(most_hot_blocks(id_count))),
         block_numbers(memory.take<std::int64_t>(most_hot_blocks(id_count))),
-        block_sums(memory.take<float>(most_hot_blocks(id_count) * row_stride)) {}
+        block_sums(memory.take<float>(most_hot_blocks(id_count) * row_stride)),
+        mean_squares(memory.take<float>(id_count)) {}
 };
 
 /// Sums the blocks of the plan's hot segments, each block a task of its own.
@@ -59,6 +61,16 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
     scratch.hot_begin[++h] = blocks;
   }
   parallel_tasks(threads, blocks, [&](std::int64_t b) { k.sum_block_f32(scratch.blocks[b]); });
+}
+
+/// The mean square of each gradient row.
+void square_gradients(const KernelTable& k, const Plan& plan, const Scratch& scratch, std::int64_t dim) {
+  const std::int64_t row_bytes = dim * std::int64_t{sizeof(float)};
+  const std::int64_t threads = concurrency_for(plan.gradient_rows() * row_bytes);
+  parallel_chunks(threads, plan.gradient_rows(), rows_per_task(plan.gradient_rows(), row_bytes, threads),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    k.mean_squares_f32({scratch.passes, begin, end, dim, scratch.mean_squares});
+                  });
 }
 
 /// Together they have a row for each of the plan's ids or bags, and share no element with what is written.
@@ -121,13 +133,21 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
       (plan.id_count() / 2 + tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(traffic);
   const CacheLevel level = prefetch_level();
+  const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
+  const bool several_read_each = 2 * plan.gradient_rows() <= plan.id_count();
+  const bool near_gradients = several_read_each && gradient_bytes <= choices.near_gradient_bytes;
+  const CacheLevel gradient_level = near_gradients ? CacheLevel::none : level;
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
   if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= choices.share_bytes) {
     hot = plan.hot_segments();
   }
-  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, level, threads);
+  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, gradient_level, threads);
+  const bool mean_squares_first =
+      uses_mean_squares() && plan.unique_count() >= choices.rows_per_mean_square * plan.gradient_rows();
+  if (mean_squares_first) square_gradients(k, plan, scratch, dim_);
+
   const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
 
   parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
@@ -143,7 +163,9 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .passes = scratch.passes,
               .dim = dim_,
               .ask_into = level,
-              .scratch = row},
+              .ask_gradients_into = gradient_level,
+              .scratch = row,
+              .mean_squares = mean_squares_first ? scratch.mean_squares : nullptr},
              weights);
     };
     std::int64_t done = 0;
@@ -159,7 +181,9 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .passes = &block_sums,
               .dim = dim_,
               .ask_into = level,
-              .scratch = row},
+              .ask_gradients_into = level,
+              .scratch = row,
+              .mean_squares = nullptr},
              weights);
       done = hot[h].segment + 1;
     }

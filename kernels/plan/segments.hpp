@@ -26,7 +26,7 @@ struct Gradients {
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
 /// taken, not added to zero, which would turn -0 into +0. later(k, row) is what to ask for while the k-th is read,
 /// which is `row`: between the loads, where asking is almost free.
-template <CacheLevel kInto, std::int64_t kVectors, class Load, class Later>
+template <CacheLevel kGradients, std::int64_t kVectors, class Load, class Later>
 [[gnu::always_inline]] inline void sum_rows(const Gradients& gradients, const std::int64_t* positions,
                                             std::int64_t count, std::int64_t c, Load load_from, Later later,
                                             Floats (&sum)[kVectors]) {
@@ -34,7 +34,7 @@ template <CacheLevel kInto, std::int64_t kVectors, class Load, class Later>
     const float* const row = gradients.row(positions[k]);
     const float* const next = later(k, row) + c;
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-      prefetch_column<kInto>(next, v * kLanes);
+      prefetch_column<kGradients>(next, v * kLanes);
       take(v, load_from(row + c + v * kLanes));
     });
   };
@@ -46,6 +46,18 @@ template <CacheLevel kInto, std::int64_t kVectors, class Load, class Later>
   }
 }
 
+/// Calls f.operator()<tables, gradients>(): the caches into which to ask for rows of the tables and of the gradients.
+template <class F>
+[[gnu::always_inline]] inline void with_levels(const SegmentArgs& a, F f) {
+  with_level(a.ask_into, [&]<CacheLevel kTables>() {
+    if (a.ask_gradients_into == CacheLevel::none) {
+      f.template operator()<kTables, CacheLevel::none>();
+    } else {
+      f.template operator()<kTables, kTables>();
+    }
+  });
+}
+
 /// The segments of a step while a loop goes through them. While it works on one it is to ask for what it will need
 /// further on, or, at the end, again for what it has.
 struct Segments {
@@ -53,6 +65,7 @@ struct Segments {
   const std::int64_t* begin;
   const std::int64_t* positions;
   std::int64_t count;
+  std::int64_t dim;
   Gradients gradients;
   std::int64_t ahead;  // in segments, and in positions
   std::int64_t end;
@@ -62,6 +75,7 @@ struct Segments {
         begin(a.begin),
         positions(a.positions),
         count(a.count),
+        dim(a.dim),
         gradients{a.passes},
         ahead(update_distance(a.dim * static_cast<std::int64_t>(sizeof(float)))),
         end(a.begin[a.count]) {}
@@ -73,24 +87,24 @@ struct Segments {
     return p + ahead < end ? gradients.row(positions[p + ahead]) : row;
   }
   /// Asks for the first gradient rows, and ask_row(row) for the first rows of the table.
-  template <CacheLevel kInto, class AskRow>
+  template <CacheLevel kGradients, class AskRow>
   void ask_first(std::int64_t row_bytes, AskRow ask_row) const {
     for (std::int64_t p = begin[0]; p < begin[0] + ahead && p < end; ++p) {
-      prefetch<kInto>(gradients.row(positions[p]), row_bytes);
+      prefetch<kGradients>(gradients.row(positions[p]), row_bytes);
     }
     for (std::int64_t s = 0; s < ahead && s < count; ++s) ask_row(rows[s]);
   }
 };
 
 /// scratch = the gradient of segment s.
-template <CacheLevel kInto>
+template <CacheLevel kGradients>
 [[gnu::noinline]] inline void sum_segment(const SegmentArgs& a, std::int64_t s) {
   const Segments segments(a);
   const std::int64_t end = a.begin[s + 1];
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
       const std::int64_t count = end - block < a.block ? end - block : a.block;
-      sum_rows<kInto>(
+      sum_rows<kGradients>(
           segments.gradients, a.positions + block, count, c, load_from,
           [&](std::int64_t k, const float* row) { return segments.later_gradient(block + k, row); }, sum);
       return block + count;

@@ -216,6 +216,12 @@ void sum_block_f32(const SumBlockArgs& a) {
   }
 }
 
+void mean_squares_f32(const MeanSquaresArgs& a) {
+  for (std::int64_t p = a.begin; p < a.end; ++p) {
+    a.out[p] = reference::mean_square(contribution(a.passes, p), a.dim);
+  }
+}
+
 void sgd_f32(const SgdArgs& a) {
   const std::int64_t dim = a.update.segments.dim;
   for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {

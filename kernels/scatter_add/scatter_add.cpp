@@ -61,7 +61,9 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                                              .passes = &pass,
                                              .dim = table.dim(),
                                              .ask_into = prefetch_level(),
-                                             .scratch = nullptr},
+                                             .ask_gradients_into = prefetch_level(),
+                                             .scratch = nullptr,
+                                             .mean_squares = nullptr},
                                 .table = table.data(),
                                 .table_stride = table.row_stride()});
   });

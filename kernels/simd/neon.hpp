@@ -57,7 +57,7 @@ template <CacheLevel kInto>
 inline void prefetch_line(const char* p) {
   if constexpr (kInto == CacheLevel::first) {
     __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p));
-  } else {
+  } else if constexpr (kInto == CacheLevel::second) {
     __asm__ volatile("prfm pldl2keep, %0" : : "Q"(*p));
   }
 }

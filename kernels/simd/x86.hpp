@@ -113,7 +113,7 @@ template <CacheLevel kInto>
 inline void prefetch_line(const char* p) {
   if constexpr (kInto == CacheLevel::first) {
     __asm__ volatile("prefetcht0 %0" : : "m"(*p));
-  } else {
+  } else if constexpr (kInto == CacheLevel::second) {
     __asm__ volatile("prefetcht1 %0" : : "m"(*p));
   }
 }

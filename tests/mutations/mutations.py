@@ -159,9 +159,9 @@ mutation("the lanes of a sum across columns are not those of 16", "kernels_test:
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
          (OPTIMIZER, "squares.total() / static_cast<float>(dim)", "squares.total() / static_cast<float>(dim - 1)"))
 mutation("a mean square of a sum in registers divides by one less", "kernels_test:*row_wise*",
-         (OPTIMIZER, "squares.total() / static_cast<float>(a.dim)", "squares.total() / static_cast<float>(a.dim - 1)"))
+         (OPTIMIZER, "static_cast<float>(segments.dim)", "static_cast<float>(segments.dim - 1)"))
 mutation("a row that is no whole group is taken for one", "kernels_test:*row_wise*",
-         (OPTIMIZER, "a.dim == 4 * kLanes", "a.dim >= 4 * kLanes"))
+         (OPTIMIZER, "segments.dim == 4 * kLanes", "segments.dim >= 4 * kLanes"))
 mutation("a sum in registers decays no weight", "kernels_test:*row_wise*",
          (OPTIMIZER, "decay_of.weight(old) - rate", "old - rate"))
 mutation("more than a block is summed in registers", "kernels_test:*sgd*",
@@ -176,6 +176,14 @@ mutation("Adagrad's epsilon stands inside the root", "kernels_test:*adagrad*",
          (OPTIMIZER, "square_root(sum) + epsilon", "square_root(sum + epsilon)"))
 mutation("Adam's epsilon stands inside the root", "kernels_test:*adam*",
          (OPTIMIZER, "square_root(new_v) * inverse_sqrt_bc2 + epsilon", "square_root(new_v + epsilon) * inverse_sqrt_bc2"))
+mutation("a row takes the mean square of another gradient", "kernels_test:*row_wise*",
+         (OPTIMIZER, "mean_squares == nullptr ? nullptr : mean_squares + p", "mean_squares == nullptr ? nullptr : mean_squares + s"))
+mutation("mean squares stand where the rows of a part begin", "kernels_test:*mean_squares*",
+         (OPTIMIZER, "a.out[p] = mean_square(", "a.out[p - a.begin] = mean_square("))
+mutation("mean squares of gradients are taken though L2 adds to them", "optimizer_test:*SquaresEach*",
+         (STEP, "uses_mean_squares() &&", ""))
+mutation("a gradient row of each task goes unsquared", "optimizer_test:*SquaresEach*",
+         (STEP, "k.mean_squares_f32({scratch.passes, begin, end, dim,", "k.mean_squares_f32({scratch.passes, begin, end - 1, dim,"))
 mutation("row-wise Adam's epsilon is not corrected for bias", "kernels_test:*row_wise_adam*",
          (OPTIMIZER, "__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon",
           "(__builtin_sqrtf(new_v) + scalars.epsilon) * scalars.inverse_sqrt_bc2"))
