@@ -105,6 +105,55 @@ TEST_P(PlanTest, PutsBagsInThePlaceOfPositions) {
   });
 }
 
+TEST_P(PlanTest, FindsTheBagsOfABatchByTheirLength) {
+  run([] {
+    for (const std::int64_t length : {1, 2, 3, 7, 30, 49, 107, 1000, 30'000}) {
+      const std::int64_t batch = 30'000 / length;
+      const std::vector<std::int64_t> ids = id_cases(100, batch * length, 15).back().ids;
+      std::vector<std::vector<std::int64_t>> expected = contents(Plan(ids, 100));
+      for (std::size_t part = 2; part < expected.size(); part += 3) {
+        for (std::int64_t& position : expected[part]) position /= length;
+      }
+      EXPECT_EQ(contents(Plan(Bags(ids, batch, length), 100)), expected) << "length " << length;
+    }
+  });
+}
+
+// Equal ids are not sorted. One other id, the last, makes a plan that is: but for that id they are the same.
+TEST_P(PlanTest, OfOneRowIsAsIfSorted) {
+  run([] {
+    for (const std::int64_t count : {1, 900, 20'000}) {
+      for (const std::int64_t row : {0, 7, 99}) {
+        SCOPED_TRACE(std::to_string(count) + " ids of row " + std::to_string(row));
+        std::vector<std::int64_t> ids(static_cast<std::size_t>(count), row);
+        std::vector<std::int64_t> and_ignored = ids;
+        and_ignored.push_back(-1);
+        const auto same_plan = [](const Plan& plan, const Plan& sorted) {
+          ASSERT_EQ(plan.shard_count(), sorted.shard_count());
+          EXPECT_EQ(contents(plan), contents(sorted));
+          EXPECT_EQ(plan.unique_count(), 1);
+          EXPECT_EQ(plan.hot_segments().size(), sorted.hot_segments().size());
+        };
+        same_plan(Plan(ids, 100), Plan(and_ignored, 100, OutOfRange::zero));
+        const std::vector<std::int64_t> offsets = {0, 0, count / 3, count};
+        const std::vector<std::int64_t> and_ignored_offsets = {0, 0, count / 3, count + 1};
+        same_plan(Plan(Bags(ids, offsets), 100), Plan(Bags(and_ignored, and_ignored_offsets), 100, OutOfRange::zero));
+        same_plan(Plan(Bags(ids, 1, count), 100), Plan(Bags(and_ignored, 1, count + 1), 100, OutOfRange::zero));
+        for (const OutOfRange policy : {OutOfRange::clip, OutOfRange::wrap_negative}) {
+          const std::vector<std::int32_t> below(ids.size(), -1);
+          const std::int64_t means = policy == OutOfRange::clip ? 0 : 99;
+          EXPECT_EQ(contents(Plan(below, 100, policy)),
+                    contents(Plan(std::vector<std::int64_t>(ids.size(), means), 100)));
+        }
+        const Plan nothing(std::vector<std::int64_t>(ids.size(), 100), 100, OutOfRange::zero);
+        EXPECT_EQ(nothing.unique_count(), 0);
+        EXPECT_EQ(nothing.id_count(), count);
+        for (std::int64_t s = 0; s < nothing.shard_count(); ++s) EXPECT_TRUE(nothing.shard(s).positions.empty());
+      }
+    }
+  });
+}
+
 /// The plan's rows and their positions, against those of a plain map.
 void expect_rows(const Plan& plan, const std::vector<std::int64_t>& ids) {
   std::map<std::int64_t, std::vector<std::int64_t>> expected;

@@ -2,8 +2,10 @@
 #include "kernels/plan/grouping.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kernels/core/choices.hpp"
+#include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
 
@@ -26,9 +28,11 @@ int shard_bits_for(std::int64_t id_count) {
 }
 
 // Positions are first sorted by shard in chunks, which different threads may take: large enough that each shard finds
-// some ids in each, and of 2^16 positions at most. Their number follows the ids alone.
+// some ids in each, two of them where that is not many, and of 2^16 positions at most. Their number follows the ids
+// alone.
 std::int64_t chunk_size_for(std::int64_t id_count) {
-  return std::clamp(id_count / 64, std::int64_t{1} << 12, std::int64_t{1} << 16);
+  const std::int64_t least = std::clamp(id_count / 2, std::int64_t{1} << 11, std::int64_t{1} << 12);
+  return std::clamp(id_count / 64, least, std::int64_t{1} << 16);
 }
 
 std::int64_t chunk_count_for(std::int64_t id_count) {
@@ -80,6 +84,7 @@ class Grouping::Builder {
         chunk_size_(chunk_size_for(id_count)) {}
 
   void run(std::int64_t threads) const {
+    if (one_row()) return group_one_row(threads);
     parallel_chunks(threads, id_count_, chunk_size_,
                     [&](std::int64_t begin, std::int64_t end) { sort_chunk(begin, end); });
     const std::int64_t chunks = chunk_count_for(id_count_);
@@ -107,6 +112,43 @@ class Grouping::Builder {
     return g_.list_begin_ + chunk * (g_.shard_count() + 1);
   }
 
+  /// Whether all ids are equal. If not, that mostly shows at the second.
+  [[nodiscard]] bool one_row() const {
+    if (id_count_ == 0) return false;
+    const FindBadIdArgs<Id> others{ids_, id_count_, ids_[0], ids_[0]};
+    if constexpr (sizeof(Id) == 4) {
+      return kernels().find_bad_id_i32(others) == id_count_;
+    } else {
+      return kernels().find_bad_id_i64(others) == id_count_;
+    }
+  }
+
+  /// The same plan with nothing to sort: one segment of all positions, or none if the row is ignored.
+  void group_one_row(std::int64_t threads) const {
+    const std::int64_t row = row_at(0);
+    const std::int64_t count = row == kIgnored ? 0 : id_count_;
+    const std::int64_t owner = count == 0 ? 0 : shard_of(row);
+    for (std::int64_t s = 0; s < g_.shard_count(); ++s) {
+      const std::int64_t own = s == owner ? count : 0;
+      g_.shard_begin_[s] = s <= owner ? 0 : count;
+      g_.segment_counts_[s] = own == 0 ? 0 : 1;
+      g_.largest_[s] = own;
+      std::int64_t* const segment_begin = g_.segment_begin_ + g_.shard_begin_[s] + 2 * s;
+      segment_begin[0] = 0;
+      segment_begin[1] = own;
+    }
+    g_.shard_begin_[g_.shard_count()] = count;
+    if (count == 0) return;
+    g_.segment_rows_[0] = row;
+    parallel_chunks(threads, count, chunk_size_, [&](std::int64_t begin, std::int64_t end) {
+      if (bags_ == nullptr) {
+        std::iota(g_.positions_ + begin, g_.positions_ + end, begin);
+      } else {
+        name_bags(begin, end, g_.positions_);
+      }
+    });
+  }
+
   /// Sorts positions begin .. end-1, a chunk, by shard: by counting, stably. Ignored ids are left out.
   void sort_chunk(std::int64_t begin, std::int64_t end) const {
     const std::int64_t shards = g_.shard_count();
@@ -122,10 +164,14 @@ class Grouping::Builder {
     for_each_row(begin, end, [&](std::int64_t row, std::int64_t position) {
       sorted[next[shard_of(row) + 1]++] = static_cast<std::uint16_t>(position - begin);
     });
-    if (bags_ == nullptr) return;
+    if (bags_ != nullptr && bags_->has_offsets()) name_bags(begin, end, g_.bag_of_);
+  }
+
+  /// out[i] = the bag of position i, for i in begin .. end-1
+  void name_bags(std::int64_t begin, std::int64_t end, std::int64_t* out) const {
     for (std::int64_t bag = bags_->bag_of(begin); begin < end; ++bag) {
       const std::int64_t last = std::min(end, bags_->begin(bag + 1));
-      std::fill(g_.bag_of_ + begin, g_.bag_of_ + last, bag);
+      std::fill(out + begin, out + last, bag);
       begin = last;
     }
   }
@@ -212,9 +258,22 @@ class Grouping::Builder {
     g_.largest_[s] = largest;
     std::int64_t* const positions = g_.positions_ + begin;
     k = 0;
-    for_each_position(s, [&](std::int64_t position) {
-      positions[segment_begin[segment_of[k++] + 1]++] = bags_ == nullptr ? position : g_.bag_of_[position];
-    });
+    const auto fill = [&](auto contribution) {
+      for_each_position(
+          s, [&](std::int64_t position) { positions[segment_begin[segment_of[k++] + 1]++] = contribution(position); });
+    };
+    if (bags_ == nullptr) {
+      fill([](std::int64_t position) { return position; });
+    } else if (bags_->has_offsets()) {
+      fill([bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
+    } else {
+      // position / length, at the cost of a multiplication: right as far as 2^50, for (position + 0.5) / length lies
+      // half a length's part from any integer.
+      const double inverse = 1.0 / static_cast<double>(bags_->length());
+      fill([inverse](std::int64_t position) {
+        return static_cast<std::int64_t>((static_cast<double>(position) + 0.5) * inverse);
+      });
+    }
   }
 
   const Grouping& g_;

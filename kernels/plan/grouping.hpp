@@ -41,7 +41,7 @@ class Grouping {
   // While building:
   std::uint16_t* sorted_;      // each chunk's positions, from its begin, sorted by shard
   std::uint32_t* list_begin_;  // for each chunk, where each shard's positions begin in that, and where the last end
-  std::int64_t* bag_of_;       // the bag of each id
+  std::int64_t* bag_of_;       // the bag of each id, of bags by offsets
   std::int64_t* segment_of_;   // the segment of each contribution of a large shard
   std::int64_t* slots_;        // the hash table of a large shard
 };

@@ -211,6 +211,14 @@ mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*
          (GROUPING, "k < list[1]", "k + 1 < list[1]"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
          (GROUPING, "std::min(end, bags_->begin(bag + 1))", "std::min(end, bags_->begin(bag + 1) + 1)"))
+mutation("a bag's first id counts to the one before", "plan_test:*FindsTheBags*1_threads*",
+         (GROUPING, "static_cast<double>(position) + 0.5", "static_cast<double>(position) - 0.5"))
+mutation("a bag's length divides by rounding down twice", "plan_test:*FindsTheBags*1_threads*",
+         (GROUPING, "static_cast<double>(position) + 0.5", "static_cast<double>(position)"))
+mutation("one row's shard is another's", "plan_test:*OfOneRow*1_threads*",
+         (GROUPING, "g_.shard_begin_[s] = s <= owner ? 0 : count;", "g_.shard_begin_[s] = s < owner ? 0 : count;"))
+mutation("one row that is ignored is planned", "plan_test:*OfOneRow*1_threads*",
+         (GROUPING, "row == kIgnored ? 0 : id_count_", "id_count_"))
 mutation("rows whose hashes collide are one", "plan_test:PlanLarge.KeepsRowsApart*",
          (GROUPING, "while (segment_rows[segment] != row)", "while (false)"))
 mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_threads*",
