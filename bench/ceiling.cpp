@@ -37,8 +37,9 @@ void for_each_part(std::size_t parts, bool pinned, const F& f) {
   }
 }
 
-/// No prefetch, and what makes about 1, 4, 8 and 16 KiB in flight. Only gradients can be read past the caches.
-std::vector<Prefetch> prefetches(std::int64_t dim, bool has_gradients) {
+/// No prefetch, and what makes about 1, 4, 8 and 16 KiB in flight. Only gradients can be read past the caches, and only
+/// those of bags may all be near.
+std::vector<Prefetch> prefetches(std::int64_t dim, bool has_gradients, bool of_bags = false) {
   using To = Prefetch::To;
   std::set<std::int64_t> distances;
   for (const std::int64_t kib : {1, 4, 8, 16}) distances.insert(std::max<std::int64_t>(1, kib * 256 / dim));
@@ -47,13 +48,15 @@ std::vector<Prefetch> prefetches(std::int64_t dim, bool has_gradients) {
     all.push_back({rows, To::first_level});
     all.push_back({rows, To::second_level});
     if (has_gradients) all.push_back({rows, To::non_temporal});
+    if (of_bags) all.push_back({rows, To::tables_first_level});
+    if (of_bags) all.push_back({rows, To::tables_second_level});
   }
   return all;
 }
 
 std::string label_of(Prefetch prefetch) {
   if (prefetch.rows == 0) return "no prefetch";
-  const char* const to[] = {" (L1)", " (L2)", " (non-temporal)"};
+  const char* const to[] = {" (L1)", " (L2)", " (non-temporal)", " (tables, L1)", " (tables, L2)"};
   return "prefetch " + std::to_string(prefetch.rows) + to[static_cast<int>(prefetch.to)];
 }
 
@@ -419,7 +422,7 @@ void Ceiling::add_updates(const Split& split) {
                                         static_cast<std::int64_t>(plan.merges.size()), plan.merge_slots.data());
          }});
   };
-  for (const Prefetch prefetch : prefetches(problem_.dim, true)) {
+  for (const Prefetch prefetch : prefetches(problem_.dim, true, is_pooled(problem_.operation))) {
     add("row after row", false, false, prefetch);
     add("row after row with streaming stores", false, true, prefetch);
     add("in order of the gradients", true, false, prefetch);
@@ -432,6 +435,16 @@ void Ceiling::add_plans(const Split& split) {
   planned_.push_back(std::make_unique<std::vector<PlannedPart>>(part_count, PlannedPart(ids, problem_.rows)));
   std::vector<PlannedPart>& parts = *planned_.back();
   const std::int64_t length = is_pooled(problem_.operation) ? problem_.length : 1;
+  loops_.push_back({"equal ids filled in, " + split.label,
+                    [this, &parts, length, pinned = split.pinned](std::size_t b) {
+                      for_each_part(parts.size(), pinned, [&](std::size_t p) {
+                        const std::vector<std::int32_t>& all = (*problem_.batches)[b];
+                        if (parts[p].plan_equal(all, length, static_cast<int>(p))) return;
+                        parts[p].take(all, length, static_cast<int>(p), static_cast<int>(parts.size()));
+                        (parts[p].*PlanLoop::all().front().group)();
+                      });
+                    },
+                    &parts});
   for (const PlanLoop& loop : PlanLoop::all()) {
     const std::string label = std::string(loop.name) + ", " + split.label;
     loops_.push_back({label,

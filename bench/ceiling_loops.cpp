@@ -94,8 +94,9 @@ inline __attribute__((always_inline)) void prefetch_non_temporal(const float* p)
 #endif
 
 inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
+  const bool into_first = prefetch.to == Prefetch::To::first_level || prefetch.to == Prefetch::To::tables_first_level;
   const auto ask = [&](std::int64_t c) __attribute__((always_inline)) {
-    prefetch.to == Prefetch::To::first_level ? prefetch_first_level(row + c) : prefetch_second_level(row + c);
+    into_first ? prefetch_first_level(row + c) : prefetch_second_level(row + c);
   };
   std::int64_t c = columns.begin;
   for (; c + 64 <= columns.end; c += 64) {  // written out, as the library's
@@ -108,11 +109,13 @@ inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
 }
 
 inline void prefetch_gradient(const float* row, Columns columns, Prefetch prefetch) {
-  if (prefetch.to != Prefetch::To::non_temporal) return prefetch_row(row, columns, prefetch);
+  using To = Prefetch::To;
+  if (prefetch.to == To::tables_first_level || prefetch.to == To::tables_second_level) return;
+  if (prefetch.to != To::non_temporal) return prefetch_row(row, columns, prefetch);
   for (std::int64_t c = columns.begin; c < columns.end; c += 16) prefetch_non_temporal(row + c);
 }
 
-enum class Ask { nothing, first_level, second_level, non_temporal };
+enum class Ask { nothing, first_level, second_level, non_temporal, tables_first_level, tables_second_level };
 
 template <Ask ask>
 inline __attribute__((always_inline)) void ask_for(const float* p) {
@@ -127,7 +130,9 @@ inline __attribute__((always_inline)) void with_ask(Prefetch prefetch, F&& f) {
   if (prefetch.rows == 0) return f.template operator()<Ask::nothing>();
   if (prefetch.to == Prefetch::To::first_level) return f.template operator()<Ask::first_level>();
   if (prefetch.to == Prefetch::To::second_level) return f.template operator()<Ask::second_level>();
-  f.template operator()<Ask::non_temporal>();
+  if (prefetch.to == Prefetch::To::non_temporal) return f.template operator()<Ask::non_temporal>();
+  if (prefetch.to == Prefetch::To::tables_first_level) return f.template operator()<Ask::tables_first_level>();
+  f.template operator()<Ask::tables_second_level>();
 }
 
 // The loops copy their arguments: vector stores may alias anything in memory, but not a local copy.
@@ -212,7 +217,9 @@ inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
 template <int states, Ask ask>
 inline __attribute__((always_inline)) void ask_tables(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
   if (ask == Ask::nothing || c % 16 != 0) return;
-  constexpr Ask kTables = ask == Ask::non_temporal ? Ask::second_level : ask;
+  constexpr Ask kTables = ask == Ask::tables_first_level                                ? Ask::first_level
+                          : ask == Ask::non_temporal || ask == Ask::tables_second_level ? Ask::second_level
+                                                                                        : ask;
   ask_for<kTables>(a.weights + row * a.dim + c);
   for (int s = 0; s < states; ++s) ask_for<kTables>(a.states[s] + row * a.dim + c);
   if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + row);

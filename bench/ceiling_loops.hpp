@@ -39,7 +39,9 @@ struct Prefetch {
   enum class To : std::uint8_t {
     first_level,
     second_level,
-    non_temporal,  ///< gradients past the second level; tables into it
+    non_temporal,        ///< gradients past the second level; tables into it
+    tables_first_level,  ///< tables alone
+    tables_second_level,
   };
   std::int64_t rows;  ///< 0: no prefetch
   To to;

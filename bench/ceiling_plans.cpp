@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 namespace bench {
 
@@ -23,6 +24,7 @@ PlannedPart::PlannedPart(std::int64_t id_count, std::int64_t rows)
       sorted_(static_cast<std::size_t>(id_count)),
       by_row_(static_cast<std::size_t>(rows)),
       slots_(std::bit_ceil(4 * static_cast<std::size_t>(id_count))),
+      small_(8192),
       segment_of_(static_cast<std::size_t>(id_count)) {}
 
 void PlannedPart::take(const std::vector<std::int32_t>& ids, std::int64_t length, int part, int parts) {
@@ -69,6 +71,31 @@ void PlannedPart::collect(const std::vector<PlannedPart>& parts, int part) {
   taken_ = end - entries_.begin();
 }
 
+bool PlannedPart::plan_equal(const std::vector<std::int32_t>& ids, std::int64_t length, int part) {
+  constexpr std::size_t kBlock = 64;
+  const std::int32_t first = ids.front();
+  std::size_t i = 0;
+  std::int32_t different = 0;
+  for (; i + kBlock <= ids.size() && different == 0; i += kBlock) {
+    for (std::size_t k = i; k < i + kBlock; ++k) different |= ids[k] ^ first;  // without a branch: vectorised
+  }
+  for (; i < ids.size(); ++i) different |= ids[i] ^ first;
+  if (different != 0) return false;
+  segment_count = 0;
+  if (part != 0) return true;
+  const auto count = static_cast<std::int32_t>(ids.size());
+  if (length == 1) {
+    std::iota(positions.begin(), positions.end(), 0);
+  } else {
+    for (std::int64_t bag = 0; bag * length < count; ++bag) {
+      std::fill_n(positions.begin() + bag * length, length, static_cast<std::int32_t>(bag));
+    }
+  }
+  segments[0] = {first, 0, count};
+  segment_count = 1;
+  return true;
+}
+
 void PlannedPart::count_by_row() {
   constexpr std::int64_t kAhead = 16;
   std::int32_t* const next = by_row_.data();
@@ -96,7 +123,7 @@ void PlannedPart::count_by_row() {
 
 void PlannedPart::count_in_hash_table() {
   segment_count = 0;
-  count_in_hash_table(entries_.data(), 0, taken_);
+  count_in_hash_table(entries_.data(), 0, taken_, slots_);
 }
 
 void PlannedPart::count_in_small_hash_tables() {
@@ -114,27 +141,38 @@ void PlannedPart::count_in_small_hash_tables() {
     sorted_[static_cast<std::size_t>(next[bucket(entry)]++)] = entry;
   }
   segment_count = 0;
-  for (int d = 0; d < 1 << kBucketBits; ++d) count_in_hash_table(sorted_.data(), begin[d], begin[d + 1]);
+  for (int d = 0; d < 1 << kBucketBits; ++d) {
+    if (2 * (begin[d + 1] - begin[d]) <= static_cast<std::int64_t>(small_.size())) {
+      count_in_hash_table(sorted_.data(), begin[d], begin[d + 1], small_);
+    } else {
+      count_in_hash_table(sorted_.data(), begin[d], begin[d + 1], slots_);
+    }
+  }
 }
 
-void PlannedPart::count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end) {
+template <class Slot>
+void PlannedPart::count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end,
+                                      std::vector<Slot>& slots) {
+  constexpr auto kEmpty = static_cast<Slot>(-1);
   const std::size_t roomy = std::bit_ceil(8 * static_cast<std::size_t>(end - begin) + 8);  // collisions branch
-  const auto mask = static_cast<std::uint32_t>(std::min(roomy, slots_.size()) - 1);
-  std::fill_n(slots_.begin(), std::size_t{mask} + 1, -1);
+  const auto mask = static_cast<std::uint32_t>(std::min(roomy, slots.size()) - 1);
+  std::fill_n(slots.begin(), std::size_t{mask} + 1, kEmpty);
   const auto first = static_cast<std::int32_t>(segment_count);
   std::int32_t found = first;
   for (std::int64_t k = begin; k < end; ++k) {
     const auto row = static_cast<std::int32_t>(entries[k].row);
     std::uint32_t slot = hash(entries[k].row) >> 8 & mask;  // the first bits chose the part and the bucket
-    // Whether a row is new can't be guessed: nothing branches on that. An empty slot, -1, stands for the next segment.
-    const auto segment_at = [&] { return slots_[slot] ^ ((slots_[slot] ^ found) & slots_[slot] >> 31); };
+    // Whether a row is new can't be guessed: nothing branches on that. An empty slot stands for the next segment.
+    const auto segment_at = [&] {
+      return slots[slot] == kEmpty ? found : first + static_cast<std::int32_t>(slots[slot]);
+    };
     segments[static_cast<std::size_t>(found)] = {row, 0, 0};
     std::int32_t segment = segment_at();
     while (segments[static_cast<std::size_t>(segment)].row != row) {
       slot = (slot + 1) & mask;
       segment = segment_at();
     }
-    slots_[slot] = segment;
+    slots[slot] = static_cast<Slot>(segment - first);
     segment_of_[static_cast<std::size_t>(k)] = segment;
     ++segments[static_cast<std::size_t>(segment)].end;
     found += segment == found ? 1 : 0;

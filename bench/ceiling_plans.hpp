@@ -29,6 +29,9 @@ class PlannedPart {
   void deal_out(const std::vector<std::int32_t>& ids, std::int64_t length, int part, int parts);
   void collect(const std::vector<PlannedPart>& parts, int part);
 
+  /// If all ids are equal, plans them, which needs no sorting: all in the first part.
+  [[nodiscard]] bool plan_equal(const std::vector<std::int32_t>& ids, std::int64_t length, int part);
+
  private:
   friend struct PlanLoop;
   struct Entry {
@@ -43,7 +46,8 @@ class PlannedPart {
   void count_in_hash_table();
   void count_in_small_hash_tables();
   void sort_by_digits();
-  void count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end);
+  template <class Slot>
+  void count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end, std::vector<Slot>& slots);
 
   std::int64_t rows_;
   std::int64_t taken_ = 0;
@@ -52,6 +56,7 @@ class PlannedPart {
   std::vector<Dealt> dealt_;          // to each part
   std::vector<std::int32_t> by_row_;  // a count for each row of the table; zero between calls
   std::vector<std::int32_t> slots_;   // of the hash table: a segment, or -1
+  std::vector<std::uint16_t> small_;  // of a small one
   std::vector<std::int32_t> segment_of_;
 };
 

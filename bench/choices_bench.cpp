@@ -87,6 +87,28 @@ void add_hot_rows() {
   }
 }
 
+void add_near_gradients() {
+  for (const std::int64_t dim : {64, 256}) {
+    for (const std::int64_t kib : {128, 512, 1024, 2048, 8192, 32'768}) {
+      const Shape shape{dim == 64 ? 1'000'000 : 250'000, dim, kib * 256 / dim, 16};
+      add_choice("bags' gradients not asked for, asked for", Operation::pooled_sgd, shape, IdSource::zipf,
+                 with(&rowmill::Choices::near_gradient_bytes, kNever),
+                 with(&rowmill::Choices::near_gradient_bytes, std::int64_t{0}));
+    }
+  }
+}
+
+void add_mean_squares() {
+  for (const std::int64_t dim : {64, 256}) {
+    for (const std::int64_t length : {1, 2, 4, 8, 32}) {
+      const Shape shape{250'000, dim, 4096 / length, length};
+      add_choice("mean squares beforehand, row by row", Operation::pooled_row_wise_adagrad, shape, IdSource::uniform,
+                 with(&rowmill::Choices::rows_per_mean_square, std::int64_t{1}),
+                 with(&rowmill::Choices::rows_per_mean_square, shape.rows));  // so many are never touched for each
+    }
+  }
+}
+
 void add_levels() {
   for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{250'002, 768, 8, 512},
                              Shape{1'000'000, 64, 2048, 20}}) {
@@ -140,6 +162,8 @@ int main(int argc, char** argv) {
   bench::add_grouping();
   bench::add_shards();
   bench::add_hot_rows();
+  bench::add_near_gradients();
+  bench::add_mean_squares();
   bench::add_levels();
   bench::add_stores();
   return bench::run_comparisons(argc, argv);
