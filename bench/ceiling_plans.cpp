@@ -79,6 +79,7 @@ bool PlannedPart::plan_equal(const std::vector<std::int32_t>& ids, std::int64_t 
   for (; i + kBlock <= ids.size() && different == 0; i += kBlock) {
     for (std::size_t k = i; k < i + kBlock; ++k) different |= ids[k] ^ first;  // without a branch: vectorised
   }
+  if (different != 0) return false;
   for (; i < ids.size(); ++i) different |= ids[i] ^ first;
   if (different != 0) return false;
   segment_count = 0;

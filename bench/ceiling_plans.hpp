@@ -29,7 +29,7 @@ class PlannedPart {
   void deal_out(const std::vector<std::int32_t>& ids, std::int64_t length, int part, int parts);
   void collect(const std::vector<PlannedPart>& parts, int part);
 
-  /// If all ids are equal, plans them, which needs no sorting: all in the first part.
+  /// If all ids are equal, plans them, which needs no sorting: all in the first part, by its thread.
   [[nodiscard]] bool plan_equal(const std::vector<std::int32_t>& ids, std::int64_t length, int part);
 
  private:

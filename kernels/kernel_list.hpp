@@ -11,7 +11,7 @@
 
 namespace rowmill {
 
-/// The cache into which a kernel asks for what it will read, if it asks: choices.hpp.
+/// The cache into which a kernel asks for what it will read: choices.hpp. `none`, not to ask, is for gradients alone.
 enum class CacheLevel : std::uint8_t { none, first, second };
 
 /// Finds the first id outside [lowest, highest]; `count` if there is none.
@@ -93,7 +93,7 @@ struct SumBlockArgs {
   std::int64_t count;
   const GradientPass* passes;
   std::int64_t dim;
-  CacheLevel ask_into;
+  CacheLevel ask_into;  ///< or none
   float* out;
 };
 

@@ -140,8 +140,8 @@ TEST_P(OptimizerTest, GivesEachIdItsBagsGradient) {
   });
 }
 
-// Most rows are touched by one bag: row-wise optimizers compute the mean square of each bag's gradient beforehand, in
-// turn and on all threads; and gradients of more than a megabyte are asked for.
+// Where a plan touches at least two rows for each bag, row-wise optimizers compute the mean square of each bag's
+// gradient beforehand: on one thread, on all, and of gradients of more than a megabyte, which are asked for.
 TEST_P(OptimizerTest, SquaresEachBagsGradientOnce) {
   run([] {
     constexpr std::int64_t kRows = 20'000;

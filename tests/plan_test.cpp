@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <random>
 #include <set>
 
+#include "kernels/plan/grouping.hpp"
 #include "rowmill/error.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -132,13 +134,24 @@ TEST_P(PlanTest, OfOneRowIsAsIfSorted) {
           ASSERT_EQ(plan.shard_count(), sorted.shard_count());
           EXPECT_EQ(contents(plan), contents(sorted));
           EXPECT_EQ(plan.unique_count(), 1);
-          EXPECT_EQ(plan.hot_segments().size(), sorted.hot_segments().size());
+          ASSERT_EQ(plan.hot_segments().size(), sorted.hot_segments().size());
+          for (std::size_t h = 0; h < plan.hot_segments().size(); ++h) {
+            EXPECT_EQ(plan.hot_segments()[h].shard, sorted.hot_segments()[h].shard);
+            EXPECT_EQ(plan.hot_segments()[h].segment, sorted.hot_segments()[h].segment);
+          }
         };
         same_plan(Plan(ids, 100), Plan(and_ignored, 100, OutOfRange::zero));
         const std::vector<std::int64_t> offsets = {0, 0, count / 3, count};
         const std::vector<std::int64_t> and_ignored_offsets = {0, 0, count / 3, count + 1};
         same_plan(Plan(Bags(ids, offsets), 100), Plan(Bags(and_ignored, and_ignored_offsets), 100, OutOfRange::zero));
-        same_plan(Plan(Bags(ids, 1, count), 100), Plan(Bags(and_ignored, 1, count + 1), 100, OutOfRange::zero));
+        for (const std::int64_t length : {std::int64_t{1}, std::int64_t{4}, std::int64_t{count}}) {
+          if (count % length != 0) continue;
+          std::vector<std::vector<std::int64_t>> expected = contents(Plan(ids, 100));
+          for (std::size_t part = 2; part < expected.size(); part += 3) {
+            for (std::int64_t& position : expected[part]) position /= length;
+          }
+          EXPECT_EQ(contents(Plan(Bags(ids, count / length, length), 100)), expected) << "bags of " << length;
+        }
         for (const OutOfRange policy : {OutOfRange::clip, OutOfRange::wrap_negative}) {
           const std::vector<std::int32_t> below(ids.size(), -1);
           const std::int64_t means = policy == OutOfRange::clip ? 0 : 99;
@@ -165,6 +178,20 @@ void expect_rows(const Plan& plan, const std::vector<std::int64_t>& ids) {
       const std::vector<std::int64_t> positions(shard.positions.begin() + shard.segment_begin[g],
                                                 shard.positions.begin() + shard.segment_begin[g + 1]);
       ASSERT_EQ(positions, expected[shard.rows[g]]) << "row " << shard.rows[g];
+    }
+  }
+}
+
+TEST(PlanBags, DivideByTheirLengthUpToTwoToTheFifty) {
+  constexpr std::int64_t kEnd = std::int64_t{1} << 50;
+  for (const std::int64_t length : {std::int64_t{1}, std::int64_t{3}, std::int64_t{49}, std::int64_t{107},
+                                    std::int64_t{1} << 31, (std::int64_t{1} << 31) - 1}) {
+    const DivideByLength divide(length);
+    std::mt19937_64 random(16);
+    for (int k = 0; k < 10'000; ++k) {
+      const auto bag = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(kEnd / length));
+      EXPECT_EQ(divide(bag * length), bag) << "length " << length;
+      EXPECT_EQ(divide(bag * length + length - 1), bag) << "length " << length;
     }
   }
 }

@@ -26,11 +26,12 @@ struct Choices {
   /// level. A smaller one stands for cores that wait for few of its misses at a time, and keep the loads behind them
   /// waiting. Measured on Zen 4 (32 KiB) and Zen 5 (48 KiB) alone.
   std::int64_t first_level_bytes = std::int64_t{48} << 10;
-  /// For gradients of bags nothing is asked if they are at most this large: several ids read each row, which then is in
-  /// a cache of the core.
+  /// For gradients of bags nothing is asked if they are at most this large and there are two ids or more for each:
+  /// their rows are in a cache of the core.
   std::int64_t near_gradient_bytes = std::int64_t{1} << 20;
   /// Row-wise optimizers compute the mean square of each gradient row once, beforehand, if at least so many rows of the
-  /// table are touched for each: those of one contribution then find theirs.
+  /// table are touched for each: those of one contribution then find theirs. At least 1: there is room for as many as
+  /// ids.
   std::int64_t rows_per_mean_square = 2;
   /// Lookups in a table of at most this size ask into the first level everywhere: much of what they read is near.
   std::int64_t near_table_bytes = std::int64_t{16} << 20;

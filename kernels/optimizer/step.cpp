@@ -17,7 +17,8 @@ namespace {
 /// Hot segments have at most so many blocks in all: each has more than one, and only its last may be partial.
 std::int64_t most_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSumBlock); }
 
-/// A step's scratch memory: what to sum, room for one gradient row per shard, and the block sums of hot segments.
+/// A step's scratch memory: what to sum, room for one gradient row per shard, the block sums of hot segments, and mean
+/// squares.
 struct Scratch {
   GradientPass* passes;
   std::int64_t row_stride;
@@ -26,9 +27,9 @@ struct Scratch {
   SumBlockArgs* blocks;
   std::int64_t* block_numbers;  // 0, 1, 2, ...
   float* block_sums;
-  float* mean_squares;  // of each gradient row, if that is not more than the ids
+  float* mean_squares;  // of each gradient row, if they are computed beforehand
 
-  Scratch(std::int64_t pass_count, std::int64_t id_count, std::int64_t dim, Carver& memory)
+  Scratch(std::int64_t pass_count, std::int64_t id_count, std::int64_t dim, bool with_mean_squares, Carver& memory)
       : passes(memory.take<GradientPass>(pass_count)),
         row_stride((dim + 15) / 16 * 16),
         rows(memory.take<float>(Plan::shard_count_for(id_count) * row_stride)),
@@ -36,7 +37,7 @@ struct Scratch {
         blocks(memory.take<SumBlockArgs>(most_hot_blocks(id_count))),
         block_numbers(memory.take<std::int64_t>(most_hot_blocks(id_count))),
         block_sums(memory.take<float>(most_hot_blocks(id_count) * row_stride)),
-        mean_squares(memory.take<float>(id_count)) {}
+        mean_squares(memory.take<float>(with_mean_squares ? id_count : 0)) {}
 };
 
 /// Sums the blocks of the plan's hot segments, each block a task of its own.
@@ -94,7 +95,7 @@ void check_gradients(std::string_view op, const TableView& weights, std::span<co
 
 std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
   Carver memory(nullptr);
-  const Scratch scratch(passes, id_count, dim_, memory);
+  const Scratch scratch(passes, id_count, dim_, uses_mean_squares(), memory);
   return memory.used();
 }
 
@@ -117,7 +118,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   const auto passes = static_cast<std::int64_t>(gradients.size());
   memory_of.reserve(memory_required(plan.id_count(), passes));
   Carver memory(memory_of.data());
-  const Scratch scratch(passes, plan.id_count(), dim_, memory);
+  const Scratch scratch(passes, plan.id_count(), dim_, uses_mean_squares(), memory);
   std::int64_t end = 0;
   for (std::int64_t p = 0; p < passes; ++p) {
     const ConstTableView& gradient = gradients[static_cast<std::size_t>(p)];
@@ -134,8 +135,8 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   const std::int64_t threads = concurrency_for(traffic);
   const CacheLevel level = prefetch_level();
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
-  const bool several_read_each = 2 * plan.gradient_rows() <= plan.id_count();
-  const bool near_gradients = several_read_each && gradient_bytes <= choices.near_gradient_bytes;
+  const bool near_gradients =
+      gradient_bytes <= choices.near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
   const CacheLevel gradient_level = near_gradients ? CacheLevel::none : level;
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.

@@ -31,7 +31,7 @@ int shard_bits_for(std::int64_t id_count) {
 // some ids in each, two of them where that is not many, and of 2^16 positions at most. Their number follows the ids
 // alone.
 std::int64_t chunk_size_for(std::int64_t id_count) {
-  const std::int64_t least = std::clamp(id_count / 2, std::int64_t{1} << 11, std::int64_t{1} << 12);
+  const std::int64_t least = std::clamp((id_count + 1) / 2, std::int64_t{1} << 11, std::int64_t{1} << 12);
   return std::clamp(id_count / 64, least, std::int64_t{1} << 16);
 }
 
@@ -69,7 +69,7 @@ Grouping::Grouping(std::int64_t id_count, bool with_bags, Carver& memory)
       segment_of_(memory.take<std::int64_t>(id_count)),
       slots_(memory.take<std::int64_t>(4 * id_count)) {}
 
-/// One build of a grouping: two parallel passes, over chunks of positions and then over shards.
+/// One build of a grouping: two parallel passes, over chunks of positions and then over shards. Equal ids need neither.
 template <class Id>
 class Grouping::Builder {
  public:
@@ -84,7 +84,7 @@ class Grouping::Builder {
         chunk_size_(chunk_size_for(id_count)) {}
 
   void run(std::int64_t threads) const {
-    if (one_row()) return group_one_row(threads);
+    if (one_row()) return group_one_row();
     parallel_chunks(threads, id_count_, chunk_size_,
                     [&](std::int64_t begin, std::int64_t end) { sort_chunk(begin, end); });
     const std::int64_t chunks = chunk_count_for(id_count_);
@@ -112,7 +112,7 @@ class Grouping::Builder {
     return g_.list_begin_ + chunk * (g_.shard_count() + 1);
   }
 
-  /// Whether all ids are equal. If not, that mostly shows at the second.
+  /// Whether all ids are equal. If not, that mostly shows at once: so one thread looks.
   [[nodiscard]] bool one_row() const {
     if (id_count_ == 0) return false;
     const FindBadIdArgs<Id> others{ids_, id_count_, ids_[0], ids_[0]};
@@ -124,7 +124,7 @@ class Grouping::Builder {
   }
 
   /// The same plan with nothing to sort: one segment of all positions, or none if the row is ignored.
-  void group_one_row(std::int64_t threads) const {
+  void group_one_row() const {
     const std::int64_t row = row_at(0);
     const std::int64_t count = row == kIgnored ? 0 : id_count_;
     const std::int64_t owner = count == 0 ? 0 : shard_of(row);
@@ -140,6 +140,7 @@ class Grouping::Builder {
     g_.shard_begin_[g_.shard_count()] = count;
     if (count == 0) return;
     g_.segment_rows_[0] = row;
+    const std::int64_t threads = concurrency_for(count * std::int64_t{sizeof(std::int64_t)});
     parallel_chunks(threads, count, chunk_size_, [&](std::int64_t begin, std::int64_t end) {
       if (bags_ == nullptr) {
         std::iota(g_.positions_ + begin, g_.positions_ + end, begin);
@@ -267,12 +268,7 @@ class Grouping::Builder {
     } else if (bags_->has_offsets()) {
       fill([bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
     } else {
-      // position / length, at the cost of a multiplication: right as far as 2^50, for (position + 0.5) / length lies
-      // half a length's part from any integer.
-      const double inverse = 1.0 / static_cast<double>(bags_->length());
-      fill([inverse](std::int64_t position) {
-        return static_cast<std::int64_t>((static_cast<double>(position) + 0.5) * inverse);
-      });
+      fill(DivideByLength(bags_->length()));
     }
   }
 

@@ -10,6 +10,19 @@
 
 namespace rowmill {
 
+/// i / length for 0 <= i < 2^50, by one multiplication: (i + 0.5) / length lies at least 0.5 / length from any integer,
+/// and the two roundings together err by less.
+class DivideByLength {
+ public:
+  explicit DivideByLength(std::int64_t length) : inverse_(1.0 / static_cast<double>(length)) {}
+  [[nodiscard]] std::int64_t operator()(std::int64_t i) const {
+    return static_cast<std::int64_t>((static_cast<double>(i) + 0.5) * inverse_);
+  }
+
+ private:
+  double inverse_;
+};
+
 /// A batch's positions, grouped by the row they touch, and the rows by the shard that owns them: so that threads which
 /// take different shards never touch one row, and each row sees its contributions in order. Shard s is the rows whose
 /// hash starts with the bits of s. All arrays lie in the caller's memory.

@@ -212,9 +212,11 @@ mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
          (GROUPING, "std::min(end, bags_->begin(bag + 1))", "std::min(end, bags_->begin(bag + 1) + 1)"))
 mutation("a bag's first id counts to the one before", "plan_test:*FindsTheBags*1_threads*",
-         (GROUPING, "static_cast<double>(position) + 0.5", "static_cast<double>(position) - 0.5"))
+         ("kernels/plan/grouping.hpp", "static_cast<double>(i) + 0.5", "static_cast<double>(i) - 0.5"))
 mutation("a bag's length divides by rounding down twice", "plan_test:*FindsTheBags*1_threads*",
-         (GROUPING, "static_cast<double>(position) + 0.5", "static_cast<double>(position)"))
+         ("kernels/plan/grouping.hpp", "static_cast<double>(i) + 0.5", "static_cast<double>(i)"))
+mutation("a bag's length divides in single precision", "plan_test:PlanBags*",
+         ("kernels/plan/grouping.hpp", "static_cast<double>(i) + 0.5", "static_cast<float>(i) + 0.5F"))
 mutation("one row's shard is another's", "plan_test:*OfOneRow*1_threads*",
          (GROUPING, "g_.shard_begin_[s] = s <= owner ? 0 : count;", "g_.shard_begin_[s] = s < owner ? 0 : count;"))
 mutation("one row that is ignored is planned", "plan_test:*OfOneRow*1_threads*",
@@ -226,7 +228,7 @@ mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_thread
           ".rows = {segment_rows_ + begin, length(segment_counts_[s] - (segment_counts_[s] > 0 ? 1 : 0))}"))
 
 mutation("a chunk is longer than two bytes can count", "plan_test:PlanLarge*",
-         (GROUPING, "std::int64_t{1} << 12, std::int64_t{1} << 16", "std::int64_t{1} << 12, std::int64_t{1} << 17"))
+         (GROUPING, "least, std::int64_t{1} << 16", "least, std::int64_t{1} << 17"))
 mutation("a shard too large for the stack is grouped there", "plan_test:PlanLarge*",
          (GROUPING, "if (count <= kSlots / 2)", "if (count <= kSlots)"))
 
