@@ -11,7 +11,7 @@
 
 namespace rowmill {
 
-/// The cache into which a kernel asks for what it will read: choices.hpp. `none`, not to ask, is for gradients alone.
+/// The cache into which a kernel asks for what it will read: choices.hpp. None is for gradients alone.
 enum class CacheLevel : std::uint8_t { none, first, second };
 
 /// Finds the first id outside [lowest, highest]; `count` if there is none.
@@ -93,7 +93,7 @@ struct SumBlockArgs {
   std::int64_t count;
   const GradientPass* passes;
   std::int64_t dim;
-  CacheLevel ask_into;  ///< or none
+  CacheLevel ask_into;
   float* out;
 };
 
@@ -108,14 +108,14 @@ struct SegmentArgs {
   std::int64_t block;
   const GradientPass* passes;
   std::int64_t dim;
-  CacheLevel ask_into;            ///< for rows of the tables
-  CacheLevel ask_gradients_into;  ///< the same, or none
-  float* scratch;                 ///< dim floats
-  const float* mean_squares;      ///< of each gradient row, for row-wise optimizers without l2; null: not known
+  CacheLevel ask_into;
+  bool near_gradients;        ///< not to be asked for where rows are asked into the second level: they are nearer
+  float* scratch;             ///< dim floats
+  const float* mean_squares;  ///< of each gradient row, for row-wise optimizers without l2; null: not known
 };
 
 /// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the
-/// segments, `block`, `scratch` and `mean_squares` are not used.
+/// segments, `block`, `near_gradients`, `scratch` and `mean_squares` are not used.
 struct ScatterAddSegmentsArgs {
   SegmentArgs segments;
   float* table;

@@ -275,7 +275,6 @@ inline void sum_block(const SumBlockArgs& a) {
 }  // namespace
 
 void sum_block_f32(const SumBlockArgs& a) {
-  if (a.ask_into == CacheLevel::none) return sum_block<CacheLevel::none>(a);
   with_level(a.ask_into, [&]<CacheLevel kInto>() { sum_block<kInto>(a); });
 }
 

@@ -137,14 +137,13 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
   const bool near_gradients =
       gradient_bytes <= choices.near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
-  const CacheLevel gradient_level = near_gradients ? CacheLevel::none : level;
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
   if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= choices.share_bytes) {
     hot = plan.hot_segments();
   }
-  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, gradient_level, threads);
+  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, level, threads);
   const bool mean_squares_first =
       uses_mean_squares() && plan.unique_count() >= choices.rows_per_mean_square * plan.gradient_rows();
   if (mean_squares_first) square_gradients(k, plan, scratch, dim_);
@@ -164,7 +163,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .passes = scratch.passes,
               .dim = dim_,
               .ask_into = level,
-              .ask_gradients_into = gradient_level,
+              .near_gradients = near_gradients,
               .scratch = row,
               .mean_squares = mean_squares_first ? scratch.mean_squares : nullptr},
              weights);
@@ -182,7 +181,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .passes = &block_sums,
               .dim = dim_,
               .ask_into = level,
-              .ask_gradients_into = level,
+              .near_gradients = false,
               .scratch = row,
               .mean_squares = nullptr},
              weights);

@@ -49,13 +49,11 @@ template <CacheLevel kGradients, std::int64_t kVectors, class Load, class Later>
 /// Calls f.operator()<tables, gradients>(): the caches into which to ask for rows of the tables and of the gradients.
 template <class F>
 [[gnu::always_inline]] inline void with_levels(const SegmentArgs& a, F f) {
-  with_level(a.ask_into, [&]<CacheLevel kTables>() {
-    if (a.ask_gradients_into == CacheLevel::none) {
-      f.template operator()<kTables, CacheLevel::none>();
-    } else {
-      f.template operator()<kTables, kTables>();
-    }
-  });
+  if (a.near_gradients && a.ask_into == CacheLevel::second) {
+    f.template operator()<CacheLevel::second, CacheLevel::none>();
+  } else {
+    with_level(a.ask_into, [&]<CacheLevel kInto>() { f.template operator()<kInto, kInto>(); });
+  }
 }
 
 /// The segments of a step while a loop goes through them. While it works on one it is to ask for what it will need

@@ -61,7 +61,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                                              .passes = &pass,
                                              .dim = table.dim(),
                                              .ask_into = prefetch_level(),
-                                             .ask_gradients_into = prefetch_level(),
+                                             .near_gradients = false,
                                              .scratch = nullptr,
                                              .mean_squares = nullptr},
                                 .table = table.data(),

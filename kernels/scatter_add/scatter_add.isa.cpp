@@ -26,13 +26,13 @@ inline void scatter_add(const ScatterAddArgs& args) {
   }
 }
 
-template <CacheLevel kInto, CacheLevel kGradients>
+template <CacheLevel kInto>
 inline void scatter_add_segments(const ScatterAddSegmentsArgs& a) {
   const Segments segments(a.segments);
   const std::int64_t dim = a.segments.dim;
   const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
   const auto row_of = [table = a.table, stride = a.table_stride](std::int64_t row) { return table + row * stride; };
-  segments.ask_first<kGradients>(row_bytes, [=](std::int64_t row) { prefetch<kInto>(row_of(row), row_bytes); });
+  segments.ask_first<kInto>(row_bytes, [=](std::int64_t row) { prefetch<kInto>(row_of(row), row_bytes); });
   for (std::int64_t s = 0; s < segments.count; ++s) {
     float* const row = row_of(segments.rows[s]);
     const float* const later_row = row_of(segments.later_row(s));
@@ -46,7 +46,7 @@ inline void scatter_add_segments(const ScatterAddSegmentsArgs& a) {
         const float* const value = segments.gradients.row(segments.positions[p]);
         const float* const later = segments.later_gradient(p, value) + c;
         unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          prefetch_column<kGradients>(later, v * kLanes);
+          prefetch_column<kInto>(later, v * kLanes);
           sum[v] += load_from(value + c + v * kLanes);
         });
       }
@@ -63,8 +63,7 @@ void scatter_add_f32(const ScatterAddArgs& a) {
 }
 
 void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
-  with_levels(a.segments,
-              [&]<CacheLevel kInto, CacheLevel kGradients>() { scatter_add_segments<kInto, kGradients>(a); });
+  with_level(a.segments.ask_into, [&]<CacheLevel kInto>() { scatter_add_segments<kInto>(a); });
 }
 
 }  // namespace rowmill::ROWMILL_ISA
