@@ -206,7 +206,7 @@ def machine_section(results):
         for name, library in document["environment"].items():
             if name == "rowmill":
                 text = (f"{library['version']}, commit {document['about']['commit']}, kernels {library['isa']}, "
-                        f"measured {document['about']['date']}")
+                        f"measured {document['about']['date']}{document['about'].get('cells', '')}")
             else:
                 text = f"{library['version']}; {library['fast_path']}; {library['parallel']}"
                 if library["notes"]:
