@@ -11,7 +11,8 @@
 
 namespace rowmill {
 
-/// The cache into which a kernel asks for what it will read: choices.hpp. None is for gradients alone.
+/// The cache into which a kernel asks for what it will read: choices.hpp. `none`, not to ask, is
+/// never an argument: it is what kernels make of near gradients.
 enum class CacheLevel : std::uint8_t { none, first, second };
 
 /// Finds the first id outside [lowest, highest]; `count` if there is none.

@@ -309,8 +309,8 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
         const std::int64_t* positions = segments.positions.data() + first;
-        r({positions, count, segments.passes.data(), dim, level, expected.view().data()});
         f({positions, count, segments.passes.data(), dim, level, out.view().data()});
+        r({positions, count, segments.passes.data(), dim, level, expected.view().data()});
         EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
         EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
       }

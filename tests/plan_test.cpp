@@ -107,21 +107,26 @@ TEST_P(PlanTest, PutsBagsInThePlaceOfPositions) {
   });
 }
 
+/// A plan of bags of one length is the plan of their ids, with position / length for each position.
+void expect_bags_of_length(const std::vector<std::int64_t>& ids, std::int64_t batch, std::int64_t length) {
+  std::vector<std::vector<std::int64_t>> expected = contents(Plan(ids, 100));
+  for (std::size_t part = 2; part < expected.size(); part += 3) {
+    for (std::int64_t& position : expected[part]) position /= length;
+  }
+  EXPECT_EQ(contents(Plan(Bags(ids, batch, length), 100)), expected) << "bags of " << length;
+}
+
 TEST_P(PlanTest, FindsTheBagsOfABatchByTheirLength) {
   run([] {
     for (const std::int64_t length : {1, 2, 3, 7, 30, 49, 107, 1000, 30'000}) {
       const std::int64_t batch = 30'000 / length;
       const std::vector<std::int64_t> ids = id_cases(100, batch * length, 15).back().ids;
-      std::vector<std::vector<std::int64_t>> expected = contents(Plan(ids, 100));
-      for (std::size_t part = 2; part < expected.size(); part += 3) {
-        for (std::int64_t& position : expected[part]) position /= length;
-      }
-      EXPECT_EQ(contents(Plan(Bags(ids, batch, length), 100)), expected) << "length " << length;
+      expect_bags_of_length(ids, batch, length);
     }
   });
 }
 
-// Equal ids are not sorted. One other id, the last, makes a plan that is: but for that id they are the same.
+// Equal ids are not sorted; with one more, which is ignored, they are.
 TEST_P(PlanTest, OfOneRowIsAsIfSorted) {
   run([] {
     for (const std::int64_t count : {1, 900, 20'000}) {
@@ -146,11 +151,7 @@ TEST_P(PlanTest, OfOneRowIsAsIfSorted) {
         same_plan(Plan(Bags(ids, offsets), 100), Plan(Bags(and_ignored, and_ignored_offsets), 100, OutOfRange::zero));
         for (const std::int64_t length : {std::int64_t{1}, std::int64_t{4}, std::int64_t{count}}) {
           if (count % length != 0) continue;
-          std::vector<std::vector<std::int64_t>> expected = contents(Plan(ids, 100));
-          for (std::size_t part = 2; part < expected.size(); part += 3) {
-            for (std::int64_t& position : expected[part]) position /= length;
-          }
-          EXPECT_EQ(contents(Plan(Bags(ids, count / length, length), 100)), expected) << "bags of " << length;
+          expect_bags_of_length(ids, count / length, length);
         }
         for (const OutOfRange policy : {OutOfRange::clip, OutOfRange::wrap_negative}) {
           const std::vector<std::int32_t> below(ids.size(), -1);
