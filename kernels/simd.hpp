@@ -85,10 +85,13 @@ constexpr std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t mo
 
 /// For reading rows, and for updating them and what belongs to them.
 constexpr std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
-constexpr std::int64_t update_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
+constexpr std::int64_t update_distance(std::int64_t row_bytes, CacheLevel into) {
+  return prefetch_distance(row_bytes, into == CacheLevel::first ? 16 : 32);
+}
 
 /// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them.
 inline constexpr std::int64_t kLongRowBytes = 1024;
+inline constexpr std::int64_t kLongRowColumns = kLongRowBytes / std::int64_t{sizeof(float)};
 
 /// What bodies load and store with: a whole vector, or the first n < kLanes floats. Types, and inlined always: a
 /// pointer to a function would be called once for each vector wherever GCC finds a loop too long to inline it.
@@ -130,14 +133,28 @@ inline constexpr std::int64_t kSums = 8;
 #endif
 
 /// Calls body.operator()<n>(column, load, store) for groups of n vectors that cover a row of `dim` columns: as wide as
-/// the registers allow, then single ones, then a partial one.
-template <class Body>
-[[gnu::always_inline]] inline void for_each_group(std::int64_t dim, Body body) {
-  std::int64_t c = 0;
-  for (; c + kSums * kLanes <= dim; c += kSums * kLanes) body.template operator()<kSums>(c, Whole{}, Whole{});
-  for (; c + 4 * kLanes <= dim; c += 4 * kLanes) body.template operator()<4>(c, Whole{}, Whole{});
-  for (; c + kLanes <= dim; c += kLanes) body.template operator()<1>(c, Whole{}, Whole{});
-  if (const std::int64_t n = dim - c; n > 0) body.template operator()<1>(c, Part{n}, Part{n});
+/// the registers allow, then half as wide and so on, then a partial vector.
+template <std::int64_t n = kSums, class Body>
+[[gnu::always_inline]] inline void for_each_group(std::int64_t dim, Body body, std::int64_t c = 0) {
+  for (; c + n * kLanes <= dim; c += n * kLanes) body.template operator()<n>(c, Whole{}, Whole{});
+  if constexpr (n > 1) {
+    for_each_group<n / 2>(dim, body, c);
+  } else if (c < dim) {
+    body.template operator()<1>(c, Part{dim - c}, Part{dim - c});
+  }
+}
+
+/// Calls f.operator()<n>() if a row of `dim` columns has a usual width, 16, 32, 64, 128 or 256 columns: n whole vectors
+/// that fit into registers, and no more than `kMost` columns; tells whether it has. A loop over rows whose width is
+/// known when it is compiled is up to twice as fast where they are narrow: docs/choices.md, Rows of a usual width.
+template <std::int64_t kMost, std::int64_t kColumns = 16, class F>
+inline bool with_usual_width(std::int64_t dim, F f) {
+  if constexpr (kColumns <= kMost && kColumns <= kSums * kLanes) {
+    if (dim != kColumns) return with_usual_width<kMost, 2 * kColumns>(dim, f);
+    f.template operator()<kColumns / kLanes>();
+    return true;
+  }
+  return false;
 }
 
 }  // namespace

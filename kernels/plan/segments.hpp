@@ -75,7 +75,7 @@ struct Segments {
         count(a.count),
         dim(a.dim),
         gradients{a.passes},
-        ahead(update_distance(a.dim * static_cast<std::int64_t>(sizeof(float)))),
+        ahead(update_distance(a.dim * static_cast<std::int64_t>(sizeof(float)), a.ask_into)),
         end(a.begin[a.count]) {}
 
   /// The row of the table to ask for while segment s is worked on.

@@ -58,10 +58,10 @@ GATHER = "kernels/gather/gather.isa.cpp"
 mutation("gather reads ids past the end to prefetch", "kernels_test:*gather*",
          (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0", "a.ids[i + ahead] >= 0"))
 mutation("gather copies the tail of a row from the wrong place", "kernels_test:*gather*",
-         (GATHER, "load(in + dim - kLanes)", "load(in + dim - kLanes - 1)"))
+         (GATHER, "<1>(dim - kLanes)", "<1>(dim - kLanes - 1)"))
 mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
-         (GATHER, "copy_row(out, a.table + a.ids[i] * a.table_stride, a.dim)",
-          "copy_row(out, a.table + static_cast<std::int32_t>(a.ids[i] * a.table_stride), a.dim)"))
+         (GATHER, "(out, a.table + a.ids[i] * a.table_stride, dim);\n    }\n",
+          "(out, a.table + static_cast<std::int32_t>(a.ids[i] * a.table_stride), dim);\n    }\n"))
 
 SCATTER = "kernels/scatter_add/scatter_add.isa.cpp"
 mutation("scatter_add reads ids past the end to prefetch", "kernels_test:*scatter_add*",
@@ -71,8 +71,8 @@ mutation("scatter_add goes backwards", "kernels_test:*scatter_add*",
 mutation("scatter_add adds ignored ids to the row before the table", "kernels_test:*scatter_add*",
          (SCATTER, "if (a.rows[k] >= 0) add_row", "add_row"))
 mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
-         (SCATTER, "add_row(a.table + a.rows[k] * a.table_stride,",
-          "add_row(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride),"))
+         (SCATTER, "(a.table + a.rows[k] * a.table_stride, a.values",
+          "(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), a.values"))
 mutation("scatter_add adds a row's values backwards", "kernels_test:*scatter_add_segments*",
          (SCATTER, "segments.gradients.row(segments.positions[p])",
           "segments.gradients.row(segments.positions[segments.begin[s] + segments.begin[s + 1] - 1 - p])"))
@@ -158,16 +158,23 @@ mutation("the lanes of a sum across columns are not those of 16", "kernels_test:
          (OPTIMIZER, "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
          (OPTIMIZER, "squares.total() / static_cast<float>(dim)", "squares.total() / static_cast<float>(dim - 1)"))
-mutation("a mean square of a sum in registers divides by one less", "kernels_test:*row_wise*",
-         (OPTIMIZER, "static_cast<float>(segments.dim)", "static_cast<float>(segments.dim - 1)"))
-mutation("a row that is no whole group is taken for one", "kernels_test:*row_wise*",
-         (OPTIMIZER, "segments.dim == 4 * kLanes", "segments.dim >= 4 * kLanes"))
-mutation("a sum in registers decays no weight", "kernels_test:*row_wise*",
-         (OPTIMIZER, "decay_of.weight(old) - rate", "old - rate"))
-mutation("more than a block is summed in registers", "kernels_test:*sgd*",
-         (OPTIMIZER, "contributions <= a.segments.block", "contributions > 1"))
-mutation("a sum in registers decays no gradient", "kernels_test:*row_wise*",
-         (OPTIMIZER, "squares.add(v, decay_of.gradient(sum[v], load(w + v * kLanes)))", "squares.add(v, sum[v])"))
+mutation("a mean square is that of an undecayed gradient", "kernels_test:*row_wise*",
+         (OPTIMIZER, "squares.add(c / kLanes, decay.gradient(g, load_from(w + c)))", "squares.add(c / kLanes, g)"))
+ROWS = "kernels/optimizer/rows.hpp"
+mutation("a narrower row is taken for one of a usual width", "kernels_test:*sgd*",
+         ("kernels/simd.hpp", "if (dim != kColumns)", "if (dim > kColumns)"))
+mutation("more than a block is summed in registers, usual widths", "kernels_test:*sgd*",
+         (ROWS, "contributions <= block) [[likely]]", "contributions > 0) [[likely]]"))
+mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
+         (ROWS, "contributions <= a.segments.block", "contributions > 1"))
+mutation("the first vector of a long sum stands for the others", "kernels_test:*sgd*",
+         (ROWS, "load(a.segments.scratch + v * kLanes)", "load(a.segments.scratch)"))
+mutation("a sum takes the mean square of its first gradient", "kernels_test:*row_wise*",
+         (ROWS, "contributions == 1 && mean_squares != nullptr", "mean_squares != nullptr"))
+mutation("a row takes the mean square of another gradient, usual widths", "kernels_test:*row_wise*",
+         (ROWS, "mean_squares + segments.positions[position]", "mean_squares + position"))
+mutation("a row takes the mean square of another gradient, other widths", "kernels_test:*row_wise*",
+         (ROWS, "mean_square = mean_squares + p;", "mean_square = mean_squares + s;"))
 mutation("weight decay comes after the step", "kernels_test:*sgd*",
          (OPTIMIZER, "decay.weight(old) - learning_rate * g)", "decay.weight(old - learning_rate * g))"))
 mutation("nesterov is plain momentum", "kernels_test:*sgd*",
@@ -176,8 +183,6 @@ mutation("Adagrad's epsilon stands inside the root", "kernels_test:*adagrad*",
          (OPTIMIZER, "square_root(sum) + epsilon", "square_root(sum + epsilon)"))
 mutation("Adam's epsilon stands inside the root", "kernels_test:*adam*",
          (OPTIMIZER, "square_root(new_v) * inverse_sqrt_bc2 + epsilon", "square_root(new_v + epsilon) * inverse_sqrt_bc2"))
-mutation("a row takes the mean square of another gradient", "kernels_test:*row_wise*",
-         (OPTIMIZER, "mean_squares == nullptr ? nullptr : mean_squares + p", "mean_squares == nullptr ? nullptr : mean_squares + s"))
 mutation("mean squares stand where the rows of a part begin", "kernels_test:*mean_squares*",
          (OPTIMIZER, "a.out[p] = mean_square(", "a.out[p - a.begin] = mean_square("))
 mutation("mean squares of gradients are taken though L2 adds to them", "optimizer_test:*SquaresEach*",

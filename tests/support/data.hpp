@@ -18,7 +18,7 @@
 
 namespace rowmill::test {
 
-inline constexpr std::array<std::int64_t, 10> kDims = {1, 3, 15, 16, 17, 32, 64, 100, 256, 1000};
+inline constexpr std::array<std::int64_t, 11> kDims = {1, 3, 15, 16, 17, 32, 64, 100, 128, 256, 1000};
 
 /// A rows x dim table with guard elements before, between and after its rows, at any element alignment.
 class GuardedTable {
