@@ -135,11 +135,27 @@ inline __attribute__((always_inline)) void with_ask(Prefetch prefetch, F&& f) {
   f.template operator()<Ask::tables_second_level>();
 }
 
-// The loops copy their arguments: vector stores may alias anything in memory, but not a local copy.
+// The loops copy their arguments: vector stores may alias anything in memory, but not a local copy. They are compiled
+// for rows of `width` columns where that is usual, and with 0 for any.
 
-template <bool streaming>
+template <class F>
+inline void with_width(std::int64_t columns, F&& f) {
+  if (columns == 64) return f.template operator()<64>();
+  if (columns == 256) return f.template operator()<256>();
+  f.template operator()<0>();
+}
+
+inline UpdateArguments with_columns(UpdateArguments a, std::int64_t width) {
+  if (width == 0) return a;
+  a.dim = width;
+  a.columns = {0, width};
+  return a;
+}
+
+template <std::int64_t width, bool streaming>
 void gather_rows(const GatherArguments& arguments) {
-  const GatherArguments a = arguments;
+  GatherArguments a = arguments;
+  if (width != 0) a.dim = width;
   const Columns columns{0, a.dim};
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (a.prefetch.rows != 0 && i + a.prefetch.rows < a.count) {
@@ -157,7 +173,10 @@ void gather_rows(const GatherArguments& arguments) {
   if (streaming) fence_streaming();
 }
 
-void gather(const GatherArguments& a) { a.streaming ? gather_rows<true>(a) : gather_rows<false>(a); }
+void gather(const GatherArguments& a) {
+  with_width(a.dim,
+             [&]<std::int64_t width>() { a.streaming ? gather_rows<width, true>(a) : gather_rows<width, false>(a); });
+}
 
 // One block of a bag's columns: its sum in registers.
 template <Ask ask, std::int64_t vectors>
@@ -258,10 +277,10 @@ inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a,
       });
 }
 
-template <int states, bool streaming, Ask between>
+template <std::int64_t width, int states, bool streaming, Ask between>
 void segments_loop(const UpdateArguments& arguments, const Segment* segments, std::int64_t count,
                    const std::int32_t* positions) {
-  const UpdateArguments a = arguments;
+  const UpdateArguments a = with_columns(arguments, width);
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t s_ahead = a.prefetch.rows != 0 && s + a.prefetch.rows < count ? s + a.prefetch.rows : s;
     const Segment& ahead = segments[s_ahead];
@@ -283,27 +302,30 @@ void segments_loop(const UpdateArguments& arguments, const Segment* segments, st
   if (streaming) fence_streaming();
 }
 
-// Calls f.template operator()<states, ask>() for the states there are and for what is asked between the loads.
+// Calls f.template operator()<width, states, ask>() for a row's columns, the states there are, and what is asked
+// between the loads.
 template <class F>
-void with_states_and_ask(const UpdateArguments& a, F f) {
-  with_ask(asks_between(a) ? a.prefetch : Prefetch{}, [&]<Ask ask>() {
-    if (a.state_count == 0) return f.template operator()<0, ask>();
-    if (a.state_count == 1) return f.template operator()<1, ask>();
-    f.template operator()<2, ask>();
+void with_width_states_and_ask(const UpdateArguments& a, F f) {
+  with_width(a.columns.end - a.columns.begin == a.dim ? a.dim : 0, [&]<std::int64_t width>() {
+    with_ask(asks_between(a) ? a.prefetch : Prefetch{}, [&]<Ask ask>() {
+      if (a.state_count == 0) return f.template operator()<width, 0, ask>();
+      if (a.state_count == 1) return f.template operator()<width, 1, ask>();
+      f.template operator()<width, 2, ask>();
+    });
   });
 }
 
 void update_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
                      const std::int32_t* positions) {
-  with_states_and_ask(a, [&]<int states, Ask ask>() {
-    a.streaming ? segments_loop<states, true, ask>(a, segments, count, positions)
-                : segments_loop<states, false, ask>(a, segments, count, positions);
+  with_width_states_and_ask(a, [&]<std::int64_t width, int states, Ask ask>() {
+    a.streaming ? segments_loop<width, states, true, ask>(a, segments, count, positions)
+                : segments_loop<width, states, false, ask>(a, segments, count, positions);
   });
 }
 
-template <int states, Ask between>
+template <std::int64_t width, int states, Ask between>
 void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_t count) {
-  const UpdateArguments a = arguments;
+  const UpdateArguments a = with_columns(arguments, width);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t i_ahead = a.prefetch.rows != 0 && i + a.prefetch.rows < count ? i + a.prefetch.rows : i;
     const Step& later = steps[i_ahead];
@@ -344,7 +366,8 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
 }
 
 void update_steps(const UpdateArguments& a, const Step* steps, std::int64_t count) {
-  with_states_and_ask(a, [&]<int states, Ask ask>() { steps_loop<states, ask>(a, steps, count); });
+  with_width_states_and_ask(
+      a, [&]<std::int64_t width, int states, Ask ask>() { steps_loop<width, states, ask>(a, steps, count); });
 }
 
 void sum_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,

@@ -3,11 +3,14 @@
 //
 //     rowmill_versions_bench OLD/librowmill_c.so NEW/librowmill_c.so [--benchmark_filter=REGEX] [...]
 //
+// on the workloads of rowmill_bench, and on narrower rows.
+//
 // "without/with" above 1 means that the new one is faster. Two programs can't be compared so closely: where each finds
 // its memory, and what else the machine does meanwhile, made a tenth of difference between programs of the same code.
 #include <dlfcn.h>
 #include <rowmill/c.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -169,6 +172,13 @@ void add(const Version& before, const Version& after, Operation operation, const
   add_comparison(std::string(name(operation)) + "/" + shape_name(shape) + "/" + std::string(name(source)), body);
 }
 
+std::vector<Shape> all_shapes() {
+  std::vector<Shape> result = shapes(true);
+  for (const std::int64_t dim : {16, 32, 64, 100, 128}) result.push_back({9088, dim, 128, 32});
+  for (const std::int64_t dim : {16, 32, 128}) result.push_back({1'000'000, dim, 2048, 20});
+  return result;
+}
+
 }  // namespace
 }  // namespace bench
 
@@ -181,7 +191,7 @@ int main(int argc, char** argv) {
   const bench::Version after{bench::Library(argv[2])};
   for (const bench::Operation operation : bench::kOperations) {
     if (operation == bench::Operation::gather_int64) continue;
-    for (const bench::Shape& shape : bench::shapes(true)) {
+    for (const bench::Shape& shape : bench::all_shapes()) {
       for (const bench::IdSource source : bench::kIdSources) bench::add(before, after, operation, shape, source);
     }
   }
