@@ -145,7 +145,7 @@ inline void with_width(std::int64_t columns, F&& f) {
   f.template operator()<0>();
 }
 
-inline UpdateArguments with_columns(UpdateArguments a, std::int64_t width) {
+inline __attribute__((always_inline)) UpdateArguments with_columns(UpdateArguments a, std::int64_t width) {
   if (width == 0) return a;
   a.dim = width;
   a.columns = {0, width};
@@ -174,8 +174,10 @@ void gather_rows(const GatherArguments& arguments) {
 }
 
 void gather(const GatherArguments& a) {
-  with_width(a.dim,
-             [&]<std::int64_t width>() { a.streaming ? gather_rows<width, true>(a) : gather_rows<width, false>(a); });
+  const auto rows = [&]<std::int64_t width>() {
+    a.streaming ? gather_rows<width, true>(a) : gather_rows<width, false>(a);
+  };
+  a.dim == 64 ? rows.template operator()<64>() : rows.template operator()<0>();
 }
 
 // One block of a bag's columns: its sum in registers.
@@ -244,7 +246,7 @@ inline __attribute__((always_inline)) void ask_tables(const UpdateArguments& a, 
   if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + row);
 }
 
-// Long rows are asked for between the loads of others, as the library does; short ones before.
+// Long rows are asked for between the loads of others; short ones before.
 inline bool asks_between(const UpdateArguments& a) {
   return a.prefetch.rows != 0 && a.columns.end - a.columns.begin >= 256;
 }

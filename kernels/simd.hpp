@@ -89,7 +89,8 @@ constexpr std::int64_t update_distance(std::int64_t row_bytes, CacheLevel into) 
   return prefetch_distance(row_bytes, into == CacheLevel::first ? 16 : 32);
 }
 
-/// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them.
+/// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them; but see
+/// for_each_row in kernels/optimizer/rows.hpp.
 inline constexpr std::int64_t kLongRowBytes = 1024;
 inline constexpr std::int64_t kLongRowColumns = kLongRowBytes / std::int64_t{sizeof(float)};
 
@@ -144,17 +145,17 @@ template <std::int64_t n = kSums, class Body>
   }
 }
 
-/// Calls f.operator()<n>() if a row of `dim` columns has a usual width, 16, 32, 64, 128 or 256 columns: n whole vectors
-/// that fit into registers, and no more than `kMost` columns; tells whether it has. A loop over rows whose width is
-/// known when it is compiled is up to twice as fast where they are narrow: docs/choices.md, Rows of a usual width.
+/// Calls f.operator()<n>() for rows of `dim` columns: n is how many whole vectors a row is, if that is a usual width of
+/// at most kMost columns, 16, 32, 64, 128 or 256, that fits into registers; else 0. A loop over narrow rows whose width
+/// is known when it is compiled is up to three times as fast: docs/choices.md, Rows of a usual width.
 template <std::int64_t kMost, std::int64_t kColumns = 16, class F>
-inline bool with_usual_width(std::int64_t dim, F f) {
+inline void with_width(std::int64_t dim, F f) {
   if constexpr (kColumns <= kMost && kColumns <= kSums * kLanes) {
-    if (dim != kColumns) return with_usual_width<kMost, 2 * kColumns>(dim, f);
-    f.template operator()<kColumns / kLanes>();
-    return true;
+    if (dim == kColumns) return f.template operator()<kColumns / kLanes>();
+    with_width<kMost, 2 * kColumns>(dim, f);
+  } else {
+    f.template operator()<0>();
   }
-  return false;
 }
 
 }  // namespace

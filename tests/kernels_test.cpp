@@ -43,7 +43,7 @@ void check_gather_streaming(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id
   };
   const auto ids = ids_as<Id>(id_cases(kRows, 100, 2).back().ids);
   const auto count = static_cast<std::int64_t>(ids.size());
-  for (const std::int64_t dim : {16, 256}) {
+  for (const std::int64_t dim : {16, 32, 48, 64, 256}) {
     const GuardedTable table = GuardedTable(kRows, dim).fill(1, true);
     const auto run = [&](Kernel<GatherArgs<Id>>* f, bool streaming) {
       std::vector<Line> lines(static_cast<std::size_t>((count * dim) / 16));
@@ -392,6 +392,20 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
       GetParam()->scatter_add_f32({table.data(), dim, &id, 1, out.data(), dim, dim, each});
       for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(2 * (c + 1)));
+
+      PageEnd<float> state(std::vector<float>(static_cast<std::size_t>(dim)));
+      const std::int64_t begin[] = {0, 1};
+      const GradientPass pass{out.data(), dim, 1};
+      std::vector<float> scratch(static_cast<std::size_t>(dim));
+      const UpdateArgs update{{&id, begin, &id, 1, kSumBlock, &pass, dim, each, false, scratch.data(), nullptr},
+                              table.data(),
+                              dim,
+                              WeightDecay::none,
+                              0};
+      GetParam()->sgd_f32({update, nullptr, 1, 0, false});
+      for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c + 1));
+      GetParam()->adagrad_f32({update, state.data(), 1, 0});
+      for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c));
     }
   }
 }

@@ -100,17 +100,13 @@ TEST_P(OptimizerTest, EqualsTheReference) {
   });
 }
 
-// Several threads share the blocks of a hot row; their sums are then those of a row that may stay in registers (32
-// columns on AVX2, SSE2 and NEON).
+// Several threads share the blocks of a hot row; their sums are then those of a row of a usual width.
 TEST_P(OptimizerTest, UpdatesAHotShortRow) {
   run([] {
     constexpr std::int64_t kIds = 13'000;
     const std::vector<std::int32_t> ids(kIds, 2);
     const GuardedTable gradient = GuardedTable(kIds, 32).fill(43);
-    for (const OptimizerOptions& options : {OptimizerOptions(SgdOptions{.learning_rate = 0.1}),
-                                            OptimizerOptions(RowWiseAdagradOptions{.learning_rate = 0.1})}) {
-      Pair(options, 5, 32).step(ids, gradient.view());
-    }
+    for (const OptimizerOptions& options : all_optimizers()) Pair(options, 5, 32).step(ids, gradient.view());
   });
 }
 

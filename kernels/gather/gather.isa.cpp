@@ -5,7 +5,7 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// kVectors: how many whole vectors the row is, or 0.
+/// kVectors, here and below: how many whole vectors a row is, if the loop is for that width, else 0.
 template <std::int64_t kVectors>
 [[gnu::always_inline]] inline void copy_row(float* out, const float* in, std::int64_t dim) {
   const auto copy = [=]<std::int64_t n>(std::int64_t c) __attribute__((always_inline)) {
@@ -33,7 +33,6 @@ inline void stream_row(float* out, const float* in, std::int64_t dim) {
   for (std::int64_t c = 0; c < dim; c += kLanes) stream(out + c, load(in + c));
 }
 
-/// kVectors: how many whole vectors a row is, or 0.
 template <CacheLevel kInto, std::int64_t kVectors, class Id>
 inline void gather_rows(const GatherArgs<Id>& args) {
   const GatherArgs<Id> a = args;  // vector stores may alias anything in memory, but not a local copy
@@ -60,9 +59,7 @@ template <class Id>
 inline void gather(const GatherArgs<Id>& a) {
   constexpr std::int64_t kMost = 64;  // wider rows gain nothing
   with_level(a.ask_into, [&]<CacheLevel kInto>() {
-    const bool usual =
-        with_usual_width<kMost>(a.dim, [&]<std::int64_t kVectors>() { gather_rows<kInto, kVectors>(a); });
-    if (!usual) gather_rows<kInto, 0>(a);
+    with_width<kMost>(a.dim, [&]<std::int64_t kVectors>() { gather_rows<kInto, kVectors>(a); });
   });
 }
 

@@ -58,14 +58,13 @@ class SumOfSquares {
 
 /// The mean square of a row's gradient, decayed.
 template <class Gradient, class RowDecay>
-[[gnu::always_inline]] inline float mean_square(const Gradient& gradient, const float* w, std::int64_t dim,
-                                                RowDecay decay) {
+[[gnu::always_inline]] inline float mean_square(const Gradient& gradient, const float* w, RowDecay decay) {
   if (gradient.mean_square != nullptr) return *gradient.mean_square;
   SumOfSquares squares;
   gradient.each_vector([&](std::int64_t c, Floats g, auto load_from, auto) __attribute__((always_inline)) {
     squares.add(c / kLanes, decay.gradient(g, load_from(w + c)));
   });
-  return squares.total() / static_cast<float>(dim);
+  return squares.total() / static_cast<float>(gradient.dim);
 }
 
 template <CacheLevel kGradients>
@@ -95,7 +94,7 @@ void mean_squares_f32(const MeanSquaresArgs& args) {
   const Gradients gradients{a.passes};
   for (std::int64_t p = a.begin; p < a.end; ++p) {
     const GradientInMemory gradient{gradients.row(p), a.dim, nullptr};
-    a.out[p] = mean_square(gradient, gradient.data, a.dim, Decay<WeightDecay::none>{});
+    a.out[p] = mean_square(gradient, gradient.data, Decay<WeightDecay::none>{});
   }
 }
 
@@ -160,13 +159,12 @@ void adagrad_f32(const AdagradArgs& a) {
 }
 
 void row_wise_adagrad_f32(const AdagradArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
   const float learning_rate = a.learning_rate;
   const float epsilon = a.epsilon;
   with_decay(a.update, [&](auto decay) {
     const auto update = [=](auto ask, const auto& gradient, float* w, float* accumulator)
         __attribute__((always_inline)) {
-      const float sum = *accumulator + mean_square(gradient, w, dim, decay);
+      const float sum = *accumulator + mean_square(gradient, w, decay);
       *accumulator = sum;
       const Floats rate(learning_rate / (__builtin_sqrtf(sum) + epsilon));
       gradient.each_vector([&](std::int64_t c, Floats g, auto load_from, auto store_to) __attribute__((always_inline)) {
@@ -215,7 +213,7 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
   with_decay(a.update, [&](auto decay) {
     const auto update = [=](auto ask, const auto& gradient, float* w, float* m, float* v)
         __attribute__((always_inline)) {
-      const float new_v = scalars.beta2 * *v + scalars.one_minus_beta2 * mean_square(gradient, w, dim, decay);
+      const float new_v = scalars.beta2 * *v + scalars.one_minus_beta2 * mean_square(gradient, w, decay);
       *v = new_v;
       const Floats rate(scalars.step_size / (__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon));
       gradient.each_vector([&](std::int64_t c, Floats summed, auto load_from, auto store_to)

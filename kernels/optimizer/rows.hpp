@@ -3,7 +3,7 @@
 // asks ahead. Included by optimizer.isa.cpp only.
 //
 // The loops are functions with everything inlined but for what is rare or long. For rows of a usual width they are
-// compiled for that width: see docs/choices.md, Memory.
+// compiled for that width: see docs/choices.md, Rows of a usual width.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct State {
     prefetch_column<kInto>(row, c);
   }
   template <CacheLevel kInto>
-  void ask_row(std::int64_t r) const {
-    prefetch<kInto>(row(r), dim * std::int64_t{sizeof(float)});
+  void ask_row(std::int64_t r, std::int64_t bytes) const {
+    prefetch<kInto>(row(r), bytes);
   }
 };
 
@@ -42,7 +42,7 @@ struct RowState {
     if (c == 0) prefetch_column<kInto>(value, c);
   }
   template <CacheLevel kInto>
-  void ask_row(std::int64_t r) const {
+  void ask_row(std::int64_t r, std::int64_t) const {
     ask<kInto>(row(r), 0);
   }
 };
@@ -61,7 +61,7 @@ template <CacheLevel kGradients, std::int64_t kVectors, class Load>
 }
 
 // A row's gradient is given to an update in one of three ways. Each calls body(c, g, load, store) for each vector g of
-// it, and has its mean square where that is known.
+// it; the first two as often as they are asked to, and they have its mean square, or null where that is not known.
 
 /// Of a row in memory.
 struct GradientInMemory {
@@ -80,6 +80,7 @@ struct GradientInMemory {
 /// Of a row of kVectors whole vectors.
 template <std::int64_t kVectors>
 struct GradientInRegisters {
+  static constexpr std::int64_t dim = kVectors * kLanes;
   const Floats (&sum)[kVectors];
   const float* mean_square;
 
@@ -90,7 +91,7 @@ struct GradientInRegisters {
   }
 };
 
-/// Of a segment of no more than a block: summed in registers, group by group, for who goes through it once.
+/// Of a segment of no more than a block: summed in registers, group by group, for an update that goes through it once.
 template <CacheLevel kGradients>
 struct GradientOfSegment {
   const Segments& segments;
@@ -110,8 +111,7 @@ struct GradientOfSegment {
   }
 };
 
-/// An update is to call ask(c) once for each of the columns c at which its vectors begin: that asks for what a long row
-/// will need between the loads of another, which so many prefetches in a row would keep waiting.
+/// Of rows that are asked for before.
 struct AskNothing {
   [[gnu::always_inline]] void operator()(std::int64_t) const {}
 };
@@ -127,7 +127,7 @@ template <std::int64_t kVectors, CacheLevel kInto, CacheLevel kGradients, class 
   const float* const mean_squares = a.segments.mean_squares;
   const auto ask_row = [=](std::int64_t row) __attribute__((always_inline)) {
     prefetch<kInto>(weights + row * stride, kRowBytes);
-    (states.template ask_row<kInto>(row), ...);
+    (states.template ask_row<kInto>(row, kRowBytes), ...);
   };
   segments.ask_first<kGradients>(kRowBytes, ask_row);
   for (std::int64_t s = 0; s < segments.count; ++s) {
@@ -166,11 +166,12 @@ template <CacheLevel kInto, CacheLevel kGradients, class Update, class... States
   const Segments segments(a.segments);
   float* const weights = a.weights;
   const std::int64_t stride = a.stride;
+  const std::int64_t block = a.segments.block;
   float* const scratch = a.segments.scratch;
   const float* const mean_squares = a.segments.mean_squares;
   const auto ask_row = [=](std::int64_t row) __attribute__((always_inline)) {
     prefetch<kInto>(weights + row * stride, row_bytes);
-    (states.template ask_row<kInto>(row), ...);
+    (states.template ask_row<kInto>(row, row_bytes), ...);
   };
   const bool long_rows = row_bytes >= kLongRowBytes;
   segments.ask_first<kGradients>(row_bytes, ask_row);
@@ -180,7 +181,7 @@ template <CacheLevel kInto, CacheLevel kGradients, class Update, class... States
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if constexpr (sizeof...(States) == 0) {
-      if (contributions > 1 && contributions <= a.segments.block) {
+      if (contributions > 1 && contributions <= block) {
         update_by_sum<kInto, kGradients>(segments, s, update, weights + later_row * stride, weights + row * stride);
         continue;
       }
@@ -212,17 +213,22 @@ template <CacheLevel kInto, CacheLevel kGradients, class Update, class... States
   }
 }
 
-/// Calls update(ask, gradient, w, row of each state...) for each touched row.
+/// Calls update(ask, gradient, w, row of each state...) for each touched row. An update is to call ask(c) once for each
+/// of the columns c at which its vectors begin: that asks for what a long row will need between the loads of another,
+/// which so many prefetches in a row would keep waiting. Short rows are asked for before, at once; and so are longer
+/// ones of a usual width, if no state is as long.
 template <class Update, class... States>
 inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
-  // Long rows are better asked for between the loads if there are states as long.
   constexpr bool kShortOnly = (std::is_same_v<States, State> || ...);
   constexpr std::int64_t kMost = kShortOnly ? kLongRowColumns - 1 : kLongRowColumns;
   with_levels(a.segments, [&]<CacheLevel kInto, CacheLevel kGradients>() {
-    const bool usual = with_usual_width<kMost>(a.segments.dim, [&]<std::int64_t kVectors>() {
-      for_each_usual_row<kVectors, kInto, kGradients>(a, update, states...);
+    with_width<kMost>(a.segments.dim, [&]<std::int64_t kVectors>() {
+      if constexpr (kVectors > 0) {
+        for_each_usual_row<kVectors, kInto, kGradients>(a, update, states...);
+      } else {
+        for_each_other_row<kInto, kGradients>(a, update, states...);
+      }
     });
-    if (!usual) for_each_other_row<kInto, kGradients>(a, update, states...);
   });
 }
 

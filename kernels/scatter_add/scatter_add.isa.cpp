@@ -6,7 +6,7 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// kVectors: how many whole vectors the row is, or 0.
+/// kVectors, here and below: how many whole vectors a row is, if the loop is for that width, else 0.
 template <std::int64_t kVectors>
 [[gnu::always_inline]] inline void add_row(float* row, const float* values, std::int64_t dim) {
   const auto add = [=](std::int64_t c, auto load_from, auto store_to) __attribute__((always_inline)) {
@@ -19,7 +19,6 @@ template <std::int64_t kVectors>
   }
 }
 
-/// kVectors: how many whole vectors a row is, or 0. So below.
 template <CacheLevel kInto, std::int64_t kVectors>
 inline void add_rows(const ScatterAddArgs& args) {
   const ScatterAddArgs a = args;  // vector stores may alias anything in memory, but not a local copy
@@ -71,10 +70,9 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
 /// Calls f.operator()<kInto, kVectors>().
 template <class F>
 inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
+  constexpr std::int64_t kMost = kLongRowColumns - 1;  // longer rows lose
   with_level(level, [&]<CacheLevel kInto>() {
-    const bool usual = with_usual_width<kLongRowColumns - 1>(
-        dim, [&]<std::int64_t kVectors>() { f.template operator()<kInto, kVectors>(); });
-    if (!usual) f.template operator()<kInto, 0>();
+    with_width<kMost>(dim, [&]<std::int64_t kVectors>() { f.template operator()<kInto, kVectors>(); });
   });
 }
 

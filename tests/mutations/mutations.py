@@ -59,6 +59,8 @@ mutation("gather reads ids past the end to prefetch", "kernels_test:*gather*",
          (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0", "a.ids[i + ahead] >= 0"))
 mutation("gather copies the tail of a row from the wrong place", "kernels_test:*gather*",
          (GATHER, "<1>(dim - kLanes)", "<1>(dim - kLanes - 1)"))
+mutation("gather copies one vector of a row of a usual width", "kernels_test:*gather*",
+         (GATHER, "<kVectors>(0)", "<1>(0)"))
 mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
          (GATHER, "(out, a.table + a.ids[i] * a.table_stride, dim);\n    }\n",
           "(out, a.table + static_cast<std::int32_t>(a.ids[i] * a.table_stride), dim);\n    }\n"))
@@ -70,6 +72,10 @@ mutation("scatter_add goes backwards", "kernels_test:*scatter_add*",
          (SCATTER, "for (std::int64_t k = 0; k < a.count; ++k)", "for (std::int64_t k = a.count - 1; k >= 0; --k)"))
 mutation("scatter_add adds ignored ids to the row before the table", "kernels_test:*scatter_add*",
          (SCATTER, "if (a.rows[k] >= 0) add_row", "add_row"))
+mutation("scatter_add adds to the first vector of a row of a usual width alone", "kernels_test:*scatter_add*",
+         (SCATTER, "add(v * kLanes, Whole{}, Whole{})", "add(0, Whole{}, Whole{})"))
+mutation("scatter_add adds one vector of a row of a usual width", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "add.template operator()<kVectors>(0,", "add.template operator()<1>(0,"))
 mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
          (SCATTER, "(a.table + a.rows[k] * a.table_stride, a.values",
           "(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), a.values"))
@@ -157,16 +163,20 @@ mutation("the lanes of a sum across columns combine in another order", "kernels_
 mutation("the lanes of a sum across columns are not those of 16", "kernels_test:*row_wise*",
          (OPTIMIZER, "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
-         (OPTIMIZER, "squares.total() / static_cast<float>(dim)", "squares.total() / static_cast<float>(dim - 1)"))
+         (OPTIMIZER, "static_cast<float>(gradient.dim)", "static_cast<float>(gradient.dim - 1)"))
 mutation("a mean square is that of an undecayed gradient", "kernels_test:*row_wise*",
          (OPTIMIZER, "squares.add(c / kLanes, decay.gradient(g, load_from(w + c)))", "squares.add(c / kLanes, g)"))
 ROWS = "kernels/optimizer/rows.hpp"
 mutation("a narrower row is taken for one of a usual width", "kernels_test:*sgd*",
-         ("kernels/simd.hpp", "if (dim != kColumns)", "if (dim > kColumns)"))
+         ("kernels/simd.hpp", "if (dim == kColumns)", "if (dim <= kColumns)"))
+mutation("a group begins at a row's first column again", "kernels_test:*scatter_add_segments*",
+         ("kernels/simd.hpp", "for_each_group<n / 2>(dim, body, c);", "for_each_group<n / 2>(dim, body);"))
+mutation("a sum's first vector stands for the others, usual widths", "kernels_test:*sgd*",
+         (ROWS, "sum[v], Whole{}, Whole{}", "sum[0], Whole{}, Whole{}"))
 mutation("more than a block is summed in registers, usual widths", "kernels_test:*sgd*",
          (ROWS, "contributions <= block) [[likely]]", "contributions > 0) [[likely]]"))
 mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
-         (ROWS, "contributions <= a.segments.block", "contributions > 1"))
+         (ROWS, "contributions > 1 && contributions <= block", "contributions > 1"))
 mutation("the first vector of a long sum stands for the others", "kernels_test:*sgd*",
          (ROWS, "load(a.segments.scratch + v * kLanes)", "load(a.segments.scratch)"))
 mutation("a sum takes the mean square of its first gradient", "kernels_test:*row_wise*",
