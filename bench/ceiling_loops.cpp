@@ -177,6 +177,7 @@ void gather(const GatherArguments& a) {
   const auto rows = [&]<std::int64_t width>() {
     a.streaming ? gather_rows<width, true>(a) : gather_rows<width, false>(a);
   };
+  // One width: longer rows gain nothing by it.
   a.dim == 64 ? rows.template operator()<64>() : rows.template operator()<0>();
 }
 

@@ -147,7 +147,7 @@ template <std::int64_t n = kSums, class Body>
 
 /// Calls f.operator()<n>() for rows of `dim` columns: n is how many whole vectors a row is, if that is a usual width of
 /// at most kMost columns, 16, 32, 64, 128 or 256, that fits into registers; else 0. A loop over narrow rows whose width
-/// is known when it is compiled is up to three times as fast: docs/choices.md, Rows of a usual width.
+/// is known when it is compiled is up to twice as fast: docs/choices.md, Rows of a usual width.
 template <std::int64_t kMost, std::int64_t kColumns = 16, class F>
 inline void with_width(std::int64_t dim, F f) {
   if constexpr (kColumns <= kMost && kColumns <= kSums * kLanes) {
