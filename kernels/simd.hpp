@@ -83,11 +83,13 @@ constexpr std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t mo
   return fitting < 1 ? 1 : rows > fitting ? fitting : rows;
 }
 
-/// For reading rows, and for updating them and what belongs to them.
+/// For reading rows, for updating them and what belongs to them, and for summing the many gradients of one row, which
+/// mostly lie close together.
 constexpr std::int64_t read_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 32); }
 constexpr std::int64_t update_distance(std::int64_t row_bytes, CacheLevel into) {
   return prefetch_distance(row_bytes, into == CacheLevel::first ? 16 : 32);
 }
+constexpr std::int64_t sum_distance(std::int64_t row_bytes) { return prefetch_distance(row_bytes, 16); }
 
 /// Updates ask for rows of this many bytes or more between the loads of others, for shorter ones before them; but see
 /// for_each_row in kernels/optimizer/rows.hpp.

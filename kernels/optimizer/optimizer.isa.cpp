@@ -70,7 +70,7 @@ template <class Gradient, class RowDecay>
 template <CacheLevel kGradients>
 inline void sum_block(const SumBlockArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = update_distance(row_bytes, kGradients);
+  const std::int64_t ahead = sum_distance(row_bytes);
   const Gradients gradients{a.passes};
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto later = [&](std::int64_t k, const float* row) {

@@ -56,6 +56,8 @@ template <class F>
   }
 }
 
+inline std::int64_t row_bytes_of(const SegmentArgs& a) { return a.dim * static_cast<std::int64_t>(sizeof(float)); }
+
 /// The segments of a step while a loop goes through them. While it works on one it is to ask for what it will need
 /// further on, or, at the end, again for what it has.
 struct Segments {
@@ -68,14 +70,15 @@ struct Segments {
   std::int64_t ahead;  // in segments, and in positions
   std::int64_t end;
 
-  explicit Segments(const SegmentArgs& a)
+  explicit Segments(const SegmentArgs& a) : Segments(a, update_distance(row_bytes_of(a), a.ask_into)) {}
+  Segments(const SegmentArgs& a, std::int64_t distance)
       : rows(a.rows),
         begin(a.begin),
         positions(a.positions),
         count(a.count),
         dim(a.dim),
         gradients{a.passes},
-        ahead(update_distance(a.dim * static_cast<std::int64_t>(sizeof(float)), a.ask_into)),
+        ahead(distance),
         end(a.begin[a.count]) {}
 
   /// The row of the table to ask for while segment s is worked on.
@@ -97,7 +100,7 @@ struct Segments {
 /// scratch = the gradient of segment s.
 template <CacheLevel kGradients>
 [[gnu::noinline]] inline void sum_segment(const SegmentArgs& a, std::int64_t s) {
-  const Segments segments(a);
+  const Segments segments(a, sum_distance(row_bytes_of(a)));
   const std::int64_t end = a.begin[s + 1];
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
