@@ -90,8 +90,8 @@ struct Batch {
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
   }
   SegmentArgs segments() {
-    return {rows.data(), begin.data(), positions.data(), kRows,  kSumBlock, &pass, kDim,
-            kLevel,      false,        scratch.data(),   nullptr};
+    return {rows.data(), begin.data(), positions.data(), kRows, kSumBlock,      &pass,
+            1,           kDim,         kLevel,           false, scratch.data(), nullptr};
   }
   UpdateArgs update() { return {segments(), weights.data(), kDim, WeightDecay::none, 0}; }
 };

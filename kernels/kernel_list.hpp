@@ -108,6 +108,7 @@ struct SegmentArgs {
   std::int64_t count;
   std::int64_t block;
   const GradientPass* passes;
+  std::int64_t pass_count;
   std::int64_t dim;
   CacheLevel ask_into;
   bool near_gradients;        ///< not to be asked for where rows are asked into the second level: they are nearer

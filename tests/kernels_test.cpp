@@ -117,25 +117,42 @@ struct SegmentLists {
   }
 };
 
-/// These, and their gradients in three passes that lie in different places. Special values are those of the short
-/// segments alone: in a long sum they would hide its order.
+/// How rows lie in memory: by how much a table's stride is larger than its rows, in how many passes gradients come, and
+/// by how much their strides are larger. Loops of usual widths are for rows that lie close; each of these but the
+/// second differs from it in one thing or in all.
+struct Layout {
+  std::int64_t table_gap;
+  std::int64_t passes;
+  std::int64_t gradient_gap;
+};
+constexpr Layout kLayouts[] = {{3, 3, 2}, {0, 1, 0}, {3, 1, 0}, {0, 3, 0}, {0, 1, 2}};
+
+/// These, and their gradients in one pass or in three that lie in different places. Special values are those of the
+/// short segments alone: in a long sum they would hide its order.
 struct Segments {
   SegmentLists lists;
   PageEnd<std::int64_t> rows{lists.rows}, begin{lists.begin}, positions{lists.positions};
-  GuardedTable special, first, second;
+  std::vector<GuardedTable> gradients;
   std::vector<GradientPass> passes;
   std::vector<float> squares;  // the mean square of each gradient row
 
-  explicit Segments(std::int64_t dim) : special(20, dim, 3), first(580, dim, 2), second(3400, dim, 1) {
-    const TableView a = special.fill(6, true).view();
-    const TableView b = first.fill(12).view();
-    const TableView c = second.fill(13).view();
-    passes = {{a.data(), a.row_stride(), 20}, {b.data(), b.row_stride(), 600}, {c.data(), c.row_stride(), 4000}};
-    for (const TableView& pass : {a, b, c}) {
-      for (std::int64_t r = 0; r < pass.rows(); ++r) {
-        squares.push_back(reference::mean_square(pass.row(r).data(), dim));
+  explicit Segments(std::int64_t dim, const Layout& layout = kLayouts[0]) {
+    constexpr std::int64_t kSpecial = 20;
+    constexpr std::int64_t kAll = 4000;
+    const std::vector<std::int64_t> ends = layout.passes == 1 ? std::vector{kAll} : std::vector{kSpecial, 600L, kAll};
+    const GuardedTable special = GuardedTable(kSpecial, dim, 1).fill(6, true);
+    std::int64_t begin_of_pass = 0;
+    for (const std::int64_t end : ends) {
+      gradients.push_back(GuardedTable(end - begin_of_pass, dim, layout.gradient_gap).fill(12 + passes.size()));
+      const TableView view = gradients.back().view();
+      for (std::int64_t r = begin_of_pass; r < std::min(end, kSpecial); ++r) {
+        std::ranges::copy(special.view().row(r), view.row(r - begin_of_pass).data());
       }
+      for (std::int64_t r = 0; r < view.rows(); ++r) squares.push_back(reference::mean_square(view.row(r).data(), dim));
+      passes.push_back({nullptr, view.row_stride(), end});
+      begin_of_pass = end;
     }
+    for (std::size_t p = 0; p < passes.size(); ++p) passes[p].data = gradients[p].view().data();
   }
 
   SegmentArgs args(std::int64_t dim, float* scratch, bool near, bool squares_known) const {
@@ -145,6 +162,7 @@ struct Segments {
             static_cast<std::int64_t>(lists.rows.size()),
             kSumBlock,
             passes.data(),
+            static_cast<std::int64_t>(passes.size()),
             dim,
             level,
             near,
@@ -161,38 +179,46 @@ constexpr std::pair<WeightDecay, bool> kDecaysAndGradients[] = {
 
 /// Runs an optimizer kernel on copies of one start, with each of these; `make` gives its arguments.
 template <class Args, class Make>
+void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments& segments, const Layout& layout,
+                     std::int64_t dim, Make make) {
+  for (const auto& each : kDecaysAndGradients) {
+    const WeightDecay decay = each.first;
+    const bool near = each.second;
+    SCOPED_TRACE("decay " + std::to_string(static_cast<int>(decay)) + (near ? ", near gradients" : ""));
+    const GuardedTable start = GuardedTable(kRows, dim, layout.table_gap).fill(7);
+    const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
+    const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
+      GuardedTable scratch(1, dim);
+      for (float& x : scratch.view().row(0)) x = 77;
+      for (std::int64_t r = 0; r < state.view().rows(); ++r) {
+        for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
+      }
+      const bool squares_known = near && decay != WeightDecay::l2;
+      const UpdateArgs update{segments.args(dim, scratch.view().data(), near, squares_known), weights.view().data(),
+                              weights.view().row_stride(), decay, decay == WeightDecay::l2 ? 0.03F : 0.97F};
+      f(make(update, state.view()));
+      EXPECT_TRUE(scratch.guards_intact());
+    };
+    GuardedTable weights = start;
+    GuardedTable expected = start;
+    GuardedTable state = start_state;
+    GuardedTable expected_state = start_state;
+    run(kernel, weights, state);
+    run(reference, expected, expected_state);
+    EXPECT_TRUE(same(weights.view(), expected.view()));
+    EXPECT_TRUE(same(state.view(), expected_state.view())) << "state";
+    EXPECT_TRUE(weights.guards_intact());
+    EXPECT_TRUE(state.guards_intact()) << "state";
+  }
+}
+
+template <class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
   for (const std::int64_t dim : kDims) {
-    const Segments segments(dim);
-    for (const auto& each : kDecaysAndGradients) {
-      const WeightDecay decay = each.first;
-      const bool near = each.second;
-      SCOPED_TRACE("dim " + std::to_string(dim) + ", decay " + std::to_string(static_cast<int>(decay)) +
-                   (near ? ", near gradients" : ""));
-      const GuardedTable start = GuardedTable(kRows, dim, 3).fill(7);
-      const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
-      const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
-        GuardedTable scratch(1, dim);
-        for (float& x : scratch.view().row(0)) x = 77;
-        for (std::int64_t r = 0; r < state.view().rows(); ++r) {
-          for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
-        }
-        const bool squares_known = near && decay != WeightDecay::l2;
-        const UpdateArgs update{segments.args(dim, scratch.view().data(), near, squares_known), weights.view().data(),
-                                weights.view().row_stride(), decay, decay == WeightDecay::l2 ? 0.03F : 0.97F};
-        f(make(update, state.view()));
-        EXPECT_TRUE(scratch.guards_intact());
-      };
-      GuardedTable weights = start;
-      GuardedTable expected = start;
-      GuardedTable state = start_state;
-      GuardedTable expected_state = start_state;
-      run(kernel, weights, state);
-      run(reference, expected, expected_state);
-      EXPECT_TRUE(same(weights.view(), expected.view()));
-      EXPECT_TRUE(same(state.view(), expected_state.view())) << "state";
-      EXPECT_TRUE(weights.guards_intact());
-      EXPECT_TRUE(state.guards_intact()) << "state";
+    for (const Layout& layout : kLayouts) {
+      SCOPED_TRACE("dim " + std::to_string(dim) + ", table gap " + std::to_string(layout.table_gap) + ", " +
+                   std::to_string(layout.passes) + " passes, gradient gap " + std::to_string(layout.gradient_gap));
+      check_optimizer(kernel, reference, Segments(dim, layout), layout, dim, make);
     }
   }
 }
@@ -397,7 +423,7 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       const std::int64_t begin[] = {0, 1};
       const GradientPass pass{out.data(), dim, 1};
       std::vector<float> scratch(static_cast<std::size_t>(dim));
-      const UpdateArgs update{{&id, begin, &id, 1, kSumBlock, &pass, dim, each, false, scratch.data(), nullptr},
+      const UpdateArgs update{{&id, begin, &id, 1, kSumBlock, &pass, 1, dim, each, false, scratch.data(), nullptr},
                               table.data(),
                               dim,
                               WeightDecay::none,

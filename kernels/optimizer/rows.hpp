@@ -2,8 +2,8 @@
 // What every optimizer's step does around its formula: it goes through the touched rows, sums each one's gradient, and
 // asks ahead. Included by optimizer.isa.cpp only.
 //
-// The loops are functions with everything inlined but for what is rare or long. For rows of a usual width they are
-// compiled for that width: see docs/choices.md, Rows of a usual width.
+// The loops are functions with everything inlined but for what is rare or long. For rows of a usual width that lie
+// close together they are compiled for that width: see docs/choices.md, Rows of a usual width.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,10 @@ struct State {
   std::int64_t dim;
 
   [[nodiscard]] float* row(std::int64_t r) const { return data + r * dim; }
+  template <std::int64_t kColumns>
+  [[nodiscard]] float* row_of(std::int64_t r) const {
+    return data + r * kColumns;
+  }
   template <CacheLevel kInto>
   static void ask(const float* row, std::int64_t c) {
     prefetch_column<kInto>(row, c);
@@ -37,6 +41,10 @@ struct RowState {
   float* data;
 
   [[nodiscard]] float* row(std::int64_t r) const { return data + r; }
+  template <std::int64_t kColumns>
+  [[nodiscard]] float* row_of(std::int64_t r) const {
+    return data + r;
+  }
   template <CacheLevel kInto>
   static void ask(const float* value, std::int64_t c) {
     if (c == 0) prefetch_column<kInto>(value, c);
@@ -116,36 +124,51 @@ struct AskNothing {
   [[gnu::always_inline]] void operator()(std::int64_t) const {}
 };
 
-/// Rows of a usual width: kVectors whole vectors, whose gradients stay in registers.
+/// Rows of a usual width that lie one after another, as their gradients do: kVectors whole vectors, whose gradients
+/// stay in registers; so do the few other values that the loop needs. See docs/choices.md, Loops that read no stack.
 template <std::int64_t kVectors, CacheLevel kInto, CacheLevel kGradients, class Update, class... States>
 [[gnu::noinline]] inline void for_each_usual_row(const UpdateArgs& a, Update update, States... states) {
-  constexpr std::int64_t kRowBytes = kVectors * kLanes * std::int64_t{sizeof(float)};
-  const Segments segments(a.segments);
-  float* const weights = a.weights;
-  const std::int64_t stride = a.stride;
+  constexpr std::int64_t kColumns = kVectors * kLanes;
+  constexpr std::int64_t kRowBytes = kColumns * std::int64_t{sizeof(float)};
+  constexpr std::int64_t kAhead = update_distance(kRowBytes, kInto);
+  const std::int64_t* const rows = a.segments.rows;
+  const std::int64_t* const begin = a.segments.begin;
+  const std::int64_t* const positions = a.segments.positions;
+  const std::int64_t count = a.segments.count;
+  const std::int64_t end = begin[count];
   const std::int64_t block = a.segments.block;
+  const CloseGradients<kColumns> gradients{a.segments.passes[0].data};
+  float* const weights = a.weights;
   const float* const mean_squares = a.segments.mean_squares;
   const auto ask_row = [=](std::int64_t row) __attribute__((always_inline)) {
-    prefetch<kInto>(weights + row * stride, kRowBytes);
+    prefetch<kInto>(weights + row * kColumns, kRowBytes);
     (states.template ask_row<kInto>(row, kRowBytes), ...);
   };
-  segments.ask_first<kGradients>(kRowBytes, ask_row);
-  for (std::int64_t s = 0; s < segments.count; ++s) {
-    const std::int64_t row = segments.rows[s];
-    const std::int64_t position = segments.begin[s];
-    const std::int64_t contributions = segments.begin[s + 1] - position;
-    ask_row(segments.later_row(s));
+  Segments(a.segments).template ask_first<kGradients>(kRowBytes, ask_row);
+  std::int64_t position = begin[0];
+  for (std::int64_t s = 0; s < count; ++s) {
+    const std::int64_t row = rows[s];
+    const std::int64_t contributions = begin[s + 1] - position;
+    ask_row(rows[s + kAhead < count ? s + kAhead : s]);
     Floats sum[kVectors];
     if (contributions <= block) [[likely]] {
-      sum_of_segment<kGradients>(segments, s, 0, Whole{}, sum);
+      const std::int64_t* const of_row = positions + position;
+      const std::int64_t left = end - position - kAhead;
+      sum_rows<kGradients>(
+          gradients, of_row, contributions, 0, Whole{},
+          [&](std::int64_t k, const float* gradient)
+              __attribute__((always_inline)) { return k < left ? gradients.row(of_row[k + kAhead]) : gradient; },
+          sum);
     } else {
       sum_segment<kGradients>(a.segments, s);
       unrolled<kVectors>([&](std::int64_t v)
                              __attribute__((always_inline)) { sum[v] = load(a.segments.scratch + v * kLanes); });
     }
     const float* const mean_square =
-        contributions == 1 && mean_squares != nullptr ? mean_squares + segments.positions[position] : nullptr;
-    update(AskNothing{}, GradientInRegisters<kVectors>{sum, mean_square}, weights + row * stride, states.row(row)...);
+        contributions == 1 && mean_squares != nullptr ? mean_squares + positions[position] : nullptr;
+    position += contributions;
+    update(AskNothing{}, GradientInRegisters<kVectors>{sum, mean_square}, weights + row * kColumns,
+           states.template row_of<kColumns>(row)...);
   }
 }
 
@@ -158,7 +181,7 @@ template <CacheLevel kInto, CacheLevel kGradients, class Update>
   update(ask, GradientOfSegment<kGradients>{segments, s}, w);
 }
 
-/// Rows of any other width.
+/// Rows of any other width, or apart from each other.
 template <CacheLevel kInto, CacheLevel kGradients, class Update, class... States>
 [[gnu::noinline]] inline void for_each_other_row(const UpdateArgs& a, Update update, States... states) {
   const std::int64_t dim = a.segments.dim;
@@ -222,7 +245,7 @@ inline void for_each_row(const UpdateArgs& a, Update update, States... states) {
   constexpr bool kShortOnly = (std::is_same_v<States, State> || ...);
   constexpr std::int64_t kMost = kShortOnly ? kLongRowColumns - 1 : kLongRowColumns;
   with_levels(a.segments, [&]<CacheLevel kInto, CacheLevel kGradients>() {
-    with_width<kMost>(a.segments.dim, [&]<std::int64_t kVectors>() {
+    with_width<kMost>(lie_close(a.segments, a.stride) ? a.segments.dim : 0, [&]<std::int64_t kVectors>() {
       if constexpr (kVectors > 0) {
         for_each_usual_row<kVectors, kInto, kGradients>(a, update, states...);
       } else {

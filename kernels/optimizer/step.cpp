@@ -161,6 +161,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .count = last - first,
               .block = kSumBlock,
               .passes = scratch.passes,
+              .pass_count = passes,
               .dim = dim_,
               .ask_into = level,
               .near_gradients = near_gradients,
@@ -179,6 +180,7 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
               .count = 1,
               .block = scratch.hot_begin[h + 1] - scratch.hot_begin[h],  // their sums are added without blocks
               .passes = &block_sums,
+              .pass_count = 1,
               .dim = dim_,
               .ask_into = level,
               .near_gradients = false,

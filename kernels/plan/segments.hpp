@@ -23,13 +23,25 @@ struct Gradients {
   }
 };
 
+/// Gradient rows of one pass that lie one after another.
+template <std::int64_t kColumns>
+struct CloseGradients {
+  const float* data;
+
+  [[nodiscard]] const float* row(std::int64_t position) const { return data + position * kColumns; }
+};
+
+/// Whether the rows of a table and the gradients lie so: its stride is their number of columns, and there is one pass.
+inline bool lie_close(const SegmentArgs& a, std::int64_t table_stride) {
+  return table_stride == a.dim && a.pass_count == 1 && a.passes[0].stride == a.dim;
+}
+
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
 /// taken, not added to zero, which would turn -0 into +0. later(k, row) is what to ask for while the k-th is read,
 /// which is `row`: between the loads, where asking is almost free.
-template <CacheLevel kGradients, std::int64_t kVectors, class Load, class Later>
-[[gnu::always_inline]] inline void sum_rows(const Gradients& gradients, const std::int64_t* positions,
-                                            std::int64_t count, std::int64_t c, Load load_from, Later later,
-                                            Floats (&sum)[kVectors]) {
+template <CacheLevel kGradients, std::int64_t kVectors, class Rows, class Load, class Later>
+[[gnu::always_inline]] inline void sum_rows(const Rows& gradients, const std::int64_t* positions, std::int64_t count,
+                                            std::int64_t c, Load load_from, Later later, Floats (&sum)[kVectors]) {
   const auto read = [&](std::int64_t k, auto take) __attribute__((always_inline)) {
     const float* const row = gradients.row(positions[k]);
     const float* const next = later(k, row) + c;

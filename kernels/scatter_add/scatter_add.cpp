@@ -59,6 +59,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                                              .count = static_cast<std::int64_t>(shard.rows.size()),
                                              .block = 0,
                                              .passes = &pass,
+                                             .pass_count = 1,
                                              .dim = table.dim(),
                                              .ask_into = prefetch_level(),
                                              .near_gradients = false,

@@ -171,6 +171,16 @@ mutation("a narrower row is taken for one of a usual width", "kernels_test:*sgd*
          ("kernels/simd.hpp", "if (dim == kColumns)", "if (dim <= kColumns)"))
 mutation("a group begins at a row's first column again", "kernels_test:*scatter_add_segments*",
          ("kernels/simd.hpp", "for_each_group<n / 2>(dim, body, c);", "for_each_group<n / 2>(dim, body);"))
+mutation("rows of a strided table count as close", "kernels_test:*sgd*",
+         (SEGMENTS, "table_stride == a.dim && ", ""))
+mutation("gradients of three passes count as close", "kernels_test:*sgd*",
+         (SEGMENTS, "a.pass_count == 1 && ", ""))
+mutation("strided gradients count as close", "kernels_test:*sgd*",
+         (SEGMENTS, " && a.passes[0].stride == a.dim", ""))
+mutation("a close row past the end is asked for", "kernels_test:*sgd*",
+         (ROWS, "rows[s + kAhead < count ? s + kAhead : s]", "rows[s + kAhead]"))
+mutation("a close gradient past the end is asked for", "kernels_test:*sgd*",
+         (ROWS, "k < left ? gradients", "k >= 0 ? gradients"))
 mutation("a sum's first vector stands for the others, usual widths", "kernels_test:*sgd*",
          (ROWS, "sum[v], Whole{}, Whole{}", "sum[0], Whole{}, Whole{}"))
 mutation("more than a block is summed in registers, usual widths", "kernels_test:*sgd*",
@@ -182,7 +192,7 @@ mutation("the first vector of a long sum stands for the others", "kernels_test:*
 mutation("a sum takes the mean square of its first gradient", "kernels_test:*row_wise*",
          (ROWS, "contributions == 1 && mean_squares != nullptr", "mean_squares != nullptr"))
 mutation("a row takes the mean square of another gradient, usual widths", "kernels_test:*row_wise*",
-         (ROWS, "mean_squares + segments.positions[position]", "mean_squares + position"))
+         (ROWS, "mean_squares + positions[position]", "mean_squares + position"))
 mutation("a row takes the mean square of another gradient, other widths", "kernels_test:*row_wise*",
          (ROWS, "mean_square = mean_squares + p;", "mean_square = mean_squares + s;"))
 mutation("weight decay comes after the step", "kernels_test:*sgd*",
