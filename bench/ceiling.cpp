@@ -394,17 +394,20 @@ void Ceiling::add_updates(const Split& split) {
   }
   const auto scratch = std::make_shared<HugeBuffer>(static_cast<std::size_t>(slots * problem_.dim));
 
-  const auto add = [&](const std::string& loop_name, bool in_steps, bool streaming, Prefetch prefetch) {
+  const auto add = [&](const std::string& loop_name, bool in_steps, bool streaming, Prefetch prefetch,
+                       bool tables_between) {
     loops_.push_back(
-        {loop_name + ", " + label_of(prefetch) + ", " + split.label,
-         [this, first_plan, pinned = split.pinned, scratch, states, in_steps, streaming, prefetch](std::size_t b) {
+        {loop_name + ", " + label_of(prefetch) + (tables_between ? " between loads, " : ", ") + split.label,
+         [this, first_plan, pinned = split.pinned, scratch, states, in_steps, streaming, prefetch,
+          tables_between](std::size_t b) {
            const Plan& plan = *plans_[first_plan + b];
            const auto arguments = [&](const float* gradients, Columns columns) {
              return UpdateArguments{problem_.weights, {problem_.states[0], problem_.states[1]},
                                     states,           problem_.row_state,
                                     problem_.dim,     gradients,
                                     scratch->data(),  columns,
-                                    prefetch,         streaming};
+                                    prefetch,         tables_between,
+                                    streaming};
            };
            for_each_part(plan.parts.size(), pinned, [&](std::size_t p) {
              const Plan::Part& part = plan.parts[p];
@@ -423,9 +426,15 @@ void Ceiling::add_updates(const Split& split) {
          }});
   };
   for (const Prefetch prefetch : prefetches(problem_.dim, true, is_pooled(problem_.operation))) {
-    add("row after row", false, false, prefetch);
-    add("row after row with streaming stores", false, true, prefetch);
-    add("in order of the gradients", true, false, prefetch);
+    for (const bool between : {false, true}) {
+      // Short rows gain nothing by it, long ones by nothing else; without a prefetch there is one way.
+      const bool worthwhile =
+          between ? problem_.dim >= 256 && prefetch.rows > 0 : problem_.dim <= 256 || prefetch.rows == 0;
+      if (!worthwhile) continue;
+      add("row after row", false, false, prefetch, between);
+      add("row after row with streaming stores", false, true, prefetch, between);
+      add("in order of the gradients", true, false, prefetch, between);
+    }
   }
 }
 

@@ -93,26 +93,18 @@ inline __attribute__((always_inline)) void prefetch_second_level(const float* p)
 inline __attribute__((always_inline)) void prefetch_non_temporal(const float* p) { __builtin_prefetch(p, 0, 0); }
 #endif
 
-inline void prefetch_row(const float* row, Columns columns, Prefetch prefetch) {
-  const bool into_first = prefetch.to == Prefetch::To::first_level || prefetch.to == Prefetch::To::tables_first_level;
+inline void prefetch_row(const float* row, std::int64_t columns, Prefetch::To to) {
   const auto ask = [&](std::int64_t c) __attribute__((always_inline)) {
-    into_first ? prefetch_first_level(row + c) : prefetch_second_level(row + c);
+    to == Prefetch::To::first_level ? prefetch_first_level(row + c) : prefetch_second_level(row + c);
   };
-  std::int64_t c = columns.begin;
-  for (; c + 64 <= columns.end; c += 64) {  // written out, as the library's
+  std::int64_t c = 0;
+  for (; c + 64 <= columns; c += 64) {  // written out, as the library's
     ask(c);
     ask(c + 16);
     ask(c + 32);
     ask(c + 48);
   }
-  for (; c < columns.end; c += 16) ask(c);
-}
-
-inline void prefetch_gradient(const float* row, Columns columns, Prefetch prefetch) {
-  using To = Prefetch::To;
-  if (prefetch.to == To::tables_first_level || prefetch.to == To::tables_second_level) return;
-  if (prefetch.to != To::non_temporal) return prefetch_row(row, columns, prefetch);
-  for (std::int64_t c = columns.begin; c < columns.end; c += 16) prefetch_non_temporal(row + c);
+  for (; c < columns; c += 16) ask(c);
 }
 
 enum class Ask { nothing, first_level, second_level, non_temporal, tables_first_level, tables_second_level };
@@ -159,7 +151,7 @@ void gather_rows(const GatherArguments& arguments) {
   const Columns columns{0, a.dim};
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (a.prefetch.rows != 0 && i + a.prefetch.rows < a.count) {
-      prefetch_row(a.table + a.ids[i + a.prefetch.rows] * a.dim, columns, a.prefetch);
+      prefetch_row(a.table + a.ids[i + a.prefetch.rows] * a.dim, a.dim, a.prefetch.to);
     }
     const float* from = a.table + a.ids[i] * a.dim;
     float* to = a.out + i * a.dim;
@@ -228,28 +220,36 @@ inline void apply(const UpdateArguments& a, std::int64_t element, Vector g) {
   for (int s = 0; s < states; ++s) put<streaming>(a.states[s] + element, load(a.states[s] + element) + g * g);
 }
 
-template <int states>
-inline void prefetch_tables(const UpdateArguments& a, std::int64_t row) {
-  prefetch_row(a.weights + row * a.dim, a.columns, a.prefetch);
-  for (int s = 0; s < states; ++s) prefetch_row(a.states[s] + row * a.dim, a.columns, a.prefetch);
-  if (a.row_state != nullptr) prefetch_first_level(a.row_state + row);
-}
-
-// What an update asks for between its loads, column by column, of the tables: a row further on.
-template <int states, Ask ask>
-inline __attribute__((always_inline)) void ask_tables(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
-  if (ask == Ask::nothing || c % 16 != 0) return;
-  constexpr Ask kTables = ask == Ask::tables_first_level                                ? Ask::first_level
+// What an update asks for of the tables while it works on another row: before that, all columns, or between the loads,
+// column by column.
+template <Ask ask>
+constexpr Ask of_tables = ask == Ask::tables_first_level                                ? Ask::first_level
                           : ask == Ask::non_temporal || ask == Ask::tables_second_level ? Ask::second_level
                                                                                         : ask;
-  ask_for<kTables>(a.weights + row * a.dim + c);
-  for (int s = 0; s < states; ++s) ask_for<kTables>(a.states[s] + row * a.dim + c);
+
+template <int states, Ask ask>
+inline __attribute__((always_inline)) void ask_column(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
+  ask_for<of_tables<ask>>(a.weights + row * a.dim + c);
+  for (int s = 0; s < states; ++s) ask_for<of_tables<ask>>(a.states[s] + row * a.dim + c);
   if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + row);
 }
 
-// Long rows are asked for between the loads of others; short ones before.
-inline bool asks_between(const UpdateArguments& a) {
-  return a.prefetch.rows != 0 && a.columns.end - a.columns.begin >= 256;
+template <int states, Ask ask, bool between>
+inline __attribute__((always_inline)) void ask_before(const UpdateArguments& a, std::int64_t row) {
+  if (ask == Ask::nothing || between) return;
+  std::int64_t c = a.columns.begin;
+  for (; c + 64 <= a.columns.end; c += 64) {  // written out, as the library's
+    ask_column<states, ask>(a, row, c);
+    ask_column<states, ask>(a, row, c + 16);
+    ask_column<states, ask>(a, row, c + 32);
+    ask_column<states, ask>(a, row, c + 48);
+  }
+  for (; c < a.columns.end; c += 16) ask_column<states, ask>(a, row, c);
+}
+
+template <int states, Ask ask, bool between>
+inline __attribute__((always_inline)) void ask_between(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
+  if (ask != Ask::nothing && between && c % 16 == 0) ask_column<states, ask>(a, row, c);
 }
 
 // Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`. While it
@@ -280,24 +280,19 @@ inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a,
       });
 }
 
-template <std::int64_t width, int states, bool streaming, Ask between>
+template <std::int64_t width, int states, Ask ask, bool between, bool streaming>
 void segments_loop(const UpdateArguments& arguments, const Segment* segments, std::int64_t count,
                    const std::int32_t* positions) {
   const UpdateArguments a = with_columns(arguments, width);
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t s_ahead = a.prefetch.rows != 0 && s + a.prefetch.rows < count ? s + a.prefetch.rows : s;
-    const Segment& ahead = segments[s_ahead];
-    if (between == Ask::nothing && s_ahead > s) {
-      prefetch_tables<states>(a, ahead.row);
-      for (std::int32_t i = ahead.begin; i < ahead.end && i < ahead.begin + 4; ++i) {
-        prefetch_gradient(a.gradients + positions[i] * a.dim, a.columns, a.prefetch);
-      }
-    }
+    const std::int64_t later_row = segments[s_ahead].row;
+    ask_before<states, ask, between>(a, later_row);
     const std::int64_t row = segments[s].row * a.dim;
-    sum_segment<between>(
+    sum_segment<ask>(
         a, segments[s], positions,
         segments[count - 1].end, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
-          ask_tables<states, between>(a, ahead.row, c);
+          ask_between<states, ask, between>(a, later_row, c);
           apply<states, streaming>(a, row + c, g);
         });
     if (a.row_state != nullptr && a.columns.begin == 0) a.row_state[segments[s].row] += 1;
@@ -305,37 +300,40 @@ void segments_loop(const UpdateArguments& arguments, const Segment* segments, st
   if (streaming) fence_streaming();
 }
 
-// Calls f.template operator()<width, states, ask>() for a row's columns, the states there are, and what is asked
-// between the loads.
+// Calls f.template operator()<width, states, ask, between>() for a row's columns, the states there are, and what is
+// asked and when.
 template <class F>
-void with_width_states_and_ask(const UpdateArguments& a, F f) {
+void with_constants(const UpdateArguments& a, F f) {
   with_width(a.columns.end - a.columns.begin == a.dim ? a.dim : 0, [&]<std::int64_t width>() {
-    with_ask(asks_between(a) ? a.prefetch : Prefetch{}, [&]<Ask ask>() {
-      if (a.state_count == 0) return f.template operator()<width, 0, ask>();
-      if (a.state_count == 1) return f.template operator()<width, 1, ask>();
-      f.template operator()<width, 2, ask>();
+    with_ask(a.prefetch, [&]<Ask ask>() {
+      const auto with_states = [&]<bool between>() {
+        if (a.state_count == 0) return f.template operator()<width, 0, ask, between>();
+        if (a.state_count == 1) return f.template operator()<width, 1, ask, between>();
+        f.template operator()<width, 2, ask, between>();
+      };
+      a.tables_between ? with_states.template operator()<true>() : with_states.template operator()<false>();
     });
   });
 }
 
 void update_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
                      const std::int32_t* positions) {
-  with_width_states_and_ask(a, [&]<std::int64_t width, int states, Ask ask>() {
-    a.streaming ? segments_loop<width, states, true, ask>(a, segments, count, positions)
-                : segments_loop<width, states, false, ask>(a, segments, count, positions);
+  with_constants(a, [&]<std::int64_t width, int states, Ask ask, bool between>() {
+    a.streaming ? segments_loop<width, states, ask, between, true>(a, segments, count, positions)
+                : segments_loop<width, states, ask, between, false>(a, segments, count, positions);
   });
 }
 
-template <std::int64_t width, int states, Ask between>
+template <std::int64_t width, int states, Ask ask, bool between>
 void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_t count) {
   const UpdateArguments a = with_columns(arguments, width);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t i_ahead = a.prefetch.rows != 0 && i + a.prefetch.rows < count ? i + a.prefetch.rows : i;
     const Step& later = steps[i_ahead];
     const float* later_gradient = a.gradients + later.position * a.dim;
-    if (between == Ask::nothing && i_ahead > i) {
-      prefetch_tables<states>(a, later.row);
-      prefetch_gradient(later_gradient, a.columns, a.prefetch);
+    ask_before<states, ask, between>(a, later.row);
+    if (ask != Ask::nothing && !between) {
+      for (std::int64_t c = a.columns.begin; c < a.columns.end; c += 16) ask_for<ask>(later_gradient + c);
     }
     const Step& step = steps[i];
     const float* gradient = a.gradients + step.position * a.dim;
@@ -344,8 +342,8 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
     const auto for_columns = [&](auto body) __attribute__((always_inline)) {
       for_vectors(
           a.columns, [&](std::int64_t c) __attribute__((always_inline)) {
-            ask_tables<states, between>(a, later.row, c);
-            if (c % 16 == 0) ask_for<between>(later_gradient + c);
+            ask_between<states, ask, between>(a, later.row, c);
+            if (between && c % 16 == 0) ask_for<ask>(later_gradient + c);
             body(c);
           });
     };
@@ -369,8 +367,9 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
 }
 
 void update_steps(const UpdateArguments& a, const Step* steps, std::int64_t count) {
-  with_width_states_and_ask(
-      a, [&]<std::int64_t width, int states, Ask ask>() { steps_loop<width, states, ask>(a, steps, count); });
+  with_constants(a, [&]<std::int64_t width, int states, Ask ask, bool between>() {
+    steps_loop<width, states, ask, between>(a, steps, count);
+  });
 }
 
 void sum_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,

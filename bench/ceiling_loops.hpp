@@ -56,7 +56,8 @@ struct UpdateArguments {
   const float* gradients;
   float* scratch;
   Columns columns;
-  Prefetch prefetch;  ///< in segments or steps
+  Prefetch prefetch;    ///< in segments or steps, and in positions for gradients
+  bool tables_between;  ///< their rows are asked for between the loads of another, not before those
   bool streaming;
 };
 
