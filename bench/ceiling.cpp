@@ -401,11 +401,12 @@ void Ceiling::add_updates(const Split& split) {
          [this, first_plan, pinned = split.pinned, scratch, states, in_steps, streaming, prefetch,
           tables_between](std::size_t b) {
            const Plan& plan = *plans_[first_plan + b];
+           float* const slot_rows = plan.slot_count > 0 ? scratch->data() : nullptr;
            const auto arguments = [&](const float* gradients, Columns columns) {
              return UpdateArguments{problem_.weights, {problem_.states[0], problem_.states[1]},
                                     states,           problem_.row_state,
                                     problem_.dim,     gradients,
-                                    scratch->data(),  columns,
+                                    slot_rows,        columns,
                                     prefetch,         tables_between,
                                     streaming};
            };
@@ -451,6 +452,17 @@ void Ceiling::add_plans(const Split& split) {
                         if (parts[p].plan_equal(all, length, static_cast<int>(p))) return;
                         parts[p].take(all, length, static_cast<int>(p), static_cast<int>(parts.size()));
                         (parts[p].*PlanLoop::all().front().group)();
+                      });
+                    },
+                    &parts});
+  loops_.push_back({"sorted by shard, counted in small hash tables, " + split.label,
+                    [this, &parts, length, pinned = split.pinned](std::size_t b) {
+                      const std::vector<std::int32_t>& all = (*problem_.batches)[b];
+                      for_each_part(parts.size(), pinned, [&](std::size_t p) {
+                        parts[p].sort_slice(all, static_cast<int>(p), static_cast<int>(parts.size()));
+                      });
+                      for_each_part(parts.size(), pinned, [&](std::size_t p) {
+                        parts[p].group_shards(parts, all, length, static_cast<int>(p));
                       });
                     },
                     &parts});

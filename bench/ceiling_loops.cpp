@@ -137,12 +137,23 @@ inline void with_width(std::int64_t columns, F&& f) {
   f.template operator()<0>();
 }
 
-inline __attribute__((always_inline)) UpdateArguments with_columns(UpdateArguments a, std::int64_t width) {
-  if (width == 0) return a;
-  a.dim = width;
-  a.columns = {0, width};
-  return a;
-}
+// What is known of an update when it is compiled: so that little is left to keep on the stack, which each row would
+// read again, and wait for it behind the stores of others.
+template <std::int64_t width_, int states_, bool row_state_, bool between_>
+struct Known {
+  static constexpr std::int64_t width = width_;  // 0: any
+  static constexpr int states = states_;
+  static constexpr bool row_state = row_state_;
+  static constexpr bool between = between_;  // tables are asked for between the loads, not before them
+
+  static inline __attribute__((always_inline)) UpdateArguments of(UpdateArguments a) {
+    if (!row_state) a.row_state = nullptr;
+    if (width == 0) return a;
+    a.dim = width;
+    a.columns = {0, width};
+    return a;
+  }
+};
 
 template <std::int64_t width, bool streaming>
 void gather_rows(const GatherArguments& arguments) {
@@ -227,29 +238,29 @@ constexpr Ask of_tables = ask == Ask::tables_first_level                        
                           : ask == Ask::non_temporal || ask == Ask::tables_second_level ? Ask::second_level
                                                                                         : ask;
 
-template <int states, Ask ask>
+template <class K, Ask ask>
 inline __attribute__((always_inline)) void ask_column(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
   ask_for<of_tables<ask>>(a.weights + row * a.dim + c);
-  for (int s = 0; s < states; ++s) ask_for<of_tables<ask>>(a.states[s] + row * a.dim + c);
+  for (int s = 0; s < K::states; ++s) ask_for<of_tables<ask>>(a.states[s] + row * a.dim + c);
   if (a.row_state != nullptr && c == a.columns.begin) prefetch_first_level(a.row_state + row);
 }
 
-template <int states, Ask ask, bool between>
+template <class K, Ask ask>
 inline __attribute__((always_inline)) void ask_before(const UpdateArguments& a, std::int64_t row) {
-  if (ask == Ask::nothing || between) return;
+  if (ask == Ask::nothing || K::between) return;
   std::int64_t c = a.columns.begin;
   for (; c + 64 <= a.columns.end; c += 64) {  // written out, as the library's
-    ask_column<states, ask>(a, row, c);
-    ask_column<states, ask>(a, row, c + 16);
-    ask_column<states, ask>(a, row, c + 32);
-    ask_column<states, ask>(a, row, c + 48);
+    ask_column<K, ask>(a, row, c);
+    ask_column<K, ask>(a, row, c + 16);
+    ask_column<K, ask>(a, row, c + 32);
+    ask_column<K, ask>(a, row, c + 48);
   }
-  for (; c < a.columns.end; c += 16) ask_column<states, ask>(a, row, c);
+  for (; c < a.columns.end; c += 16) ask_column<K, ask>(a, row, c);
 }
 
-template <int states, Ask ask, bool between>
+template <class K, Ask ask>
 inline __attribute__((always_inline)) void ask_between(const UpdateArguments& a, std::int64_t row, std::int64_t c) {
-  if (ask != Ask::nothing && between && c % 16 == 0) ask_column<states, ask>(a, row, c);
+  if (ask != Ask::nothing && K::between && c % 16 == 0) ask_column<K, ask>(a, row, c);
 }
 
 // Sums a segment's gradient rows block by block in registers, and gives each vector of the sum to `consume`. While it
@@ -280,36 +291,36 @@ inline __attribute__((always_inline)) void sum_segment(const UpdateArguments& a,
       });
 }
 
-template <std::int64_t width, int states, Ask ask, bool between, bool streaming>
+template <class K, Ask ask, bool streaming>
 void segments_loop(const UpdateArguments& arguments, const Segment* segments, std::int64_t count,
                    const std::int32_t* positions) {
-  const UpdateArguments a = with_columns(arguments, width);
+  const UpdateArguments a = K::of(arguments);
+  const std::int64_t end = count > 0 ? segments[count - 1].end : 0;
   for (std::int64_t s = 0; s < count; ++s) {
-    const std::int64_t s_ahead = a.prefetch.rows != 0 && s + a.prefetch.rows < count ? s + a.prefetch.rows : s;
+    const std::int64_t s_ahead = ask != Ask::nothing && s + a.prefetch.rows < count ? s + a.prefetch.rows : s;
     const std::int64_t later_row = segments[s_ahead].row;
-    ask_before<states, ask, between>(a, later_row);
+    ask_before<K, ask>(a, later_row);
     const std::int64_t row = segments[s].row * a.dim;
     sum_segment<ask>(
-        a, segments[s], positions,
-        segments[count - 1].end, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
-          ask_between<states, ask, between>(a, later_row, c);
-          apply<states, streaming>(a, row + c, g);
+        a, segments[s], positions, end, [&](std::int64_t c, Vector g) __attribute__((always_inline)) {
+          ask_between<K, ask>(a, later_row, c);
+          apply<K::states, streaming>(a, row + c, g);
         });
     if (a.row_state != nullptr && a.columns.begin == 0) a.row_state[segments[s].row] += 1;
   }
   if (streaming) fence_streaming();
 }
 
-// Calls f.template operator()<width, states, ask, between>() for a row's columns, the states there are, and what is
-// asked and when.
+// Calls f.template operator()<Known, ask>() for what is known.
 template <class F>
-void with_constants(const UpdateArguments& a, F f) {
+void with_known(const UpdateArguments& a, F f) {
   with_width(a.columns.end - a.columns.begin == a.dim ? a.dim : 0, [&]<std::int64_t width>() {
     with_ask(a.prefetch, [&]<Ask ask>() {
       const auto with_states = [&]<bool between>() {
-        if (a.state_count == 0) return f.template operator()<width, 0, ask, between>();
-        if (a.state_count == 1) return f.template operator()<width, 1, ask, between>();
-        f.template operator()<width, 2, ask, between>();
+        if (a.row_state != nullptr) return f.template operator()<Known<width, 0, true, between>, ask>();
+        if (a.state_count == 0) return f.template operator()<Known<width, 0, false, between>, ask>();
+        if (a.state_count == 1) return f.template operator()<Known<width, 1, false, between>, ask>();
+        f.template operator()<Known<width, 2, false, between>, ask>();
       };
       a.tables_between ? with_states.template operator()<true>() : with_states.template operator()<false>();
     });
@@ -318,38 +329,39 @@ void with_constants(const UpdateArguments& a, F f) {
 
 void update_segments(const UpdateArguments& a, const Segment* segments, std::int64_t count,
                      const std::int32_t* positions) {
-  with_constants(a, [&]<std::int64_t width, int states, Ask ask, bool between>() {
-    a.streaming ? segments_loop<width, states, ask, between, true>(a, segments, count, positions)
-                : segments_loop<width, states, ask, between, false>(a, segments, count, positions);
+  with_known(a, [&]<class K, Ask ask>() {
+    a.streaming ? segments_loop<K, ask, true>(a, segments, count, positions)
+                : segments_loop<K, ask, false>(a, segments, count, positions);
   });
 }
 
-template <std::int64_t width, int states, Ask ask, bool between>
+// Without slots, each step applies its gradient.
+template <class K, Ask ask, bool slots>
 void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_t count) {
-  const UpdateArguments a = with_columns(arguments, width);
+  const UpdateArguments a = K::of(arguments);
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t i_ahead = a.prefetch.rows != 0 && i + a.prefetch.rows < count ? i + a.prefetch.rows : i;
-    const Step& later = steps[i_ahead];
-    const float* later_gradient = a.gradients + later.position * a.dim;
-    ask_before<states, ask, between>(a, later.row);
-    if (ask != Ask::nothing && !between) {
+    const std::int64_t i_ahead = ask != Ask::nothing && i + a.prefetch.rows < count ? i + a.prefetch.rows : i;
+    const std::int64_t later_row = steps[i_ahead].row;
+    const float* later_gradient = a.gradients + steps[i_ahead].position * a.dim;
+    ask_before<K, ask>(a, later_row);
+    if (ask != Ask::nothing && !K::between) {
       for (std::int64_t c = a.columns.begin; c < a.columns.end; c += 16) ask_for<ask>(later_gradient + c);
     }
     const Step& step = steps[i];
     const float* gradient = a.gradients + step.position * a.dim;
-    float* slot = a.scratch + step.slot * a.dim;
+    float* slot = slots ? a.scratch + step.slot * a.dim : nullptr;
     const std::int64_t row = step.row * a.dim;
     const auto for_columns = [&](auto body) __attribute__((always_inline)) {
       for_vectors(
           a.columns, [&](std::int64_t c) __attribute__((always_inline)) {
-            ask_between<states, ask, between>(a, later.row, c);
-            if (between && c % 16 == 0) ask_for<ask>(later_gradient + c);
+            ask_between<K, ask>(a, later_row, c);
+            if (K::between && c % 16 == 0) ask_for<ask>(later_gradient + c);
             body(c);
           });
     };
-    switch (step.kind) {
+    switch (slots ? step.kind : Step::Kind::apply) {
       case Step::Kind::apply:
-        for_columns([&](std::int64_t c) { apply<states, false>(a, row + c, load(gradient + c)); });
+        for_columns([&](std::int64_t c) { apply<K::states, false>(a, row + c, load(gradient + c)); });
         break;
       case Step::Kind::start:
         for_columns([&](std::int64_t c) { store(slot + c, load(gradient + c)); });
@@ -358,17 +370,17 @@ void steps_loop(const UpdateArguments& arguments, const Step* steps, std::int64_
         for_columns([&](std::int64_t c) { store(slot + c, load(slot + c) + load(gradient + c)); });
         break;
       case Step::Kind::add_apply:
-        for_columns([&](std::int64_t c) { apply<states, false>(a, row + c, load(slot + c) + load(gradient + c)); });
+        for_columns([&](std::int64_t c) { apply<K::states, false>(a, row + c, load(slot + c) + load(gradient + c)); });
         break;
     }
-    const bool last = step.kind == Step::Kind::apply || step.kind == Step::Kind::add_apply;
+    const bool last = !slots || step.kind == Step::Kind::apply || step.kind == Step::Kind::add_apply;
     if (a.row_state != nullptr && last && a.columns.begin == 0) a.row_state[step.row] += 1;
   }
 }
 
 void update_steps(const UpdateArguments& a, const Step* steps, std::int64_t count) {
-  with_constants(a, [&]<std::int64_t width, int states, Ask ask, bool between>() {
-    steps_loop<width, states, ask, between>(a, steps, count);
+  with_known(a, [&]<class K, Ask ask>() {
+    a.scratch != nullptr ? steps_loop<K, ask, true>(a, steps, count) : steps_loop<K, ask, false>(a, steps, count);
   });
 }
 

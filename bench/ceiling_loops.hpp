@@ -54,7 +54,7 @@ struct UpdateArguments {
   float* row_state;  ///< one value a row; null for none
   std::int64_t dim;
   const float* gradients;
-  float* scratch;
+  float* scratch;  ///< rows for slots; null if no step uses one
   Columns columns;
   Prefetch prefetch;    ///< in segments or steps, and in positions for gradients
   bool tables_between;  ///< their rows are asked for between the loads of another, not before those

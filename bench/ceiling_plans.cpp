@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kDigitBits = 11;
 constexpr int kPartBits = 3;  // of a hash: enough to tell some parts
+constexpr int kShardBits = 5;
 
 std::uint32_t hash(std::uint32_t row) { return row * 0x9E3779B1U; }
 
@@ -22,6 +23,9 @@ PlannedPart::PlannedPart(std::int64_t id_count, std::int64_t rows)
       rows_(rows),
       entries_(static_cast<std::size_t>(id_count)),
       sorted_(static_cast<std::size_t>(id_count)),
+      by_shard_(static_cast<std::size_t>(id_count)),
+      shard_begin_((1 << kShardBits) + 1),
+      own_(static_cast<std::size_t>(id_count)),
       by_row_(static_cast<std::size_t>(rows)),
       slots_(std::bit_ceil(4 * static_cast<std::size_t>(id_count))),
       small_(8192),
@@ -69,6 +73,47 @@ void PlannedPart::collect(const std::vector<PlannedPart>& parts, int part) {
     end = std::copy_n(dealt.entries.begin(), dealt.count, end);
   }
   taken_ = end - entries_.begin();
+}
+
+void PlannedPart::sort_slice(const std::vector<std::int32_t>& ids, int part, int parts) {
+  const auto count = static_cast<std::int64_t>(ids.size());
+  const std::int64_t first = count * part / parts;
+  const std::int64_t last = count * (part + 1) / parts;
+  const std::int32_t* const id = ids.data();
+  const auto shard_of = [=](std::int64_t i) { return hash(static_cast<std::uint32_t>(id[i])) >> (32 - kShardBits); };
+  std::int64_t next[(1 << kShardBits) + 1] = {};
+  for (std::int64_t i = first; i < last; ++i) ++next[shard_of(i) + 1];
+  for (int s = 0; s < 1 << kShardBits; ++s) next[s + 1] += next[s];
+  std::copy(std::begin(next), std::end(next), shard_begin_.begin());
+  std::int32_t* const out = by_shard_.data();
+  for (std::int64_t i = first; i < last; ++i) out[next[shard_of(i)]++] = static_cast<std::int32_t>(i);
+}
+
+void PlannedPart::group_shards(const std::vector<PlannedPart>& parts, const std::vector<std::int32_t>& ids,
+                               std::int64_t length, int part) {
+  const auto count = static_cast<int>(parts.size());
+  const std::int32_t* const id = ids.data();
+  std::int32_t* const own = own_.data();
+  const double inverse = 1.0 / static_cast<double>(length);
+  const auto row_at = [=](std::int64_t k) { return static_cast<std::uint32_t>(id[own[k]]); };
+  segment_count = 0;
+  std::int64_t end = 0;
+  for (int s = (part << kShardBits) / count; s < ((part + 1) << kShardBits) / count; ++s) {
+    const auto shard = static_cast<std::size_t>(s);
+    const std::int64_t begin = end;
+    for (const PlannedPart& from : parts) {
+      const auto* const list = from.by_shard_.data();
+      end = std::copy(list + from.shard_begin_[shard], list + from.shard_begin_[shard + 1], own + end) - own;
+    }
+    const auto group = [&](auto& slots) {
+      if (length == 1) return count_in_hash_table(begin, end, slots, row_at, [=](std::int64_t k) { return own[k]; });
+      // By a multiplication, which is exact here: a division takes as long as the rest.
+      count_in_hash_table(begin, end, slots, row_at, [=](std::int64_t k) {
+        return static_cast<std::int32_t>((static_cast<double>(own[k]) + 0.5) * inverse);
+      });
+    };
+    2 * (end - begin) <= static_cast<std::int64_t>(small_.size()) ? group(small_) : group(slots_);
+  }
 }
 
 bool PlannedPart::plan_equal(const std::vector<std::int32_t>& ids, std::int64_t length, int part) {
@@ -124,7 +169,7 @@ void PlannedPart::count_by_row() {
 
 void PlannedPart::count_in_hash_table() {
   segment_count = 0;
-  count_in_hash_table(entries_.data(), 0, taken_, slots_);
+  count_entries(entries_.data(), 0, taken_, slots_);
 }
 
 void PlannedPart::count_in_small_hash_tables() {
@@ -144,16 +189,23 @@ void PlannedPart::count_in_small_hash_tables() {
   segment_count = 0;
   for (int d = 0; d < 1 << kBucketBits; ++d) {
     if (2 * (begin[d + 1] - begin[d]) <= static_cast<std::int64_t>(small_.size())) {
-      count_in_hash_table(sorted_.data(), begin[d], begin[d + 1], small_);
+      count_entries(sorted_.data(), begin[d], begin[d + 1], small_);
     } else {
-      count_in_hash_table(sorted_.data(), begin[d], begin[d + 1], slots_);
+      count_entries(sorted_.data(), begin[d], begin[d + 1], slots_);
     }
   }
 }
 
 template <class Slot>
-void PlannedPart::count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end,
-                                      std::vector<Slot>& slots) {
+void PlannedPart::count_entries(const Entry* entries, std::int64_t begin, std::int64_t end, std::vector<Slot>& slots) {
+  count_in_hash_table(
+      begin, end, slots, [=](std::int64_t k) { return entries[k].row; },
+      [=](std::int64_t k) { return entries[k].position; });
+}
+
+template <class Slot, class RowAt, class PositionAt>
+void PlannedPart::count_in_hash_table(std::int64_t begin, std::int64_t end, std::vector<Slot>& slots, RowAt row_at,
+                                      PositionAt position_at) {
   constexpr auto kEmpty = static_cast<Slot>(-1);
   const std::size_t roomy = std::bit_ceil(8 * static_cast<std::size_t>(end - begin) + 8);  // collisions branch
   const auto mask = static_cast<std::uint32_t>(std::min(roomy, slots.size()) - 1);
@@ -161,11 +213,15 @@ void PlannedPart::count_in_hash_table(const Entry* entries, std::int64_t begin, 
   const auto first = static_cast<std::int32_t>(segment_count);
   std::int32_t found = first;
   for (std::int64_t k = begin; k < end; ++k) {
-    const auto row = static_cast<std::int32_t>(entries[k].row);
-    std::uint32_t slot = hash(entries[k].row) >> 8 & mask;  // the first bits chose the part and the bucket
-    // Whether a row is new can't be guessed: nothing branches on that. An empty slot stands for the next segment.
+    const std::uint32_t touched = row_at(k);
+    const auto row = static_cast<std::int32_t>(touched);
+    std::uint32_t slot = hash(touched) >> 8 & mask;  // the first bits chose the part and the bucket
+    // Whether a row is new can't be guessed: nothing branches on that, which GCC must be told. An empty slot stands for
+    // the next segment.
     const auto segment_at = [&] {
-      return slots[slot] == kEmpty ? found : first + static_cast<std::int32_t>(slots[slot]);
+      const Slot in_slot = slots[slot];
+      const std::int32_t empty = -static_cast<std::int32_t>(in_slot == kEmpty);
+      return (found & empty) | ((first + static_cast<std::int32_t>(in_slot)) & ~empty);
     };
     segments[static_cast<std::size_t>(found)] = {row, 0, 0};
     std::int32_t segment = segment_at();
@@ -187,7 +243,7 @@ void PlannedPart::count_in_hash_table(const Entry* entries, std::int64_t begin, 
   }
   for (std::int64_t k = begin; k < end; ++k) {
     Segment& segment = segments[static_cast<std::size_t>(segment_of_[static_cast<std::size_t>(k)])];
-    positions[static_cast<std::size_t>(segment.end++)] = entries[k].position;
+    positions[static_cast<std::size_t>(segment.end++)] = position_at(k);
   }
   segment_count = found;
 }

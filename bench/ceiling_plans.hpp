@@ -29,6 +29,12 @@ class PlannedPart {
   void deal_out(const std::vector<std::int32_t>& ids, std::int64_t length, int part, int parts);
   void collect(const std::vector<PlannedPart>& parts, int part);
 
+  /// In two steps again: a slice of the positions is sorted by the shards of their rows; when all parts are done with
+  /// that, each groups the rows of some shards.
+  void sort_slice(const std::vector<std::int32_t>& ids, int part, int parts);
+  void group_shards(const std::vector<PlannedPart>& parts, const std::vector<std::int32_t>& ids, std::int64_t length,
+                    int part);
+
   /// If all ids are equal, plans them, which needs no sorting: all in the first part, by its thread.
   [[nodiscard]] bool plan_equal(const std::vector<std::int32_t>& ids, std::int64_t length, int part);
 
@@ -47,16 +53,22 @@ class PlannedPart {
   void count_in_small_hash_tables();
   void sort_by_digits();
   template <class Slot>
-  void count_in_hash_table(const Entry* entries, std::int64_t begin, std::int64_t end, std::vector<Slot>& slots);
+  void count_entries(const Entry* entries, std::int64_t begin, std::int64_t end, std::vector<Slot>& slots);
+  template <class Slot, class RowAt, class PositionAt>
+  void count_in_hash_table(std::int64_t begin, std::int64_t end, std::vector<Slot>& slots, RowAt row_at,
+                           PositionAt position_at);
 
   std::int64_t rows_;
   std::int64_t taken_ = 0;
   std::vector<Entry> entries_;
   std::vector<Entry> sorted_;
-  std::vector<Dealt> dealt_;          // to each part
-  std::vector<std::int32_t> by_row_;  // a count for each row of the table; zero between calls
-  std::vector<std::int32_t> slots_;   // of the hash table: a segment, or -1
-  std::vector<std::uint16_t> small_;  // of a small one
+  std::vector<Dealt> dealt_;               // to each part
+  std::vector<std::int32_t> by_shard_;     // the slice's positions
+  std::vector<std::int64_t> shard_begin_;  // where each shard's positions begin in the slice's, and where the last end
+  std::vector<std::int32_t> own_;          // the positions of the part's shards
+  std::vector<std::int32_t> by_row_;       // a count for each row of the table; zero between calls
+  std::vector<std::int32_t> slots_;        // of the hash table: a segment, or -1
+  std::vector<std::uint16_t> small_;       // of a small one
   std::vector<std::int32_t> segment_of_;
 };
 
