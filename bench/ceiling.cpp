@@ -428,7 +428,8 @@ void Ceiling::add_updates(const Split& split) {
   };
   for (const Prefetch prefetch : prefetches(problem_.dim, true, is_pooled(problem_.operation))) {
     for (const bool between : {false, true}) {
-      // Short rows gain nothing by it, long ones by nothing else; without a prefetch there is one way.
+      // Short rows are asked for before the loads, long ones between them, rows of 256 columns both ways, as the
+      // library does. Without a prefetch it is all one.
       const bool worthwhile =
           between ? problem_.dim >= 256 && prefetch.rows > 0 : problem_.dim <= 256 || prefetch.rows == 0;
       if (!worthwhile) continue;

@@ -137,8 +137,8 @@ inline void with_width(std::int64_t columns, F&& f) {
   f.template operator()<0>();
 }
 
-// What is known of an update when it is compiled: so that little is left to keep on the stack, which each row would
-// read again, and wait for it behind the stores of others.
+// What is known of an update when it is compiled: so that little is left to keep on the stack, where each row would
+// read it again (docs/choices.md, Loops that read no stack).
 template <std::int64_t width_, int states_, bool row_state_, bool between_>
 struct Known {
   static constexpr std::int64_t width = width_;  // 0: any

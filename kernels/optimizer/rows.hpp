@@ -125,7 +125,7 @@ struct AskNothing {
 };
 
 /// Rows of a usual width that lie one after another, as their gradients do: kVectors whole vectors, whose gradients
-/// stay in registers; so do the few other values that the loop needs. See docs/choices.md, Loops that read no stack.
+/// stay in registers, as do most other values that the loop needs: see docs/choices.md, Loops that read no stack.
 template <std::int64_t kVectors, CacheLevel kInto, CacheLevel kGradients, class Update, class... States>
 [[gnu::noinline]] inline void for_each_usual_row(const UpdateArgs& a, Update update, States... states) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
