@@ -147,7 +147,7 @@ void scatter_add_segments_f32(benchmark::State& state, Kernel<ScatterAddSegments
 void sum_block_f32(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
   Batch batch;
   for (auto _ : state) {
-    kernel({batch.positions.data(), kIds, &batch.pass, kDim, kLevel, batch.scratch.data()});
+    kernel({batch.positions.data(), kIds, &batch.pass, 1, kDim, kLevel, batch.scratch.data()});
     benchmark::ClobberMemory();
   }
   count(state, kIds);
@@ -157,7 +157,7 @@ void mean_squares_f32(benchmark::State& state, Kernel<MeanSquaresArgs>* kernel) 
   Batch batch;
   std::vector<float> out(kIds);
   for (auto _ : state) {
-    kernel({&batch.pass, 0, kIds, kDim, out.data()});
+    kernel({&batch.pass, 1, 0, kIds, kDim, out.data()});
     benchmark::ClobberMemory();
   }
   count(state, kIds);

@@ -93,6 +93,7 @@ struct SumBlockArgs {
   const std::int64_t* positions;
   std::int64_t count;
   const GradientPass* passes;
+  std::int64_t pass_count;
   std::int64_t dim;
   CacheLevel ask_into;
   float* out;
@@ -127,6 +128,7 @@ struct ScatterAddSegmentsArgs {
 /// out[p] = sum(g * g) / dim of gradient row p, for p in begin .. end-1: sums across columns as in docs/numerics.md
 struct MeanSquaresArgs {
   const GradientPass* passes;
+  std::int64_t pass_count;
   std::int64_t begin;
   std::int64_t end;
   std::int64_t dim;

@@ -8,6 +8,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "layers/make_table.hpp"
+#include "layers/reserve_more.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -45,7 +46,7 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
   check_ids(kOp, ids, table_.rows(), out_of_range_, table_.name());
   if (ids.empty()) return;
 
-  gradients_.reserve(gradients_.size() + 1);
+  reserve_more(gradients_, 1);
   const std::size_t begin = rows_.size();
   rows_.resize(begin + static_cast<std::size_t>(ids.size()));
   gradients_.push_back(gradient);

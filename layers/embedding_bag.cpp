@@ -7,6 +7,7 @@
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
 #include "layers/make_table.hpp"
+#include "layers/reserve_more.hpp"
 
 namespace rowmill {
 namespace {
@@ -51,11 +52,10 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
   const Ids ids = bags.ids();
   const std::size_t pass = gradients_.size();
   const std::size_t first_id = rows_.size();
-  const std::size_t first_bag = offsets_.size();
   // All that may fail comes before the first change.
-  gradients_.reserve(pass + 1);
-  rows_.reserve(first_id + static_cast<std::size_t>(ids.size()));
-  offsets_.reserve(first_bag + static_cast<std::size_t>(bags.size()));
+  reserve_more(gradients_, 1);
+  reserve_more(rows_, static_cast<std::size_t>(ids.size()));
+  reserve_more(offsets_, static_cast<std::size_t>(bags.size()));
   ConstTableView recorded = gradient;
   if (pooling_ == Pooling::mean) {
     counts_.resize(static_cast<std::size_t>(bags.size()));

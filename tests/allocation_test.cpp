@@ -15,6 +15,7 @@
 
 namespace {
 std::atomic<long> allocations{0};
+std::atomic<std::size_t> allocated_bytes{0};
 
 bool in_onetbb(const void* code) {
   Dl_info info;
@@ -22,7 +23,10 @@ bool in_onetbb(const void* code) {
 }
 
 void* counted(std::size_t size, std::size_t alignment, const void* caller) {
-  if (!in_onetbb(caller)) ++allocations;
+  if (!in_onetbb(caller)) {
+    ++allocations;
+    allocated_bytes += size;
+  }
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
   if (void* const p = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) return p;
   throw std::bad_alloc();
@@ -136,6 +140,32 @@ TEST_P(AllocationTest, ReservedMemoryIsEnoughForTheFirstCall) {
     adagrad->step(table, plan, values.view(), &workspace);
     EXPECT_EQ(allocations.load(), before);
   });
+}
+
+/// The bytes that a layer allocates while it records `passes` of `count` ids.
+template <class Layer, class IdsOrBags>
+std::size_t bytes_to_record(Layer layer, std::int64_t passes, const IdsOrBags& ids, const ConstTableView& gradient) {
+  const std::size_t before = allocated_bytes;
+  for (std::int64_t pass = 0; pass < passes; ++pass) layer.backward(ids, gradient);
+  return allocated_bytes - before;
+}
+
+// Were everything copied at each pass, ten times the passes would take a hundred times the bytes.
+TEST(AllocationOfPasses, FollowsTheirNumber) {
+  constexpr std::int64_t kCount = 50;
+  const std::vector<std::int64_t> ids = id_cases(500, kCount, 58).back().ids;
+  const GuardedTable gradient = GuardedTable(kCount, 16).fill(59);
+  const auto passes_cost = [&](std::int64_t passes) {
+    return bytes_to_record(Embedding({.rows = 500, .dim = 16}), passes, ids, gradient.view());
+  };
+  EXPECT_LE(passes_cost(1000), 16 * passes_cost(100));
+  for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
+    const auto bags_cost = [&](std::int64_t passes) {
+      return bytes_to_record(EmbeddingBag({.rows = 500, .dim = 16, .pooling = pooling}), passes, Bags(ids, kCount, 1),
+                             gradient.view());
+    };
+    EXPECT_LE(bags_cost(1000), 16 * bags_cost(100));
+  }
 }
 
 }  // namespace

@@ -337,13 +337,14 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
     const auto all = static_cast<std::int64_t>(segments.lists.positions.size());
+    const auto pass_count = static_cast<std::int64_t>(segments.passes.size());
     for (const std::int64_t count : {1, 2, 3, 100, 1024}) {
       for (const std::int64_t first : {std::int64_t{0}, all - count}) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
         const std::int64_t* positions = segments.positions.data() + first;
-        f({positions, count, segments.passes.data(), dim, level, out.view().data()});
-        r({positions, count, segments.passes.data(), dim, level, expected.view().data()});
+        f({positions, count, segments.passes.data(), pass_count, dim, level, out.view().data()});
+        r({positions, count, segments.passes.data(), pass_count, dim, level, expected.view().data()});
         EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
         EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
       }
@@ -359,7 +360,8 @@ void mean_squares_f32(Kernel<MeanSquaresArgs>* f, Kernel<MeanSquaresArgs>* r) {
       GuardedTable out(1, 4000);
       GuardedTable expected(1, 4000);
       const auto run = [&](Kernel<MeanSquaresArgs>* kernel, GuardedTable& to) {
-        kernel({segments.passes.data(), rows.first, rows.second, dim, to.view().data()});
+        kernel({segments.passes.data(), static_cast<std::int64_t>(segments.passes.size()), rows.first, rows.second, dim,
+                to.view().data()});
       };
       run(f, out);
       run(r, expected);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/optimizer.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "kernels/plan/passes.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/error.hpp"
 #include "tests/support/data.hpp"
@@ -95,6 +98,73 @@ TEST_P(OptimizerTest, EqualsTheReference) {
           pair.step(batches[i].ids, gradients[i].view());
           if (testing::Test::HasFailure()) return;
         }
+      }
+    }
+  });
+}
+
+/// The passes' ends, which count how often they are looked at.
+struct CountedPass {
+  struct End {
+    std::int64_t value;
+    std::int64_t* looks;
+    friend bool operator<(std::int64_t position, const End& end) {
+      ++*end.looks;
+      return position < end.value;
+    }
+  } end;
+};
+
+TEST(PassOf, LooksAtFewOfManyPasses) {
+  for (const std::int64_t count : {1, 2, 3, 7, 300}) {
+    std::int64_t looks = 0;
+    std::vector<CountedPass> passes;
+    std::int64_t end = 0;
+    for (std::int64_t p = 0; p < count; ++p) passes.push_back({{end += p == 0 ? 1 : p % 4, &looks}});
+    if (passes.size() > 1) passes.push_back({{++end, &looks}});
+    for (std::int64_t position = 0; position < end; ++position) {
+      looks = 0;
+      std::int64_t expected = 0;
+      while (passes[static_cast<std::size_t>(expected)].end.value <= position) ++expected;
+      const auto passes_count = static_cast<std::int64_t>(passes.size());
+      EXPECT_EQ(pass_of(passes.data(), passes_count, position) - passes.data(), expected) << count << ", " << position;
+      EXPECT_LE(looks, std::bit_width(passes.size())) << count << ", " << position;
+    }
+  }
+}
+
+// Passes of 0 to 36 gradient rows, in different places; one row is so hot that threads share its blocks.
+TEST_P(OptimizerTest, AddsUpManyPasses) {
+  run([] {
+    constexpr std::int64_t kPasses = 300;
+    std::vector<std::int64_t> counts;
+    std::int64_t total = 0;
+    for (std::int64_t p = 0; p < kPasses; ++p) total += counts.emplace_back(p % 3 == 0 ? 0 : p * p % 37);
+    std::vector<std::int64_t> ids = id_cases(61, total, 44)[5].ids;
+    std::fill_n(ids.begin() + 100, 2100, 3);
+    for (const std::int64_t dim : {16, 17, 64}) {
+      const GuardedTable whole = GuardedTable(total, dim).fill(45);
+      std::vector<GuardedTable> parts;
+      std::vector<ConstTableView> gradients;
+      std::int64_t first = 0;
+      for (const std::int64_t count : counts) {
+        parts.emplace_back(count, dim, count % 2);
+        for (std::int64_t r = 0; r < count; ++r) {
+          std::ranges::copy(whole.view().row(first + r), parts.back().view().row(r).begin());
+        }
+        first += count;
+      }
+      for (const GuardedTable& part : parts) gradients.push_back(part.view());
+      for (const OptimizerOptions& options : all_optimizers()) {
+        const auto optimizer = make_optimizer(options, 61, dim);
+        GuardedTable weights = GuardedTable(61, dim).fill(46);
+        GuardedTable expected = weights;
+        std::vector<Table> state;
+        for (const Table& table : optimizer->state()) state.push_back(table.clone());
+        std::vector<TableView> views(state.begin(), state.end());
+        reference::optimizer_step(options, 1, expected.view(), views, ids, OutOfRange::error, whole.view());
+        optimizer->step(weights.view(), Plan(ids, 61), gradients);
+        EXPECT_TRUE(same(weights.view(), expected.view())) << optimizer->name() << ", dim " << dim;
       }
     }
   });

@@ -71,7 +71,7 @@ template <CacheLevel kGradients>
 inline void sum_block(const SumBlockArgs& a) {
   const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t ahead = sum_distance(row_bytes);
-  const Gradients gradients{a.passes};
+  const Gradients gradients{a.passes, a.pass_count};
   for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
     const auto later = [&](std::int64_t k, const float* row) {
       return k + ahead < a.count ? gradients.row(a.positions[k + ahead]) : row;
@@ -91,7 +91,7 @@ void sum_block_f32(const SumBlockArgs& a) {
 
 void mean_squares_f32(const MeanSquaresArgs& args) {
   const MeanSquaresArgs a = args;  // a store may alias them
-  const Gradients gradients{a.passes};
+  const Gradients gradients{a.passes, a.pass_count};
   for (std::int64_t p = a.begin; p < a.end; ++p) {
     const GradientInMemory gradient{gradients.row(p), a.dim, nullptr};
     a.out[p] = mean_square(gradient, gradient.data, Decay<WeightDecay::none>{});

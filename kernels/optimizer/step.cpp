@@ -20,6 +20,7 @@ std::int64_t most_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSu
 /// A step's scratch memory: what to sum, room for one gradient row per shard, the block sums of hot segments, and mean
 /// squares.
 struct Scratch {
+  std::int64_t pass_count;
   GradientPass* passes;
   std::int64_t row_stride;
   float* rows;
@@ -29,8 +30,9 @@ struct Scratch {
   float* block_sums;
   float* mean_squares;  // of each gradient row, if they are computed beforehand
 
-  Scratch(std::int64_t pass_count, std::int64_t id_count, std::int64_t dim, bool with_mean_squares, Carver& memory)
-      : passes(memory.take<GradientPass>(pass_count)),
+  Scratch(std::int64_t passes_of_step, std::int64_t id_count, std::int64_t dim, bool with_mean_squares, Carver& memory)
+      : pass_count(passes_of_step),
+        passes(memory.take<GradientPass>(pass_count)),
         row_stride((dim + 15) / 16 * 16),
         rows(memory.take<float>(Plan::shard_count_for(id_count) * row_stride)),
         hot_begin(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
@@ -54,6 +56,7 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
       scratch.blocks[blocks] = {.positions = shard.positions.data() + p,
                                 .count = std::min(kSumBlock, begin[1] - p),
                                 .passes = scratch.passes,
+                                .pass_count = scratch.pass_count,
                                 .dim = dim,
                                 .ask_into = level,
                                 .out = scratch.block_sums + blocks * scratch.row_stride};
@@ -70,7 +73,7 @@ void square_gradients(const KernelTable& k, const Plan& plan, const Scratch& scr
   const std::int64_t threads = concurrency_for(plan.gradient_rows() * row_bytes);
   parallel_chunks(threads, plan.gradient_rows(), rows_per_task(plan.gradient_rows(), row_bytes, threads),
                   [&](std::int64_t begin, std::int64_t end) {
-                    k.mean_squares_f32({scratch.passes, begin, end, dim, scratch.mean_squares});
+                    k.mean_squares_f32({scratch.passes, scratch.pass_count, begin, end, dim, scratch.mean_squares});
                   });
 }
 

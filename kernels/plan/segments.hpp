@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/kernel_list.hpp"
+#include "kernels/plan/passes.hpp"
 #include "kernels/simd.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -12,13 +13,13 @@ namespace {
 /// The gradient rows of a step, by position. Usually there is one pass: a copy of it stays in registers.
 struct Gradients {
   const GradientPass* passes;
+  std::int64_t pass_count;
   GradientPass first = passes[0];
 
   [[nodiscard]] const float* row(std::int64_t position) const {
     if (position < first.end) [[likely]]
       return first.data + position * first.stride;
-    const GradientPass* pass = passes + 1;
-    while (position >= pass->end) ++pass;
+    const GradientPass* const pass = pass_of(passes + 1, pass_count - 1, position);
     return pass->data + (position - (pass - 1)->end) * pass->stride;
   }
 };
@@ -89,7 +90,7 @@ struct Segments {
         positions(a.positions),
         count(a.count),
         dim(a.dim),
-        gradients{a.passes},
+        gradients{a.passes, a.pass_count},
         ahead(distance),
         end(a.begin[a.count]) {}
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/kernel_list.hpp"
+#include "kernels/plan/passes.hpp"
 #include "kernels/random/philox.hpp"
 #include "kernels/reference/reference.hpp"
 
@@ -135,9 +136,9 @@ void pool(const PoolArgs<Id>& a) {
   }
 }
 
-const float* contribution(const GradientPass* pass, std::int64_t position) {
-  std::int64_t begin = 0;
-  while (position >= pass->end) begin = (pass++)->end;
+const float* contribution(const GradientPass* passes, std::int64_t pass_count, std::int64_t position) {
+  const GradientPass* const pass = pass_of(passes, pass_count, position);
+  const std::int64_t begin = pass == passes ? 0 : pass[-1].end;
   return pass->data + (position - begin) * pass->stride;
 }
 
@@ -147,8 +148,8 @@ float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
     float total = 0;
     for (std::int64_t block = a.begin[s]; block < a.begin[s + 1];) {
       const std::int64_t end = a.begin[s + 1] - block < a.block ? a.begin[s + 1] : block + a.block;
-      float sum = contribution(a.passes, a.positions[block])[c];
-      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(a.passes, a.positions[k])[c];
+      float sum = contribution(a.passes, a.pass_count, a.positions[block])[c];
+      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(a.passes, a.pass_count, a.positions[k])[c];
       total = block == a.begin[s] ? sum : total + sum;
       block = end;
     }
@@ -202,7 +203,7 @@ void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
   const SegmentArgs& segments = a.segments;
   for (std::int64_t s = 0; s < segments.count; ++s) {
     for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
-      const float* const values = contribution(segments.passes, segments.positions[k]);
+      const float* const values = contribution(segments.passes, segments.pass_count, segments.positions[k]);
       for (std::int64_t c = 0; c < segments.dim; ++c) a.table[segments.rows[s] * a.table_stride + c] += values[c];
     }
   }
@@ -210,15 +211,15 @@ void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
 
 void sum_block_f32(const SumBlockArgs& a) {
   for (std::int64_t c = 0; c < a.dim; ++c) {
-    float sum = contribution(a.passes, a.positions[0])[c];
-    for (std::int64_t k = 1; k < a.count; ++k) sum += contribution(a.passes, a.positions[k])[c];
+    float sum = contribution(a.passes, a.pass_count, a.positions[0])[c];
+    for (std::int64_t k = 1; k < a.count; ++k) sum += contribution(a.passes, a.pass_count, a.positions[k])[c];
     a.out[c] = sum;
   }
 }
 
 void mean_squares_f32(const MeanSquaresArgs& a) {
   for (std::int64_t p = a.begin; p < a.end; ++p) {
-    a.out[p] = reference::mean_square(contribution(a.passes, p), a.dim);
+    a.out[p] = reference::mean_square(contribution(a.passes, a.pass_count, p), a.dim);
   }
 }
 
