@@ -6,22 +6,17 @@
 #include <cstddef>
 #include <functional>
 #include <string>
-#include <vector>
 
+#include "measure.hpp"
 #include "workloads.hpp"
 
 namespace bench {
 
-using Run = std::function<void(std::size_t batch)>;
-
-[[nodiscard]] double seconds_of(const Run& run, std::size_t batch);
-[[nodiscard]] double median(std::vector<double> values);
-
-/// Measures the same work with and without something, in turn, and reports the time with it, and how many times as long
-/// it takes without. A sample is `calls` of them: one call alone would find the second thread asleep that the other
-/// side did not use.
-void compare(benchmark::State& state, const Run& with, const Run& without, std::size_t batches, int rounds,
-             std::size_t calls = 1);
+/// Measures the same work done in two ways, in turn, and reports the time of the first, and under the name `ratio` how
+/// many times as long the second takes. A sample is `calls` of them: one call alone would find the second thread asleep
+/// that the other side did not use.
+void compare(benchmark::State& state, const std::string& ratio, const Run& first, const Run& second,
+             std::size_t batches, int rounds, std::size_t calls = 1);
 
 /// Registers a benchmark whose body calls compare().
 void add_comparison(const std::string& name, std::function<void(benchmark::State&)> body);

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "ceiling.hpp"
+#include "ceiling_measure.hpp"
 #include "machine.hpp"
-#include "measure.hpp"
 #include "reporter.hpp"
 #include "subject.hpp"
 #include "workloads.hpp"

@@ -3,32 +3,40 @@
 
 #include <cstddef>
 #include <functional>
-#include <string>
-
-#include "ceiling.hpp"
+#include <vector>
 
 namespace bench {
 
+/// Work on one of the batches that a workload rotates over.
+using Run = std::function<void(std::size_t batch)>;
+
+[[nodiscard]] double seconds_of(const std::function<void()>& work);
+[[nodiscard]] double median(std::vector<double> values);
+
 /// How long to measure.
 struct Effort {
-  double seconds = 0.7;          ///< rounds are repeated for this long,
-  int least_rounds = 7;          ///< but at least so often
-  double sample_seconds = 1e-3;  ///< a sample repeats batches for this long
-  std::size_t finalists = 3;     ///< ceiling loops that are measured in every round
+  double seconds = 0.4;           ///< rounds are repeated for this long,
+  int min_rounds = 7;             ///< but at least so often
+  double sample_seconds = 1e-3;   ///< a sample repeats batches for this long
+  double patience_seconds = 1.6;  ///< how long to wait in all for cores that are near each other
 };
 
-struct Measurement {
-  double seconds = 0;          ///< the kernel's median time for one batch
-  double ceiling_seconds = 0;  ///< that of the best plain loop
-  double share = 0;            ///< median of the rounds' ratios, best plain loop / kernel
-  double share_low = 0;        ///< the lower end of its 95 % interval
-  double core_latency_ns = 0;  ///< the longest after a round; 0 with one thread
-  std::string ceiling_loop;
+/// One of several that are measured in turn.
+struct Contestant {
+  Run run;
+  std::vector<double> samples = {};  ///< seconds for one batch, one sample in each round
+  std::size_t next_batch = 0;
+
+  void sample(std::size_t calls, std::size_t batch_count);
 };
 
-/// Measures the kernel and the plain loops in turn, in rounds, over rotating batches: what disturbs the machine for a
-/// while disturbs both. A short heat before picks the loops that can be the best one.
-[[nodiscard]] Measurement measure(const std::function<void(std::size_t batch)>& kernel, const Ceiling& ceiling,
-                                  std::size_t batch_count, const Effort& effort);
+/// How many calls make a sample: whole rotations over the batches, except where one rotation takes long.
+[[nodiscard]] std::size_t calls_per_sample(const Run& run, std::size_t batch_count, double sample_seconds);
+
+/// Measures all contestants in rounds, in a new order each time, with all threads of the arena awake: what disturbs the
+/// machine for a while disturbs all of them. A round after which the cores are far apart is repeated, for some time.
+/// Returns the longest core latency of the rounds that count, in nanoseconds; 0 with one thread.
+double measure_in_turn(std::vector<Contestant>& contestants, std::size_t batch_count, std::size_t calls,
+                       const Effort& effort);
 
 }  // namespace bench

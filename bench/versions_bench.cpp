@@ -5,7 +5,7 @@
 //
 // on the workloads of rowmill_bench, and on narrower rows.
 //
-// "without/with" above 1 means that the new one is faster. Two programs can't be compared so closely: where each finds
+// "old/new" above 1 means that the new one is faster. Two programs can't be compared so closely: where each finds
 // its memory, and what else the machine does meanwhile, made a tenth of difference between programs of the same code.
 #include <dlfcn.h>
 #include <rowmill/c.h>
@@ -166,8 +166,8 @@ void add(const Version& before, const Version& after, Operation operation, const
     Side new_side(after, shape, subject);
     const std::size_t calls = 1 + (std::size_t{8} << 20) / shape.batch_bytes();
     compare(
-        state, [&](std::size_t b) { new_side.run(b); }, [&](std::size_t b) { old_side.run(b); }, subject.batch_count(),
-        51, calls);
+        state, "old/new", [&](std::size_t b) { new_side.run(b); }, [&](std::size_t b) { old_side.run(b); },
+        subject.batch_count(), 51, calls);
   };
   add_comparison(std::string(name(operation)) + "/" + shape_name(shape) + "/" + std::string(name(source)), body);
 }

@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the crossovers of the library's choices lie (kernels/core/choices.hpp): each choice made one way and the other,
-// in turn, over sizes on both sides of it. "without/with" above 1 means that the way named first is the faster one.
+// The library's tuning on this machine:
+//
+//     rowmill_tuning_bench [prefetch | crossovers | memory] [--benchmark_filter=REGEX] [...]
+//
+//   prefetch    which prefetch level and distance is the best for large tables
+//   crossovers  where the crossovers of the library's choices lie (kernels/core/choices.hpp): each choice made one way
+//               and the other, in turn, over sizes on both sides of it
+//   memory      what huge pages and parallel first touch are worth
+//
+// Without a word: all of them. "second/first" above 1 means that the way named first is the faster one.
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <rowmill/rowmill.hpp>
 #include <string>
+#include <string_view>
 
 #include "compare.hpp"
 #include "huge_buffer.hpp"
 #include "kernels/core/choices.hpp"
 #include "machine.hpp"
+#include "prefetch_sweep.hpp"
 #include "subject.hpp"
 
 namespace bench {
 namespace {
 
+const std::string kRatio = "second/first";
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 const rowmill::Choices kDefaults;
 
@@ -39,7 +51,7 @@ void choose(benchmark::State& state, Operation operation, const Shape& shape, Id
       rowmill::choices = kDefaults;
     };
   };
-  compare(state, under(first), under(second), subject.batch_count(), rounds, calls);
+  compare(state, kRatio, under(first), under(second), subject.batch_count(), rounds, calls);
 }
 
 void add_choice(const std::string& ways, Operation operation, const Shape& shape, IdSource source,
@@ -140,7 +152,7 @@ void stores(benchmark::State& state, const Shape& shape, bool one_output) {
   };
   // Several in a row: what one way leaves in the caches is its own to find there.
   const std::size_t calls = 6 + (std::size_t{8} << 20) / shape.batch_bytes();
-  compare(state, by(rowmill::Stores::streaming), by(rowmill::Stores::ordinary), batches.size(), 101, calls);
+  compare(state, kRatio, by(rowmill::Stores::streaming), by(rowmill::Stores::ordinary), batches.size(), 101, calls);
 }
 
 void add_stores() {
@@ -154,17 +166,77 @@ void add_stores() {
   }
 }
 
+/// Gathers from tables with huge pages and without.
+void huge_pages(benchmark::State& state, const Shape& shape) {
+  const auto batches = make_batches(shape, IdSource::uniform, batch_count(shape, last_level_cache()), {});
+  rowmill::Table out(shape.id_count(), shape.dim);
+  const auto by = [&](bool huge) {
+    const auto table = std::make_shared<rowmill::Table>(
+        shape.rows, shape.dim,
+        rowmill::TableOptions{.initializer = rowmill::Initializer::uniform(-1, 1), .huge_pages = huge});
+    return [&, table](std::size_t batch) { rowmill::gather(*table, batches[batch], out); };
+  };
+  compare(state, kRatio, by(true), by(false), batches.size(), 101);
+}
+
+void first_touch(benchmark::State& state, const Shape& shape) {
+  const auto make = [&](bool parallel) {
+    return [&, parallel](std::size_t) {
+      const rowmill::Table table(
+          shape.rows, shape.dim,
+          {.initializer = rowmill::Initializer::scaled_uniform_fan_out(shape.dim), .parallel_first_touch = parallel});
+      benchmark::DoNotOptimize(table.data());
+    };
+  };
+  compare(state, kRatio, make(true), make(false), 1, 7);
+}
+
+void add_memory() {
+  for (const Shape& shape : {Shape{1'000'000, 64, 2048, 20}, Shape{250'002, 768, 8, 512}}) {
+    add_comparison("huge pages, small/gather/" + shape_name(shape),
+                   [=](benchmark::State& state) { huge_pages(state, shape); });
+    add_comparison("first touch by all threads, one/table/" + shape.table_name(),
+                   [=](benchmark::State& state) { first_touch(state, shape); });
+  }
+}
+
+void add_crossovers() {
+  add_threads();
+  add_grouping();
+  add_shards();
+  add_hot_rows();
+  add_near_gradients();
+  add_mean_squares();
+  add_levels();
+  add_stores();
+}
+
+int run(int argc, char** argv) {
+  std::string_view section = "all";
+  if (argc > 1 && argv[1][0] != '-') {
+    section = argv[1];
+    argv[1] = argv[0];
+    ++argv;
+    --argc;
+  }
+  if (section != "all" && section != "prefetch" && section != "crossovers" && section != "memory") {
+    std::fprintf(stderr, "rowmill_tuning_bench: unknown section '%s' (known: prefetch, crossovers, memory)\n",
+                 std::string(section).c_str());
+    return 2;
+  }
+  const bool all = section == "all";
+  if (all || section == "prefetch") {
+    int count = argc;
+    std::vector<char*> arguments(argv, argv + argc);
+    benchmark::Initialize(&count, arguments.data());
+    print_prefetch_sweep(benchmark::GetBenchmarkFilter());
+  }
+  if (all || section == "crossovers") add_crossovers();
+  if (all || section == "memory") add_memory();
+  return section == "prefetch" ? 0 : run_comparisons(argc, argv);
+}
+
 }  // namespace
 }  // namespace bench
 
-int main(int argc, char** argv) {
-  bench::add_threads();
-  bench::add_grouping();
-  bench::add_shards();
-  bench::add_hot_rows();
-  bench::add_near_gradients();
-  bench::add_mean_squares();
-  bench::add_levels();
-  bench::add_stores();
-  return bench::run_comparisons(argc, argv);
-}
+int main(int argc, char** argv) { return bench::run(argc, argv); }
