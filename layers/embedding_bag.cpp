@@ -43,6 +43,7 @@ void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* wo
 
 void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
   check_view(kOp, "gradient", gradient);
+  check_format(kOp, "gradient", gradient, {Format::f32});
   check_bags(kOp, bags);
   check_shape(kOp, "gradient", gradient, bags.size(), table_.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);

@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "kernels/core/checks.hpp"
 #include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
@@ -204,6 +205,56 @@ TEST_F(BadCall, BadViews) {
                  ErrorCode::invalid_argument, "rowmill: gather: ids (3) has a null pointer");
   expect_failure([&] { gather(table_.view(), Ids(ids_.data(), -3), other_.view()); }, ErrorCode::invalid_argument,
                  "rowmill: gather: ids (-3) has a negative size");
+}
+
+TEST_F(BadCall, FormatsThatAreNotSupported) {
+  const auto unknown = static_cast<Format>(9);
+  expect_failure([&] { gather(TableView(table_.view().bytes(), unknown, 10, 4, 4), ids_, other_.view()); },
+                 ErrorCode::invalid_argument, "rowmill: gather: table (10 x 4) has format 9, which is unknown");
+  expect_failure([&] { const Table table(10, 4, {.format = unknown}); }, ErrorCode::invalid_argument,
+                 "rowmill: table (10 x 4) has format 9, which is unknown");
+
+  Table halves(10, 4, {.name = "words", .format = Format::bf16});
+  Table gradient(3, 4, {.format = Format::bf16});
+  const std::string refused = "(10 x 4) has format bf16; supported: f32";
+  expect_failure([&] { gather(halves, ids_, other_.view()); }, ErrorCode::invalid_argument,
+                 "rowmill: gather: table 'words' " + refused);
+  expect_failure([&] { gather(table_.view(), ids_, gradient); }, ErrorCode::invalid_argument,
+                 "rowmill: gather: out (3 x 4) has format bf16; supported: f32");
+  expect_failure([&] { pool(halves, Bags(ids_, 3, 1), other_.view()); }, ErrorCode::invalid_argument,
+                 "rowmill: pool: table 'words' " + refused);
+  expect_failure([&] { pool(table_.view(), Bags(ids_, 3, 1), gradient); }, ErrorCode::invalid_argument,
+                 "rowmill: pool: out (3 x 4) has format bf16; supported: f32");
+  expect_failure([&] { scatter_add(halves, ids_, other_.view()); }, ErrorCode::invalid_argument,
+                 "rowmill: scatter_add: table 'words' " + refused);
+  expect_failure([&] { scatter_add(table_.view(), ids_, gradient); }, ErrorCode::invalid_argument,
+                 "rowmill: scatter_add: values (3 x 4) has format bf16; supported: f32");
+  const auto adam = make_optimizer(AdamOptions{}, 10, 4);
+  expect_failure([&] { adam->step(halves, Plan(ids_, 10), other_.view()); }, ErrorCode::invalid_argument,
+                 "rowmill: adam: weights 'words' " + refused);
+  expect_failure([&] { adam->step(table_.view(), Plan(ids_, 10), gradient); }, ErrorCode::invalid_argument,
+                 "rowmill: adam: gradient (3 x 4) has format bf16; supported: f32");
+}
+
+TEST_F(BadCall, BytesAndOverlapFollowTheFormat) {
+  std::vector<Bf16> buffer(30);
+  const auto fails_with = [&](const ConstTableView& table, const TableView& out) {
+    return failure_of([&] { gather(table, ids_, out); }).message;
+  };
+  // A table of 2^61 elements is 2^62 bytes of bf16; of floats it would be too large.
+  EXPECT_EQ(fails_with({buffer.data(), 1LL << 51, 1LL << 10}, other_.view()).find("is larger"), std::string::npos);
+  auto* const askew = reinterpret_cast<Bf16*>(reinterpret_cast<char*>(buffer.data()) + 1);
+  EXPECT_EQ(fails_with({askew, 2, 4}, other_.view()), "rowmill: gather: table (2 x 4) is not aligned to its elements");
+  EXPECT_EQ(fails_with({buffer.data() + 1, 2, 4}, other_.view()).find("aligned"), std::string::npos);
+
+  const auto overlaps = [&](std::int64_t apart) {
+    const TableView a(buffer.data(), 3, 4, 8);
+    const TableView b(buffer.data() + apart, 3, 4, 8);
+    return !failure_of([&] { check_disjoint("test", "a", a, "b", b); }).message.empty();
+  };
+  EXPECT_TRUE(overlaps(3));
+  EXPECT_FALSE(overlaps(4));
+  EXPECT_TRUE(overlaps(5));
 }
 
 TEST_F(BadCall, FailedStepIsNotCounted) {

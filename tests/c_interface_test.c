@@ -791,7 +791,7 @@ static void test_errors(void) {
 
   /* Views and ids that no call accepts. */
   rows.format = 5;
-  CHECK_FAILS(rowmill_gather(&view, &ids, &rows, NULL), ROWMILL_INVALID_ARGUMENT, "out.format is 5; allowed: 0 to 0");
+  CHECK_FAILS(rowmill_gather(&view, &ids, &rows, NULL), ROWMILL_INVALID_ARGUMENT, "out.format is 5; allowed: 0 to 1");
   rows.format = ROWMILL_FLOAT32;
   rows.data = NULL;
   CHECK_FAILS(rowmill_gather(&view, &ids, &rows, NULL), ROWMILL_INVALID_ARGUMENT, "out (3 x 4) has a null pointer");

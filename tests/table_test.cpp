@@ -2,6 +2,7 @@
 #include "rowmill/table.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "tests/support/data.hpp"
@@ -43,6 +44,45 @@ TEST_P(InitializeTest, FillsExactlyTheTable) {
         EXPECT_TRUE(strided.guards_intact());
         const Table table(37, dim, {.name = "t", .initializer = initializer, .seed = 3});
         EXPECT_TRUE(same(strided.view(), table.view())) << "the stride must not matter";
+      }
+    }
+  });
+}
+
+// The same random numbers as a table of floats, each rounded once; several tasks fill the larger table.
+TEST_P(InitializeTest, RoundsOnceToBf16) {
+  run([] {
+    for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>(37, 5), {3, 3001}, {30'000, 100}}) {
+      for (const Initializer& initializer : {Initializer::zeros(), Initializer::constant(1.0F / 3),
+                                             Initializer::uniform(-1, 2), Initializer::normal(1, 2)}) {
+        if (rows > 37 && initializer.kind == Initializer::Kind::normal) continue;  // which takes long
+        const auto make = [&, r = rows, d = dim](Format format) {
+          return Table(r, d, {.name = "t", .initializer = initializer, .seed = 3, .format = format});
+        };
+        const Table floats = make(Format::f32);
+        const Table halves = make(Format::bf16);
+        ASSERT_EQ(halves.view().format(), Format::bf16);
+        for (std::int64_t i = 0; i < rows * dim; ++i) {
+          ASSERT_EQ(halves.data<Bf16>()[i].bits, Bf16(floats.data()[i]).bits) << i;
+        }
+        const Table copy = halves.clone();
+        ASSERT_EQ(copy.format(), Format::bf16);
+        ASSERT_EQ(std::memcmp(copy.bytes(), halves.bytes(), static_cast<std::size_t>(rows * dim) * sizeof(Bf16)), 0);
+      }
+    }
+  });
+}
+
+TEST_P(InitializeTest, WritesNothingBetweenRowsOfBf16) {
+  run([] {
+    constexpr std::uint16_t kGuard = 0xABCD;
+    for (const Initializer& initializer :
+         {Initializer::constant(3), Initializer::uniform(0, 1), Initializer::normal(0, 1)}) {
+      std::vector<Bf16> elements(5 * 7, Bf16::from_bits(kGuard));
+      initialize(TableView(elements.data() + 1, 4, 5, 7), initializer, {});
+      for (std::size_t i = 0; i < elements.size(); ++i) {
+        const bool in_row = i >= 1 && i < 1 + 4 * 7 && (i - 1) % 7 < 5;
+        EXPECT_EQ(elements[i].bits != kGuard, in_row) << i;
       }
     }
   });
@@ -115,9 +155,13 @@ TEST(TableTest, MovesAndClones) {
   copy.data()[0] = 5;
   EXPECT_NE(table.data()[0], 5);
   const float* data = table.data();
+  const ConstTableView view = table.view();
   const Table moved = std::move(table);
   EXPECT_EQ(moved.data(), data);
   EXPECT_EQ(moved.view().name(), "big");
+  EXPECT_EQ(view.name().data(), moved.name().data()) << "a view's name moves with the table";
+  EXPECT_EQ(table.rows(), 0);  // NOLINT(bugprone-use-after-move): is what is tested
+  EXPECT_EQ(table.clone().rows(), 0);
   EXPECT_EQ(Table().clone().rows(), 0);
 }
 

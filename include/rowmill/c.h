@@ -85,7 +85,10 @@ int32_t rowmill_threads(void) ROWMILL_NOEXCEPT;
 
 /* How a table stores its elements. */
 typedef int32_t rowmill_format;
-enum { ROWMILL_FLOAT32 = 0 };
+enum {
+  ROWMILL_FLOAT32 = 0,
+  ROWMILL_BFLOAT16 = 1 /* the upper 16 bits of a float */
+};
 
 /* A rows x dim table in anyone's memory. Row r starts row_stride elements after row r-1: at least dim where the
  * view is written; 0 broadcasts one row where it is only read. The memory is written only by operations that say so,
@@ -95,11 +98,11 @@ typedef struct rowmill_view {
   int64_t rows;
   int64_t dim;
   int64_t row_stride;
-  const char* name; /* appears in errors; may be NULL */
-  rowmill_format format;
+  const char* name;      /* appears in errors; may be NULL */
+  rowmill_format format; /* an operation that does not support it says so: ROWMILL_INVALID_ARGUMENT */
 } rowmill_view;
 
-/* The view of rows that stand one after another. */
+/* The view of rows of floats that stand one after another. */
 static inline rowmill_view rowmill_make_view(void* data, int64_t rows, int64_t dim) {
   rowmill_view view;
   view.data = data;

@@ -55,7 +55,8 @@ struct Initializer {
   static Initializer scaled_uniform_fan_out(std::int64_t dim, float scale = 1);
 };
 
-/// Fills a table, on all threads; the values depend on the stream, the row and the column alone.
+/// Fills a table of any format, on all threads; the values depend on the stream, the row and the column alone, and are
+/// rounded once to the format.
 /// Throws Error if the view is bad, or the initializer is: a value that is not finite, low > high, stddev < 0.
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream = {});
 

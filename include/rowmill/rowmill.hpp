@@ -5,6 +5,7 @@
 #include "rowmill/embedding.hpp"
 #include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"
+#include "rowmill/format.hpp"
 #include "rowmill/gather.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/isa.hpp"

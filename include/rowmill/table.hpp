@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "rowmill/format.hpp"
 #include "rowmill/random.hpp"
 #include "rowmill/table_view.hpp"
 
@@ -16,49 +18,76 @@ struct TableOptions {
   Initializer initializer = {};
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< separates the random numbers of tables with one seed and one name
-  bool huge_pages = true;    ///< ask for 2 MiB pages when the table is larger than a few of them
+  Format format = Format::f32;
+  bool huge_pages = true;  ///< ask for 2 MiB pages when the table is larger than a few of them
   /// All threads of the arena fill the table, and so touch its pages first: sooner, and on the memory nodes of the
   /// threads that are going to use them. Otherwise the calling thread does.
   bool parallel_first_touch = true;
 };
 
-/// Owns a `rows x dim` table of floats, 64-byte aligned, rows one after another (stride = dim). Move-only: copies of
-/// big tables should be seen; clone() makes one.
+/// Owns a `rows x dim` table of one format, 64-byte aligned, rows one after another (stride = dim). Move-only: copies
+/// of big tables should be seen; clone() makes one. A table that was moved from is an empty one.
 class Table {
  public:
   Table() = default;
 
-  /// Throws Error if rows < 0 or dim < 1 or rows * dim overflows or the initializer is bad (invalid_argument), or the
-  /// system refuses the memory (out_of_memory). rows = 0 is an empty table.
+  /// The values are those that the initializer gives in float, rounded once to the format.
+  /// Throws Error if rows < 0 or dim < 1 or the size overflows or the initializer or the format is bad
+  /// (invalid_argument), or the system refuses the memory (out_of_memory). rows = 0 is an empty table.
   Table(std::int64_t rows, std::int64_t dim, TableOptions options = {});
 
-  Table(Table&&) noexcept = default;
-  Table& operator=(Table&&) noexcept = default;
+  Table(Table&& other) noexcept { swap(other); }
+  Table& operator=(Table&& other) noexcept {
+    Table(std::move(other)).swap(*this);
+    return *this;
+  }
   [[nodiscard]] Table clone() const;
 
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] std::int64_t dim() const { return dim_; }
-  [[nodiscard]] const std::string& name() const { return options_.name; }
-  [[nodiscard]] float* data() { return data_.get(); }
-  [[nodiscard]] const float* data() const { return data_.get(); }
+  [[nodiscard]] Format format() const { return format_; }
+  [[nodiscard]] const std::string& name() const;
 
-  /// The view stays valid when the table is moved, but not its name: views are made when needed.
-  [[nodiscard]] TableView view() { return {data_.get(), rows_, dim_, dim_, options_.name}; }
-  [[nodiscard]] ConstTableView view() const { return {data_.get(), rows_, dim_, dim_, options_.name}; }
+  /// As the views' data() and bytes().
+  template <StorageType T = float>
+  [[nodiscard]] T* data() {
+    return view().data<T>();
+  }
+  template <StorageType T = float>
+  [[nodiscard]] const T* data() const {
+    return view().data<T>();
+  }
+  [[nodiscard]] void* bytes() { return data_.get(); }
+  [[nodiscard]] const void* bytes() const { return data_.get(); }
+
+  /// The view stays valid, its name too, when the table is moved.
+  [[nodiscard]] TableView view() { return {bytes(), format_, rows_, dim_, dim_, name()}; }
+  [[nodiscard]] ConstTableView view() const { return {bytes(), format_, rows_, dim_, dim_, name()}; }
   operator TableView() { return view(); }             // NOLINT(google-explicit-constructor): a table is its view
   operator ConstTableView() const { return view(); }  // NOLINT(google-explicit-constructor)
 
  private:
   struct Free {
     std::size_t bytes;
-    void operator()(float* p) const noexcept;
+    void operator()(std::byte* p) const noexcept;
   };
-  static Table uninitialized(std::int64_t rows, std::int64_t dim, TableOptions options);
+  static Table uninitialized(std::int64_t rows, std::int64_t dim, Format format, bool huge_pages,
+                             const std::string& name);
+  void swap(Table& other) noexcept {
+    std::swap(rows_, other.rows_);
+    std::swap(dim_, other.dim_);
+    std::swap(format_, other.format_);
+    std::swap(huge_pages_, other.huge_pages_);
+    std::swap(name_, other.name_);
+    std::swap(data_, other.data_);
+  }
 
   std::int64_t rows_ = 0;
   std::int64_t dim_ = 0;
-  TableOptions options_;
-  std::unique_ptr<float, Free> data_;
+  Format format_ = Format::f32;
+  bool huge_pages_ = true;
+  std::unique_ptr<const std::string> name_;  // stays where it is when the table is moved: views point to it
+  std::unique_ptr<std::byte, Free> data_;
 };
 
 }  // namespace rowmill

@@ -1,40 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <type_traits>
+
+#include "rowmill/error.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
-/// How a table stores its elements. (Others follow; a view carries its format, so one call may mix them.)
-enum class Format : std::uint8_t { f32 };
+/// An element of a view that is not a float: const only where the view is read only.
+template <class T, bool kConst>
+concept OtherElement = StorageType<std::remove_const_t<T>> && !std::is_same_v<std::remove_const_t<T>, float> &&
+                       (kConst || !std::is_const_v<T>);
 
-/// A read-only `rows x dim` table in anyone's memory. Row r starts `row_stride` elements after row r-1; a stride of 0
-/// broadcasts one row. The memory may have any alignment that the element type allows. Making a view checks nothing:
-/// the operation that uses it does, and can name the argument. `name`, if given, appears in errors and must outlive
-/// the view.
-class ConstTableView {
+/// A `rows x dim` table in anyone's memory, whose elements have one format. Row r starts `row_stride` elements after
+/// row r-1. The memory may have any alignment that the element type allows. Making a view checks nothing: the operation
+/// that uses it does, and can name the argument. `name`, if given, appears in errors and must outlive the view.
+///
+/// ConstTableView is read only; its stride may be 0, which broadcasts one row. TableView is written too and needs
+/// row_stride >= dim, so that no two rows share an element; it converts to a ConstTableView. Column slices of one
+/// buffer are separate tables and may be used together.
+template <bool kConst>
+class BasicTableView {
  public:
-  constexpr ConstTableView() = default;
-  constexpr ConstTableView(const float* data, std::int64_t rows, std::int64_t dim, std::int64_t row_stride,
+  /// T, or const T where the view is read only.
+  template <class T>
+  using Element = std::conditional_t<kConst, const T, T>;
+
+  constexpr BasicTableView() = default;
+  constexpr BasicTableView(Element<void>* data, Format format, std::int64_t rows, std::int64_t dim,
+                           std::int64_t row_stride, std::string_view name = {})
+      : data_(data), rows_(rows), dim_(dim), row_stride_(row_stride), format_(format), name_(name) {}
+
+  /// A view of floats, or of no memory.
+  constexpr BasicTableView(Element<float>* data, std::int64_t rows, std::int64_t dim, std::int64_t row_stride,
                            std::string_view name = {})
-      : data_(data), rows_(rows), dim_(dim), row_stride_(row_stride), name_(name) {}
-  constexpr ConstTableView(const float* data, std::int64_t rows, std::int64_t dim)
-      : ConstTableView(data, rows, dim, dim) {}
+      : BasicTableView(data, Format::f32, rows, dim, row_stride, name) {}
+  constexpr BasicTableView(Element<float>* data, std::int64_t rows, std::int64_t dim)
+      : BasicTableView(data, rows, dim, dim) {}
 
-  [[nodiscard]] constexpr const float* data() const { return data_; }
+  /// A view of another storage type. (A template, so that a null pointer means floats.)
+  template <OtherElement<kConst> T>
+  constexpr BasicTableView(T* data, std::int64_t rows, std::int64_t dim, std::int64_t row_stride,
+                           std::string_view name = {})
+      : BasicTableView(data, format_of<std::remove_const_t<T>>, rows, dim, row_stride, name) {}
+  template <OtherElement<kConst> T>
+  constexpr BasicTableView(T* data, std::int64_t rows, std::int64_t dim) : BasicTableView(data, rows, dim, dim) {}
+
+  constexpr operator BasicTableView<true>() const  // NOLINT(google-explicit-constructor): writable is readable
+      requires(!kConst) {
+    return {data_, format_, rows_, dim_, row_stride_, name_};
+  }
+
   [[nodiscard]] constexpr std::int64_t rows() const { return rows_; }
   [[nodiscard]] constexpr std::int64_t dim() const { return dim_; }
+  /// In elements.
   [[nodiscard]] constexpr std::int64_t row_stride() const { return row_stride_; }
   [[nodiscard]] constexpr Format format() const { return format_; }
   [[nodiscard]] constexpr std::string_view name() const { return name_; }
-  [[nodiscard]] constexpr std::span<const float> row(std::int64_t r) const {
-    return {data_ + r * row_stride_, static_cast<std::size_t>(dim_)};
+
+  /// The memory, whatever its format.
+  [[nodiscard]] constexpr Element<void>* bytes() const { return data_; }
+
+  /// The first element of the table, and the elements of row r.
+  /// Throw Error (invalid_argument) if the view's format is not that of T.
+  template <StorageType T = float>
+  [[nodiscard]] Element<T>* data() const {
+    if (format_ != format_of<T>) [[unlikely]]
+      refuse(format_of<T>);
+    return static_cast<Element<T>*>(data_);
+  }
+  template <StorageType T = float>
+  [[nodiscard]] std::span<Element<T>> row(std::int64_t r) const {
+    return {data<T>() + r * row_stride_, static_cast<std::size_t>(dim_)};
   }
 
  private:
-  const float* data_ = nullptr;
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse(Format wanted) const {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: a view" + (name_.empty() ? "" : " '" + std::string(name_) + "'") + " of " +
+                    std::string(format_name(format_)) + " was used as " + std::string(format_name(wanted)));
+  }
+
+  Element<void>* data_ = nullptr;
   std::int64_t rows_ = 0;
   std::int64_t dim_ = 0;
   std::int64_t row_stride_ = 0;
@@ -42,37 +95,7 @@ class ConstTableView {
   std::string_view name_;
 };
 
-/// A writable `rows x dim` table in anyone's memory: as ConstTableView, with row_stride >= dim, so that no two rows
-/// share an element. Column slices of one buffer are separate tables and may be used together.
-class TableView {
- public:
-  constexpr TableView() = default;
-  constexpr TableView(float* data, std::int64_t rows, std::int64_t dim, std::int64_t row_stride,
-                      std::string_view name = {})
-      : data_(data), rows_(rows), dim_(dim), row_stride_(row_stride), name_(name) {}
-  constexpr TableView(float* data, std::int64_t rows, std::int64_t dim) : TableView(data, rows, dim, dim) {}
-
-  [[nodiscard]] constexpr float* data() const { return data_; }
-  [[nodiscard]] constexpr std::int64_t rows() const { return rows_; }
-  [[nodiscard]] constexpr std::int64_t dim() const { return dim_; }
-  [[nodiscard]] constexpr std::int64_t row_stride() const { return row_stride_; }
-  [[nodiscard]] constexpr Format format() const { return format_; }
-  [[nodiscard]] constexpr std::string_view name() const { return name_; }
-  [[nodiscard]] constexpr std::span<float> row(std::int64_t r) const {
-    return {data_ + r * row_stride_, static_cast<std::size_t>(dim_)};
-  }
-
-  constexpr operator ConstTableView() const {  // NOLINT(google-explicit-constructor): writable is readable
-    return {data_, rows_, dim_, row_stride_, name_};
-  }
-
- private:
-  float* data_ = nullptr;
-  std::int64_t rows_ = 0;
-  std::int64_t dim_ = 0;
-  std::int64_t row_stride_ = 0;
-  Format format_ = Format::f32;
-  std::string_view name_;
-};
+using TableView = BasicTableView<false>;
+using ConstTableView = BasicTableView<true>;
 
 }  // namespace rowmill

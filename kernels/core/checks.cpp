@@ -22,9 +22,9 @@ struct ByteRows {
 };
 
 ByteRows bytes_of(const ConstTableView& view) {
-  constexpr std::int64_t kSize = sizeof(float);
-  const std::int64_t stride = view.rows() > 1 ? view.row_stride() * kSize : 0;  // one row may have any
-  return {reinterpret_cast<std::uintptr_t>(view.data()), view.rows(), view.dim() * kSize, stride};
+  const std::int64_t size = element_size(view.format());
+  const std::int64_t stride = view.rows() > 1 ? view.row_stride() * size : 0;  // one row may have any
+  return {reinterpret_cast<std::uintptr_t>(view.bytes()), view.rows(), view.dim() * size, stride};
 }
 
 /// Whether a byte of [begin, end) lies in a row of `b`.
@@ -57,6 +57,10 @@ std::string allowed_ids(std::int64_t rows, OutOfRange policy) {
          std::to_string(rows - 1);
 }
 
+std::string unknown_format(Format format) {
+  return "has format " + std::to_string(static_cast<int>(format)) + ", which is unknown";
+}
+
 }  // namespace
 
 std::string describe(std::string_view argument, const ConstTableView& view) {
@@ -65,15 +69,16 @@ std::string describe(std::string_view argument, const ConstTableView& view) {
   return text + " (" + std::to_string(view.rows()) + " x " + std::to_string(view.dim()) + ")";
 }
 
-std::size_t checked_size(std::string_view kind, std::int64_t rows, std::int64_t dim, std::string_view name) {
+std::size_t checked_size(std::string_view kind, const ConstTableView& shape) {
   const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::invalid_argument,
-                "rowmill: " + describe(kind, ConstTableView(nullptr, rows, dim, dim, name)) + " " + what);
+    throw Error(ErrorCode::invalid_argument, "rowmill: " + describe(kind, shape) + " " + what);
   };
-  if (rows < 0) fail("has a negative number of rows");
-  if (dim < 1) fail("has dim " + std::to_string(dim) + "; it must be at least 1");
+  if (shape.rows() < 0) fail("has a negative number of rows");
+  if (shape.dim() < 1) fail("has dim " + std::to_string(shape.dim()) + "; it must be at least 1");
+  if (element_size(shape.format()) == 0) fail(unknown_format(shape.format()));
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(rows, dim, &bytes) || __builtin_mul_overflow(bytes, std::int64_t{sizeof(float)}, &bytes)) {
+  if (__builtin_mul_overflow(shape.rows(), shape.dim(), &bytes) ||
+      __builtin_mul_overflow(bytes, element_size(shape.format()), &bytes)) {
     fail("is larger than 2^63 bytes");
   }
   return static_cast<std::size_t>(bytes);
@@ -85,16 +90,20 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
   };
   if (view.rows() < 0) fail("has a negative number of rows");
   if (view.dim() < 1) fail("has dim " + std::to_string(view.dim()) + "; it must be at least 1");
+  const std::int64_t size = element_size(view.format());
+  if (size == 0) fail(unknown_format(view.format()));
   if (view.row_stride() < 0) fail("has row stride " + std::to_string(view.row_stride()) + "; it must be at least 0");
   std::int64_t elements = 0;
   std::int64_t bytes = 0;
-  if (view.rows() > 0 && (__builtin_mul_overflow(view.rows() - 1, view.row_stride(), &elements) ||
-                          __builtin_add_overflow(elements, view.dim(), &elements) ||
-                          __builtin_mul_overflow(elements, std::int64_t{sizeof(float)}, &bytes))) {
+  if (view.rows() > 0 &&
+      (__builtin_mul_overflow(view.rows() - 1, view.row_stride(), &elements) ||
+       __builtin_add_overflow(elements, view.dim(), &elements) || __builtin_mul_overflow(elements, size, &bytes))) {
     fail("with row stride " + std::to_string(view.row_stride()) + " is larger than 2^63 bytes");
   }
-  if (view.rows() > 0 && view.data() == nullptr) fail("has a null pointer");
-  if (reinterpret_cast<std::uintptr_t>(view.data()) % alignof(float) != 0) fail("is not aligned to its elements");
+  if (view.rows() > 0 && view.bytes() == nullptr) fail("has a null pointer");
+  if (reinterpret_cast<std::uintptr_t>(view.bytes()) % static_cast<std::uintptr_t>(size) != 0) {
+    fail("is not aligned to its elements");
+  }
 }
 
 void check_writable(std::string_view op, std::string_view argument, const TableView& view) {
@@ -104,6 +113,15 @@ void check_writable(std::string_view op, std::string_view argument, const TableV
                 start(op) + describe(argument, view) + " has row stride " + std::to_string(view.row_stride()) +
                     ": its rows overlap; to be written it needs at least " + std::to_string(view.dim()));
   }
+}
+
+void check_format(std::string_view op, std::string_view argument, const ConstTableView& view,
+                  std::initializer_list<Format> allowed) {
+  if (std::ranges::find(allowed, view.format()) != allowed.end()) return;
+  std::string names;
+  for (const Format format : allowed) names.append(names.empty() ? "" : ", ").append(format_name(format));
+  throw Error(ErrorCode::invalid_argument, start(op) + describe(argument, view) + " has format " +
+                                               std::string(format_name(view.format())) + "; supported: " + names);
 }
 
 namespace {

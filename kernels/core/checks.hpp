@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -15,11 +16,15 @@
 
 namespace rowmill {
 
-/// rows >= 0, dim >= 1, row_stride >= 0, pointer there and aligned, and the size in bytes fits.
+/// rows >= 0, dim >= 1, a known format, row_stride >= 0, pointer there and aligned, and the size in bytes fits.
 void check_view(std::string_view op, std::string_view argument, const ConstTableView& view);
 
 /// As check_view, and rows don't share elements.
 void check_writable(std::string_view op, std::string_view argument, const TableView& view);
+
+/// The operation supports the format of `view`, which has been checked, there.
+void check_format(std::string_view op, std::string_view argument, const ConstTableView& view,
+                  std::initializer_list<Format> allowed);
 
 /// Above this, the bytes that ids need would not fit in 64 bits.
 inline constexpr std::int64_t kMostIds = std::int64_t{1} << 56;
@@ -51,8 +56,8 @@ void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRa
 /// The plan was made for a table of this many rows.
 void check_plan(std::string_view op, const Plan& plan, const TableView& table);
 
-/// The bytes of a new rows x dim `kind`, if that is a size.
-std::size_t checked_size(std::string_view kind, std::int64_t rows, std::int64_t dim, std::string_view name = {});
+/// The bytes of a new `kind` of the shape, format and name of a view without memory, if that is a size.
+std::size_t checked_size(std::string_view kind, const ConstTableView& shape);
 
 /// "table 'words' (9088 x 256)"
 std::string describe(std::string_view argument, const ConstTableView& view);

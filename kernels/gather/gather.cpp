@@ -45,6 +45,8 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   constexpr std::string_view kOp = "gather";
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
+  check_format(kOp, "table", table, {Format::f32});
+  check_format(kOp, "out", out, {Format::f32});
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);

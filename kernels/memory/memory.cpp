@@ -114,7 +114,7 @@ CacheLevel prefetch_level() {
 CacheLevel prefetch_level(const ConstTableView& table) {
   // As checks.cpp bounds it: any view may have any stride, if it has one row.
   const std::int64_t elements = table.rows() == 0 ? 0 : (table.rows() - 1) * table.row_stride() + table.dim();
-  return elements * std::int64_t{sizeof(float)} <= choices.near_table_bytes ? CacheLevel::first : prefetch_level();
+  return elements * element_size(table.format()) <= choices.near_table_bytes ? CacheLevel::first : prefetch_level();
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {

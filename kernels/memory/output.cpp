@@ -78,7 +78,7 @@ Output::~Output() {
 OutputAllocator::OutputAllocator() : memory_(std::make_shared<OutputMemory>()) {}
 
 Output OutputAllocator::make(std::int64_t rows, std::int64_t dim) {
-  const std::size_t bytes = checked_size("output", rows, dim);
+  const std::size_t bytes = checked_size("output", ConstTableView(nullptr, rows, dim));
   Output output;
   if (bytes > 0) {
     OutputMemory::Block block = memory_->take(bytes);

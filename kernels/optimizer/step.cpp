@@ -83,6 +83,7 @@ void check_gradients(std::string_view op, const TableView& weights, std::span<co
   std::int64_t rows = 0;
   for (const ConstTableView& gradient : gradients) {
     check_view(op, "gradient", gradient);
+    check_format(op, "gradient", gradient, {Format::f32});
     check_shape(op, "gradient", gradient, gradient.rows(), weights.dim(), "the weights' dim");
     check_disjoint(op, "weights", weights, "gradient", gradient);
     for (const Table& table : state) check_disjoint(op, "state", table.view(), "gradient", gradient);
@@ -105,6 +106,7 @@ std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passe
 void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
                      Workspace* workspace) {
   check_writable(name_, "weights", weights);
+  check_format(name_, "weights", weights, {Format::f32});
   check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
   check_plan(name_, plan, weights);
   for (std::size_t s = 0; s < state_.size(); ++s) {

@@ -55,6 +55,8 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
           Workspace* workspace) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
+  check_format(kOp, "table", table, {Format::f32});
+  check_format(kOp, "out", out, {Format::f32});
   check_bags(kOp, bags);
   check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);

@@ -5,13 +5,16 @@
 #include <bit>
 #include <cmath>
 #include <numbers>
+#include <span>
 #include <string>
+#include <type_traits>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/random/initialize.hpp"
 #include "rowmill/error.hpp"
+#include "rowmill/workspace.hpp"
 
 namespace rowmill {
 namespace {
@@ -79,10 +82,10 @@ SinCos sin_cos_turns(double u) {
   }
 }
 
-void fill_normal_row(std::span<float> row, std::uint64_t r, std::array<std::uint32_t, 2> key, double mean,
-                     double stddev) {
+template <StorageType T>
+void fill_normal_row(std::span<T> row, std::uint64_t r, std::array<std::uint32_t, 2> key, double mean, double stddev) {
   const auto emit = [&](std::size_t c, double z) {
-    if (c < row.size()) row[c] = static_cast<float>(mean + stddev * z);
+    if (c < row.size()) row[c] = T(static_cast<float>(mean + stddev * z));
   };
   for (std::size_t c = 0; c < row.size(); c += 4) {
     const auto words = philox4x32_10({static_cast<std::uint32_t>(c / 4), low_word(r), high_word(r), 0}, key);
@@ -93,6 +96,32 @@ void fill_normal_row(std::span<float> row, std::uint64_t r, std::array<std::uint
       const SinCos angle = sin_cos_turns(u2);
       emit(c + pair, radius * angle.cos);
       emit(c + pair + 1, radius * angle.sin);
+    }
+  }
+}
+
+/// Fills rows begin .. end-1, in the storage type of the table. `floats` has room for a row, where that is not float.
+template <StorageType T>
+void fill_rows(const TableView& table, std::int64_t begin, std::int64_t end, const Initializer& initializer,
+               std::array<std::uint32_t, 2> key, float* floats) {
+  const auto fill_uniform = [&](std::int64_t first, std::int64_t count, float* out, std::int64_t stride) {
+    kernels().fill_uniform_f32(
+        {out, stride, first, count, table.dim(), {key[0], key[1]}, 0, initializer.a, initializer.b - initializer.a});
+  };
+  if constexpr (std::is_same_v<T, float>) {
+    if (initializer.kind == Initializer::Kind::uniform) {
+      return fill_uniform(begin, end - begin, table.row(begin).data(), table.row_stride());
+    }
+  }
+  for (std::int64_t r = begin; r < end; ++r) {
+    const std::span<T> row = table.row<T>(r);
+    if (initializer.kind == Initializer::Kind::uniform) {
+      fill_uniform(r, 1, floats, table.dim());
+      std::transform(floats, floats + table.dim(), row.begin(), [](float x) { return T(x); });
+    } else if (initializer.kind == Initializer::Kind::normal) {
+      fill_normal_row(row, static_cast<std::uint64_t>(r), key, initializer.a, initializer.b);
+    } else {
+      std::ranges::fill(row, T(initializer.a));
     }
   }
 }
@@ -136,38 +165,32 @@ Initializer Initializer::scaled_uniform_fan_out(std::int64_t dim, float scale) {
 
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream) {
   check_writable("initialize", "table", table);
-  initialize(table, initializer, stream, concurrency_for(table.rows() * table.dim() * std::int64_t{sizeof(float)}));
+  initialize(table, initializer, stream, concurrency_for(table.rows() * table.dim() * element_size(table.format())));
 }
 
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream,
                 std::int64_t threads) {
   check_initializer(initializer);
 
-  const KernelTable& k = kernels();
   const auto key = stream_key(stream);
-  const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
+  const std::int64_t row_bytes = table.dim() * element_size(table.format());
   // A huge page or more each, so that no page is touched by two threads in turn.
   constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
   const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
-  parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-    if (initializer.kind == Initializer::Kind::uniform) {
-      return k.fill_uniform_f32({table.row(begin).data(),
-                                 table.row_stride(),
-                                 begin,
-                                 end - begin,
-                                 table.dim(),
-                                 {key[0], key[1]},
-                                 0,
-                                 initializer.a,
-                                 initializer.b - initializer.a});
-    }
-    for (std::int64_t r = begin; r < end; ++r) {
-      if (initializer.kind == Initializer::Kind::normal) {
-        fill_normal_row(table.row(r), static_cast<std::uint64_t>(r), key, initializer.a, initializer.b);
-      } else {
-        std::ranges::fill(table.row(r), initializer.a);
-      }
-    }
+  if (table.format() == Format::f32) {
+    return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
+      fill_rows<float>(table, begin, end, initializer, key, nullptr);
+    });
+  }
+  // A row of floats for each task, allocated before the first store; so there are not many tasks.
+  constexpr std::int64_t kTasksPerThread = 4;
+  const std::int64_t tasks = threads == 1 ? 1 : kTasksPerThread * threads;
+  const std::int64_t rows_each = std::max((table.rows() + tasks - 1) / tasks, grain);
+  const bool need_floats = initializer.kind == Initializer::Kind::uniform && table.rows() > 0;
+  Workspace floats(need_floats ? static_cast<std::size_t>(tasks * table.dim()) * sizeof(float) : 0);
+  parallel_chunks(threads, table.rows(), rows_each, [&](std::int64_t begin, std::int64_t end) {
+    fill_rows<Bf16>(table, begin, end, initializer, key,
+                    reinterpret_cast<float*>(floats.data()) + begin / rows_each * table.dim());
   });
 }
 

@@ -17,6 +17,8 @@ constexpr std::string_view kOp = "scatter_add";
 void check_views(const TableView& table, const ConstTableView& values) {
   check_writable(kOp, "table", table);
   check_view(kOp, "values", values);
+  check_format(kOp, "table", table, {Format::f32});
+  check_format(kOp, "values", values, {Format::f32});
   check_disjoint(kOp, "table", table, "values", values);
 }
 

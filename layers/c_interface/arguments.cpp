@@ -45,10 +45,15 @@ Workspace* workspace_of(rowmill_workspace* workspace) { return workspace == null
 
 std::string_view text_of(const char* text) { return text == nullptr ? std::string_view() : text; }
 
+Format format_from_c(std::int32_t value, std::string_view op, std::string_view argument) {
+  static_assert(static_cast<int>(Format::f32) == ROWMILL_FLOAT32 && static_cast<int>(Format::bf16) == ROWMILL_BFLOAT16);
+  return enum_of(value, Format::bf16, op, argument);
+}
+
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument) {
   const rowmill_view& v = the(view, op, argument);
-  check_range(op, std::string(argument) + ".format", v.format, ROWMILL_FLOAT32, ROWMILL_FLOAT32);
-  return {static_cast<float*>(v.data), v.rows, v.dim, v.row_stride, text_of(v.name)};
+  return {v.data,         format_from_c(v.format, op, std::string(argument) + ".format"), v.rows, v.dim, v.row_stride,
+          text_of(v.name)};
 }
 
 Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument) {
@@ -69,7 +74,8 @@ Bags bags_of(const rowmill_bags* bags, std::string_view op) {
 }
 
 rowmill_view to_c(const Table& table) {
-  rowmill_view view = rowmill_make_view(const_cast<float*>(table.data()), table.rows(), table.dim());
+  rowmill_view view = rowmill_make_view(const_cast<void*>(table.bytes()), table.rows(), table.dim());
+  view.format = static_cast<std::int32_t>(table.format());
   view.name = table.name().c_str();
   return view;
 }

@@ -40,6 +40,7 @@ Workspace* workspace_of(rowmill_workspace* workspace);
 /// "" for a null pointer.
 std::string_view text_of(const char* text);
 
+Format format_from_c(std::int32_t value, std::string_view op, std::string_view argument);
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument);
 Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument = "ids");
 Bags bags_of(const rowmill_bags* bags, std::string_view op);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/format.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <random>
+
+#include "rowmill/table_view.hpp"
+
+namespace rowmill::test {
+namespace {
+
+float value(std::uint32_t bf16_bits) { return std::bit_cast<float>(bf16_bits << 16); }
+
+TEST(Bf16, KeepsEveryValueItHas) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float x = value(bits);
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(static_cast<float>(Bf16::from_bits(static_cast<std::uint16_t>(bits)))),
+              bits << 16);
+    EXPECT_EQ(Bf16(x).bits, std::isnan(x) ? bits | 0x40 : bits) << "NaNs become quiet";
+  }
+}
+
+/// Nearest, by distance in double; of two as near, the one whose last bit is 0. For 0 <= x up to the largest value.
+std::uint16_t nearest(float x) {
+  const std::uint32_t below = std::bit_cast<std::uint32_t>(x) >> 16;
+  const double to_below = static_cast<double>(x) - static_cast<double>(value(below));
+  const double to_above = static_cast<double>(value(below + 1)) - static_cast<double>(x);
+  const bool up = to_above < to_below || (to_above == to_below && below % 2 == 1);
+  return static_cast<std::uint16_t>(below + (up ? 1 : 0));
+}
+
+TEST(Bf16, RoundsToNearestEven) {
+  std::mt19937_64 random(1);
+  for (std::uint32_t upper = 0; upper < 0x7F7F; ++upper) {  // denormals too
+    for (const std::uint32_t lower :
+         {0x0001U, 0x7FFFU, 0x8000U, 0x8001U, 0xFFFFU, static_cast<std::uint32_t>(random() & 0xFFFFU)}) {
+      const auto x = std::bit_cast<float>(upper << 16 | lower);
+      ASSERT_EQ(Bf16(x).bits, nearest(x)) << std::hexfloat << x;
+      ASSERT_EQ(Bf16(-x).bits, nearest(x) | 0x8000) << std::hexfloat << -x;
+    }
+  }
+}
+
+TEST(Bf16, RoundsToInfinityAndKeepsNaNs) {
+  EXPECT_EQ(Bf16(std::bit_cast<float>(0x7F7F7FFFU)).bits, 0x7F7F) << "the largest value";
+  EXPECT_EQ(Bf16(std::bit_cast<float>(0x7F7F8000U)).bits, 0x7F80) << "half way to infinity: a tie, and even";
+  EXPECT_EQ(Bf16(std::numeric_limits<float>::max()).bits, 0x7F80);
+  EXPECT_EQ(Bf16(-std::numeric_limits<float>::infinity()).bits, 0xFF80);
+  EXPECT_EQ(Bf16(std::bit_cast<float>(0x7F800001U)).bits, 0x7FC0) << "no NaN becomes infinity";
+  EXPECT_EQ(Bf16(std::bit_cast<float>(0xFFFFFFFFU)).bits, 0xFFFF) << "nor a zero";
+  EXPECT_EQ(Bf16(-0.0F).bits, 0x8000);
+  static_assert(Bf16(1.0F).bits == 0x3F80);
+}
+
+TEST(Format, HasSizesAndNames) {
+  EXPECT_EQ(element_size(Format::f32), 4);
+  EXPECT_EQ(element_size(Format::bf16), 2);
+  EXPECT_EQ(element_size(static_cast<Format>(99)), 0);
+  EXPECT_EQ(format_name(Format::f32), "f32");
+  EXPECT_EQ(format_name(Format::bf16), "bf16");
+  EXPECT_EQ(format_name(static_cast<Format>(99)), "unknown");
+}
+
+static_assert(!std::constructible_from<TableView, const float*, std::int64_t, std::int64_t>);
+static_assert(!std::constructible_from<TableView, const Bf16*, std::int64_t, std::int64_t>);
+static_assert(!std::constructible_from<TableView, double*, std::int64_t, std::int64_t>);
+static_assert(!std::convertible_to<ConstTableView, TableView> && std::convertible_to<TableView, ConstTableView>);
+
+TEST(TableView, CarriesItsFormat) {
+  std::array<Bf16, 12> elements;
+  elements.fill(Bf16(2.0F));
+  const TableView view(elements.data(), 3, 3, 4, "words");
+  EXPECT_EQ(view.format(), Format::bf16);
+  EXPECT_EQ(view.bytes(), elements.data());
+  EXPECT_EQ(view.data<Bf16>(), elements.data());
+  EXPECT_EQ(view.row<Bf16>(2).data(), elements.data() + 8);
+  EXPECT_EQ(view.row<Bf16>(2).size(), 3U);
+
+  const ConstTableView read = view;
+  EXPECT_EQ(read.format(), Format::bf16);
+  EXPECT_EQ(read.data<Bf16>(), elements.data());
+  EXPECT_EQ(read.name(), "words");
+  EXPECT_EQ(read.row_stride(), 4);
+  EXPECT_EQ(ConstTableView(static_cast<const Bf16*>(elements.data()), 3, 4).data<Bf16>(), elements.data());
+  EXPECT_EQ(ConstTableView(elements.data(), Format::bf16, 3, 3, 4).row<Bf16>(1).data(), elements.data() + 4);
+
+  EXPECT_EQ(TableView(nullptr, 0, 4).format(), Format::f32);
+}
+
+TEST(TableView, IsNotUsedAsAnotherFormat) {
+  std::array<float, 4> floats = {1, 2, 3, 4};
+  std::array<Bf16, 4> halves = {};
+  EXPECT_EQ(TableView(floats.data(), 2, 2).row(1)[0], 3);
+  const auto message = [](auto use) -> std::string {
+    try {
+      use();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
+      return e.what();
+    }
+    return "nothing";
+  };
+  EXPECT_EQ(message([&] { (void)TableView(halves.data(), 2, 2, 2, "words").data(); }),
+            "rowmill: a view 'words' of bf16 was used as f32");
+  EXPECT_EQ(message([&] { (void)ConstTableView(floats.data(), 2, 2).row<Bf16>(0); }),
+            "rowmill: a view of f32 was used as bf16");
+}
+
+}  // namespace
+}  // namespace rowmill::test
