@@ -2,34 +2,22 @@
 #include "corpus.hpp"
 
 #include <fmt/format.h>
-#include <utf8.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <random>
 
 namespace sentiment {
 
 std::vector<Text> read_corpus(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
   std::vector<Text> texts;
-  std::string line;
-  for (std::int64_t number = 1; std::getline(file, line); ++number) {
+  for_each_line(path, [&](const std::string& line, std::int64_t number) {
     const auto fail = [&](const std::string& what) { throw UserError(fmt::format("{}:{}: {}", path, number, what)); };
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (const auto bad = utf8::find_invalid(line.begin(), line.end()); bad != line.end()) {
-      fail(fmt::format("byte {} is not UTF-8", bad - line.begin() + 1));
-    }
     const std::size_t tab = line.find('\t');
     if (tab == std::string::npos) fail("no label: expected label<TAB>text");
     const std::string label = line.substr(0, tab);
     if (label != "0" && label != "1") fail(fmt::format("label '{}' is neither 0 nor 1", label));
     texts.push_back({label == "1" ? 1 : 0, line.substr(tab + 1)});
-  }
-  if (file.bad()) throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  });
   if (texts.empty()) throw UserError(fmt::format("{}: the file is empty", path));
   return texts;
 }

@@ -2,16 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-namespace sentiment {
+#include "lines.hpp"
 
-/// What the program tells its user before it exits with 1.
-struct UserError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+namespace sentiment {
 
 struct Text {
   int label;  ///< 1 positive, 0 negative

@@ -104,6 +104,16 @@ double Model::accuracy(const EncodedCorpus& corpus) {
   return static_cast<double>(right) / static_cast<double>(corpus.size());
 }
 
+bool Model::is_finite() const {
+  const auto finite = [](const rowmill::ConstTableView& table) {
+    for (std::int64_t r = 0; r < table.rows(); ++r) {
+      if (!std::ranges::all_of(table.row(r), [](float x) { return std::isfinite(x); })) return false;
+    }
+    return true;
+  };
+  return finite(embedding_.table()) && finite(dense_);
+}
+
 std::uint64_t Model::hash() const {
   constexpr std::uint64_t kOffset = 0xCBF29CE484222325U;
   return fnv1a_64(fnv1a_64(kOffset, embedding_.table()), dense_);

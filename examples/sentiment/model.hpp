@@ -36,6 +36,9 @@ class Model {
   /// The share of texts whose label the model finds.
   double accuracy(const EncodedCorpus& corpus);
 
+  /// Whether all weights are finite numbers.
+  [[nodiscard]] bool is_finite() const;
+
   /// FNV-1a-64 of all weights: equal models have equal hashes.
   [[nodiscard]] std::uint64_t hash() const;
 

@@ -5,18 +5,22 @@
 
 #include <bit>
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
-#include "corpus.hpp"
+#include "lines.hpp"
 
 namespace sentiment {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the files are little-endian");
 
+constexpr const char* kVectors = ".npy";
+constexpr const char* kWords = ".words.txt";
 constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
 
 /// The 128 bytes that every .npy file of this shape begins with: magic, header length, a Python dictionary, padding.
@@ -34,6 +38,9 @@ class NewFile {
  public:
   NewFile(std::string path, const std::function<void(std::ostream&)>& write)
       : path_(std::move(path)), part_(path_ + ".part") {
+    std::error_code ignored;  // what else is wrong with the path, opening the file tells
+    errno = EISDIR;
+    if (std::filesystem::is_directory(path_, ignored)) fail();
     errno = 0;
     std::ofstream file(part_, std::ios::binary);
     if (file) write(file);
@@ -64,26 +71,28 @@ class NewFile {
 void save_vectors(const std::string& prefix, const rowmill::ConstTableView& table,
                   const std::vector<std::string>& words) {
   // Both are written before either replaces an older one: vectors never stand beside the words of others.
-  NewFile vectors(prefix + ".npy", [&](std::ostream& file) {
+  NewFile vectors(prefix + kVectors, [&](std::ostream& file) {
     file << npy_header(table.rows(), table.dim());
     for (std::int64_t r = 0; r < table.rows(); ++r) {
       const auto bytes = std::as_bytes(table.row(r));
       file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     }
   });
-  NewFile word_list(prefix + ".words.txt", [&](std::ostream& file) {
+  NewFile word_list(prefix + kWords, [&](std::ostream& file) {
     for (const std::string& word : words) file << word << '\n';
   });
   vectors.replace();
   word_list.replace();
 }
 
+void check_can_save(const std::string& prefix) {
+  for (const char* ending : {kVectors, kWords}) NewFile(prefix + ending, [](std::ostream&) {});
+}
+
 std::vector<std::string> load_words(const std::string& prefix) {
-  const std::string path = prefix + ".words.txt";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  const std::string path = prefix + kWords;
   std::vector<std::string> words;
-  for (std::string word; std::getline(file, word);) words.push_back(word);
+  for_each_line(path, [&](const std::string& line, std::int64_t) { words.push_back(line); });
   if (words.size() < 2) {
     throw UserError(fmt::format("{}: {} words; a word list begins with padding and unknown", path, words.size()));
   }
@@ -91,7 +100,7 @@ std::vector<std::string> load_words(const std::string& prefix) {
 }
 
 void load_vectors(const std::string& prefix, const rowmill::TableView& table) {
-  const std::string path = prefix + ".npy";
+  const std::string path = prefix + kVectors;
   std::ifstream file(path, std::ios::binary);
   if (!file) throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
   const std::string expected = npy_header(table.rows(), table.dim());
@@ -101,9 +110,15 @@ void load_vectors(const std::string& prefix, const rowmill::TableView& table) {
     throw UserError(fmt::format("{}: not a .npy file of version 1.0", path));
   }
   if (header != expected) {
-    throw UserError(fmt::format("{}: holds {} instead of {}", path,
-                                header.substr(kMagic.size() + 2, header.find('}') - kMagic.size() - 1),
-                                expected.substr(kMagic.size() + 2, expected.find('}') - kMagic.size() - 1)));
+    const std::string found = header.substr(kMagic.size() + 2, header.find('}') - kMagic.size() - 1);
+    std::int64_t rows = 0;
+    std::int64_t dim = 0;
+    if (std::sscanf(found.c_str(), "{'descr': '<f4', 'fortran_order': False, 'shape': (%" SCNd64 ", %" SCNd64 ")",
+                    &rows, &dim) != 2) {
+      throw UserError(fmt::format("{}: holds {} instead of a table of float32 ('<f4') in C order", path, found));
+    }
+    throw UserError(fmt::format("{}: holds {} vectors of {} features, not {} of {}: pass --rows {} --dim {}", path,
+                                rows, dim, table.rows(), table.dim(), rows, dim));
   }
   std::vector<float> values(static_cast<std::size_t>(table.rows() * table.dim()));
   const auto bytes = static_cast<std::streamsize>(values.size() * sizeof(float));

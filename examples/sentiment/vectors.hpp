@@ -12,11 +12,15 @@ namespace sentiment {
 void save_vectors(const std::string& prefix, const rowmill::ConstTableView& table,
                   const std::vector<std::string>& words);
 
+/// Throws UserError with the system's reason if save_vectors could not make its files. Whoever trains for an hour wants
+/// to know before. Leaves no file behind, and those that are there as they are.
+void check_can_save(const std::string& prefix);
+
 /// The words of PREFIX.words.txt. Throws UserError.
 std::vector<std::string> load_words(const std::string& prefix);
 
 /// Fills `table` from PREFIX.npy. Throws UserError, and leaves the table as it was, if the file is missing, damaged, or
-/// not a float32 array of the table's shape.
+/// not a float32 array of the table's shape; the error then says which options make the table fit.
 void load_vectors(const std::string& prefix, const rowmill::TableView& table);
 
 }  // namespace sentiment

@@ -20,6 +20,27 @@ expect_failure(unlabelled.tsv ":2: no label: expected label<TAB>text")
 expect_failure(label.tsv ":2: label '2' is neither 0 nor 1")
 expect_failure(latin.tsv ":2: byte 4 is not UTF-8")
 
+# Files of Windows are as good: a byte-order mark and lines that end in CR LF. UTF-16 is not.
+execute_process(COMMAND printf "\\357\\273\\2771\\tgood day\\r\\n0\\tbad day\\r\\n" OUTPUT_FILE ${FOLDER}/windows.tsv)
+execute_process(COMMAND printf "\\377\\3761\\0\\t\\0" OUTPUT_FILE ${FOLDER}/utf16.tsv)
+expect_failure(utf16.tsv ":1: byte 1 is not UTF-8")
+foreach(file good windows)
+  run_sentiment(0 output ${FOLDER}/${file}.tsv ${FOLDER}/good.tsv --epochs 2 --rows 9 --hexfloat)
+  results_of("${output}" ${file})
+endforeach()
+if(NOT windows STREQUAL good)
+  message(FATAL_ERROR "a file of Windows gives:\n${windows}\ninstead of:\n${good}")
+endif()
+
+# Training that leaves the finite numbers ends, whether the loss shows it or only the weights do, and saves nothing.
+foreach(arguments "1e30" "3e38;--rows;9;--epochs;1;${FOLDER}/good.tsv;${FOLDER}/good.tsv")
+  run_sentiment(1 output --save ${FOLDER}/diverged --learning-rate ${arguments})
+  if(NOT output MATCHES "sentiment: epoch 1: the loss or a weight is no longer a finite number" OR
+     EXISTS ${FOLDER}/diverged.npy)
+    message(FATAL_ERROR "of a learning rate too large: ${output}")
+  endif()
+endforeach()
+
 run_sentiment(1 output ${FOLDER}/good.tsv)
 run_sentiment(0 output ${FOLDER}/good.tsv ${FOLDER}/good.tsv --epochs 2)
 
