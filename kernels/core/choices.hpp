@@ -9,8 +9,9 @@ namespace rowmill {
 /// and bench/tuning_bench.cpp, the only code that may change them, shows where the crossovers lie on a machine.
 struct Choices {
   /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
-  /// too. What is only read counts half, because it is often in a cache.
-  std::int64_t parallel_bytes = std::int64_t{1} << 18;
+  /// too, and so does fetching a row that the other core wrote. What is only read counts half, because it is often in
+  /// a cache. A worker that still spins pays from a fourth of this on, one that fell asleep from about this on.
+  std::int64_t parallel_bytes = std::int64_t{1} << 20;
   /// A plan's shards have about so many ids, if that makes 256 shards at most: their hash tables then stay in the
   /// first-level cache.
   std::int64_t shard_ids = 1024;

@@ -6,9 +6,11 @@
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 
+#include <cstdint>
 #include <string>
 #include <tuple>
 
+#include "kernels/core/choices.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "rowmill/isa.hpp"
 
@@ -23,9 +25,11 @@ class ScopedIsa {
   ScopedIsa& operator=(const ScopedIsa&) = delete;
 };
 
-/// Runs f in an arena of `threads` threads, whatever the machine has.
+/// Runs f in an arena of `threads` threads, whatever the machine has. They share work from a fourth of the usual size
+/// on, so that small tests go parallel.
 template <class F>
 void with_threads(int threads, F f) {
+  choices.parallel_bytes = std::int64_t{1} << 18;
   const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   tbb::task_arena arena(threads);
   arena.execute(f);
