@@ -3,6 +3,17 @@
 # in the version of Debian 12 (rapidcheck has no releases: a commit).
 include(FetchContent)
 
+# Makes an imported target known in the whole build, not in this folder alone: a parent project links it.
+function(rowmill_make_global target)
+  if(TARGET ${target})
+    get_target_property(imported ${target} IMPORTED)
+    get_target_property(alias ${target} ALIASED_TARGET)
+    if(imported AND NOT alias)
+      set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+    endif()
+  endif()
+endfunction()
+
 # rowmill_require(<package> <target> DEBIAN <package> [OLDEST <version>] URL <archive> SHA256 <hash>
 #                 [HEADERS <folder> | OPTIONS <variable>=<value>...])
 #
@@ -11,7 +22,8 @@ include(FetchContent)
 function(rowmill_require package target)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "DEBIAN;OLDEST;URL;SHA256;HEADERS" "OPTIONS")
   if(NOT TARGET ${target})
-    find_package(${package} QUIET GLOBAL)
+    find_package(${package} QUIET)
+    rowmill_make_global(${target})
   endif()
   if(TARGET ${target})
     if(arg_OLDEST AND DEFINED ${package}_VERSION AND ${package}_VERSION VERSION_LESS arg_OLDEST)
@@ -26,7 +38,10 @@ function(rowmill_require package target)
 
   message(STATUS "Rowmill: ${package} is not installed; fetching ${arg_URL}")
   string(TOLOWER ${package} lower)
-  set(source URL ${arg_URL} URL_HASH SHA256=${arg_SHA256} DOWNLOAD_EXTRACT_TIMESTAMP FALSE)
+  set(source URL ${arg_URL} URL_HASH SHA256=${arg_SHA256})
+  if(POLICY CMP0135)
+    cmake_policy(SET CMP0135 NEW)
+  endif()
   if(arg_HEADERS)
     FetchContent_Declare(${package} ${source} SOURCE_SUBDIR none)
     FetchContent_MakeAvailable(${package})
@@ -42,7 +57,11 @@ function(rowmill_require package target)
   # The variables above stand for the package's options, and CMake 4 takes packages written for CMake 3.
   set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
   set(CMAKE_POLICY_VERSION_MINIMUM 3.5)
-  FetchContent_Declare(${package} ${source} SYSTEM)
+  set(system "")
+  if(NOT CMAKE_VERSION VERSION_LESS 3.25)
+    set(system SYSTEM)  # no warnings from its headers
+  endif()
+  FetchContent_Declare(${package} ${source} ${system})
   FetchContent_MakeAvailable(${package})
   # Only what is used is built; only oneTBB is installed, because who links the installed Rowmill needs it.
   if(NOT (package STREQUAL "TBB" AND ROWMILL_INSTALL))
@@ -55,6 +74,13 @@ if(NOT ROWMILL_LEAF_ONLY)
     URL https://github.com/oneapi-src/oneTBB/archive/refs/tags/v2021.8.0.tar.gz
     SHA256 eee380323bb7ce864355ed9431f85c43955faaae9e9bce35c62b372d7ffd9f8b
     OPTIONS TBB_TEST=OFF TBB_STRICT=OFF)
+  if(TARGET TBB::tbb)
+    include(${CMAKE_CURRENT_LIST_DIR}/rowmillStaticLink.cmake)
+    rowmill_check_static_link(rowmill_static_link)
+    if(rowmill_static_link)
+      message(FATAL_ERROR "Rowmill: ${rowmill_static_link}")
+    endif()
+  endif()
 endif()
 
 # xsimd is headers only and private: who links Rowmill does not need it. rowmill_xsimd carries its headers.

@@ -4,13 +4,17 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS rowmill EXPORT rowmillTargets
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(ROWMILL_BUILD_SHARED_C)
-  install(TARGETS rowmill_c EXPORT rowmillTargets
-          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(TARGETS rowmill_c EXPORT rowmillTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 install(DIRECTORY include/rowmill DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# What a C compiler does not link by itself and the archive needs.
+set(rowmill_cxx_libraries ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
+list(FILTER rowmill_cxx_libraries INCLUDE REGEX "^(stdc\\+\\+|c\\+\\+|c\\+\\+abi|m)$")
+list(REMOVE_DUPLICATES rowmill_cxx_libraries)
 
 set(rowmill_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/rowmill)
 install(EXPORT rowmillTargets NAMESPACE rowmill:: DESTINATION ${rowmill_cmake_dir})
@@ -23,6 +27,7 @@ else()
 endif()
 write_basic_package_version_file(rowmillConfigVersion.cmake COMPATIBILITY ${rowmill_compatibility})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rowmillConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/rowmillConfigVersion.cmake
+              cmake/rowmillStaticLink.cmake
         DESTINATION ${rowmill_cmake_dir})
 
 # The .pc files name their folders relative to themselves, so that an installed tree may be moved.
@@ -32,11 +37,17 @@ cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY ${CMAKE_INSTAL
            OUTPUT_VARIABLE rowmill_pc_libdir)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}
            OUTPUT_VARIABLE rowmill_pc_includedir)
-set(rowmill_pc_files rowmill.pc)
+list(TRANSFORM rowmill_cxx_libraries PREPEND "-l" OUTPUT_VARIABLE rowmill_pc_cxx)
+list(JOIN rowmill_pc_cxx " " rowmill_pc_cxx)
+# rowmill_c is what a C program asks for: the shared library, or the archive where no shared one was built.
 if(ROWMILL_BUILD_SHARED_C)
-  list(APPEND rowmill_pc_files rowmill_c.pc)
+  set(rowmill_pc_c_libs "-lrowmill_c")
+  set(rowmill_pc_c_requires "Requires.private")
+else()
+  set(rowmill_pc_c_libs "-lrowmill ${rowmill_pc_cxx}")
+  set(rowmill_pc_c_requires "Requires")
 endif()
-foreach(file IN LISTS rowmill_pc_files)
+foreach(file IN ITEMS rowmill.pc rowmill_c.pc)
   configure_file(cmake/${file}.in ${file} @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

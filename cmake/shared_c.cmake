@@ -5,11 +5,10 @@ file(STRINGS include/rowmill/c.h rowmill_c_abi REGEX "#define ROWMILL_C_ABI_VERS
 string(REGEX REPLACE "[^0-9]+" "" rowmill_c_abi "${rowmill_c_abi}")
 
 set(rowmill_c_map ${PROJECT_SOURCE_DIR}/cmake/rowmill_c.map)
-add_library(rowmill_c SHARED ${ROWMILL_C_SOURCES})
+add_library(rowmill_c SHARED $<TARGET_OBJECTS:rowmill_c_objects>)
 add_library(rowmill::rowmill_c ALIAS rowmill_c)
-rowmill_set_options(rowmill_c)
 target_include_directories(rowmill_c
   INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
 target_link_libraries(rowmill_c PRIVATE rowmill)
 target_link_options(rowmill_c PRIVATE LINKER:--version-script=${rowmill_c_map})
-set_target_properties(rowmill_c PROPERTIES SOVERSION ${rowmill_c_abi} LINK_DEPENDS ${rowmill_c_map})
+set_target_properties(rowmill_c PROPERTIES LINKER_LANGUAGE CXX SOVERSION ${rowmill_c_abi} LINK_DEPENDS ${rowmill_c_map})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tests of the project as others take it: installed, as a subproject, header by header, and its README's example.
+# Tests of the project as others take it: header by header, and linked as the README says.
 
 # Nothing here is new under sanitizers, and they add weak functions of their own.
 if(ROWMILL_SANITIZED)
@@ -35,51 +35,88 @@ rowmill_set_warnings(rowmill_headers_alone)
 target_compile_options(rowmill_headers_alone PRIVATE -pedantic)
 set_target_properties(rowmill_headers_alone PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
 
-# The compiler and the oneTBB of this build, for the projects that the tests below configure.
-set(same_compiler -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} "-DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS}"
-                  -DCMAKE_BUILD_TYPE=Release -DTBB_DIR=${TBB_DIR})
+# A compiler that takes the headers for C++17 says that they need C++20, and no more.
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  add_test(NAME packaging.headers_need_cxx20
+           COMMAND ${CMAKE_COMMAND} -DCOMPILER=${CMAKE_CXX_COMPILER} -DINCLUDE=${PROJECT_SOURCE_DIR}/include
+                   "-DHEADERS=${headers}" -P ${CMAKE_CURRENT_SOURCE_DIR}/readme/check_cxx17.cmake)
+endif()
 
-# As a subproject, both ways in one build folder: the second finds the first one's objects.
-set(build ${CMAKE_CURRENT_BINARY_DIR}/subproject)
+# What follows needs a tree to install, and the README.
+if(NOT ROWMILL_INSTALL)
+  return()
+endif()
+set(prefix ${CMAKE_CURRENT_BINARY_DIR}/installed)
+add_test(NAME packaging.install COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
+set_tests_properties(packaging.install PROPERTIES FIXTURES_SETUP rowmill_installed)
+
+# The README's commands, as they stand, in the environment of a user who has this build's compilers, its oneTBB and the
+# installed tree. A toolchain file says what else the user has: Rowmill's source instead of a server. It also makes
+# Rowmill build fast: without vector instruction sets, and many sources at a time.
+set(readme ${CMAKE_CURRENT_BINARY_DIR}/readme)
+file(CONFIGURE OUTPUT ${readme}/toolchain.cmake CONTENT [[
+set(FETCHCONTENT_SOURCE_DIR_ROWMILL "@PROJECT_SOURCE_DIR@" CACHE PATH "")
+set(ROWMILL_XSIMD_INCLUDE_DIR "@ROWMILL_XSIMD_INCLUDE_DIR@" CACHE PATH "")
+set(ROWMILL_ISAS "" CACHE STRING "")
+set(CMAKE_UNITY_BUILD ON CACHE BOOL "")
+]] @ONLY)
+function(rowmill_add_command name)
+  list(JOIN ARGN " " command)
+  file(CONFIGURE OUTPUT ${readme}/bin/${name} CONTENT "#!/bin/sh\nexec @command@ \"$@\"\n" @ONLY)
+  file(CHMOD ${readme}/bin/${name} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+endfunction()
+rowmill_add_command(cmake ${CMAKE_COMMAND})
+rowmill_add_command(g++ ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_FLAGS})
+rowmill_add_command(cc ${CMAKE_C_COMPILER} ${CMAKE_C_FLAGS})
+rowmill_add_command(sudo env)
+include(GNUInstallDirs)
+set(environment
+  CC=${CMAKE_C_COMPILER} CFLAGS=${CMAKE_C_FLAGS} CXX=${CMAKE_CXX_COMPILER} CXXFLAGS=${CMAKE_CXX_FLAGS}
+  CMAKE_GENERATOR=${CMAKE_GENERATOR} CMAKE_TOOLCHAIN_FILE=${readme}/toolchain.cmake CMAKE_EXPORT_COMPILE_COMMANDS=ON
+  TBB_DIR=${TBB_DIR} CMAKE_PREFIX_PATH=${prefix} PKG_CONFIG_PATH=${prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig
+  LD_LIBRARY_PATH=${prefix}/${CMAKE_INSTALL_LIBDIR} DESTDIR=${readme}/root)
+
+# rowmill_add_readme_test(<name of the README's blocks> <name of the test>)
+function(rowmill_add_readme_test name test)
+  add_test(NAME readme.${test}
+           COMMAND ${CMAKE_COMMAND} -DREADME=${PROJECT_SOURCE_DIR}/README.md -DNAME=${name} -DFOLDER=${readme}/${test}
+                   -P ${CMAKE_CURRENT_SOURCE_DIR}/readme/run.cmake)
+  set_tests_properties(readme.${test} PROPERTIES ENVIRONMENT "${environment}" FIXTURES_REQUIRED rowmill_installed
+    ENVIRONMENT_MODIFICATION "PATH=path_list_prepend:${readme}/bin;CMAKE_BUILD_TYPE=unset:" TIMEOUT 600)
+endfunction()
+rowmill_add_readme_test(package package)
+rowmill_add_readme_test(c-package c-package)
+find_package(PkgConfig QUIET)
+if(PKG_CONFIG_FOUND)
+  rowmill_add_readme_test(pkg-config pkg-config)
+  rowmill_add_readme_test(c-pkg-config c-pkg-config)
+endif()
+
+# As a part of another build, which names no build type. Afterwards: Rowmill's sources were optimised, and no others built.
+file(MAKE_DIRECTORY ${readme}/add_subdirectory ${readme}/install)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR} ${readme}/add_subdirectory/rowmill SYMBOLIC)
 foreach(how add_subdirectory FetchContent)
-  add_test(NAME packaging.${how}
-           COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/subproject ${build}
-                   --build-generator ${CMAKE_GENERATOR} --build-noclean
-                   --build-options -DHOW=${how} -DROWMILL_SOURCE=${PROJECT_SOURCE_DIR} -DROWMILL_ISAS=sse2
-                                   ${same_compiler}
-                   --test-command ${build}/consumer)
+  rowmill_add_readme_test(${how} ${how})
+  set_tests_properties(readme.${how} PROPERTIES FIXTURES_SETUP rowmill_${how})
+  add_test(NAME readme.${how}.compile_commands
+           COMMAND ${CMAKE_COMMAND} -DFILE=${readme}/${how}/build/compile_commands.json
+                   -P ${CMAKE_CURRENT_SOURCE_DIR}/readme/check_compile_commands.cmake)
+  set_tests_properties(readme.${how}.compile_commands PROPERTIES FIXTURES_REQUIRED rowmill_${how})
 endforeach()
-set_tests_properties(packaging.FetchContent PROPERTIES DEPENDS packaging.add_subdirectory)
-set_tests_properties(packaging.add_subdirectory packaging.FetchContent PROPERTIES TIMEOUT 600)
 
-# Installed, and then found by CMake and by pkg-config.
-if(ROWMILL_INSTALL)
-  set(prefix ${CMAKE_CURRENT_BINARY_DIR}/installed)
-  add_test(NAME packaging.install COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
-  set_tests_properties(packaging.install PROPERTIES FIXTURES_SETUP rowmill_installed)
+# Building and installing, in a folder of links to the sources.
+file(GLOB sources RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/*)
+list(REMOVE_ITEM sources build)
+foreach(source IN LISTS sources)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${source} ${readme}/install/${source} SYMBOLIC)
+endforeach()
+rowmill_add_readme_test(install install)
+set_tests_properties(readme.install PROPERTIES LABELS slow)
 
-  function(rowmill_add_consumer_test name language source)
-    add_test(NAME packaging.${name} COMMAND ${CMAKE_COMMAND} ${ARGN} -DLANGUAGE=${language} -DSOURCE=${source}
-             -DCOMPILER=${CMAKE_${language}_COMPILER} "-DFLAGS=${CMAKE_${language}_FLAGS}" -DCMAKE_BUILD_TYPE=Release
-             -DTBB_DIR=${TBB_DIR} -DPREFIX=${prefix} -DBUILD=${CMAKE_CURRENT_BINARY_DIR}/${name}
-             -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
-    set_tests_properties(packaging.${name} PROPERTIES FIXTURES_REQUIRED rowmill_installed)
-  endfunction()
-  set(consumer ${CMAKE_CURRENT_SOURCE_DIR}/consumer/main.cpp)
-  set(readme ${PROJECT_SOURCE_DIR}/README.md)
-  set(by_cmake -DGENERATOR=${CMAKE_GENERATOR})
-  include(GNUInstallDirs)
-  find_package(PkgConfig QUIET)
-  set(by_pkg_config -DPKG_CONFIG=${PKG_CONFIG_EXECUTABLE} -DPKG_CONFIG_PATH=${prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-  rowmill_add_consumer_test(installed_cmake CXX ${consumer} ${by_cmake})
-  rowmill_add_consumer_test(readme_example CXX ${readme} ${by_cmake})
-  if(PKG_CONFIG_FOUND)
-    rowmill_add_consumer_test(installed_pkg_config CXX ${consumer} ${by_pkg_config})
-  endif()
-  if(ROWMILL_BUILD_SHARED_C)
-    rowmill_add_consumer_test(readme_c_example C ${readme} ${by_cmake})
-    if(PKG_CONFIG_FOUND)
-      rowmill_add_consumer_test(readme_c_example_pkg_config C ${readme} ${by_pkg_config})
-    endif()
-  endif()
+# A program with -static is told why it can't be.
+get_target_property(tbb_type TBB::tbb TYPE)
+if(tbb_type STREQUAL "SHARED_LIBRARY")
+  rowmill_add_readme_test(package static)
+  set_tests_properties(readme.static PROPERTIES ENVIRONMENT "${environment};LDFLAGS=-static"
+                       PASS_REGULAR_EXPRESSION "-static needs a static oneTBB")
 endif()

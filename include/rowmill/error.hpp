@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 enum class ErrorCode {

@@ -7,6 +7,8 @@
 #include <span>
 #include <type_traits>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// What an operation does with an id outside its table.

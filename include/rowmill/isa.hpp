@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// The instruction set whose kernels run: "avx512", "avx2", "sse2", "neon64" or "scalar" (the reference). It is the

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "rowmill/bags.hpp"
+#include "rowmill/config.hpp"
 #include "rowmill/embedding.hpp"
 #include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"

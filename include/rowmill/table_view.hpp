@@ -11,6 +11,8 @@
 #include "rowmill/error.hpp"
 #include "rowmill/format.hpp"
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// An element of a view that is not a float: const only where the view is read only.

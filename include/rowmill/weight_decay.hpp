@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// How a step shrinks weights. Only touched rows decay, as they move: a row that waits does not.

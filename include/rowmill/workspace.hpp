@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// Scratch memory that calls reuse. Once it has seen its largest batch it allocates no more; reserve() with an
