@@ -7,8 +7,8 @@
 
 namespace rowmill {
 
-/// Ids grouped into bags: bag b holds ids[begin(b)] .. ids[begin(b+1) - 1], and may be empty. A read-only view, as Ids;
-/// making one checks nothing, the operation that uses it does.
+/// Ids grouped into bags, as a read-only view. Bag b holds ids[begin(b)] .. ids[begin(b+1) - 1], and may be empty.
+/// Making one checks nothing: the operation that uses it does.
 class Bags {
  public:
   /// By offsets, of size() + 1 elements: the first is 0, none is below the one before it, and the last is ids.size()

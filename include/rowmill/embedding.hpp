@@ -14,6 +14,7 @@
 
 namespace rowmill {
 
+/// What an Embedding is made with.
 struct EmbeddingOptions {
   std::int64_t rows = 0;
   std::int64_t dim = 0;

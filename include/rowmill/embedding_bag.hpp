@@ -12,6 +12,7 @@
 
 namespace rowmill {
 
+/// What an EmbeddingBag is made with.
 struct EmbeddingBagOptions {
   std::int64_t rows = 0;
   std::int64_t dim = 0;

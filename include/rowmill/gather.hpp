@@ -16,6 +16,7 @@ enum class Stores : std::uint8_t {
   streaming,  ///< where rows are aligned to the vector width; ordinary elsewhere
 };
 
+/// How gather() treats ids out of range and large outputs.
 struct GatherOptions {
   OutOfRange out_of_range = OutOfRange::error;
   Stores stores = Stores::automatic;

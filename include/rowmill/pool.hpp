@@ -13,6 +13,7 @@ namespace rowmill {
 /// How a bag's rows become one.
 enum class Pooling : std::uint8_t { sum, mean };
 
+/// How pool() treats bags and ids out of range.
 struct PoolOptions {
   Pooling pooling = Pooling::sum;
   OutOfRange out_of_range = OutOfRange::error;  ///< under `zero` an id out of range is left out, and not counted

@@ -11,6 +11,7 @@
 
 namespace rowmill {
 
+/// How scatter_add() treats ids out of range.
 struct ScatterAddOptions {
   OutOfRange out_of_range = OutOfRange::error;
 };

@@ -13,6 +13,7 @@
 
 namespace rowmill {
 
+/// What a Table is made with.
 struct TableOptions {
   std::string name = {};  ///< appears in errors, and separates the random numbers of tables with one seed
   Initializer initializer = {};

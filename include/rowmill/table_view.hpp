@@ -8,10 +8,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "rowmill/config.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/format.hpp"
-
-#include "rowmill/config.hpp"
 
 namespace rowmill {
 
