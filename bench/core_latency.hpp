@@ -10,9 +10,9 @@ namespace bench {
 /// processor that no other process has.
 ///
 /// Cores that share a last-level cache took 26, those of two core complexes 160, and work in which one core reads or
-/// writes next what another has written up to five times as long (docs/choices.md). It is measured in every round,
-/// because it may change from one second to the next: a virtual machine's processors move between the cores of their
-/// host, which the machine is not told.
+/// writes next what another has written up to five times as long (docs/design/performance.md). It is measured in every
+/// round, because it may change from one second to the next: a virtual machine's processors move between the cores of
+/// their host, which the machine is not told.
 [[nodiscard]] double core_latency_ns();
 
 /// Cores that are no farther than this are near.

@@ -5,8 +5,9 @@
 
 namespace rowmill {
 
-/// The sizes at which the library goes about its work another way. Each was measured: docs/choices.md has the results,
-/// and bench/tuning_bench.cpp, the only code that may change them, shows where the crossovers lie on a machine.
+/// The sizes at which the library goes about its work another way. Each was measured: docs/design/performance.md has
+/// the results, and bench/tuning_bench.cpp, the only code that may change them, shows where the crossovers lie on a
+/// machine.
 struct Choices {
   /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
   /// too, and so does fetching a row that the other core wrote. What is only read counts half, because it is often in

@@ -15,7 +15,8 @@ namespace {
 void run(const KernelTable& k, const GatherArgs<std::int32_t>& args) { k.gather_f32_i32(args); }
 void run(const KernelTable& k, const GatherArgs<std::int64_t>& args) { k.gather_f32_i64(args); }
 
-/// Measured (docs/choices.md): an output beyond the threads' share of the caches is written faster past them.
+/// Measured (docs/design/performance.md): an output beyond the threads' share of the caches is written faster past
+/// them.
 bool use_streaming(const TableView& out, Stores stores, std::int64_t threads) {
   constexpr std::int64_t kAlignment = 64;
   const std::int64_t row_bytes = out.dim() * std::int64_t{sizeof(float)};
