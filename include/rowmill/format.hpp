@@ -7,6 +7,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// How a table stores its elements. The values are those of rowmill_format in rowmill/c.h, and stay as they are.
