@@ -14,10 +14,11 @@ function(rowmill_make_global target)
   endif()
 endfunction()
 
-# rowmill_require(<package> <target> DEBIAN <package> [OLDEST <version>] URL <archive> SHA256 <hash>
+# rowmill_require(<package> <target> DEBIAN <package> [OLDEST <version>] [URL <archive> SHA256 <hash>]
 #                 [HEADERS <folder> | OPTIONS <variable>=<value>...])
 #
-# Finds <package>, which must give <target>; else downloads it, or notes it for the message at the end of this file.
+# Finds <package>, which must give <target>; else downloads it, or notes it for the message at the end of this file (what
+# has no URL is noted in any case).
 # HEADERS: it is headers only, in that folder of the archive, and its own CMake files are not run.
 function(rowmill_require package target)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "DEBIAN;OLDEST;URL;SHA256;HEADERS" "OPTIONS")
@@ -31,7 +32,7 @@ function(rowmill_require package target)
     endif()
     return()
   endif()
-  if(NOT ROWMILL_FETCH_DEPENDENCIES)
+  if(NOT ROWMILL_FETCH_DEPENDENCIES OR NOT arg_URL)
     set(rowmill_missing ${rowmill_missing} ${arg_DEBIAN} PARENT_SCOPE)
     return()
   endif()
@@ -122,6 +123,15 @@ if(ROWMILL_BUILD_EXAMPLES)
     URL https://gitlab.com/libeigen/eigen/-/archive/3.4.0/eigen-3.4.0.tar.bz2
     SHA256 b4c198460eba6f28d34894e3a5710998818515104d6e74e5cc331ce31e46e626
     HEADERS .)
+endif()
+if(ROWMILL_BUILD_IO AND NOT ROWMILL_LEAF_ONLY)
+  rowmill_require(nlohmann_json nlohmann_json::nlohmann_json DEBIAN nlohmann-json3-dev
+    URL https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz
+    SHA256 d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273
+    HEADERS include)
+  rowmill_require(ZLIB ZLIB::ZLIB DEBIAN zlib1g-dev)
+endif()
+if(ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
   rowmill_require(CLI11 CLI11::CLI11 DEBIAN libcli11-dev
     URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz
     SHA256 26291377e892ba0e5b4972cdfd4a2ab3bf53af8dac1f4ea8fe0d1376b625c8cb
@@ -136,10 +146,11 @@ if(ROWMILL_BUILD_EXAMPLES)
 endif()
 
 if(rowmill_missing)
+  list(REMOVE_DUPLICATES rowmill_missing)
   list(JOIN rowmill_missing " " rowmill_missing)
   message(FATAL_ERROR
     "Rowmill: these dependencies are not installed (by the names of their Debian packages): ${rowmill_missing}\n"
     "Install them (on Debian: apt-get install ${rowmill_missing}), or configure with -DROWMILL_FETCH_DEPENDENCIES=ON to "
     "download them. The library alone needs libtbb-dev and libxsimd-dev: -DROWMILL_BUILD_TESTS=OFF, "
-    "-DROWMILL_BUILD_BENCHMARKS=OFF and -DROWMILL_BUILD_EXAMPLES=OFF leave out what needs more.")
+    "-DROWMILL_BUILD_BENCHMARKS=OFF, -DROWMILL_BUILD_EXAMPLES=OFF and -DROWMILL_BUILD_IO=OFF leave out what needs more.")
 endif()

@@ -8,7 +8,13 @@ install(TARGETS rowmill EXPORT rowmillTargets
 if(ROWMILL_BUILD_SHARED_C)
   install(TARGETS rowmill_c EXPORT rowmillTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
-install(DIRECTORY include/rowmill DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
+if(ROWMILL_BUILD_IO)
+  install(TARGETS rowmill_io EXPORT rowmillTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+else()
+  set(rowmill_no_io PATTERN include/rowmill/io EXCLUDE)
+endif()
+install(DIRECTORY include/rowmill DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" ${rowmill_no_io})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # What a C compiler does not link by itself and the archive needs.

@@ -17,6 +17,11 @@ endif()
 # Each public header compiles alone, and twice; those of C in both languages.
 file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/include/rowmill/*.hpp ${PROJECT_SOURCE_DIR}/include/rowmill/*.h)
+if(ROWMILL_BUILD_IO)
+  file(GLOB io_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
+       ${PROJECT_SOURCE_DIR}/include/rowmill/io/*.hpp)
+  list(APPEND headers ${io_headers})
+endif()
 foreach(header IN LISTS headers)
   set(languages cpp)
   if(header MATCHES "\\.h$")

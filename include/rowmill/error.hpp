@@ -16,6 +16,8 @@ enum class ErrorCode {
   overlap,           ///< an output that shares elements with an input, or with itself
   out_of_memory,     ///< the system refused the memory of a table, a plan or a workspace
   unsupported_isa,   ///< ROWMILL_ISA names an instruction set that is unknown or not on this machine
+  io_error,          ///< the system refused to open, read, write, rename or sync a file
+  bad_file,          ///< a file that does not hold what its format says, or not what the call asks for
 };
 
 /// What every function of the library throws. The message names the operation, the argument, the value found and what

@@ -53,6 +53,9 @@ rowmill_status status_of(ErrorCode code) {
       return ROWMILL_OUT_OF_MEMORY;
     case ErrorCode::unsupported_isa:
       return ROWMILL_UNSUPPORTED_ISA;
+    case ErrorCode::io_error:  // rowmill::io has no C interface
+    case ErrorCode::bad_file:
+      break;
   }
   return ROWMILL_UNEXPECTED;
 }

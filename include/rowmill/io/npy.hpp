@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "rowmill/io/file_error.hpp"
+#include "rowmill/io/save_options.hpp"
+#include "rowmill/table.hpp"
+#include "rowmill/table_view.hpp"
+
+namespace rowmill::io {
+
+/// What a NumPy .npy file says of its array (numpy.lib.format describes versions 1.0, 2.0 and 3.0).
+struct NpyInfo {
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  bool big_endian = false;
+  bool fortran_order = false;   ///< column by column
+  std::int64_t data_begin = 0;  ///< in the file, in bytes
+};
+
+/// Reads and checks the header of a .npy file that holds a table: a float32 array of two dimensions.
+/// Throws FileError if the file can't be read (io_error), its header is damaged, its array is no table, or its size is
+/// not what the header says (bad_file).
+[[nodiscard]] NpyInfo read_npy_info(const std::filesystem::path& path);
+
+/// Reads a table, on all threads. Big-endian and column by column (Fortran's order) are understood.
+/// Throws as read_npy_info, and Error (out_of_memory).
+[[nodiscard]] Table load_npy(const std::filesystem::path& path, TableOptions options = {});
+
+/// Writes a table as a .npy file of version 1.0: little-endian float32, row by row; data begin at a multiple of 64.
+/// See SaveOptions. Throws FileError (io_error) if the file can't be written, Error (invalid_argument) if the view is
+/// bad or not f32, and what options.progress throws; the old file, if any, is then untouched.
+void save_npy(const std::filesystem::path& path, const ConstTableView& table, const SaveOptions& options = {});
+
+}  // namespace rowmill::io

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rowmill/io/file_error.hpp"
+#include "rowmill/io/save_options.hpp"
+#include "rowmill/io/vocabulary.hpp"
+#include "rowmill/table.hpp"
+#include "rowmill/table_view.hpp"
+
+namespace rowmill::io {
+
+class InputFile;
+
+/// A tensor of a safetensors file.
+struct TensorInfo {
+  std::string name;
+  std::string dtype;                ///< by the format's name: "F32", "BF16", "I64", ...
+  std::vector<std::int64_t> shape;  ///< row-major
+  std::int64_t begin = 0;           ///< where its data begin in the file, in bytes
+  std::int64_t end = 0;
+};
+
+/// Text that a file carries beside its tensors.
+using Metadata = std::map<std::string, std::string>;
+
+/// A safetensors file that is open for reading (https://github.com/huggingface/safetensors describes the format).
+/// Threads may read one at the same time.
+class SafetensorsFile {
+ public:
+  /// Opens a file and reads its header. Throws FileError
+  /// - if the file can't be read (io_error);
+  /// - if its header is longer than the file or than 100,000,000 bytes, is not the JSON that the format asks for, names
+  ///   a tensor twice, holds a number that is no integer or does not fit in 63 bits, or an unknown dtype (bad_file);
+  /// - if a tensor's byte count does not follow from its dtype and shape, or the tensors overlap, leave a hole, or do
+  ///   not end where the file ends (bad_file).
+  explicit SafetensorsFile(const std::filesystem::path& path);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+  SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
+
+  [[nodiscard]] const std::filesystem::path& path() const;
+  /// In the order of their data.
+  [[nodiscard]] std::span<const TensorInfo> tensors() const { return tensors_; }
+  [[nodiscard]] const Metadata& metadata() const { return metadata_; }
+
+  /// The tensor of this name, or null.
+  [[nodiscard]] const TensorInfo* find(std::string_view name) const;
+  /// The tensor of this name. Throws FileError (bad_file) if there is none.
+  [[nodiscard]] const TensorInfo& tensor(std::string_view name) const;
+  /// The one tensor that is a table (F32 or BF16, two dimensions). Throws FileError (bad_file) if there are none or
+  /// several.
+  [[nodiscard]] const TensorInfo& only_table() const;
+
+  /// Reads an F32 or BF16 tensor of two dimensions, on all threads, into a new table of its name and format.
+  /// Throws FileError if it is missing or another kind of tensor (bad_file) or can't be read (io_error), and Error
+  /// (out_of_memory).
+  [[nodiscard]] Table load_table(std::string_view name) const;
+
+  /// The same, into memory of the caller's. Throws also if `out` is not of its format (invalid_argument) and shape
+  /// (shape_mismatch). `out` is as it was, unless reading fails halfway.
+  void read_table(std::string_view name, const TableView& out) const;
+
+  /// Reads a whole tensor: T is std::uint8_t for U8, std::int64_t for I64, double for F64, float for F32.
+  /// Throws FileError if it is missing or has another dtype (bad_file), or can't be read (io_error).
+  template <class T>
+  [[nodiscard]] std::vector<T> load(std::string_view name) const;
+
+  /// The words of table `name`, of NAME.words and NAME.words.begin; empty if the file has none.
+  /// Throws FileError (bad_file) if they do not fit the table.
+  [[nodiscard]] Vocabulary load_words(std::string_view name) const;
+
+ private:
+  /// Throws FileError (bad_file) if the tensor is no table.
+  [[nodiscard]] Format table_format(const TensorInfo& info) const;
+
+  std::unique_ptr<InputFile> file_;
+  std::vector<TensorInfo> tensors_;
+  Metadata metadata_;
+};
+
+/// What a new safetensors file is to hold. It refers to the memory of tables and arrays, which must outlive it, and
+/// copies none of it.
+class SafetensorsContents {
+ public:
+  Metadata metadata;
+
+  /// Each throws Error (invalid_argument) if the name is empty, not UTF-8, "__metadata__", or there already; or if the
+  /// table is null, has dim < 1 or negative rows.
+  SafetensorsContents& add(std::string name, const ConstTableView& table);
+  SafetensorsContents& add(std::string name, std::span<const std::uint8_t> values);
+  SafetensorsContents& add(std::string name, std::span<const std::int64_t> values);
+  SafetensorsContents& add(std::string name, std::span<const double> values);
+  /// The words of table `name`, as NAME.words (U8) and NAME.words.begin (I64).
+  SafetensorsContents& add_words(const std::string& name, const Vocabulary& words);
+
+  struct Tensor {
+    TensorInfo info;  ///< begin and end follow when the file is written
+    const std::byte* data = nullptr;
+    std::int64_t rows = 0;  ///< the data as rows of bytes, `stride` apart
+    std::int64_t row_bytes = 0;
+    std::int64_t stride = 0;
+  };
+  [[nodiscard]] std::span<const Tensor> tensors() const { return tensors_; }
+
+ private:
+  void add(Tensor tensor);
+
+  std::vector<Tensor> tensors_;
+};
+
+/// Writes a safetensors file: see SaveOptions for what a reader of the old file meanwhile, a crash and a full disk
+/// mean. Data begin at a multiple of 64 bytes; tensors whose sizes are multiples of 64 come first, so that these all
+/// do. Throws FileError (io_error) if the file can't be written, Error (invalid_argument) if metadata are not UTF-8,
+/// and what options.progress throws; the old file, if any, is then untouched.
+void save_safetensors(const std::filesystem::path& path, const SafetensorsContents& contents,
+                      const SaveOptions& options = {});
+
+}  // namespace rowmill::io

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace rowmill::io {
+
+/// Told now and then how many of how many bytes are done: by any thread, but by one at a time. If it throws, so does
+/// the call, which then leaves no file behind.
+using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// How a file is written. Every save writes a temporary file in the directory of the file and renames it when it is
+/// whole: at any instant the name stands for the old file or for the new one. A temporary file that a killed process
+/// left is removed by the next save of the same file. A new file gets the permissions of the one that it replaces.
+struct SaveOptions {
+  /// Wait until file and directory have reached the disk, so that the file also survives a crash of the machine.
+  bool sync = true;
+  Progress progress = {};
+};
+
+}  // namespace rowmill::io

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/file/new_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+
+namespace rowmill::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kPermissions = S_IRWXU | S_IRWXG | S_IRWXO;
+
+/// What the temporary files of `path` begin with: ".NAME.rowmill-", of a name cut to what a directory entry holds.
+std::string temporary_prefix(const fs::path& path) {
+  std::string prefix = ".";
+  prefix += path.filename().string().substr(0, 200);
+  return prefix += ".rowmill-";
+}
+
+fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+/// Whether `path` still names the file behind `fd`.
+bool names(const fs::path& path, int fd) {
+  struct stat at_path {};
+  struct stat open {};
+  return ::lstat(path.c_str(), &at_path) == 0 && ::fstat(fd, &open) == 0 && at_path.st_dev == open.st_dev &&
+         at_path.st_ino == open.st_ino;
+}
+
+}  // namespace
+
+NewFile::NewFile(const fs::path& path, std::int64_t size) : path_(path) {
+  std::error_code none;
+  if (fs::is_symlink(path_, none) && fs::exists(path_, none)) path_ = fs::canonical(path_, none);
+  struct stat old {};
+  const bool replaces = ::stat(path_.c_str(), &old) == 0;
+  if (!replaces && errno != ENOENT) throw_system_error(path_, "written", errno);
+  if (replaces && S_ISDIR(old.st_mode)) throw_system_error(path_, "written", EISDIR);
+  if (replaces && !S_ISREG(old.st_mode)) {
+    throw FileError(ErrorCode::io_error, path_, FileError::kNowhere, "cannot be replaced: it is not a regular file");
+  }
+  if (path_.filename().empty()) throw_system_error(path_, "written", ENOENT);
+  remove_leftovers();
+
+  static std::atomic<unsigned> counter{0};
+  while (temporary_.empty()) {
+    const fs::path candidate =
+        directory_of(path_) / (temporary_prefix(path_) + std::to_string(::getpid()) + "-" + std::to_string(++counter));
+    file_ = Descriptor(::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!file_.valid() && errno == EEXIST) continue;
+    if (!file_.valid()) throw_system_error(path_, "written", errno);
+    ::flock(file_.get(), LOCK_EX | LOCK_NB);  // where the file system knows no locks, nothing is removed either
+    // Another save may have taken it for a leftover between these two calls.
+    if (names(candidate, file_.get())) temporary_ = candidate;
+  }
+  try {
+    if (replaces && ::fchmod(file_.get(), old.st_mode & kPermissions) != 0) throw_system_error(path_, "written", errno);
+    // Space is reserved first, so that a full disk is known at once. Not every file system can.
+    if (size > 0 && ::fallocate(file_.get(), 0, 0, size) != 0 && errno != EOPNOTSUPP && errno != ENOSYS &&
+        errno != EINVAL && errno != EINTR) {
+      throw_system_error(path_, "written", errno);
+    }
+  } catch (...) {
+    ::unlink(temporary_.c_str());
+    throw;
+  }
+}
+
+NewFile::~NewFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void NewFile::remove_leftovers() const {
+  const std::string prefix = temporary_prefix(path_);
+  std::error_code error;  // a directory that can't be listed is no reason not to write
+  for (fs::directory_iterator entry(directory_of(path_), error), end; !error && entry != end; entry.increment(error)) {
+    if (!entry->path().filename().string().starts_with(prefix)) continue;
+    const Descriptor leftover(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    // Who writes it holds the lock. Having got it, look again: the file may have been renamed meanwhile.
+    if (leftover.valid() && ::flock(leftover.get(), LOCK_EX | LOCK_NB) == 0 && names(entry->path(), leftover.get())) {
+      ::unlink(entry->path().c_str());
+    }
+  }
+}
+
+void NewFile::write(std::int64_t offset, std::span<const std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(file_.get(), bytes.data(), bytes.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_system_error(path_, "written", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+    offset += count;
+  }
+}
+
+void NewFile::commit(bool sync) {
+  if (sync && ::fsync(file_.get()) != 0) throw_system_error(path_, "written", errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_system_error(path_, "replaced", errno);
+  temporary_.clear();
+  if (!file_.close()) throw_system_error(path_, "written", errno);
+  if (!sync) return;
+  const fs::path directory = directory_of(path_);
+  const Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid() || (::fsync(opened.get()) != 0 && errno != EINVAL)) throw_system_error(path_, "synced", errno);
+}
+
+}  // namespace rowmill::io

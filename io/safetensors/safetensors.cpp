@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/io/safetensors.hpp"
+
+#include <utf8.h>
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "io/file/transfer.hpp"
+#include "io/safetensors/header.hpp"
+#include "kernels/core/checks.hpp"
+
+namespace rowmill::io {
+namespace {
+
+/// How the format names what tables hold.
+constexpr std::pair<Format, std::string_view> kFormats[] = {{Format::f32, "F32"}, {Format::bf16, "BF16"}};
+
+std::optional<Format> format_of_dtype(std::string_view dtype) {
+  const auto* const found = std::ranges::find(kFormats, dtype, &std::pair<Format, std::string_view>::second);
+  return found == std::end(kFormats) ? std::nullopt : std::optional(found->first);
+}
+
+std::string dtype_of_format(Format format) {
+  return std::string(std::ranges::find(kFormats, format, &std::pair<Format, std::string_view>::first)->second);
+}
+
+bool is_table(const TensorInfo& tensor) {
+  return format_of_dtype(tensor.dtype) && tensor.shape.size() == 2 && tensor.shape[1] >= 1;
+}
+
+std::string describe(const TensorInfo& tensor) {
+  std::string text = tensor.dtype + " [";
+  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(tensor.shape[i]);
+  }
+  return text + "]";
+}
+
+template <class T>
+constexpr std::string_view dtype_of() {
+  if constexpr (std::is_same_v<T, std::uint8_t>) return "U8";
+  if constexpr (std::is_same_v<T, std::int64_t>) return "I64";
+  if constexpr (std::is_same_v<T, double>) return "F64";
+  if constexpr (std::is_same_v<T, float>) return "F32";
+}
+
+/// The largest power of two, up to 64, that divides a tensor's size: larger ones come first in a file, so that every
+/// tensor is aligned at least as its own elements are.
+std::int64_t size_alignment(const SafetensorsContents::Tensor& tensor) {
+  const std::int64_t bytes = tensor.rows * tensor.row_bytes;
+  return bytes == 0 ? kDataAlignment : std::min(bytes & -bytes, kDataAlignment);
+}
+
+SafetensorsContents::Tensor array(std::string name, std::string_view dtype, std::span<const std::byte> bytes,
+                                  std::int64_t size) {
+  const auto byte_count = static_cast<std::int64_t>(bytes.size());
+  return {.info = {.name = std::move(name), .dtype = std::string(dtype), .shape = {size}},
+          .data = bytes.data(),
+          .rows = 1,
+          .row_bytes = byte_count,
+          .stride = byte_count};
+}
+
+}  // namespace
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(std::make_unique<InputFile>(path)) {
+  SafetensorsHeader header = read_header(*file_);
+  tensors_ = std::move(header.tensors);
+  metadata_ = std::move(header.metadata);
+}
+
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
+
+const std::filesystem::path& SafetensorsFile::path() const { return file_->path(); }
+
+const TensorInfo* SafetensorsFile::find(std::string_view name) const {
+  const auto found = std::ranges::find(tensors_, name, &TensorInfo::name);
+  return found == tensors_.end() ? nullptr : &*found;
+}
+
+const TensorInfo& SafetensorsFile::tensor(std::string_view name) const {
+  if (const TensorInfo* const found = find(name)) return *found;
+  throw file_->bad(FileError::kNowhere, "holds no tensor '" + std::string(name) + "'");
+}
+
+const TensorInfo& SafetensorsFile::only_table() const {
+  const TensorInfo* only = nullptr;
+  for (const TensorInfo& tensor : tensors_) {
+    if (!is_table(tensor)) continue;
+    if (only != nullptr) {
+      throw file_->bad(FileError::kNowhere, "holds several tables, '" + only->name + "' and '" + tensor.name +
+                                                "' among them: name the one that is meant");
+    }
+    only = &tensor;
+  }
+  if (only == nullptr) {
+    throw file_->bad(FileError::kNowhere, "holds no table: no tensor F32 or BF16 [rows, dim]");
+  }
+  return *only;
+}
+
+Format SafetensorsFile::table_format(const TensorInfo& info) const {
+  if (is_table(info)) return *format_of_dtype(info.dtype);
+  throw file_->bad(info.begin, "tensor '" + info.name + "' is " + describe(info) +
+                                   "; a table is F32 or BF16 [rows, dim] with dim of at least 1");
+}
+
+Table SafetensorsFile::load_table(std::string_view name) const {
+  const TensorInfo& info = tensor(name);
+  const Format format = table_format(info);
+  Table table(info.shape[0], info.shape[1], {.name = info.name, .format = format});
+  read_rows(*file_, info.begin, bytes_of(table.view()));
+  return table;
+}
+
+void SafetensorsFile::read_table(std::string_view name, const TableView& out) const {
+  check_writable("read_table", "out", out);
+  const TensorInfo& info = tensor(name);
+  check_format("read_table", "out", out, {table_format(info)});
+  check_shape("read_table", "out", out, info.shape[0], info.shape[1], "the shape of the tensor");
+  read_rows(*file_, info.begin, bytes_of(out));
+}
+
+template <class T>
+std::vector<T> SafetensorsFile::load(std::string_view name) const {
+  const TensorInfo& info = tensor(name);
+  if (info.dtype != dtype_of<T>()) {
+    throw file_->bad(info.begin,
+                     "tensor '" + info.name + "' is " + describe(info) + "; expected " + std::string(dtype_of<T>()));
+  }
+  std::vector<T> values(static_cast<std::size_t>(info.end - info.begin) / sizeof(T));
+  const std::int64_t bytes = info.end - info.begin;
+  read_rows(*file_, info.begin, {reinterpret_cast<std::byte*>(values.data()), 1, bytes, bytes});
+  return values;
+}
+template std::vector<std::uint8_t> SafetensorsFile::load(std::string_view) const;
+template std::vector<std::int64_t> SafetensorsFile::load(std::string_view) const;
+template std::vector<double> SafetensorsFile::load(std::string_view) const;
+template std::vector<float> SafetensorsFile::load(std::string_view) const;
+
+Vocabulary SafetensorsFile::load_words(std::string_view name) const {
+  const TensorInfo& table = tensor(name);
+  const std::string words_name = table.name + ".words";
+  if (find(words_name) == nullptr) return {};
+  const std::vector<std::uint8_t> bytes = load<std::uint8_t>(words_name);
+  std::vector<std::int64_t> begin = load<std::int64_t>(words_name + ".begin");
+  const std::int64_t rows = table.shape.empty() ? 0 : table.shape[0];
+  if (static_cast<std::int64_t>(begin.size()) != rows + 1) {
+    throw file_->bad(tensor(words_name + ".begin").begin, "table '" + table.name + "' has " + std::to_string(rows) +
+                                                              " rows, but " + std::to_string(begin.size()) +
+                                                              " beginnings of words; expected one more than rows");
+  }
+  try {
+    return {std::string(bytes.begin(), bytes.end()), std::move(begin)};
+  } catch (const Error& error) {
+    throw file_->bad(tensor(words_name + ".begin").begin, error.what());
+  }
+}
+
+void SafetensorsContents::add(Tensor tensor) {
+  const std::string& name = tensor.info.name;
+  if (name.empty() || name == kMetadataName || !utf8::is_valid(name.begin(), name.end())) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: safetensors: '" + name + "' names no tensor: names are UTF-8, not empty, not __metadata__");
+  }
+  if (std::ranges::any_of(tensors_, [&](const Tensor& other) { return other.info.name == name; })) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: two tensors are named '" + name + "'");
+  }
+  tensors_.push_back(std::move(tensor));
+}
+
+SafetensorsContents& SafetensorsContents::add(std::string name, const ConstTableView& table) {
+  check_view("save_safetensors", name, table);
+  const ByteRows<const std::byte> rows = bytes_of(table);
+  add({.info = {.name = std::move(name),
+                .dtype = dtype_of_format(table.format()),
+                .shape = {table.rows(), table.dim()}},
+       .data = rows.data,
+       .rows = rows.rows,
+       .row_bytes = rows.row_bytes,
+       .stride = rows.stride});
+  return *this;
+}
+
+SafetensorsContents& SafetensorsContents::add(std::string name, std::span<const std::uint8_t> values) {
+  add(array(std::move(name), "U8", std::as_bytes(values), static_cast<std::int64_t>(values.size())));
+  return *this;
+}
+SafetensorsContents& SafetensorsContents::add(std::string name, std::span<const std::int64_t> values) {
+  add(array(std::move(name), "I64", std::as_bytes(values), static_cast<std::int64_t>(values.size())));
+  return *this;
+}
+SafetensorsContents& SafetensorsContents::add(std::string name, std::span<const double> values) {
+  add(array(std::move(name), "F64", std::as_bytes(values), static_cast<std::int64_t>(values.size())));
+  return *this;
+}
+
+SafetensorsContents& SafetensorsContents::add_words(const std::string& name, const Vocabulary& words) {
+  const std::string_view bytes = words.bytes();
+  add(array(name + ".words", "U8", std::as_bytes(std::span(bytes)), static_cast<std::int64_t>(bytes.size())));
+  return add(name + ".words.begin", words.begin());
+}
+
+void save_safetensors(const std::filesystem::path& path, const SafetensorsContents& contents,
+                      const SaveOptions& options) {
+  for (const auto& [key, value] : contents.metadata) {
+    if (!utf8::is_valid(key.begin(), key.end()) || !utf8::is_valid(value.begin(), value.end())) {
+      throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: metadata '" + key + "' are not UTF-8");
+    }
+  }
+  std::vector<SafetensorsContents::Tensor> tensors(contents.tensors().begin(), contents.tensors().end());
+  std::ranges::stable_sort(tensors, std::greater{}, size_alignment);
+  std::vector<TensorInfo> infos;
+  std::int64_t data_bytes = 0;
+  for (SafetensorsContents::Tensor& tensor : tensors) {
+    tensor.info.begin = data_bytes;
+    tensor.info.end = data_bytes += tensor.rows * tensor.row_bytes;
+    infos.push_back(tensor.info);
+  }
+  const std::string header = format_header(infos, contents.metadata);
+  const auto header_bytes = static_cast<std::int64_t>(header.size());
+  if (header_bytes - kLengthBytes > kMostHeaderBytes) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: names and metadata need a header of " +
+                                                 std::to_string(header_bytes) +
+                                                 " bytes; at most 100000000 are allowed");
+  }
+
+  NewFile file(path, header_bytes + data_bytes);
+  file.write(0, std::as_bytes(std::span(header)));
+  ProgressCount progress(options.progress, data_bytes);
+  for (const SafetensorsContents::Tensor& tensor : tensors) {
+    write_rows(file, header_bytes + tensor.info.begin, {tensor.data, tensor.rows, tensor.row_bytes, tensor.stride},
+               progress);
+  }
+  file.commit(options.sync);
+}
+
+}  // namespace rowmill::io

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "io/file/byte_stream.hpp"
+#include "io/file/transfer.hpp"
+#include "io/npy/header.hpp"
+#include "io/safetensors/header.hpp"
+#include "io/word_vectors/line_blocks.hpp"
+#include "io/word_vectors/row_blocks.hpp"
+#include "io/word_vectors/text_line.hpp"
+#include "kernels/core/checks.hpp"
+#include "rowmill/io/npy.hpp"
+#include "rowmill/io/safetensors.hpp"
+
+namespace rowmill::io {
+namespace {
+
+constexpr std::string_view kTensorName = "vectors";
+
+/// The words, each with a '\n'.
+std::string as_lines(const Vocabulary& words) {
+  std::string text;
+  for (std::int64_t r = 0; r < words.size(); ++r) {
+    if (words[r].find('\n') != std::string_view::npos) {
+      throw Error(ErrorCode::invalid_argument, "rowmill: save_words: word " + std::to_string(r) + ", '" +
+                                                   std::string(words[r]) + "', holds a newline");
+    }
+    text += words[r];
+    text += '\n';
+  }
+  return text;
+}
+
+/// Both files are written before either takes its place: vectors never stand beside the words of others.
+void save_npy_and_words(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
+                        const SaveOptions& options) {
+  const std::string lines = as_lines(words);
+  NewFile word_file(words_path(path), static_cast<std::int64_t>(lines.size()));
+  word_file.write(0, std::as_bytes(std::span(lines)));
+  save_npy(path, table, options);
+  word_file.commit(options.sync);
+}
+
+}  // namespace
+
+Vocabulary load_words(const std::filesystem::path& path) {
+  ByteStream stream(path);
+  LineBlocks lines(stream);
+  Vocabulary words;
+  for (std::vector<LineBlock> blocks = lines.next(1); !blocks.empty(); blocks = lines.next(1)) {
+    for_each_line(blocks.front(), [&](std::string_view line, std::int64_t) { words.add(line); });
+  }
+  return words;
+}
+
+void save_words(const std::filesystem::path& path, const Vocabulary& words, const SaveOptions& options) {
+  const std::string lines = as_lines(words);
+  NewFile file(path, static_cast<std::int64_t>(lines.size()));
+  file.write(0, std::as_bytes(std::span(lines)));
+  file.commit(options.sync);
+}
+
+std::filesystem::path words_path(const std::filesystem::path& npy) {
+  std::filesystem::path path = npy;
+  return path.replace_extension(".words.txt");
+}
+
+FileKind file_kind(const std::filesystem::path& path) {
+  ByteStream stream(path);
+  const std::string_view start = stream.peek(std::size_t{1} << 16);
+  if (start.starts_with(kNpyMagic)) return FileKind::npy;
+  std::uint64_t length = 0;
+  if (start.size() > sizeof length) {
+    std::memcpy(&length, start.data(), sizeof length);
+    if (length <= static_cast<std::uint64_t>(kMostHeaderBytes) && start[sizeof length] == '{')
+      return FileKind::safetensors;
+  }
+  refuse_foreign(stream.path(), start);
+  // After "WORDS DIM\n" both kinds of word2vec go on with a word and a space: then come bytes of floats, or digits.
+  const std::size_t line_end = start.find('\n');
+  const std::optional<CountsLine> counts = parse_counts(start.substr(0, line_end));
+  if (line_end == std::string_view::npos || !counts || counts->words == 0) return FileKind::text;
+  const std::string_view rest = start.substr(line_end + 1);
+  const std::string_view number = rest.substr(std::min(rest.find(' '), rest.size()));
+  const bool digits =
+      std::ranges::all_of(number.substr(0, 8), [](char c) { return c == '\n' || c == '\r' || (c >= ' ' && c <= '~'); });
+  return digits ? FileKind::text : FileKind::word2vec_binary;
+}
+
+WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOptions& options) {
+  if (path == "-") return load_text_vectors(path, options.text);  // which can be read once, and not looked into before
+  switch (file_kind(path)) {
+    case FileKind::safetensors: {
+      const SafetensorsFile file(path);
+      const std::string& name = options.tensor.empty() ? file.only_table().name : options.tensor;
+      Vocabulary words = file.load_words(name);
+      return {.words = std::move(words), .table = file.load_table(name)};
+    }
+    case FileKind::npy: {
+      WordVectors vectors{.words = {}, .table = load_npy(path)};
+      const std::filesystem::path words = words_path(path);
+      if (!std::filesystem::exists(words)) return vectors;
+      vectors.words = load_words(words);
+      if (vectors.words.size() != vectors.table.rows()) {
+        throw FileError(ErrorCode::bad_file, words, FileError::kNowhere,
+                        std::to_string(vectors.words.size()) + " words for the " +
+                            std::to_string(vectors.table.rows()) + " rows of " + path.string());
+      }
+      return vectors;
+    }
+    case FileKind::word2vec_binary:
+      return load_word2vec_binary(path, {.invalid_utf8 = options.text.invalid_utf8});
+    case FileKind::text:
+      break;
+  }
+  return load_text_vectors(path, options.text);
+}
+
+void save_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
+                  const SaveOptions& options) {
+  check_view("save_vectors", "table", table);
+  if (!words.empty()) check_word_count("save_vectors", table, words);
+  const std::string end = path.extension().string();
+  if (end == ".safetensors") {
+    SafetensorsContents contents;
+    contents.add(std::string(kTensorName), table);
+    if (!words.empty()) contents.add_words(std::string(kTensorName), words);
+    return save_safetensors(path, contents, options);
+  }
+  if (end == ".npy") {
+    return words.empty() ? save_npy(path, table, options) : save_npy_and_words(path, table, words, options);
+  }
+  if (end == ".bin") return save_word2vec_binary(path, table, words, options);
+  if (end == ".txt" || end == ".vec" || end == ".glove") {
+    return save_text_vectors(path, table, words, {.header = end != ".glove", .save = options});
+  }
+  throw Error(ErrorCode::invalid_argument, "rowmill: save_vectors: the name '" + path.string() + "' ends in '" + end +
+                                               "'; known: .safetensors, .npy, .bin, .txt, .vec, .glove");
+}
+
+}  // namespace rowmill::io

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/word_vectors/line_blocks.hpp"
+
+#include <utility>
+
+namespace rowmill::io {
+
+std::vector<LineBlock> LineBlocks::next(std::int64_t count) {
+  std::vector<LineBlock> blocks;
+  for (LineBlock block; count > 0 && next(block); --count) blocks.push_back(std::move(block));
+  return blocks;
+}
+
+bool LineBlocks::next(LineBlock& block) {
+  constexpr std::size_t kBlockBytes = std::size_t{1} << 21;
+  constexpr std::size_t kMostLineBytes = std::size_t{1} << 28;
+  std::string text = std::exchange(begun_, {});
+  while (true) {
+    const std::size_t have = text.size();
+    text.resize(have + kBlockBytes);
+    text.resize(have + stream_.read(std::span(text).subspan(have)));
+    const bool at_end = text.size() < have + kBlockBytes;
+    const std::size_t last = text.rfind('\n');
+    if (at_end && text.empty()) return false;
+    if (at_end && last + 1 != text.size()) {
+      const std::size_t begin = last == std::string::npos ? 0 : last + 1;
+      throw stream_.bad(offset_ + static_cast<std::int64_t>(begin),
+                        "the last line has no end: the file seems to be cut off");
+    }
+    if (last != std::string::npos) {
+      begun_ = text.substr(last + 1);
+      text.resize(last + 1);
+      block = {std::move(text), offset_};
+      offset_ += static_cast<std::int64_t>(block.text.size());
+      return true;
+    }
+    if (text.size() > kMostLineBytes)
+      throw stream_.bad(offset_, "a line of more than 2^28 bytes; expected vectors as text");
+  }
+}
+
+}  // namespace rowmill::io

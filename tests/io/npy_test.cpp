@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/io/npy.hpp"
+
+#include <algorithm>
+
+#include "tests/io/support.hpp"
+
+namespace rowmill::io::test {
+namespace {
+
+std::string npy(const std::string& dictionary, const std::string& data, int version = 1) {
+  std::string file = "\x93NUMPY";
+  file += static_cast<char>(version);
+  file += '\0';
+  const std::size_t length_bytes = version == 1 ? 2 : 4;
+  for (std::size_t i = 0; i < length_bytes; ++i) file += static_cast<char>(dictionary.size() >> (8 * i) & 0xFF);
+  return file + dictionary + data;
+}
+
+std::string bytes_of_rows(const ConstTableView& table, bool big_endian, bool fortran_order) {
+  std::string bytes;
+  const std::int64_t outer = fortran_order ? table.dim() : table.rows();
+  const std::int64_t inner = fortran_order ? table.rows() : table.dim();
+  for (std::int64_t i = 0; i < outer; ++i) {
+    for (std::int64_t j = 0; j < inner; ++j) {
+      const float* value = table.data() + (fortran_order ? j : i) * table.row_stride() + (fortran_order ? i : j);
+      std::string four(reinterpret_cast<const char*>(value), 4);
+      if (big_endian) std::ranges::reverse(four);
+      bytes += four;
+    }
+  }
+  return bytes;
+}
+
+TEST(Npy, RoundTripsAreExact) {
+  const TemporaryDirectory directory;
+  for (const std::int64_t gap : {0, 3}) {
+    for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>{0, 5}, {1, 1}, {7, 3}, {3000, 500}}) {
+      const GuardedTable table = awkward_table(rows, dim, gap);
+      save_npy(directory / "t.npy", table.view());
+      EXPECT_TRUE(same_bits(load_npy(directory / "t.npy"), table.view()));
+      EXPECT_EQ(read_npy_info(directory / "t.npy").data_begin % 64, 0);
+    }
+  }
+}
+
+TEST(Npy, TakesEveryOrderOfBytesAndOfValues) {
+  const TemporaryDirectory directory;
+  for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>{1, 5}, {7, 3}, {40000, 70}}) {
+    const GuardedTable table = awkward_table(rows, dim);
+    for (const bool big : {false, true}) {
+      for (const bool fortran : {false, true}) {
+        for (const int version : {1, 2, 3}) {
+          if (rows > 100 && version > 1) continue;
+          write_file(directory / "t.npy", npy("{\"shape\":(" + std::to_string(rows) + "L," + std::to_string(dim) +
+                                                  ",), 'fortran_order' : " + (fortran ? "True" : "False") +
+                                                  ",'descr':'" + (big ? ">" : "<") + "f4'}\n",
+                                              bytes_of_rows(table.view(), big, fortran), version));
+          EXPECT_TRUE(same_bits(load_npy(directory / "t.npy"), table.view())) << rows << big << fortran << version;
+        }
+      }
+    }
+  }
+}
+
+TEST(Npy, EveryTruncationIsRefused) {
+  const TemporaryDirectory directory;
+  save_npy(directory / "whole", awkward_table(3, 2).view());
+  expect_every_truncation_refused(directory / "t", read_file(directory / "whole"),
+                                  [&] { (void)load_npy(directory / "t"); });
+}
+
+TEST(Npy, HasNoBf16) {
+  const TemporaryDirectory directory;
+  EXPECT_THROW(save_npy(directory / "b.npy", every_bf16()), Error);
+  EXPECT_TRUE(directory.names().empty());
+}
+
+TEST(Npy, BadHeadersAreRefused) {
+  const TemporaryDirectory directory;
+  const std::string data(8, '\0');
+  const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }\n";
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    return npy(text.replace(text.find(from), from.size(), to), data);
+  };
+  const std::pair<std::string, std::string> cases[] = {
+      {"NUMPY" + data, "expected '\\x93NUMPY'"},
+      {"PK\x03\x04" + data, "zip file"},
+      {npy(good, data, 4), "version 4.0"},
+      {npy(good, data + "x"), "the file has 9 bytes for them"},
+      {npy(std::string(70000, ' ') + good, data, 2), "at most 65536"},
+      {with("<f4", "<f8"), "astype('float32')"},
+      {with("<f4", "|O"), "pickled"},
+      {with("<f4", "|V2"), "no dtype for bfloat16"},
+      {with("'<f4'", "[('x', '<f4')]"), "array of records"},
+      {with("'<f4'", "'<f4"), "expected"},
+      {with("(1, 2)", "(2,)"), "1 dimensions"},
+      {with("(1, 2)", "()"), "0 dimensions"},
+      {with("(1, 2)", "(1, 2, 1)"), "3 dimensions"},
+      {with("(1, 2)", "(2, 0)"), "dim of at least 1"},
+      {with("(1, 2)", "(-1, 2)"), "whole number"},
+      {with("(1, 2)", "(1.0, 2)"), "expected"},
+      {with("(1, 2)", "(9223372036854775808, 2)"), "whole number"},
+      {with("(1, 2)", "(4611686018427387904, 4)"), "expected the values of a 4611686018427387904 x 4"},
+      {with("(1, 2)", "(1, 2"), "expected"},
+      {with("False", "0"), "True or False"},
+      {with("'shape'", "'descr'"), "stands twice"},
+      {with("'shape'", "'sharp'"), "unknown"},
+      {with(", 'shape': (1, 2)", ""), "lacks shape"},
+      {with("}", ""), "expected"},
+      {with("}", "} x"), "nothing but spaces"},
+  };
+  for (const auto& [bytes, what] : cases) {
+    write_file(directory / "h", bytes);
+    expect_file_error(ErrorCode::bad_file, directory / "h", what, [&] { (void)load_npy(directory / "h"); });
+  }
+}
+
+}  // namespace
+}  // namespace rowmill::io::test

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/io/word_vectors.hpp"
+
+#include <zlib.h>
+
+#include <cmath>
+#include <random>
+
+#include "io/word_vectors/text_line.hpp"
+#include "rowmill/io/npy.hpp"
+#include "tests/io/support.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::io::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words strings(const Vocabulary& words) {
+  Words all;
+  for (std::int64_t r = 0; r < words.size(); ++r) all.emplace_back(words[r]);
+  return all;
+}
+
+std::string gzip(const std::string& bytes) {
+  z_stream state{};
+  EXPECT_EQ(deflateInit2(&state, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string packed(bytes.size() + 1000, '\0');
+  std::string copy = bytes;
+  state.next_in = reinterpret_cast<Bytef*>(copy.data());
+  state.avail_in = static_cast<uInt>(copy.size());
+  state.next_out = reinterpret_cast<Bytef*>(packed.data());
+  state.avail_out = static_cast<uInt>(packed.size());
+  EXPECT_EQ(deflate(&state, Z_FINISH), Z_STREAM_END);
+  packed.resize(packed.size() - state.avail_out);
+  deflateEnd(&state);
+  return packed;
+}
+
+class TextTest : public testing::Test {
+ protected:
+  WordVectors load(std::string_view text, const LoadTextOptions& options = {}) {
+    write_file(path, text);
+    return load_text_vectors(path, options);
+  }
+  void expect_bad(std::string_view text, std::string_view what, const LoadTextOptions& options = {}) {
+    expect_file_error(ErrorCode::bad_file, path, what, [&] { (void)load(text, options); });
+  }
+
+  TemporaryDirectory directory;
+  std::filesystem::path path = directory / "vectors.txt";
+};
+
+TEST_F(TextTest, TakesEveryDialect) {
+  const Words two = {"the", "of"};
+  for (const std::string text : {"2 2\nthe 1 2\nof 3 -4.5e-1\n",         // word2vec, gensim
+                                 "the 1 2\nof 3 -0.45\n",                // GloVe
+                                 "2 2\nthe 1 2 \nof 3 -0.45 \n",         // fastText, word2vec
+                                 "2 2\r\nthe 1 2\r\nof 3 -0.45\r\n"}) {  // by way of Windows
+    const WordVectors vectors = load(text);
+    EXPECT_EQ(strings(vectors.words), two) << text;
+    ASSERT_EQ(vectors.table.rows(), 2);
+    ASSERT_EQ(vectors.table.dim(), 2);
+    EXPECT_EQ(vectors.table.data()[3], -0.45F);
+  }
+}
+
+TEST_F(TextTest, KeepsSpacesInWords) {
+  const WordVectors vectors = load("a 1 2\n. . . 1 2\nat name@domain.com 1 2\n\xc2\xa0 1 2\n3 1 2\n");
+  EXPECT_EQ(strings(vectors.words), (Words{"a", ". . .", "at name@domain.com", "\xc2\xa0", "3"}));
+}
+
+TEST_F(TextTest, HeaderCanBeDeclared) {
+  EXPECT_EQ(load("7 5\n8 6\n", {.header = HeaderLine::absent}).table.rows(), 2);
+  EXPECT_EQ(load("7 5\na 6\n", {.dim = 1}).table.rows(), 2) << "a header would say dim 5";
+  expect_bad("a 1\n", "expected a header line", {.header = HeaderLine::present});
+  expect_bad("1 2\na 1 2\n", "expected 3", {.dim = 3, .header = HeaderLine::present});
+}
+
+TEST_F(TextTest, ReadsNumbersExactly) {
+  const WordVectors vectors =
+      load("w 1e-45 -1e-60 3.4028235e38 -0 inf -nan 0.1 1e-400 0.00000000000000000000000000000000000000000000001\n");
+  const float* v = vectors.table.data();
+  EXPECT_EQ(v[0], std::numeric_limits<float>::denorm_min());
+  EXPECT_TRUE(v[1] == 0 && std::signbit(v[1]));
+  EXPECT_EQ(v[2], std::numeric_limits<float>::max());
+  EXPECT_TRUE(v[3] == 0 && std::signbit(v[3]));
+  EXPECT_EQ(v[4], std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(v[5]));
+  EXPECT_EQ(v[6], 0.1F);
+  EXPECT_EQ(v[7], 0.0F);
+  EXPECT_EQ(v[8], 0.0F);
+  float value = 0;
+  // Halfway between two floats but for a last digit: by way of double it would be rounded to the wrong one.
+  ASSERT_TRUE(parse_number("1.000000059604644775390626", value));
+  EXPECT_EQ(value, 1.0F + 0x1p-23F);
+  for (const char* bad : {"1e39", "-1e39", "1e400", "0x1p3", "1,5", "1.", "--1", "", "+1", "1e", "nano", "infinit"}) {
+    if (std::string_view(bad) == "1.") continue;  // as strtod takes it
+    EXPECT_FALSE(parse_number(bad, value)) << bad;
+  }
+}
+
+TEST_F(TextTest, RefusesBadLines) {
+  expect_bad("", "empty");
+  expect_bad("\n", "expected a word and numbers");
+  expect_bad("a\n", "expected a word and numbers");
+  expect_bad("a b c\n", "expected a word and numbers");
+  expect_bad("a 1 2\nb 1\n", "at byte 6: expected a word and 2 numbers; found 1");
+  expect_bad("a 1 2\nb\n", "found 0");
+  expect_bad("a 1 2\n\nb 1 2\n", "at byte 6: expected a word and 2 numbers");
+  expect_bad("a 1 2\nb 1 2 3\n", "more than 2 numbers");
+  expect_bad("a 1 2\nb 1 x2\n", "number 2 of 2 is 'x2'");
+  expect_bad("a 1 2\nb 1e39 2\n", "number 1 of 2 is '1e39'");
+  expect_bad("a 1 2\n 1 2\n", "expected a word");
+  expect_bad("a 1 2\nb 1 2", "cut off");
+  expect_bad("3 2\na 1 2\nb 1 2\n", "the header says 3 words; the file has 2");
+  expect_bad("1 2\na 1 2\nb 1 2\n", "the header says 1 words; the file has 2");
+  expect_bad("1 0\na\n", "allowed: 1 ..");
+  expect_bad("1 99999999999\na 1\n", "allowed: 1 ..");
+  expect_bad(std::string_view("\xba\x16\x4f\x2f\x0c\0\0\0", 8), ".vec");
+  expect_bad(std::string_view("\x80\x04\x95\0\0", 5), "save_word2vec_format");
+  expect_bad("PK\x03\x04", "zip");
+  EXPECT_THROW((void)load("a 1\n", {.dim = -1}), Error);
+}
+
+TEST_F(TextTest, EveryTruncationIsRefused) {
+  expect_every_truncation_refused(path, "2 2\nthe 1 2\nof 3 -0.45\n", [&] { (void)load_text_vectors(path); });
+}
+
+TEST_F(TextTest, WordsThatAreNotUtf8) {
+  const std::string text = "a 1\n\xe9t\xe9 2\n";
+  EXPECT_EQ(strings(load(text).words)[1], "\xe9t\xe9");
+  EXPECT_EQ(strings(load(text, {.invalid_utf8 = InvalidUtf8::replace}).words)[1], "\xef\xbf\xbdt\xef\xbf\xbd");
+  expect_bad(text, "at byte 4: a word that is not UTF-8", {.invalid_utf8 = InvalidUtf8::refuse});
+}
+
+TEST_F(TextTest, ReadsGzip) {
+  const std::string text = "2 2\nthe 1 2\nof 3 4\n";
+  EXPECT_EQ(load(gzip(text)).table.rows(), 2);
+  EXPECT_EQ(load(gzip(text.substr(0, 7)) + gzip(text.substr(7))).table.data()[3], 4) << "two members";
+  const std::string packed = gzip(text);
+  expect_every_truncation_refused(path, packed, [&] { (void)load_text_vectors(path); });
+  std::string damaged = packed;
+  damaged[damaged.size() - 6] ^= 1;
+  expect_bad(damaged, "damaged");
+  expect_bad(packed + "junk", "damaged");
+}
+
+TEST_F(TextTest, ReadsStandardInput) {
+  write_file(path, "a 1 2\nb 3 4\n");
+  const int saved = ::dup(STDIN_FILENO);
+  ASSERT_NE(std::freopen(path.c_str(), "rb", stdin), nullptr);
+  const WordVectors vectors = load_text_vectors("-");
+  ::dup2(saved, STDIN_FILENO);
+  ::close(saved);
+  EXPECT_EQ(vectors.table.data()[3], 4);
+}
+
+/// A table that spans many blocks, with words of many lengths.
+WordVectors large(std::int64_t rows, std::int64_t dim) {
+  WordVectors vectors{.words = {}, .table = Table(rows, dim, {.initializer = Initializer::normal(0, 1), .seed = 5})};
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::string word(1, 'w');
+    word.append(static_cast<std::size_t>(r % 13), 'x');
+    vectors.words.add(word + std::to_string(r));
+  }
+  vectors.table.data()[0] = -0.0F;
+  vectors.table.data()[1] = 1e-42F;
+  vectors.table.data()[2] = -std::numeric_limits<float>::infinity();
+  return vectors;
+}
+
+TEST_F(TextTest, RoundTripsAreExactAtAnyThreadCount) {
+  const WordVectors vectors = large(40000, 50);
+  std::string first;
+  for (const int threads : {1, 2, 7}) {
+    rowmill::test::with_threads(threads, [&] {
+      for (const bool header : {true, false}) {
+        save_text_vectors(path, vectors.table, vectors.words, {.header = header, .save = {.sync = false}});
+        const WordVectors loaded = load_text_vectors(path);
+        EXPECT_EQ(strings(loaded.words), strings(vectors.words));
+        EXPECT_TRUE(same_bits(loaded.table, vectors.table.view()));
+      }
+      if (first.empty()) first = read_file(path);
+      EXPECT_EQ(read_file(path), first);
+      // Several bad lines: the error is the first one's.
+      std::string damaged = first;
+      const std::size_t places[] = {damaged.find("\nwx1 "), damaged.rfind("\nw")};
+      for (const std::size_t place : places) damaged[damaged.find(' ', place) + 1] = '?';
+      write_file(path, damaged);
+      expect_file_error(ErrorCode::bad_file, path, "at byte " + std::to_string(places[0] + 1) + ":",
+                        [&] { (void)load_text_vectors(path); });
+    });
+  }
+}
+
+TEST_F(TextTest, WordsThatCouldNotBeReadBackAreNotWritten) {
+  const Table table(1, 2);
+  for (const std::string word : {"", " a", "a ", "a\nb", "a 5", ". nan"}) {
+    EXPECT_THROW(save_text_vectors(path, table, Vocabulary(Words{word})), Error) << word;
+  }
+  EXPECT_THROW(save_text_vectors(path, table, Vocabulary(Words{"a", "b"})), Error);
+  EXPECT_TRUE(directory.names().empty());
+}
+
+TEST(Word2vecBinary, RoundTripsAreExact) {
+  const TemporaryDirectory directory;
+  for (const std::int64_t dim : {1, 3, 300}) {
+    const GuardedTable table = awkward_table(9000, dim, 1);
+    Vocabulary words;
+    for (std::int64_t r = 0; r < 9000; ++r) {
+      std::string word = std::to_string(r);
+      word += static_cast<char>(0xFF);
+      words.add(word);
+    }
+    save_word2vec_binary(directory / "v.bin", table.view(), words);
+    const WordVectors loaded = load_word2vec_binary(directory / "v.bin");
+    EXPECT_EQ(strings(loaded.words), strings(words));
+    EXPECT_TRUE(same_bits(loaded.table, table.view()));
+  }
+  EXPECT_THROW(save_word2vec_binary(directory / "w", Table(1, 1), Vocabulary(Words{"a b"})), Error);
+  EXPECT_THROW(save_word2vec_binary(directory / "w", Table(1, 1), Vocabulary(Words{""})), Error);
+}
+
+TEST(Word2vecBinary, WidensBf16) {
+  const TemporaryDirectory directory;
+  const Table half = every_bf16();
+  Table whole(256, 256);
+  Vocabulary words;
+  for (std::int64_t i = 0; i < 65536; ++i) whole.data()[i] = static_cast<float>(half.data<Bf16>()[i]);
+  for (std::int64_t r = 0; r < 256; ++r) words.add(std::to_string(r));
+  save_word2vec_binary(directory / "v.bin", half, words);
+  EXPECT_TRUE(same_bits(load_word2vec_binary(directory / "v.bin").table, whole.view()));
+  save_text_vectors(directory / "v.txt", half, words);
+  EXPECT_TRUE(rowmill::test::same(load_text_vectors(directory / "v.txt").table, whole));
+}
+
+TEST(Word2vecBinary, TakesBothKindsAndNothingElse) {
+  const TemporaryDirectory directory;
+  const std::string one("\0\0\x80\x3f", 4);
+  const auto path = directory / "v.bin";
+  for (const std::string& text : {"2 1\na " + one + "\nb " + one + "\n", "2 1\na " + one + "b " + one}) {
+    write_file(path, text);
+    EXPECT_EQ(strings(load_word2vec_binary(path).words), (Words{"a", "b"}));
+    write_file(path, gzip(text));
+    EXPECT_EQ(load_word2vec_binary(path).table.data()[1], 1.0F);
+  }
+  expect_every_truncation_refused(path, "2 1\na " + one + "b " + one, [&] { (void)load_word2vec_binary(path); });
+  for (const auto& [text, what] : std::vector<std::pair<std::string, std::string>>{
+           {"x 1\na " + one, "WORDS DIM"},
+           {"1 0\na ", "WORDS DIM"},
+           {"1 -1\na ", "WORDS DIM"},
+           {"1 1\na " + one + "\nx", "goes on after its 1 vectors"},
+           {"9223372036854775807 16777216\na " + one, "ends in the vector of word 0"},
+           {"9223372036854775807 1\na " + one, "expected word 1"},
+           {"1 1\n " + one, "is empty"},
+           {"1 1\n" + std::string(70000, 'x'), "65536"},
+           {std::string("\xba\x16\x4f\x2f", 4), ".vec"}}) {
+    write_file(path, text);
+    expect_file_error(ErrorCode::bad_file, path, what, [&] { (void)load_word2vec_binary(path); });
+  }
+}
+
+TEST(AnyKind, IsToldByItsContents) {
+  const TemporaryDirectory directory;
+  const WordVectors vectors = large(100, 4);
+  for (const auto& [name, kind] :
+       std::vector<std::pair<std::string, FileKind>>{{"v.safetensors", FileKind::safetensors},
+                                                     {"v.npy", FileKind::npy},
+                                                     {"v.bin", FileKind::word2vec_binary},
+                                                     {"v.txt", FileKind::text},
+                                                     {"v.vec", FileKind::text},
+                                                     {"v.glove", FileKind::text}}) {
+    save_vectors(directory / name, vectors.table, vectors.words);
+    std::filesystem::rename(directory / name, directory / "unnamed");
+    EXPECT_EQ(file_kind(directory / "unnamed"), kind) << name;
+    std::filesystem::rename(directory / "unnamed", directory / name);
+    const WordVectors loaded = load_vectors(directory / name);
+    EXPECT_TRUE(same_bits(loaded.table, vectors.table.view())) << name;
+    EXPECT_EQ(strings(loaded.words), strings(vectors.words)) << name;
+  }
+  save_npy(directory / "alone.npy", vectors.table);
+  EXPECT_TRUE(load_vectors(directory / "alone.npy").words.empty());
+  EXPECT_THROW(save_vectors(directory / "v.xyz", vectors.table), Error);
+  EXPECT_THROW(save_vectors(directory / "v.txt", vectors.table), Error) << "text needs words";
+  save_words(directory / "v.words.txt", Vocabulary(Words{"one"}));
+  expect_file_error(ErrorCode::bad_file, directory / "v.words.txt", "1 words for the 100 rows",
+                    [&] { (void)load_vectors(directory / "v.npy"); });
+}
+
+TEST(WordIndex, FindsTheFirstOfTwo) {
+  const Vocabulary words(Words{"a", "b", "a", ""});
+  const WordIndex index(words);
+  EXPECT_EQ(index.find("a"), 0);
+  EXPECT_EQ(index.find("b"), 1);
+  EXPECT_EQ(index.find(""), 3);
+  EXPECT_EQ(index.find("c"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace rowmill::io::test
