@@ -2,12 +2,15 @@
 #include "rowmill/plan.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <random>
 #include <set>
 
 #include "kernels/plan/grouping.hpp"
+#include "kernels/plan/numbering.hpp"
 #include "rowmill/error.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -223,10 +226,119 @@ TEST(PlanLarge, GroupsShardsThatDoNotFitOnTheStack) {
 }
 
 TEST(PlanLarge, KeepsRowsApartWhoseHashesCollide) {
-  // Small rows do not collide; of far ones, some of these do in any hash table of this size.
+  // Of so many rows far apart, some collide in any hash table of this size.
   constexpr std::int64_t kFar = std::int64_t{1} << 40;
   const std::vector<std::int64_t> ids = id_cases(kFar, 5000, 18)[4].ids;
   expect_rows(Plan(ids, kFar), ids);
+}
+
+/// `count` rows whose products with `odd` are 0, 1, 2, ..., but for products of negative rows: in a hash table by the
+/// top bits they all belong into the first slot.
+std::vector<std::int64_t> colliding_rows(std::uint64_t odd, std::int64_t count) {
+  std::uint64_t inverse = odd;
+  for (int k = 0; k < 6; ++k) inverse *= 2 - odd * inverse;  // Newton's iteration doubles the bits that are right
+  std::vector<std::int64_t> rows;
+  for (std::uint64_t product = 0; static_cast<std::int64_t>(rows.size()) < count; ++product) {
+    const auto row = static_cast<std::int64_t>(product * inverse);
+    if (row >= 0) rows.push_back(row);
+  }
+  return rows;
+}
+
+/// What number_by_hash() or number_by_sorting() makes of ids.
+struct Numbered {
+  std::vector<std::int64_t> rows, counts;
+  std::vector<std::uint32_t> numbers;
+  std::int64_t distinct = 0;
+
+  Numbered(const std::vector<std::int64_t>& ids, bool by_sorting)
+      : rows(ids.size()), counts(ids.size()), numbers(ids.size()) {
+    const auto count = static_cast<std::int64_t>(ids.size());
+    const auto each_row = [&](auto body) {
+      for (const std::int64_t id : ids) {
+        if (!body(id)) return;
+      }
+    };
+    const Numbering<std::uint32_t> numbering{rows.data(), counts.data(), numbers.data()};
+    if (by_sorting) {
+      std::vector<std::int64_t> memory(3 * ids.size());
+      distinct = number_by_sorting(each_row, count, memory.data(), numbering);
+    } else {
+      const int bits = static_cast<int>(std::bit_width(4 * ids.size()));
+      std::vector<std::uint32_t> slots(std::size_t{1} << bits);
+      distinct = number_by_hash(each_row, 0, bits, slots.data(), kCollisionsPerId * count, numbering);
+    }
+    if (distinct < 0) return;
+    rows.resize(static_cast<std::size_t>(distinct));
+    counts.resize(static_cast<std::size_t>(distinct));
+  }
+};
+
+TEST(PlanNumbers, AreTheSameByHashAndBySorting) {
+  for (const IdCase& batch : id_cases(1000, 3000, 19)) {
+    SCOPED_TRACE(batch.name);
+    const Numbered by_hash(batch.ids, false);
+    const Numbered by_sorting(batch.ids, true);
+    EXPECT_EQ(by_hash.distinct, by_sorting.distinct);
+    EXPECT_EQ(by_hash.rows, by_sorting.rows);
+    EXPECT_EQ(by_hash.counts, by_sorting.counts);
+    EXPECT_EQ(by_hash.numbers, by_sorting.numbers);
+  }
+}
+
+TEST(PlanNumbers, ByHashGiveUpWhereRowsCollide) {
+  const std::vector<std::int64_t> ids = colliding_rows(hash_row(1), 5000);
+  EXPECT_EQ(Numbered(ids, false).distinct, -1);
+  EXPECT_EQ(Numbered(ids, true).distinct, 5000);
+}
+
+// Callers split ids by the top bits of a product with a well-known number, by remainder, or in blocks.
+TEST(PlanNumbers, OfIdsThatWereSplitBeforeAreNotSorted) {
+  for (const std::size_t count : {2000, 16384}) {
+    const auto expect_few = [&](const std::string& what, auto take) {
+      SCOPED_TRACE(what + ", " + std::to_string(count) + " ids");
+      std::vector<std::int64_t> ids;
+      for (std::int64_t row = 0; ids.size() < count; ++row) {
+        if (take(static_cast<std::uint64_t>(row))) ids.push_back(row);
+      }
+      EXPECT_GE(Numbered(ids, false).distinct, 0);
+    };
+    for (const std::uint64_t odd : {0x9E3779B97F4A7C15U, 0xBF58476D1CE4E5B9U, 0x94D049BB133111EBU, 0xFF51AFD7ED558CCDU,
+                                    0xC4CEB9FE1A85EC53U, 0xC6A4A7935BD1E995U, 0x5851F42D4C957F2DU}) {
+      for (const int bits : {3, 6, 8}) {
+        expect_few("top " + std::to_string(bits) + " bits of a product with " + std::to_string(odd),
+                   [&](std::uint64_t row) { return (row * odd) >> (64 - bits) == 1; });
+      }
+    }
+    expect_few("Knuth's 32-bit product", [](std::uint64_t row) { return (row * 2654435761U & 0xFFFFFFFF) >> 24 == 1; });
+    for (const std::uint64_t parts : {1, 2, 3, 8, 10, 100, 256}) {
+      expect_few("remainder of " + std::to_string(parts), [&](std::uint64_t row) { return row % parts == parts - 1; });
+      expect_few("blocks of " + std::to_string(parts), [&](std::uint64_t row) { return row / parts % 8 == 1; });
+    }
+  }
+}
+
+// By the rows' products with the golden ratio's fraction, and with this version's own multiplier.
+TEST_P(PlanTest, GroupsIdsThatWereMadeToCollide) {
+  run([] {
+    for (const std::uint64_t odd : {std::uint64_t{0x9E3779B97F4A7C15U}, hash_row(1)}) {
+      for (const std::int64_t count : {100, 4000, 20'000}) {
+        std::vector<std::int64_t> ids = colliding_rows(odd, count / 2);
+        for (std::int64_t i = count / 2; i < count; ++i)
+          ids.push_back(ids[static_cast<std::size_t>(i * i % count / 2)]);
+        expect_rows(Plan(ids, std::numeric_limits<std::int64_t>::max()), ids);
+      }
+    }
+  });
+}
+
+// Were the time the square of their number, this would take an hour.
+TEST(PlanLarge, GroupsManyIdsThatWereMadeToCollide) {
+  constexpr std::int64_t kCount = 3'000'000;
+  for (const std::uint64_t odd : {std::uint64_t{0x9E3779B97F4A7C15U}, hash_row(1)}) {
+    const Plan plan(colliding_rows(odd, kCount), std::numeric_limits<std::int64_t>::max());
+    EXPECT_EQ(plan.unique_count(), kCount);
+  }
 }
 
 TEST(PlanLarge, RefusesCountsThatAreNone) {
@@ -235,15 +347,17 @@ TEST(PlanLarge, RefusesCountsThatAreNone) {
 }
 
 TEST(PlanHot, ListsSegmentsOfMoreThanABlock) {
-  std::vector<std::int64_t> ids(1024, 16);  // which shares a shard with 8
-  ids.insert(ids.end(), 1025, 8);
+  std::vector<std::int64_t> ids(1024, 16);
+  ids.insert(ids.end(), 1025, 5);
   ids.insert(ids.end(), 4000, 9);
+  ASSERT_EQ(hash_row(16) >> 61, hash_row(5) >> 61) << "they share one of eight shards";
   const Plan plan(ids, 17);
+  ASSERT_EQ(plan.shard_count(), 8);
   std::set<std::int64_t> hot;
   for (const auto& [shard, segment] : plan.hot_segments()) {
     hot.insert(plan.shard(shard).rows[static_cast<std::size_t>(segment)]);
   }
-  EXPECT_EQ(hot, (std::set<std::int64_t>{8, 9}));
+  EXPECT_EQ(hot, (std::set<std::int64_t>{5, 9}));
 
   EXPECT_TRUE(Plan(std::vector<std::int64_t>(1024, 7), 50).hot_segments().empty());
 }

@@ -8,12 +8,10 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
+#include "kernels/plan/numbering.hpp"
 
 namespace rowmill {
 namespace {
-
-/// A hash of a row, good in its top bits: shards take the first of them, hash tables the next.
-std::uint64_t hash_row(std::int64_t row) { return static_cast<std::uint64_t>(row) * 0x9E3779B97F4A7C15U; }
 
 /// Enough shards to feed many threads, each with enough ids to be worth a task: a few ids of long rows with optimizer
 /// states are. Of the ids alone, not of the threads.
@@ -189,13 +187,15 @@ class Grouping::Builder {
     }
   }
 
-  /// Calls body(position) for the positions of shard s, in order.
+  /// Calls body(position) for the positions of shard s, in order, until it says not to go on.
   template <class Body>
-  void for_each_position(std::int64_t s, Body body) const {
-    for (std::int64_t begin = 0; begin < id_count_; begin += chunk_size_) {
-      const std::uint32_t* const list = lists(begin / chunk_size_) + s;
+  [[gnu::always_inline]] void for_each_position(std::int64_t s, Body body) const {
+    const std::uint32_t* list = lists(0) + s;
+    for (std::int64_t begin = 0; begin < id_count_; begin += chunk_size_, list += g_.shard_count() + 1) {
       const std::uint16_t* const sorted = g_.sorted_ + begin;
-      for (std::uint32_t k = list[0]; k < list[1]; ++k) body(begin + sorted[k]);
+      for (std::uint32_t k = list[0]; k < list[1]; ++k) {
+        if (!body(begin + sorted[k])) return;
+      }
     }
   }
 
@@ -218,39 +218,20 @@ class Grouping::Builder {
   template <class Index>
   void group_shard(std::int64_t s, int bits, Index* slots, Index* segment_of) const {
     const std::int64_t begin = g_.shard_begin_[s];
-    std::int64_t* const segment_rows = g_.segment_rows_ + begin;
-    std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
-    constexpr auto kEmpty = static_cast<Index>(-1);
-
-    // Whether a row is new can't be guessed from the rows before it, so nothing branches on that: an empty slot stands
-    // for the segment that would be next, and that one's row and count are written beforehand. Only a collision
-    // branches.
-    const std::int64_t mask = (std::int64_t{1} << bits) - 1;
-    const int shift = 64 - bits;
-    std::fill_n(slots, mask + 1, kEmpty);
-    segment_begin[0] = segment_begin[1] = 0;
-    std::int64_t segments = 0;
-    std::int64_t k = 0;
-    for_each_position(s, [&](std::int64_t position) {
-      const std::int64_t row = row_at(position);
-      auto slot = static_cast<std::int64_t>((hash_row(row) << g_.shard_bits_) >> shift);
-      const auto segment_at = [&] { return slots[slot] == kEmpty ? static_cast<Index>(segments) : slots[slot]; };
-      segment_rows[segments] = row;
-      segment_begin[segments + 2] = 0;
-      Index segment = segment_at();
-      while (segment_rows[segment] != row) {
-        slot = (slot + 1) & mask;
-        segment = segment_at();
-      }
-      slots[slot] = segment;
-      segment_of[k++] = segment;
-      ++segment_begin[segment + 2];
-      segments += segment == segments ? 1 : 0;
-    });
-    g_.segment_counts_[s] = segments;
-
+    const std::int64_t count = g_.shard_begin_[s + 1] - begin;
     // Counts stand two places late, so that after summing each segment's start stands one place late; filling moves it
     // to the segment's end, which is the next one's start.
+    std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
+    segment_begin[0] = segment_begin[1] = 0;
+    const Numbering<Index> numbering{g_.segment_rows_ + begin, segment_begin + 2, segment_of};
+    const auto each_row = [&](auto body) __attribute__((always_inline)) {
+      for_each_position(
+          s, [&](std::int64_t position) __attribute__((always_inline)) { return body(row_at(position)); });
+    };
+    std::int64_t segments = number_by_hash(each_row, g_.shard_bits_, bits, slots, kCollisionsPerId * count, numbering);
+    if (segments < 0) segments = number_by_sorting(each_row, count, g_.slots_ + 4 * begin, numbering);
+    g_.segment_counts_[s] = segments;
+
     std::int64_t largest = 0;
     for (std::int64_t g = 0; g < segments; ++g) {
       largest = std::max(largest, segment_begin[g + 2]);
@@ -258,10 +239,12 @@ class Grouping::Builder {
     }
     g_.largest_[s] = largest;
     std::int64_t* const positions = g_.positions_ + begin;
-    k = 0;
+    std::int64_t k = 0;
     const auto fill = [&](auto contribution) {
-      for_each_position(
-          s, [&](std::int64_t position) { positions[segment_begin[segment_of[k++] + 1]++] = contribution(position); });
+      for_each_position(s, [&](std::int64_t position) {
+        positions[segment_begin[segment_of[k++] + 1]++] = contribution(position);
+        return true;
+      });
     };
     if (bags_ == nullptr) {
       fill([](std::int64_t position) { return position; });
