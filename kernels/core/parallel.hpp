@@ -11,12 +11,13 @@
 
 #include "kernels/core/choices.hpp"
 #include "kernels/core/fp_environment.hpp"
+#include "kernels/core/threads.hpp"
 
 namespace rowmill {
 
-/// How many threads a region of `bytes` of traffic may use here.
-inline std::int64_t concurrency_for(std::int64_t bytes) {
-  return bytes < choices.parallel_bytes ? 1 : tbb::this_task_arena::max_concurrency();
+/// How many threads a region of `bytes` of traffic may use here. They are there then: the system can refuse none later.
+inline std::int64_t concurrency_for(std::int64_t bytes) noexcept {
+  return bytes < choices.parallel_bytes ? 1 : available_threads();
 }
 
 /// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish
@@ -48,9 +49,10 @@ struct alignas(64) Share {
 /// thread meets the same shards in a plan and in the steps after it, and finds much of them in the caches of its core.
 ///
 /// The region has a context of its own, so that a cancelled group of the caller's can't leave it half done, and is
-/// isolated, so that a thread which waits in it can't pick up a task that calls the library again.
+/// isolated, so that a thread which waits in it can't pick up a task that calls the library again. It never fails, for
+/// work may be half done: no task may throw, and what oneTBB has no memory for is done by the calling thread.
 template <class Task>
-void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) {
+void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) noexcept {
   if (threads == 1 || count <= 1) {
     const FpEnvironment environment;
     for (std::int64_t i = 0; i < count; ++i) task(i);
@@ -71,17 +73,25 @@ void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) {
       for (std::int64_t i = share.take(); i < share.end; i = share.take()) task(i);
     }
   };
-  tbb::this_task_arena::isolate([&] {
-    tbb::task_group_context context(tbb::task_group_context::isolated);
-    tbb::parallel_for(
-        tbb::blocked_range<std::int64_t>(0, workers, 1), [&](const auto&) { work(); }, tbb::simple_partitioner(),
-        context);
-  });
+  const auto region = [&] {
+    tbb::this_task_arena::isolate([&] {
+      tbb::task_group_context context(tbb::task_group_context::isolated);
+      tbb::parallel_for(
+          tbb::blocked_range<std::int64_t>(0, workers, 1), [&](const auto&) { work(); }, tbb::simple_partitioner(),
+          context);
+    });
+  };
+  bool done = false;
+  try {
+    done = run_region(region);
+  } catch (...) {
+  }
+  if (!done) work();  // all that nobody has taken
 }
 
 /// As parallel_tasks, for a range of `size` items cut into chunks of `grain`: task(begin, end).
 template <class Task>
-void parallel_chunks(std::int64_t threads, std::int64_t size, std::int64_t grain, Task task) {
+void parallel_chunks(std::int64_t threads, std::int64_t size, std::int64_t grain, Task task) noexcept {
   const std::int64_t chunks = (size + grain - 1) / grain;
   parallel_tasks(threads, chunks, [&](std::int64_t chunk) {
     const std::int64_t begin = chunk * grain;

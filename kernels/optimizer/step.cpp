@@ -131,13 +131,15 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
     scratch.passes[p] = {gradient.data(), gradient.row_stride(), end};
   }
 
-  const FpEnvironment environment;
-  ++step_count_;
-  prepare_step();
   const auto tables = static_cast<std::int64_t>(1 + state_.size());
   const std::int64_t traffic =
       (plan.id_count() / 2 + tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(traffic);
+
+  // From here on nothing can fail: the memory and the threads are there. So the step counts.
+  const FpEnvironment environment;
+  ++step_count_;
+  prepare_step();
   const CacheLevel level = prefetch_level();
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
   const bool near_gradients =

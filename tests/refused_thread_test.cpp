@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+// The system refuses threads: every public operation still succeeds, with the bits of one thread. Each case is a
+// process of its own, this program once more with arguments, because what is refused first matters.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernels/core/choices.hpp"
+#include "kernels/core/parallel.hpp"
+#include "rowmill/c.h"
+#include "rowmill/rowmill.hpp"
+#include "tests/support/data.hpp"
+
+extern char** environ;  // NOLINT: POSIX's
+
+namespace {
+std::atomic<int> starts{0};
+std::atomic<int> refuse_from{0};  // 1 is the first start; 0 refuses none
+std::atomic<int> refuse_to{0};
+}  // namespace
+
+/// Stands before the C library's; counts and refuses the starts of oneTBB alone.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*routine)(void*), void* arg) {
+  static const auto real = reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  Dl_info info;
+  const void* const caller = __builtin_return_address(0);
+  if (dladdr(caller, &info) != 0 && info.dli_fname != nullptr && std::strstr(info.dli_fname, "libtbb") != nullptr) {
+    const int start = ++starts;
+    if (refuse_from != 0 && start >= refuse_from && start <= refuse_to) return EAGAIN;
+  }
+  return real(thread, attributes, routine, arg);
+}
+
+namespace rowmill::test {
+namespace {
+
+constexpr std::int64_t kRows = 500;
+constexpr std::int64_t kDim = 64;
+constexpr std::int64_t kIds = 6500;  // enough for grouping by all threads
+constexpr std::int64_t kLength = 5;
+constexpr std::int64_t kBags = kIds / kLength;
+
+struct Data {
+  std::vector<std::int64_t> ids = id_cases(kRows, kIds, 70).back().ids;
+  GuardedTable table = GuardedTable(kRows, kDim).fill(71);
+  GuardedTable values = GuardedTable(kIds, kDim).fill(72);
+  GuardedTable pooled = GuardedTable(kBags, kDim).fill(73);
+  std::vector<std::int64_t> many_ids = std::vector<std::int64_t>(100'000, 1);
+};
+
+const Data& data() {
+  static const Data made;
+  return made;
+}
+
+std::uint64_t hash(const ConstTableView& view) {
+  std::uint64_t sum = 0xCBF29CE484222325U;
+  for (std::int64_t r = 0; r < view.rows(); ++r) {
+    for (const float x : view.row(r)) sum = (sum ^ std::bit_cast<std::uint32_t>(x)) * 0x100000001B3U;
+  }
+  return sum;
+}
+
+/// Two steps of an optimizer, over ids and over bags.
+std::uint64_t optimize(const OptimizerOptions& options) {
+  GuardedTable weights = data().table;
+  const auto optimizer = make_optimizer(options, kRows, kDim);
+  optimizer->step(weights.view(), Plan(data().ids, kRows), data().values.view());
+  optimizer->step(weights.view(), Plan(Bags(data().ids, kBags, kLength), kRows), data().pooled.view());
+  std::uint64_t sum = hash(weights.view()) + static_cast<std::uint64_t>(optimizer->step_count());
+  for (const Table& state : optimizer->state()) sum = sum * 31 + hash(state);
+  return sum;
+}
+
+rowmill_view c_view(const ConstTableView& v) {
+  return {const_cast<float*>(v.data()), v.rows(), v.dim(), v.row_stride(), nullptr, ROWMILL_FLOAT32};
+}
+
+void must(rowmill_status status) {
+  if (status != ROWMILL_OK) throw Error(ErrorCode::invalid_argument, rowmill_last_error_message());
+}
+
+std::uint64_t c_layers(const rowmill_ids& ids, const rowmill_bags& bags, const rowmill_view& values,
+                       const rowmill_view& pooled) {
+  rowmill_embedding* layer = nullptr;
+  rowmill_embedding_bag* bag_layer = nullptr;
+  rowmill_view table = {};
+  must(rowmill_embedding_create(kRows, kDim, nullptr, &layer));
+  must(rowmill_embedding_backward(layer, &ids, &values));
+  must(rowmill_embedding_step(layer));
+  must(rowmill_embedding_table_view(layer, &table));
+  std::uint64_t sum = hash(ConstTableView(static_cast<const float*>(table.data), kRows, kDim));
+  must(rowmill_embedding_bag_create(kRows, kDim, nullptr, &bag_layer));
+  must(rowmill_embedding_bag_backward(bag_layer, &bags, &pooled));
+  must(rowmill_embedding_bag_step(bag_layer));
+  must(rowmill_embedding_bag_table_view(bag_layer, &table));
+  sum = sum * 31 + hash(ConstTableView(static_cast<const float*>(table.data), kRows, kDim));
+  rowmill_embedding_destroy(layer);
+  rowmill_embedding_bag_destroy(bag_layer);
+  return sum;
+}
+
+/// Every public operation, and the hash of what it made.
+const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& operations() {
+  static const auto c_ids = [] { return rowmill_make_ids(data().ids.data(), kIds, ROWMILL_INT64); };
+  static const auto c_bags = [] { return rowmill_make_batch(c_ids(), kBags, kLength); };
+  /// Calls f(ids, bags, values, pooled, weights), and hashes weights.
+  static const auto in_c = [](const auto& f) {
+    GuardedTable weights = data().table;
+    const rowmill_ids ids = c_ids();
+    const rowmill_bags bags = c_bags();
+    const rowmill_view values = c_view(data().values.view());
+    const rowmill_view pooled = c_view(data().pooled.view());
+    const rowmill_view view = c_view(weights.view());
+    const std::uint64_t sum = f(ids, bags, values, pooled, view);
+    return sum * 31 + hash(weights.view());
+  };
+  static const std::vector<std::pair<std::string, std::function<std::uint64_t()>>> list = {
+      {"gather",
+       [] {
+         GuardedTable out(kIds, kDim);
+         gather(data().table.view(), data().ids, out.view());
+         return hash(out.view());
+       }},
+      {"pool",
+       [] {
+         GuardedTable out(kBags, kDim);
+         pool(data().table.view(), Bags(data().ids, kBags, kLength), out.view());
+         return hash(out.view());
+       }},
+      {"pool_clip",
+       [] {
+         GuardedTable out(kBags, kDim);
+         pool(data().table.view(), Bags(data().ids, kBags, kLength), out.view(),
+              {.pooling = Pooling::mean, .out_of_range = OutOfRange::clip});
+         return hash(out.view());
+       }},
+      {"scatter_add",
+       [] {
+         GuardedTable table = data().table;
+         scatter_add(table.view(), data().ids, data().values.view());
+         return hash(table.view());
+       }},
+      {"scatter_add_planned",
+       [] {
+         GuardedTable table = data().table;
+         scatter_add(table.view(), Plan(data().ids, kRows), data().values.view());
+         return hash(table.view());
+       }},
+      {"plan",
+       [] {
+         const Plan plan(data().many_ids, kRows);
+         return static_cast<std::uint64_t>(plan.unique_count() * 31 + plan.shard(plan.shard_count() - 1).rows[0]);
+       }},
+      {"sgd", [] { return optimize(SgdOptions{.momentum = 0.9}); }},
+      {"adagrad", [] { return optimize(AdagradOptions{}); }},
+      {"row_wise_adagrad", [] { return optimize(RowWiseAdagradOptions{}); }},
+      {"adam", [] { return optimize(AdamOptions{}); }},
+      {"partial_row_wise_adam", [] { return optimize(PartialRowWiseAdamOptions{}); }},
+      {"embedding",
+       [] {
+         Embedding layer({.rows = kRows, .dim = kDim, .optimizer = AdamOptions{}});
+         GuardedTable out(kIds, kDim);
+         layer.forward(data().ids, out.view());
+         layer.backward(data().ids, data().values.view());
+         layer.step();
+         return hash(out.view()) * 31 + hash(layer.table());
+       }},
+      {"embedding_bag",
+       [] {
+         EmbeddingBag layer({.rows = kRows, .dim = kDim, .optimizer = AdamOptions{}, .pooling = Pooling::mean});
+         GuardedTable out(kBags, kDim);
+         const Bags bags(data().ids, kBags, kLength);
+         layer.forward(bags, out.view());
+         layer.backward(bags, data().pooled.view());
+         layer.step();
+         return hash(out.view()) * 31 + hash(layer.table());
+       }},
+      {"table", [] { return hash(Table(20'000, 60, {.initializer = Initializer::uniform(-1, 1)})); }},
+      {"clone",
+       [] {
+         const Table table(20'000, 60, {.initializer = Initializer::uniform(-1, 1), .parallel_first_touch = false});
+         return hash(table.clone());
+       }},
+      {"initialize",
+       [] {
+         GuardedTable table(20'000, 60);
+         initialize(table.view(), Initializer::uniform(-1, 1), {.seed = 3});
+         return hash(table.view());
+       }},
+      {"find_bad_id", [] { return std::uint64_t{find_bad_id(data().many_ids, kRows) ? 1U : 0U}; }},
+      {"c_gather",
+       [] {
+         return in_c([](const auto& ids, const auto&, const auto&, const auto&, const auto& weights) {
+           GuardedTable out(kIds, kDim);
+           const rowmill_view out_view = c_view(out.view());
+           must(rowmill_gather(&weights, &ids, &out_view, nullptr));
+           return hash(out.view());
+         });
+       }},
+      {"c_pool",
+       [] {
+         return in_c([](const auto&, const auto& bags, const auto&, const auto&, const auto& weights) {
+           GuardedTable out(kBags, kDim);
+           const rowmill_view out_view = c_view(out.view());
+           must(rowmill_pool(&weights, &bags, &out_view, nullptr, nullptr));
+           return hash(out.view());
+         });
+       }},
+      {"c_scatter_add",
+       [] {
+         return in_c([](const auto& ids, const auto&, const auto& values, const auto&, const auto& weights) {
+           must(rowmill_set_threads(9));
+           must(rowmill_scatter_add(&weights, &ids, &values, nullptr, nullptr));
+           must(rowmill_set_threads(0));
+           return std::uint64_t{0};
+         });
+       }},
+      {"c_plan",
+       [] {
+         return in_c(
+             [](const auto& ids, const auto& bags, const auto& values, const auto& pooled, const auto& weights) {
+               rowmill_plan* plan = nullptr;
+               rowmill_optimizer* adam = nullptr;
+               must(rowmill_adam_create(kRows, kDim, nullptr, nullptr, &adam));
+               must(rowmill_plan_create(&plan));
+               must(rowmill_plan_build(plan, &ids, kRows, ROWMILL_RANGE_ERROR, nullptr));
+               must(rowmill_scatter_add_planned(&weights, plan, &values));
+               must(rowmill_optimizer_step(adam, &weights, plan, &values, 1, nullptr));
+               must(rowmill_plan_build_bags(plan, &bags, kRows, ROWMILL_RANGE_ERROR, nullptr));
+               must(rowmill_optimizer_step(adam, &weights, plan, &pooled, 1, nullptr));
+               const auto steps = static_cast<std::uint64_t>(rowmill_optimizer_step_count(adam));
+               rowmill_optimizer_destroy(adam);
+               rowmill_plan_destroy(plan);
+               return steps;
+             });
+       }},
+      {"c_layers",
+       [] {
+         return in_c([](const auto& ids, const auto& bags, const auto& values, const auto& pooled, const auto&) {
+           return c_layers(ids, bags, values, pooled);
+         });
+       }},
+      {"c_table",
+       [] {
+         rowmill_table* table = nullptr;
+         rowmill_view view = {};
+         must(rowmill_table_create(20'000, 60, nullptr, &table));
+         must(rowmill_table_view(table, &view));
+         const std::uint64_t sum = hash(ConstTableView(static_cast<const float*>(view.data), 20'000, 60));
+         rowmill_table_destroy(table);
+         return sum;
+       }},
+      {"c_find_bad_id",
+       [] {
+         const rowmill_ids ids = rowmill_make_ids(data().many_ids.data(), 100'000, ROWMILL_INT64);
+         std::int64_t position = 0;
+         must(rowmill_find_bad_id(&ids, kRows, ROWMILL_RANGE_ERROR, &position, nullptr));
+         return static_cast<std::uint64_t>(position);
+       }},
+  };
+  return list;
+}
+
+// ---- The child: one process, one case.
+
+/// How many threads meet in a region of `wanted` tasks, each of which waits for the others.
+int threads_that_meet(int wanted) {
+  std::atomic<int> met{0};
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  parallel_tasks(wanted, wanted, [&](std::int64_t) {
+    ++met;
+    while (met < wanted && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  });
+  return std::chrono::steady_clock::now() < end ? wanted : 1;
+}
+
+/// No thread may be started, by the limit that a container or `ulimit -u` sets. It does not hold for root.
+void limit_threads() {
+  const rlimit one = {1, 1};
+  if (setrlimit(RLIMIT_NPROC, &one) != 0) std::abort();
+  constexpr uid_t kNobody = 65534;
+  if (geteuid() == 0 && setuid(kNobody) != 0) std::abort();
+}
+
+struct Case {
+  int first = 0;     // refused start; 0: the system's limit
+  bool last = true;  // whether all later ones are refused too
+  int arena = 0;
+  bool control = true;  // whether the caller allows as many threads as the arena has
+  int operation = 0;    // which comes first: all others follow
+};
+
+/// Runs the operations on one thread; then with the refusal, in order from operation `c.operation` on.
+int run_child(const Case& c) {
+  choices.parallel_bytes = std::numeric_limits<std::int64_t>::max();
+  std::vector<std::uint64_t> expected;
+  for (const auto& [name, run] : operations()) expected.push_back(run());
+  choices.parallel_bytes = std::int64_t{1} << 18;  // all of them have work for several threads
+  if (starts != 0) return 2;
+
+  std::optional<tbb::global_control> control;
+  if (c.control) {
+    control.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(c.arena));
+  }
+  if (c.first == 0) {
+    limit_threads();
+  } else {
+    refuse_to = c.last ? std::numeric_limits<int>::max() : c.first;
+    refuse_from = c.first;
+  }
+  int failures = 0;
+  tbb::task_arena arena(c.arena);
+  arena.execute([&] {
+    for (std::size_t k = 0; k < operations().size(); ++k) {
+      const std::size_t i = (k + static_cast<std::size_t>(c.operation)) % operations().size();
+      const auto& [name, run] = operations()[i];
+      try {
+        if (run() == expected[i]) continue;
+        std::fprintf(stderr, "%s: other bits\n", name.c_str());
+      } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());
+      }
+      ++failures;
+    }
+    // One worker is lost with the refused start, now and then two.
+    const int usable = std::max(1, std::min(c.arena, c.first - 2));
+    if (c.control && c.last && threads_that_meet(usable) != usable) {
+      std::fprintf(stderr, "not %d threads at work\n", usable);
+      ++failures;
+    }
+  });
+  return failures == 0 ? 0 : 1;
+}
+
+// ---- The parent.
+
+std::string describe(const Case& c) {
+  return (c.first == 0 ? std::string("the limit on threads")
+                       : "start " + std::to_string(c.first) + (c.last ? " and later ones" : " alone")) +
+         ", an arena of " + std::to_string(c.arena) + (c.control ? "" : " without global_control") + ", first " +
+         operations()[static_cast<std::size_t>(c.operation)].first;
+}
+
+/// Runs the cases, some at a time: a newer oneTBB sleeps between its own attempts.
+void run_all(const std::vector<Case>& cases) {
+  constexpr std::size_t kAtOnce = 6;
+  std::map<pid_t, Case> running;
+  const auto wait_for_one = [&] {
+    int status = 0;
+    const pid_t pid = wait(&status);
+    ASSERT_TRUE(running.contains(pid));
+    EXPECT_EQ(status, 0) << describe(running[pid]) << ": "
+                         << (WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it says why above");
+    running.erase(pid);
+  };
+  for (const Case& c : cases) {
+    if (running.size() == kAtOnce) wait_for_one();
+    const std::string arguments[] = {"/proc/self/exe",        std::to_string(c.first),   std::to_string(c.last),
+                                     std::to_string(c.arena), std::to_string(c.control), std::to_string(c.operation)};
+    std::vector<char*> argv;
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    ASSERT_EQ(posix_spawn(&pid, argv[0], nullptr, nullptr, argv.data(), environ), 0);
+    running[pid] = c;
+  }
+  while (!running.empty()) wait_for_one();
+}
+
+int operation_number(std::size_t i) { return static_cast<int>(i % operations().size()); }
+
+TEST(RefusedThread, EveryStartFromTheFirstToTheEighth) {
+  std::vector<Case> cases;
+  for (const int arena : {2, 9}) {
+    for (const bool last : {true, false}) {
+      for (const int first : {1, 2, 3, 4, 5, 6, 7, 8}) {
+        cases.push_back({first, last, arena, true, operation_number(cases.size())});
+      }
+    }
+  }
+  run_all(cases);
+}
+
+TEST(RefusedThread, EveryOperationMayBeTheFirst) {
+  std::vector<Case> cases;
+  for (std::size_t i = 0; i < operations().size(); ++i) {
+    cases.push_back({1 + static_cast<int>(i % 8), i % 3 != 0, 9, true, operation_number(i)});
+  }
+  run_all(cases);
+}
+
+TEST(RefusedThread, AnArenaLargerThanTheCallerAllows) {
+  run_all({{1, true, 9, false, 0}, {2, true, 9, false, 3}, {7, true, 9, false, 9}, {7, false, 9, false, 3}});
+}
+
+TEST(RefusedThread, TheLimitOfTheSystem) { run_all({{0, true, 2, true, 3}, {0, true, 9, true, 9}}); }
+
+TEST(RefusedThread, WithoutARefusalAllThreadsAreThere) { run_all({{100, true, 9, true, 0}, {100, true, 2, true, 0}}); }
+
+}  // namespace
+}  // namespace rowmill::test
+
+int main(int argc, char** argv) {
+  if (argc == 6 && argv[1][0] != '-') {
+    alarm(60);  // a child that hangs is ended by it
+    return rowmill::test::run_child(
+        {std::stoi(argv[1]), std::stoi(argv[2]) != 0, std::stoi(argv[3]), std::stoi(argv[4]) != 0, std::stoi(argv[5])});
+  }
+  setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // in the children: looking for leaks needs a thread
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
