@@ -22,7 +22,12 @@ set(rowmill_isa_flags_scalar "")
 set(ROWMILL_ISA_SOURCES
   kernels/gather/gather.isa.cpp
   kernels/ids/ids.isa.cpp
-  kernels/optimizer/optimizer.isa.cpp
+  kernels/optimizer/formulas/adagrad.isa.cpp
+  kernels/optimizer/formulas/adam.isa.cpp
+  kernels/optimizer/formulas/partial_row_wise_adam.isa.cpp
+  kernels/optimizer/formulas/row_wise_adagrad.isa.cpp
+  kernels/optimizer/formulas/sgd.isa.cpp
+  kernels/optimizer/gradients.isa.cpp
   kernels/pool/pool.isa.cpp
   kernels/random/random.isa.cpp
   kernels/scatter_add/scatter_add.isa.cpp

@@ -7,13 +7,10 @@
 
 #include <cstdint>
 
+#include "kernels/core/cache_level.hpp"
 #include "rowmill/weight_decay.hpp"
 
 namespace rowmill {
-
-/// The cache into which a kernel asks for what it will read: choices.hpp. `none`, not to ask, is
-/// never an argument: it is what kernels make of near gradients.
-enum class CacheLevel : std::uint8_t { none, first, second };
 
 /// Finds the first id outside [lowest, highest]; `count` if there is none.
 template <class Id>
@@ -138,7 +135,7 @@ struct MeanSquaresArgs {
 /// What every optimizer's update has.
 struct UpdateArgs {
   SegmentArgs segments;
-  float* weights;
+  void* weights;  ///< of the kernel's format
   std::int64_t stride;
   WeightDecay decay;
   float decay_factor;  ///< l2: weight_decay; decoupled: 1 - lr * weight_decay

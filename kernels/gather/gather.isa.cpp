@@ -57,9 +57,9 @@ inline void gather_rows(const GatherArgs<Id>& args) {
 
 template <class Id>
 inline void gather(const GatherArgs<Id>& a) {
-  constexpr std::int64_t kMost = 32;  // wider rows gain nothing
+  constexpr std::int64_t kMaxColumns = 32;  // wider rows gain nothing
   with_level(a.ask_into, [&]<CacheLevel kInto>() {
-    with_width<kMost>(a.dim, [&]<std::int64_t kVectors>() { gather_rows<kInto, kVectors>(a); });
+    with_width<kMaxColumns>(a.dim, [&]<std::int64_t kVectors>() { gather_rows<kInto, kVectors>(a); });
   });
 }
 

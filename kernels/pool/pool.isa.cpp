@@ -7,8 +7,8 @@ namespace {
 
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
 /// sums in registers.
-template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class Store>
-[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Load load_from, Store store_to) {
+template <CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
+[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
   const std::int64_t ahead = (a.near ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
   const Id* const ids = a.ids;
   const float* const table = a.table + c;
@@ -27,8 +27,8 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class S
       // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
       const float* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-        prefetch_column<kInto>(later, v * kLanes);
-        take(v, load_from(now + v * kLanes));
+        prefetch_column(later, v * kLanes, kInto);
+        take(v, load(now + v * kLanes, lanes));
       });
       ++count;
     };
@@ -46,15 +46,14 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id, class Load, class S
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = divide(sum[v], divisor); });
     }
     float* const out = a.out + b * a.out_stride + c;
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store_to(out + v * kLanes, sum[v]); });
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(out + v * kLanes, sum[v], lanes); });
   }
 }
 
 template <CacheLevel kInto, class Id>
 inline void pool(const PoolArgs<Id>& a) {
-  for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto load_from, auto store_to) {
-    pool_columns<kInto, kVectors>(a, c, load_from, store_to);
-  });
+  for_each_group(
+      a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) { pool_columns<kInto, kVectors>(a, c, lanes); });
 }
 
 }  // namespace
@@ -75,9 +74,8 @@ void divide_rows_f32(const DivideRowsArgs& a) {
       continue;
     }
     const Floats divisor(static_cast<float>(a.divisors[r]));
-    for_each_vector(a.dim, [=](std::int64_t c, auto load_from, auto store_to) {
-      store_to(out + c, divide(load_from(in + c), divisor));
-    });
+    for_each_vector(a.dim,
+                    [=](std::int64_t c, auto lanes) { store(out + c, divide(load(in + c, lanes), divisor), lanes); });
   }
 }
 

@@ -163,7 +163,7 @@ template <class Update>
 void for_each_row(const UpdateArgs& a, Update update) {
   for (std::int64_t s = 0; s < a.segments.count; ++s) {
     const std::int64_t row = a.segments.rows[s];
-    float* const w = a.weights + row * a.stride;
+    float* const w = static_cast<float*>(a.weights) + row * a.stride;
     float* const g = segment_gradient(a.segments, s);
     reference::decay_row(w, g, a.segments.dim, a.decay, a.decay_factor);
     update(row, w, g);

@@ -9,11 +9,11 @@ namespace {
 /// kVectors, here and below: how many whole vectors a row is, if the loop is for that width, else 0.
 template <std::int64_t kVectors>
 [[gnu::always_inline]] inline void add_row(float* row, const float* values, std::int64_t dim) {
-  const auto add = [=](std::int64_t c, auto load_from, auto store_to) __attribute__((always_inline)) {
-    store_to(row + c, load_from(row + c) + load_from(values + c));
+  const auto add = [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
+    store(row + c, load(row + c, lanes) + load(values + c, lanes), lanes);
   };
   if constexpr (kVectors > 0) {
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { add(v * kLanes, Whole{}, Whole{}); });
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { add(v * kLanes, FullVector{}); });
   } else {
     for_each_vector(dim, add);
   }
@@ -39,28 +39,29 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
   const Segments segments(a.segments);
   const std::int64_t row_bytes = segments.dim * static_cast<std::int64_t>(sizeof(float));
   const auto row_of = [table = a.table, stride = a.table_stride](std::int64_t row) { return table + row * stride; };
-  segments.ask_first<kInto>(row_bytes, [=](std::int64_t row) { prefetch<kInto>(row_of(row), row_bytes); });
+  segments.prefetch_first(row_bytes, kInto, [=](std::int64_t row) { prefetch<kInto>(row_of(row), row_bytes); });
   for (std::int64_t s = 0; s < segments.count; ++s) {
     float* const row = row_of(segments.rows[s]);
     const float* const later_row = row_of(segments.later_row(s));
-    const auto add = [&]<std::int64_t n>(std::int64_t c, auto load_from, auto store_to) __attribute__((always_inline)) {
+    const std::int64_t* const last = segments.positions + segments.begin[s + 1];
+    const auto add = [&]<std::int64_t n>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
       Floats sum[n];
       unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
-        prefetch_column<kInto>(later_row + c, v * kLanes);
-        sum[v] = load_from(row + c + v * kLanes);
+        prefetch_column(later_row + c, v * kLanes, kInto);
+        sum[v] = load(row + c + v * kLanes, lanes);
       });
-      for (std::int64_t p = segments.begin[s]; p < segments.begin[s + 1]; ++p) {
-        const float* const value = segments.gradients.row(segments.positions[p]);
+      for (const std::int64_t* p = segments.positions + segments.begin[s]; p < last; ++p) {
+        const float* const value = segments.gradients.row(*p);
         const float* const later = segments.later_gradient(p, value) + c;
         unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
-          prefetch_column<kInto>(later, v * kLanes);
-          sum[v] += load_from(value + c + v * kLanes);
+          prefetch_column(later, v * kLanes, kInto);
+          sum[v] += load(value + c + v * kLanes, lanes);
         });
       }
-      unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { store_to(row + c + v * kLanes, sum[v]); });
+      unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { store(row + c + v * kLanes, sum[v], lanes); });
     };
     if constexpr (kVectors > 0) {
-      add.template operator()<kVectors>(0, Whole{}, Whole{});
+      add.template operator()<kVectors>(0, FullVector{});
     } else {
       for_each_group(segments.dim, add);
     }
@@ -70,9 +71,9 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
 /// Calls f.operator()<kInto, kVectors>().
 template <class F>
 inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
-  constexpr std::int64_t kMost = kLongRowColumns - 1;  // longer rows lose
+  constexpr std::int64_t kMaxColumns = 128;  // wider rows lose
   with_level(level, [&]<CacheLevel kInto>() {
-    with_width<kMost>(dim, [&]<std::int64_t kVectors>() { f.template operator()<kInto, kVectors>(); });
+    with_width<kMaxColumns>(dim, [&]<std::int64_t kVectors>() { f.template operator()<kInto, kVectors>(); });
   });
 }
 

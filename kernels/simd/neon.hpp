@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
-#include "kernels/kernel_list.hpp"
+#include "kernels/core/cache_level.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
 using Arch = xsimd::neon64;
 using Floats = xsimd::batch<float, Arch>;
+inline constexpr std::int64_t kLanes = static_cast<std::int64_t>(Floats::size);
 
 inline Floats load_partial(const float* p, std::int64_t n) {
   const float32x2_t zero = vdup_n_f32(0.0F);
@@ -53,11 +54,10 @@ inline float tree_sum(Floats v) {
 inline void stream(float* p, Floats v) { v.store_unaligned(p); }
 inline void stream_fence() {}
 
-template <CacheLevel kInto>
-inline void prefetch_line(const char* p) {
-  if constexpr (kInto == CacheLevel::first) {
+[[gnu::always_inline]] inline void prefetch_line(const char* p, CacheLevel into) {
+  if (into == CacheLevel::first) {
     __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p));
-  } else if constexpr (kInto == CacheLevel::second) {
+  } else if (into == CacheLevel::second) {
     __asm__ volatile("prfm pldl2keep, %0" : : "Q"(*p));
   }
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
-#include "kernels/kernel_list.hpp"
+#include "kernels/core/cache_level.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -18,7 +18,9 @@ using Arch = xsimd::avx2;
 using Arch = xsimd::sse2;
 #endif
 using Floats = xsimd::batch<float, Arch>;
+inline constexpr std::int64_t kLanes = static_cast<std::int64_t>(Floats::size);
 
+#if !defined(__AVX2__)
 inline __m128 load_partial_128(const float* p, std::int64_t n) {
   const auto two = [](const float* q) {
     return _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)));
@@ -36,6 +38,7 @@ inline __m128 load_partial_128(const float* p, std::int64_t n) {
       return _mm_setzero_ps();
   }
 }
+#endif
 
 inline void store_partial_128(float* p, __m128 v, std::int64_t n) {
   const auto two = [](float* q, __m128 x) { _mm_storel_epi64(reinterpret_cast<__m128i*>(q), _mm_castps_si128(x)); };
@@ -58,10 +61,8 @@ inline Floats load_partial(const float* p, std::int64_t n) {
 #if defined(__AVX512BW__)
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
 #elif defined(__AVX2__)
-  // Not maskload / maskstore: their stores are microcoded on AMD.
-  const __m128 low = load_partial_128(p, n < 4 ? n : 4);
-  const __m128 high = n > 4 ? load_partial_128(p + 4, n - 4) : _mm_setzero_ps();
-  return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lanes));
 #else
   return load_partial_128(p, n);
 #endif
@@ -71,6 +72,7 @@ inline void store_partial(float* p, Floats v, std::int64_t n) {
 #if defined(__AVX512BW__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
 #elif defined(__AVX2__)
+  // Not maskstore: it is microcoded on AMD.
   store_partial_128(p, _mm256_castps256_ps128(v), n < 4 ? n : 4);
   if (n > 4) store_partial_128(p + 4, _mm256_extractf128_ps(v, 1), n - 4);
 #else
@@ -109,11 +111,10 @@ inline void stream(float* p, Floats v) {
 }
 inline void stream_fence() { _mm_sfence(); }
 
-template <CacheLevel kInto>
-inline void prefetch_line(const char* p) {
-  if constexpr (kInto == CacheLevel::first) {
+[[gnu::always_inline]] inline void prefetch_line(const char* p, CacheLevel into) {
+  if (into == CacheLevel::first) {
     __asm__ volatile("prefetcht0 %0" : : "m"(*p));
-  } else if constexpr (kInto == CacheLevel::second) {
+  } else if (into == CacheLevel::second) {
     __asm__ volatile("prefetcht1 %0" : : "m"(*p));
   }
 }

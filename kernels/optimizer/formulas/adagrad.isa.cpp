@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/optimizer/update_rows.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+struct Adagrad {
+  using Args = AdagradArgs;
+  static constexpr std::int64_t kStates = 1;  // the sum of squares
+  static constexpr bool kUsesMeanSquare = false;
+
+  float* states[kStates];
+  Floats learning_rate;
+  Floats epsilon;
+
+  explicit Adagrad(const AdagradArgs& a) : states{a.accumulator}, learning_rate(a.learning_rate), epsilon(a.epsilon) {}
+
+  Floats operator()(Floats w, Floats g, Nothing, Floats* state) const {
+    state[0] = state[0] + g * g;
+    return w - divide(learning_rate * g, square_root(state[0]) + epsilon);
+  }
+};
+
+}  // namespace
+
+void adagrad_f32(const AdagradArgs& a) { update_rows<Adagrad, F32>(a); }
+
+}  // namespace rowmill::ROWMILL_ISA

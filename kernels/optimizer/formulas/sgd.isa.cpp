@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/optimizer/update_rows.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+struct Sgd {
+  using Args = SgdArgs;
+  static constexpr std::int64_t kStates = 0;
+  static constexpr bool kUsesMeanSquare = false;
+
+  Floats learning_rate;
+
+  explicit Sgd(const SgdArgs& a) : learning_rate(a.learning_rate) {}
+
+  Floats operator()(Floats w, Floats g, Nothing, const Floats*) const { return w - learning_rate * g; }
+};
+
+struct SgdMomentum {
+  using Args = SgdArgs;
+  static constexpr std::int64_t kStates = 1;  // the momentum
+  static constexpr bool kUsesMeanSquare = false;
+
+  float* states[kStates];
+  Floats learning_rate;
+  Floats momentum;
+  bool nesterov;
+
+  explicit SgdMomentum(const SgdArgs& a)
+      : states{a.buffer}, learning_rate(a.learning_rate), momentum(a.momentum), nesterov(a.nesterov) {}
+
+  Floats operator()(Floats w, Floats g, Nothing, Floats* state) const {
+    state[0] = momentum * state[0] + g;
+    return w - learning_rate * (nesterov ? g + momentum * state[0] : state[0]);
+  }
+};
+
+template <class Weights>
+void sgd(const SgdArgs& a) {
+  a.buffer == nullptr ? update_rows<Sgd, Weights>(a) : update_rows<SgdMomentum, Weights>(a);
+}
+
+}  // namespace
+
+void sgd_f32(const SgdArgs& a) { sgd<F32>(a); }
+
+}  // namespace rowmill::ROWMILL_ISA

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two places a row's gradient may be when its update begins, and the mean square of either. Included by *.isa.cpp
+// files only.
+#pragma once
+
+#include "kernels/simd.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+/// A gradient row in memory. each_vector calls body(column, g, lanes) for each vector g of it.
+struct GradientInMemory {
+  const float* data;
+  std::int64_t dim;
+
+  template <class Body>
+  [[gnu::always_inline]] void each_vector(Body body) const {
+    for_each_vector(
+        dim, [&](std::int64_t c, auto lanes) __attribute__((always_inline)) { body(c, load(data + c, lanes), lanes); });
+  }
+};
+
+/// A gradient row of kVectors full vectors.
+template <std::int64_t kVectors>
+struct GradientInRegisters {
+  static constexpr std::int64_t dim = kVectors * kLanes;
+  const Floats (&sum)[kVectors];
+
+  template <class Body>
+  [[gnu::always_inline]] void each_vector(Body body) const {
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { body(v * kLanes, sum[v], FullVector{}); });
+  }
+};
+
+/// The sum over columns of their squares: lane k of 16 adds columns k, k+16, ... in order; then the lanes combine as a
+/// balanced tree. (A lane without a column adds +0, which changes no square.)
+class SumOfSquares {
+ public:
+  SumOfSquares() {
+    for (Floats& sum : sums_) sum = Floats(0.0F);
+  }
+  /// Vector v of a row, in order.
+  [[gnu::always_inline]] void add(std::int64_t v, Floats x) { sums_[v % kVectors] += x * x; }
+  [[gnu::always_inline]] float total() {
+    for (std::int64_t width = kVectors / 2; width > 0; width /= 2) {
+      for (std::int64_t i = 0; i < width; ++i) sums_[i] += sums_[i + width];
+    }
+    return tree_sum(sums_[0]);
+  }
+
+ private:
+  static constexpr std::int64_t kVectors = 16 / kLanes;
+  Floats sums_[kVectors];
+};
+
+template <class Gradient>
+[[gnu::always_inline]] inline float mean_square(const Gradient& gradient) {
+  SumOfSquares squares;
+  gradient.each_vector([&](std::int64_t c, Floats g, auto)
+                           __attribute__((always_inline)) { squares.add(c / kLanes, g); });
+  return squares.total() / static_cast<float>(gradient.dim);
+}
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every optimizer's step does around its formula: the loop over a plan's segments, that is, over the touched rows.
+// For each it sums the row's gradient, applies weight decay, calls the formula for each vector of the row, and
+// prefetches what later rows will need. Included by formulas/*.isa.cpp only.
+//
+// A formula is a type with
+//   Args                      the arguments of its kernels
+//   kStates                   how many state tables it has with a value for each weight: args.state[0], ...
+//   kUsesMeanSquare           whether it needs the mean square of a row's gradient, and so has a state for each row
+//   Formula(args)             broadcasts its scalars
+//   row(mean_square, r)       what is the same for all columns of row r; without mean squares, row() gives Nothing
+//   (w, g, row, state)        the updated weights, from the decayed weights and gradient; updates state[0], ... too
+//
+// There are two layouts. Rows of a fixed width whose tables and gradients are packed have a loop of their own, compiled
+// for each width: gradients stay in registers, whole rows are prefetched at once, and next to nothing is read from the
+// stack. All others take the loop for any width: gradients of more than one contribution are summed in memory first,
+// but for SGD, and prefetches stand between the loads. What each is worth: docs/choices.md.
+//
+// A formula knows nothing of weight decay: decoupled decay scales the weights, L2 adds to the finished gradient, before
+// the formula sees either.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/optimizer/mean_square.hpp"
+#include "kernels/plan/segments.hpp"
+#include "kernels/simd/formats.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+struct Nothing {};
+
+/// One row of each state table that has a value for each weight.
+template <std::int64_t kStates>
+struct StateRows {
+  float* row[kStates > 0 ? kStates : 1];
+};
+template <class Formula>
+[[gnu::always_inline]] inline StateRows<Formula::kStates> state_rows(const Formula& formula, std::int64_t row,
+                                                                     std::int64_t dim) {
+  StateRows<Formula::kStates> rows{};
+  if constexpr (Formula::kStates > 0) {
+    unrolled<Formula::kStates>([&](std::int64_t i)
+                                   __attribute__((always_inline)) { rows.row[i] = formula.states[i] + row * dim; });
+  }
+  return rows;
+}
+
+/// What the formula needs of row r beside its columns. `known` is the gradient's mean square, or null.
+template <class Formula, class Gradient>
+[[gnu::always_inline]] inline auto row_scalars(const Formula& formula, const Gradient& gradient, const float* known,
+                                               std::int64_t r) {
+  if constexpr (Formula::kUsesMeanSquare) {
+    return formula.row(known != nullptr ? *known : mean_square(gradient), r);
+  } else {
+    return Nothing{};
+  }
+}
+
+/// Decay of the weights: w * factor, where the factor is 1 unless decay is decoupled; or, where there is no decay, w.
+struct Scaled {
+  Floats factor;
+
+  explicit Scaled(const UpdateArgs& a) : factor(a.decay == WeightDecay::decoupled ? a.decay_factor : 1.0F) {}
+  Floats operator()(Floats w) const { return w * factor; }
+};
+struct Unscaled {
+  explicit Unscaled(const UpdateArgs&) {}
+  Floats operator()(Floats w) const { return w; }
+};
+
+/// Updates one row; prefetch_at(c) is called once for each vector, before its loads.
+template <class Weights, class Formula, class Decay, class Gradient, class Row, class Prefetch>
+[[gnu::always_inline]] inline void update_row(const Formula& formula, Decay decay, const Gradient& gradient, Row row,
+                                              typename Weights::Value* w, const StateRows<Formula::kStates>& states,
+                                              Prefetch prefetch_at) {
+  gradient.each_vector([&](std::int64_t c, Floats g, auto lanes) __attribute__((always_inline)) {
+    prefetch_at(c);
+    Floats state[Formula::kStates > 0 ? Formula::kStates : 1];
+    unrolled<Formula::kStates>([&](std::int64_t i)
+                                   __attribute__((always_inline)) { state[i] = load(states.row[i] + c, lanes); });
+    const Floats updated = formula(decay(Weights::load(w + c, lanes)), g, row, state);
+    unrolled<Formula::kStates>([&](std::int64_t i)
+                                   __attribute__((always_inline)) { store(states.row[i] + c, state[i], lanes); });
+    Weights::store(w + c, updated, lanes);
+  });
+}
+
+/// Prefetches row r of the weights and the states.
+template <class Formula, class Value>
+[[gnu::always_inline]] inline void prefetch_row(const Formula& formula, const Value* w, std::int64_t r,
+                                                std::int64_t dim, CacheLevel level) {
+  with_level(
+      level, [&]<CacheLevel kInto>() __attribute__((always_inline)) {
+        prefetch<kInto>(w, dim * std::int64_t{sizeof(Value)});
+        if constexpr (Formula::kStates > 0) {
+          unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
+            prefetch<kInto>(formula.states[i] + r * dim, dim * std::int64_t{sizeof(float)});
+          });
+        }
+        if constexpr (Formula::kUsesMeanSquare)
+          prefetch_line(reinterpret_cast<const char*>(formula.row_state + r), kInto);
+      });
+}
+
+/// Rows of kVectors full vectors, packed, as their gradients are.
+template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, CacheLevel kGradients>
+[[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
+  constexpr std::int64_t kColumns = kVectors * kLanes;
+  constexpr std::int64_t kRowBytes = kColumns * std::int64_t{sizeof(float)};
+  constexpr std::int64_t kAhead = update_distance(kRowBytes, kInto);
+  const UpdateArgs& a = args.update;
+  const Formula formula(args);
+  const Decay decay(a);
+  const std::int64_t* const rows = a.segments.rows;
+  const std::int64_t* const begin = a.segments.begin;
+  const std::int64_t count = a.segments.count;
+  const PackedGradients<kColumns> gradients{a.segments.passes[0].data};
+  auto* const weights = static_cast<typename Weights::Value*>(a.weights);
+  const float* const mean_squares = a.segments.mean_squares;
+  const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
+    prefetch_row(formula, weights + row * kColumns, row, kColumns, kInto);
+  };
+  Segments(a.segments).prefetch_first(kRowBytes, kGradients, prefetch_later);
+  const bool l2 = std::is_same_v<Decay, Scaled> && a.decay == WeightDecay::l2;
+  // Rows of at most so many contributions take the short way: all of them, mostly.
+  const std::int64_t max_contributions = l2 ? 0 : a.segments.block;
+  const std::int64_t* position = a.segments.positions + begin[0];
+  const std::int64_t* const last_ahead = a.segments.positions + begin[count] - kAhead;
+  for (std::int64_t s = 0; s < count; ++s) {
+    const std::int64_t row = rows[s];
+    auto* const w = weights + row * kColumns;
+    const std::int64_t contributions = begin[s + 1] - begin[s];
+    prefetch_later(rows[s + kAhead < count ? s + kAhead : s]);
+    Floats sum[kVectors];
+    const auto sum_contributions = [&]() __attribute__((always_inline)) {
+      sum_rows(
+          gradients, position, contributions, 0, FullVector{}, kGradients,
+          [&](const std::int64_t* p, const float* gradient)
+              __attribute__((always_inline)) { return p < last_ahead ? gradients.row(p[kAhead]) : gradient; },
+          sum);
+    };
+    if (contributions <= max_contributions) [[likely]] {
+      sum_contributions();
+    } else {
+      if (l2 && contributions <= a.segments.block) {
+        sum_contributions();
+      } else {
+        sum_segment(a.segments, s);
+        unrolled<kVectors>([&](std::int64_t v)
+                               __attribute__((always_inline)) { sum[v] = load(a.segments.scratch + v * kLanes); });
+      }
+      if (l2) {
+        const Floats factor(a.decay_factor);
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+          sum[v] = sum[v] + factor * Weights::load(w + v * kLanes, FullVector{});
+        });
+      }
+    }
+    const float* const known = contributions == 1 && mean_squares != nullptr ? mean_squares + *position : nullptr;
+    position += contributions;
+    const GradientInRegisters<kVectors> gradient{sum};
+    update_row<Weights>(formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
+                        state_rows(formula, row, kColumns), [](std::int64_t) {});
+  }
+}
+
+/// out = gradient + factor * w: L2 decay.
+template <class Weights>
+[[gnu::noinline]] inline void add_decay(const float* gradient, const typename Weights::Value* w, std::int64_t dim,
+                                        float factor, float* out) {
+  const Floats factors(factor);
+  for_each_vector(
+      dim, [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
+        store(out + c, load(gradient + c, lanes) + factors * Weights::load(w + c, lanes), lanes);
+      });
+}
+
+/// The gradient of segment s, which has no more than a block of contributions: summed in registers, group by group, for
+/// an update that goes through it once.
+template <CacheLevel kGradients>
+struct GradientOfSegment {
+  const Segments& segments;
+  std::int64_t s;
+
+  template <class Body>
+  [[gnu::always_inline]] void each_vector(Body body) const {
+    const std::int64_t position = segments.begin[s];
+    const std::int64_t contributions = segments.begin[s + 1] - position;
+    for_each_group(
+        segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
+          Floats sum[kVectors];
+          sum_rows(
+              segments.gradients, segments.positions + position, contributions, c, lanes, kGradients,
+              [&](const std::int64_t* p, const float* row)
+                  __attribute__((always_inline)) { return segments.later_gradient(p, row); },
+              sum);
+          unrolled<kVectors>([&](std::int64_t v)
+                                 __attribute__((always_inline)) { body(c + v * kLanes, sum[v], lanes); });
+        });
+  }
+};
+
+/// Updates a row without states, of several contributions, from the registers that hold their sum.
+template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
+[[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Formula formula,
+                                              const typename Weights::Value* later, typename Weights::Value* w) {
+  const Segments segments = of;  // a store may alias it
+  update_row<Weights>(
+      formula, Scaled(a), GradientOfSegment<kGradients>{segments, s}, Nothing{}, w,
+      {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, kInto); });
+}
+
+/// Rows of any width and stride.
+template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
+[[gnu::noinline]] inline void update_strided_rows(const typename Formula::Args& args) {
+  using Value = typename Weights::Value;
+  const UpdateArgs& a = args.update;
+  const Formula formula(args);
+  const Scaled decay(a);
+  const bool l2 = a.decay == WeightDecay::l2;
+  const std::int64_t dim = a.segments.dim;
+  const Segments segments(a.segments);
+  Value* const weights = static_cast<Value*>(a.weights);
+  const std::int64_t stride = a.stride;
+  const std::int64_t block = a.segments.block;
+  float* const scratch = a.segments.scratch;
+  const float* const mean_squares = a.segments.mean_squares;
+  segments.prefetch_first(dim * std::int64_t{sizeof(float)}, kGradients,
+                          [&](std::int64_t r) { prefetch_row(formula, weights + r * stride, r, dim, kInto); });
+  for (std::int64_t s = 0; s < segments.count; ++s) {
+    const std::int64_t row = segments.rows[s];
+    Value* const w = weights + row * stride;
+    const std::int64_t later_row = segments.later_row(s);
+    const Value* const later_w = weights + later_row * stride;
+    const std::int64_t position = segments.begin[s];
+    const std::int64_t contributions = segments.begin[s + 1] - position;
+    if constexpr (Formula::kStates == 0 && !Formula::kUsesMeanSquare) {
+      if (contributions > 1 && contributions <= block && !l2) {
+        update_from_sum<Formula, Weights, kInto, kGradients>(segments, a, s, formula, later_w, w);
+        continue;
+      }
+    }
+    const float* data = scratch;
+    const float* known = nullptr;
+    const float* later = scratch;
+    if (contributions == 1) {
+      const std::int64_t p = segments.positions[position];
+      data = segments.gradients.row(p);
+      if (mean_squares != nullptr) known = mean_squares + p;
+      later = segments.later_gradient(segments.positions + position, data);
+    } else {
+      sum_segment(a.segments, s);
+    }
+    if (l2) {
+      add_decay<Weights>(data, w, dim, a.decay_factor, scratch);
+      data = scratch;
+    }
+    const GradientInMemory gradient{data, dim};
+    const auto later_states = state_rows(formula, later_row, dim);
+    if constexpr (Formula::kUsesMeanSquare) {
+      prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), kInto);
+    }
+    update_row<Weights>(
+        formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
+        state_rows(formula, row, dim), [&](std::int64_t c) __attribute__((always_inline)) {
+          prefetch_column(later, c, kGradients);
+          prefetch_column(later_w, c, kInto);
+          unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
+            prefetch_column(later_states.row[i], c, kInto);
+          });
+        });
+  }
+}
+
+template <class Formula, class Weights>
+inline void update_rows(const typename Formula::Args& args) {
+  // Rows of 256 columns gain where no state is as long; and only there does a multiplication by 1 show.
+  constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 256 : 128;
+  const UpdateArgs& a = args.update;
+  const std::int64_t width = are_packed(a.segments, a.stride) ? a.segments.dim : 0;
+  with_width<kMaxColumns>(width, [&]<std::int64_t kVectors>() {
+    with_levels(a.segments, [&]<CacheLevel kInto, CacheLevel kGradients>() {
+      if constexpr (kVectors == 0) {
+        update_strided_rows<Formula, Weights, kInto, kGradients>(args);
+      } else if (Formula::kStates == 0 && a.decay == WeightDecay::none) {
+        using Decay = std::conditional_t<Formula::kStates == 0, Unscaled, Scaled>;
+        update_packed_rows<Formula, Weights, Decay, kVectors, kInto, kGradients>(args);
+      } else {
+        update_packed_rows<Formula, Weights, Scaled, kVectors, kInto, kGradients>(args);
+      }
+    });
+  });
+}
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA
