@@ -9,6 +9,6 @@ if(DOXYGEN_FOUND)
     COMMAND ${CMAKE_COMMAND} -E echo "The API reference begins at ${ROWMILL_DOCS_DIR}/html/index.html"
     COMMENT "API reference by Doxygen" VERBATIM)
   if(ROWMILL_BUILD_TESTS)
-    add_test(NAME docs COMMAND Doxygen::doxygen ${ROWMILL_DOCS_DIR}/Doxyfile)
+    add_test(NAME docs.reference COMMAND Doxygen::doxygen ${ROWMILL_DOCS_DIR}/Doxyfile)
   endif()
 endif()

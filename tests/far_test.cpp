@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element offsets are 64-bit: a table whose rows lie more than 2^31 elements apart gives what one of close rows gives.
+// Element offsets are 64-bit: a table whose rows lie more than 2^31 elements apart gives what a contiguous one gives.
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -14,15 +14,15 @@ ROWMILL_INSTANTIATE_ISA_TEST(FarTest);
 constexpr std::int64_t kCount = 3000;
 constexpr std::int64_t kDim = 100;
 
-/// The same values far apart and close together, and ids of all rows.
+/// The same values far apart and contiguous, and ids of all rows.
 struct Tables {
   FarTable far{kDim};
-  GuardedTable close = GuardedTable(3, kDim).fill(60);
+  GuardedTable packed = GuardedTable(3, kDim).fill(60);
   GuardedTable values = GuardedTable(kCount, kDim).fill(61);
   std::vector<std::int64_t> ids = id_cases(3, kCount, 62)[4].ids;
 
   Tables() {
-    for (std::int64_t r = 0; r < 3; ++r) std::ranges::copy(close.view().row(r), far.view().row(r).begin());
+    for (std::int64_t r = 0; r < 3; ++r) std::ranges::copy(packed.view().row(r), far.view().row(r).begin());
   }
 };
 
@@ -31,29 +31,29 @@ TEST_P(FarTest, Gather) {
     const Tables t;
     GuardedTable out(kCount, kDim);
     GuardedTable expected(kCount, kDim);
-    gather(t.close.view(), t.ids, expected.view());
+    gather(t.packed.view(), t.ids, expected.view());
     gather(t.far.view(), t.ids, out.view());
     EXPECT_TRUE(same(out.view(), expected.view()));
     gather(t.far.view(), narrow(t.ids), out.view());
     EXPECT_TRUE(same(out.view(), expected.view()));
     const FarTable far_out(kDim);
-    gather(t.close.view(), std::vector<std::int32_t>{2, 0, 1}, far_out.view());
-    EXPECT_TRUE(std::ranges::equal(far_out.view().row(2), t.close.view().row(1)));
+    gather(t.packed.view(), std::vector<std::int32_t>{2, 0, 1}, far_out.view());
+    EXPECT_TRUE(std::ranges::equal(far_out.view().row(2), t.packed.view().row(1)));
   });
 }
 
 TEST_P(FarTest, ScatterAdd) {
   run([] {
     Tables t;
-    scatter_add(t.close.view(), t.ids, t.values.view());
+    scatter_add(t.packed.view(), t.ids, t.values.view());
     scatter_add(t.far.view(), t.ids, t.values.view());
-    EXPECT_TRUE(same(t.far.view(), t.close.view()));
+    EXPECT_TRUE(same(t.far.view(), t.packed.view()));
     const std::vector<std::int32_t> all = {0, 1, 2};
     const FarTable far_values(kDim);
     std::ranges::fill(far_values.view().row(2), 1.0F);
-    const float before = t.close.view().row(2)[0];
-    scatter_add(t.close.view(), all, far_values.view());
-    EXPECT_EQ(t.close.view().row(2)[0], before + 1);
+    const float before = t.packed.view().row(2)[0];
+    scatter_add(t.packed.view(), all, far_values.view());
+    EXPECT_EQ(t.packed.view().row(2)[0], before + 1);
   });
 }
 
@@ -62,7 +62,7 @@ TEST_P(FarTest, Pool) {
     const Tables t;
     GuardedTable out(kCount / 3, kDim);
     GuardedTable expected(kCount / 3, kDim);
-    pool(t.close.view(), Bags(t.ids, kCount / 3, 3), expected.view());
+    pool(t.packed.view(), Bags(t.ids, kCount / 3, 3), expected.view());
     pool(t.far.view(), Bags(t.ids, kCount / 3, 3), out.view());
     EXPECT_TRUE(same(out.view(), expected.view()));
   });
@@ -72,26 +72,26 @@ TEST_P(FarTest, Step) {
   run([] {
     Tables t;
     const Plan plan(t.ids, 3);
-    make_optimizer(AdamOptions{}, 3, kDim)->step(t.close.view(), plan, t.values.view());
+    make_optimizer(AdamOptions{}, 3, kDim)->step(t.packed.view(), plan, t.values.view());
     make_optimizer(AdamOptions{}, 3, kDim)->step(t.far.view(), plan, t.values.view());
-    EXPECT_TRUE(same(t.far.view(), t.close.view()));
+    EXPECT_TRUE(same(t.far.view(), t.packed.view()));
     const Plan each(std::vector<std::int32_t>{0, 1, 2}, 3);
     const FarTable far_gradient(kDim);
     std::ranges::fill(far_gradient.view().row(2), 1.0F);
-    const float before = t.close.view().row(2)[0];
-    make_optimizer(SgdOptions{.learning_rate = 1}, 3, kDim)->step(t.close.view(), each, far_gradient.view());
-    EXPECT_EQ(t.close.view().row(2)[0], before - 1);
+    const float before = t.packed.view().row(2)[0];
+    make_optimizer(SgdOptions{.learning_rate = 1}, 3, kDim)->step(t.packed.view(), each, far_gradient.view());
+    EXPECT_EQ(t.packed.view().row(2)[0], before - 1);
   });
 }
 
 TEST_P(FarTest, Initialize) {
   run([] {
     const FarTable far(kDim);
-    GuardedTable close(3, kDim);
+    GuardedTable packed(3, kDim);
     for (const Initializer& initializer : {Initializer::uniform(-1, 1), Initializer::normal(0, 1)}) {
       initialize(far.view(), initializer);
-      initialize(close.view(), initializer);
-      EXPECT_TRUE(same(far.view(), close.view()));
+      initialize(packed.view(), initializer);
+      EXPECT_TRUE(same(far.view(), packed.view()));
     }
   });
 }

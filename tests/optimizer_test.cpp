@@ -207,7 +207,7 @@ TEST_P(OptimizerTest, GivesEachIdItsBagsGradient) {
 }
 
 // Where a plan touches at least two rows for each bag, row-wise optimizers compute the mean square of each bag's
-// gradient beforehand: on one thread, on all, and of gradients of more than a megabyte, which are asked for.
+// gradient beforehand: on one thread, on all, and of gradients of more than a megabyte, which are prefetched.
 TEST_P(OptimizerTest, SquaresEachBagsGradientOnce) {
   run([] {
     constexpr std::int64_t kRows = 20'000;

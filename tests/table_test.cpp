@@ -100,7 +100,7 @@ TEST(Philox, GivesTheKnownAnswers) {
 }
 
 struct Moments {
-  double mean = 0, variance = 0, least = 1e30, most = -1e30;
+  double mean = 0, variance = 0, min = 1e30, max = -1e30;
 };
 
 Moments moments(const Table& table) {
@@ -109,8 +109,8 @@ Moments moments(const Table& table) {
   for (std::int64_t i = 0; i < table.rows() * table.dim(); ++i) {
     const double x = static_cast<double>(table.data()[i]);
     m.mean += x / n;
-    m.least = std::min(m.least, x);
-    m.most = std::max(m.most, x);
+    m.min = std::min(m.min, x);
+    m.max = std::max(m.max, x);
   }
   for (std::int64_t i = 0; i < table.rows() * table.dim(); ++i) {
     m.variance += std::pow(static_cast<double>(table.data()[i]) - m.mean, 2) / n;
@@ -122,18 +122,18 @@ TEST(Initializer, HasTheMomentsItPromises) {
   const Moments uniform = moments(Table(1000, 100, {.initializer = Initializer::uniform(-1, 3)}));
   EXPECT_NEAR(uniform.mean, 1, 0.02);
   EXPECT_NEAR(uniform.variance, 16.0 / 12, 0.02);
-  EXPECT_GE(uniform.least, -1);
-  EXPECT_LE(uniform.most, 3);
+  EXPECT_GE(uniform.min, -1);
+  EXPECT_LE(uniform.max, 3);
 
   const Moments normal = moments(Table(1000, 100, {.initializer = Initializer::normal(5, 2)}));
   EXPECT_NEAR(normal.mean, 5, 0.03);
   EXPECT_NEAR(normal.variance, 4, 0.06);
-  EXPECT_GT(normal.most, 5 + 2 * 3.5);
+  EXPECT_GT(normal.max, 5 + 2 * 3.5);
 
   const double limit = std::sqrt(3.0 / 256);
   const Moments trax = moments(Table(1000, 256, {.initializer = Initializer::scaled_uniform_fan_out(256)}));
-  EXPECT_NEAR(trax.least, -limit, 1e-5);
-  EXPECT_NEAR(trax.most, limit, 1e-5);
+  EXPECT_NEAR(trax.min, -limit, 1e-5);
+  EXPECT_NEAR(trax.max, limit, 1e-5);
   EXPECT_NEAR(trax.variance, 1.0 / 256, 5e-5);
 }
 

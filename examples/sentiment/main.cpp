@@ -25,7 +25,7 @@ struct Options {
   std::string train, test, save, load;
   std::int64_t epochs = 10;
   std::int64_t batch = 16;
-  std::int64_t least_count = 1;
+  std::int64_t min_count = 1;
   int threads = 0;
   bool hexfloat = false;
   ModelOptions model;
@@ -76,7 +76,7 @@ double train_epoch(Model& model, const EncodedCorpus& corpus, std::span<const st
 
 /// The words of the training texts, or those that --load names. Throws UserError if the texts have none of these.
 Vocabulary make_vocabulary(const std::vector<Text>& texts, const Options& options) {
-  if (options.load.empty()) return Vocabulary(texts, options.model.rows, options.least_count);
+  if (options.load.empty()) return Vocabulary(texts, options.model.rows, options.min_count);
   Vocabulary vocabulary(load_words(options.load));
   const auto is_known = [&](const std::string& word) { return vocabulary.id(word) != kUnknown; };
   const auto has_known = [&](const Text& text) { return std::ranges::any_of(tokenize(text.words), is_known); };
@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(2, 100000000))
       ->capture_default_str();
   app.add_option("--dim", options.model.dim, "Features of a word")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--min-count", options.least_count, "Words seen less often are unknown")
+  app.add_option("--min-count", options.min_count, "Words seen less often are unknown")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--learning-rate", options.model.learning_rate, "Of Adam")

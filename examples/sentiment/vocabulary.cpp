@@ -39,14 +39,14 @@ std::vector<std::string> tokenize(std::string_view text) {
   return tokens;
 }
 
-Vocabulary::Vocabulary(const std::vector<Text>& texts, std::int64_t size, std::int64_t least_count) {
+Vocabulary::Vocabulary(const std::vector<Text>& texts, std::int64_t size, std::int64_t min_count) {
   std::unordered_map<std::string, std::int64_t> counts;
   for (const Text& text : texts) {
     for (std::string& token : tokenize(text.words)) ++counts[std::move(token)];
   }
   std::vector<std::pair<std::int64_t, std::string>> by_count;
   for (const auto& [word, count] : counts) {
-    if (count >= least_count) by_count.emplace_back(-count, word);
+    if (count >= min_count) by_count.emplace_back(-count, word);
   }
   std::sort(by_count.begin(), by_count.end());
   words_ = {"<pad>", "<unk>"};

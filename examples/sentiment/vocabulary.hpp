@@ -22,8 +22,8 @@ std::vector<std::string> tokenize(std::string_view text);
 /// Words and their ids: padding, unknown, then the words by falling frequency, ties in alphabetical order.
 class Vocabulary {
  public:
-  /// The most frequent words of `texts` that occur `least_count` times, at most `size` ids in all.
-  Vocabulary(const std::vector<Text>& texts, std::int64_t size, std::int64_t least_count);
+  /// The most frequent words of `texts` that occur `min_count` times, at most `size` ids in all.
+  Vocabulary(const std::vector<Text>& texts, std::int64_t size, std::int64_t min_count);
   /// The words of a saved vocabulary, in order of their ids. Throws UserError if one stands there twice.
   explicit Vocabulary(std::vector<std::string> words);
 

@@ -23,7 +23,7 @@ void free_scratch(std::byte* p) noexcept;
 /// The size of the last-level cache; 32 MiB where the system does not say.
 std::int64_t last_level_cache_bytes();
 
-/// The cache into which kernels ask for rows on this machine; and for those of a table that is only read.
+/// The cache into which kernels prefetch rows on this machine; and those of a table that is only read.
 CacheLevel prefetch_level();
 CacheLevel prefetch_level(const ConstTableView& table);
 
