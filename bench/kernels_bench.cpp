@@ -181,7 +181,7 @@ void partial_row_wise_adam_f32(benchmark::State& s, Kernel<AdamArgs>* k) { run_s
 void fill_uniform_f32(benchmark::State& state, Kernel<FillUniformArgs>* kernel) {
   std::vector<float> table = values(kRows);
   for (auto _ : state) {
-    kernel({table.data(), kDim, 0, kRows, kDim, {1, 2}, 0, -1, 2});
+    kernel({table.data(), kDim, 0, kRows, kDim, {1, 2}, 0, -1, 2, 0.99F});
     benchmark::ClobberMemory();
   }
   count(state, kRows);

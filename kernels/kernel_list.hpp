@@ -176,7 +176,8 @@ struct AdamArgs {
   AdamScalars scalars;
 };
 
-/// table[r, c] = low + width * u for rows first_row .. first_row + rows - 1 (see include/rowmill/random.hpp).
+/// table[r, c] = min(low + width * u, most) for rows first_row .. first_row + rows - 1 (see
+/// include/rowmill/random.hpp).
 struct FillUniformArgs {
   float* data;
   std::int64_t stride;
@@ -187,6 +188,7 @@ struct FillUniformArgs {
   std::uint32_t step;
   float low;
   float width;
+  float most;
 };
 
 template <class Args>

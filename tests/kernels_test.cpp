@@ -388,11 +388,12 @@ void partial_row_wise_adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check
 
 void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
   for (const std::int64_t dim : kDims) {
-    for (const std::int64_t first_row : {std::int64_t{0}, (std::int64_t{1} << 32) - 2}) {
+    // The most that a value may be comes into play now and then, or never.
+    for (const auto& [first_row, most] : {std::pair(std::int64_t{0}, 0.2F), {(std::int64_t{1} << 32) - 2, 0.4F}}) {
       GuardedTable table(5, dim);
       GuardedTable expected(5, dim);
-      const auto run = [&](Kernel<FillUniformArgs>* kernel, GuardedTable& to) {
-        kernel({to.view().data(), to.view().row_stride(), first_row, 5, dim, {123, 456}, 7, -0.3F, 0.7F});
+      const auto run = [&, row = first_row, highest = most](Kernel<FillUniformArgs>* kernel, GuardedTable& to) {
+        kernel({to.view().data(), to.view().row_stride(), row, 5, dim, {123, 456}, 7, -0.3F, 0.7F, highest});
       };
       run(f, table);
       run(r, expected);

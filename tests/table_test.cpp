@@ -88,6 +88,30 @@ TEST_P(InitializeTest, WritesNothingBetweenRowsOfBf16) {
   });
 }
 
+// Where floats lie far apart, rounding would make the sum the upper bound.
+TEST_P(InitializeTest, UniformNeverReachesItsUpperBound) {
+  run([] {
+    for (const auto& [low, high] :
+         {std::pair(100.0F, 101.0F), {1e8F, 1e8F + 16}, {-101.0F, -100.0F}, {-1e-45F, 0.0F}}) {
+      const auto values_of = [&, l = low, h = high](Format format) {
+        return Table(2000, 256, {.initializer = Initializer::uniform(l, h), .seed = 1, .format = format});
+      };
+      const Table floats = values_of(Format::f32);
+      const Table halves = values_of(Format::bf16);
+      float most = low;
+      for (std::int64_t i = 0; i < 2000 * 256; ++i) {
+        ASSERT_GE(floats.data()[i], low) << i;
+        ASSERT_LT(floats.data()[i], high) << i;
+        most = std::max(most, floats.data()[i]);
+        ASSERT_TRUE(high - low != 1 || static_cast<float>(halves.data<Bf16>()[i]) < high) << i;
+      }
+      EXPECT_EQ(most, std::nextafter(high, low)) << "the largest float below it occurs";
+    }
+    const Table constant(20, 20, {.initializer = Initializer::uniform(3, 3)});
+    for (std::int64_t i = 0; i < 400; ++i) ASSERT_EQ(constant.data()[i], 3);
+  });
+}
+
 // Known answers of the authors' Random123 library (kat_vectors, philox4x32 10).
 TEST(Philox, GivesTheKnownAnswers) {
   using Words = std::array<std::uint32_t, 4>;

@@ -27,7 +27,8 @@ enum class RandomPurpose : std::uint32_t { initialize = 0 };
 ///
 /// A word x becomes a float by
 ///
-///     uniform:  u = (x >> 8) * 2^-24                in [0, 1);  value = low + (high - low) * u
+///     uniform:  u = (x >> 8) * 2^-24                in [0, 1);  value = min(low + (high - low) * u, most)
+///               with the largest value below high of the table's format as `most`: rounding never makes it high
 ///     normal:   for each pair of words (x0, x1) of a block, Box-Muller: u1 = ((x0 >> 8) + 1) * 2^-24 in (0, 1],
 ///               u2 = (x1 >> 8) * 2^-24, r = sqrt(-2 ln u1), values mean + stddev * r * (cos 2 pi u2, sin 2 pi u2),
 ///               in double with our own ln and sincos, rounded to float once
@@ -47,7 +48,8 @@ struct Initializer {
 
   static Initializer zeros() { return {}; }
   static Initializer constant(float value) { return {.kind = Kind::constant, .a = value}; }
-  /// Uniform on [low, high).
+  /// Uniform on [low, high): never high itself. If low = high, every value is low. A bound that is not a value of the
+  /// table's format counts with the values around it: between 100.1 and 100.2 there is no bf16, and 100 is stored.
   static Initializer uniform(float low, float high) { return {.kind = Kind::uniform, .a = low, .b = high}; }
   static Initializer normal(float mean, float stddev) { return {.kind = Kind::normal, .a = mean, .b = stddev}; }
   /// Uniform on [-l, l) with l = sqrt(3 * scale / dim): what trax.layers.core.Embedding uses for a rows x dim table

@@ -100,13 +100,29 @@ void fill_normal_row(std::span<T> row, std::uint64_t r, std::array<std::uint32_t
   }
 }
 
+/// The most that a value of uniform(low, high) may be in a table of T: the largest T below high.
+template <StorageType T>
+float most_below(float low, float high) {
+  if (low == high) return low;
+  const float most = std::nextafter(high, low);
+  if constexpr (std::is_same_v<T, Bf16>) {
+    // Rounded towards minus infinity, and not used where no bf16 lies in [low, high).
+    const auto bits = std::bit_cast<std::uint32_t>(most);
+    const float stored = std::bit_cast<float>((bits + (most < 0 ? 0xFFFFU : 0U)) & 0xFFFF0000U);
+    if (stored >= low) return stored;
+  }
+  return most;
+}
+
 /// Fills rows begin .. end-1, in the storage type of the table. `floats` has room for a row, where that is not float.
 template <StorageType T>
 void fill_rows(const TableView& table, std::int64_t begin, std::int64_t end, const Initializer& initializer,
                std::array<std::uint32_t, 2> key, float* floats) {
   const auto fill_uniform = [&](std::int64_t first, std::int64_t count, float* out, std::int64_t stride) {
+    const float low = initializer.a;
+    const float high = initializer.b;
     kernels().fill_uniform_f32(
-        {out, stride, first, count, table.dim(), {key[0], key[1]}, 0, initializer.a, initializer.b - initializer.a});
+        {out, stride, first, count, table.dim(), {key[0], key[1]}, 0, low, high - low, most_below<T>(low, high)});
   };
   if constexpr (std::is_same_v<T, float>) {
     if (initializer.kind == Initializer::Kind::uniform) {

@@ -44,7 +44,8 @@ void fill_uniform_f32(const FillUniformArgs& a) {
       for (int i = 0; i < kBlocks; ++i) {
         for (int w = 0; w < 4; ++w) {
           const float u = static_cast<float>(static_cast<std::int32_t>(x[w][i] >> 8)) * 0x1p-24F;
-          values[i][w] = a.low + a.width * u;
+          const float value = a.low + a.width * u;
+          values[i][w] = value < a.most ? value : a.most;
         }
       }
       const std::int64_t n = a.dim - c < 4 * kBlocks ? a.dim - c : 4 * kBlocks;

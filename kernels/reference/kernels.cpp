@@ -86,13 +86,14 @@ void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std
 }
 
 void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
-                      std::uint32_t step, float low, float width) {
+                      std::uint32_t step, float low, float width, float most) {
   for (std::int64_t c = 0; c < dim; ++c) {
     const auto block = static_cast<std::uint32_t>(c / 4);
     const auto words =
         philox4x32_10({block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), step}, key);
     const float u = static_cast<float>(words[static_cast<std::size_t>(c % 4)] >> 8) * 0x1p-24F;
-    out[c] = low + width * u;
+    const float value = low + width * u;
+    out[c] = value < most ? value : most;
   }
 }
 
@@ -264,7 +265,7 @@ void partial_row_wise_adam_f32(const AdamArgs& a) {
 void fill_uniform_f32(const FillUniformArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {
     reference::fill_uniform_row(a.data + r * a.stride, static_cast<std::uint64_t>(a.first_row + r), a.dim,
-                                {a.key[0], a.key[1]}, a.step, a.low, a.width);
+                                {a.key[0], a.key[1]}, a.step, a.low, a.width, a.most);
   }
 }
 

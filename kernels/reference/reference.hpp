@@ -43,7 +43,7 @@ void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std
 
 /// Row `row` of a table filled uniformly: see include/rowmill/random.hpp.
 void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
-                      std::uint32_t step, float low, float width);
+                      std::uint32_t step, float low, float width, float most);
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy);
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, bool mean, OutOfRange policy);
