@@ -38,7 +38,9 @@ def main():
         for block in re.finditer(r"^```cpp\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             count += 1
             line = text.count("\n", 0, block.start()) + 2
-            source += f'void snippet_{count}() {{\n#line {line} "{page}"\n{block[1]}}}\n'
+            includes = "\n".join(re.findall(r"^#include .*$", block[1], re.MULTILINE))
+            body = re.sub(r"^#include .*$", "", block[1], flags=re.MULTILINE)
+            source += f'{includes}\nvoid snippet_{count}() {{\n#line {line} "{page}"\n{body}}}\n'
     if count < len(pages):
         raise SystemExit(f"only {count} blocks of C++ in {len(pages)} pages")
     command = [compiler, "-std=c++20", "-fsyntax-only", "-I", include, "-x", "c++", "-"]
