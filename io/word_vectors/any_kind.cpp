@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "io/file/byte_stream.hpp"
 #include "io/file/transfer.hpp"
@@ -68,6 +69,18 @@ std::filesystem::path words_path(const std::filesystem::path& npy) {
   return path.replace_extension(".words.txt");
 }
 
+Vocabulary load_npy_words(const std::filesystem::path& npy, std::int64_t rows) {
+  const std::filesystem::path path = words_path(npy);
+  if (!std::filesystem::exists(path)) return {};
+  Vocabulary words = load_words(path);
+  if (words.size() != rows) {
+    throw FileError(
+        ErrorCode::bad_file, path, FileError::kNowhere,
+        std::to_string(words.size()) + " words for the " + std::to_string(rows) + " rows of " + npy.string());
+  }
+  return words;
+}
+
 FileKind file_kind(const std::filesystem::path& path) {
   ByteStream stream(path);
   const std::string_view start = stream.peek(std::size_t{1} << 16);
@@ -100,16 +113,9 @@ WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOpt
       return {.words = std::move(words), .table = file.load_table(name)};
     }
     case FileKind::npy: {
-      WordVectors vectors{.words = {}, .table = load_npy(path)};
-      const std::filesystem::path words = words_path(path);
-      if (!std::filesystem::exists(words)) return vectors;
-      vectors.words = load_words(words);
-      if (vectors.words.size() != vectors.table.rows()) {
-        throw FileError(ErrorCode::bad_file, words, FileError::kNowhere,
-                        std::to_string(vectors.words.size()) + " words for the " +
-                            std::to_string(vectors.table.rows()) + " rows of " + path.string());
-      }
-      return vectors;
+      Table table = load_npy(path);
+      Vocabulary words = load_npy_words(path, table.rows());
+      return {.words = std::move(words), .table = std::move(table)};
     }
     case FileKind::word2vec_binary:
       return load_word2vec_binary(path, {.invalid_utf8 = options.text.invalid_utf8});

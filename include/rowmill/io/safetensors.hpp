@@ -61,6 +61,9 @@ class SafetensorsFile {
   /// several.
   [[nodiscard]] const TensorInfo& only_table() const;
 
+  /// The format of a tensor that is a table. Throws FileError (bad_file) if it is none.
+  [[nodiscard]] Format table_format(const TensorInfo& info) const;
+
   /// Reads an F32 or BF16 tensor of two dimensions, on all threads, into a new table of its name and format.
   /// Throws FileError if it is missing or another kind of tensor (bad_file) or can't be read (io_error), and Error
   /// (out_of_memory).
@@ -80,9 +83,6 @@ class SafetensorsFile {
   [[nodiscard]] Vocabulary load_words(std::string_view name) const;
 
  private:
-  /// Throws FileError (bad_file) if the tensor is no table.
-  [[nodiscard]] Format table_format(const TensorInfo& info) const;
-
   std::unique_ptr<InputFile> file_;
   std::vector<TensorInfo> tensors_;
   Metadata metadata_;
@@ -97,6 +97,7 @@ class SafetensorsContents {
   /// Each throws Error (invalid_argument) if the name is empty, not UTF-8, "__metadata__", or there already; or if the
   /// table is null, has dim < 1 or negative rows.
   SafetensorsContents& add(std::string name, const ConstTableView& table);
+  SafetensorsContents& add(std::string name, Table&& table) = delete;  // it would be gone before the file is written
   SafetensorsContents& add(std::string name, std::span<const std::uint8_t> values);
   SafetensorsContents& add(std::string name, std::span<const std::int64_t> values);
   SafetensorsContents& add(std::string name, std::span<const double> values);

@@ -94,6 +94,10 @@ void save_words(const std::filesystem::path& path, const Vocabulary& words, cons
 /// The file of words beside a .npy file: "dir/name.npy" has "dir/name.words.txt".
 [[nodiscard]] std::filesystem::path words_path(const std::filesystem::path& npy);
 
+/// The words of words_path(npy), for a table of so many rows; empty if there is no such file.
+/// Throws FileError if it can't be read (io_error) or has another number of words (bad_file).
+[[nodiscard]] Vocabulary load_npy_words(const std::filesystem::path& npy, std::int64_t rows);
+
 enum class FileKind : std::uint8_t { safetensors, npy, word2vec_binary, text };
 
 /// What kind of file this is, by its first bytes. Throws FileError if it can't be read (io_error), or is a pickle, a

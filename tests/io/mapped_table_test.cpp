@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/io/mapped_table.hpp"
+
+#include <fcntl.h>
+
+#include <atomic>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "rowmill/io/npy.hpp"
+#include "rowmill/io/safetensors.hpp"
+#include "rowmill/io/word_vectors.hpp"
+#include "rowmill/output.hpp"
+#include "tests/io/support.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::io::test {
+namespace {
+
+const MappedTableOptions kModes[] = {{.read_ahead = true, .guarded = false},
+                                     {.read_ahead = false, .guarded = false},
+                                     {.read_ahead = true, .guarded = true},
+                                     {.read_ahead = false, .guarded = true}};
+
+/// Makes the system forget what it holds of a file.
+void drop_from_cache(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY);
+  ::fdatasync(fd);
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  ::close(fd);
+}
+
+TEST(MappedTable, ReadsAsATableInMemoryDoes) {
+  const TemporaryDirectory directory;
+  for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {50, 3}, {3000, 300}, {20, 5000}}) {
+    const GuardedTable table = awkward_table(rows, dim);
+    save_vectors(directory / "t.npy", table.view());
+    save_vectors(directory / "t.safetensors", table.view());
+    for (const int threads : {1, 2, 7}) {
+      rowmill::test::with_threads(threads, [&, rows_ = rows, dim_ = dim] {
+        for (const char* const name : {"t.npy", "t.safetensors"}) {
+          drop_from_cache(directory / name);
+          for (const MappedTableOptions& options : kModes) {
+            const MappedTable mapped(directory / name, options);
+            ASSERT_TRUE(same_bits(mapped.view(), table.view()));
+            for (const auto& [case_name, ids] : rowmill::test::id_cases(rows_, 700, 3)) {
+              Table out(static_cast<std::int64_t>(ids.size()), dim_);
+              Table expected(out.rows(), dim_);
+              gather(mapped, ids, out);
+              gather(table.view(), ids, expected);
+              EXPECT_TRUE(same_bits(out, expected.view())) << name << case_name;
+              const std::vector<std::int32_t> narrow = rowmill::test::narrow(ids);
+              const std::vector<std::int64_t> offsets = {0, 0, out.rows()};
+              Table pooled(2, dim_);
+              Table expected_pooled(2, dim_);
+              pool(mapped, Bags(narrow, offsets), pooled, {.pooling = Pooling::mean});
+              pool(table.view(), Bags(narrow, offsets), expected_pooled, {.pooling = Pooling::mean});
+              EXPECT_TRUE(rowmill::test::same(pooled, expected_pooled)) << name << case_name;
+            }
+          }
+        }
+      });
+    }
+  }
+}
+
+TEST(MappedTable, KeepsThePoliciesAndTheErrors) {
+  const TemporaryDirectory directory;
+  const GuardedTable table = awkward_table(40, 6);
+  save_npy(directory / "t.npy", table.view());
+  const std::vector<std::int64_t> ids = {-1, 3, 40, -40, 39, std::numeric_limits<std::int64_t>::min()};
+  for (const MappedTableOptions& options : kModes) {
+    const MappedTable mapped(directory / "t.npy", options);
+    for (const OutOfRange policy : {OutOfRange::clip, OutOfRange::zero}) {
+      Table out(6, 6);
+      Table expected(6, 6);
+      gather(mapped, ids, out, {.out_of_range = policy});
+      gather(table.view(), ids, expected, {.out_of_range = policy});
+      EXPECT_TRUE(same_bits(out, expected.view()));
+    }
+    Table out(6, 6, {.initializer = Initializer::constant(7)});
+    for (const OutOfRange policy : {OutOfRange::error, OutOfRange::wrap_negative}) {
+      EXPECT_THROW(gather(mapped, ids, out, {.out_of_range = policy}), IdError);
+    }
+    EXPECT_THROW(gather(mapped, std::vector<std::int64_t>{1, 2}, out), Error) << "six rows of output for two ids";
+    EXPECT_EQ(out.data()[0], 7);
+    EXPECT_THROW(gather(mapped, Ids(static_cast<const std::int32_t*>(nullptr), 6), out), Error);
+  }
+}
+
+TEST(MappedTable, HoldsEveryFormatAndWords) {
+  const TemporaryDirectory directory;
+  const Table half = every_bf16();
+  Vocabulary words;
+  for (std::int64_t r = 0; r < 256; ++r) words.add(std::to_string(r));
+  SafetensorsContents contents;
+  const Table nothing(0, 3);
+  const Table other(2, 2);
+  contents.add("half", half).add_words("half", words).add("empty", nothing).add("other", other);
+  save_safetensors(directory / "t", contents);
+  const MappedTable mapped(directory / "t", {.tensor = "half"});
+  EXPECT_EQ(mapped.format(), Format::bf16);
+  EXPECT_TRUE(same_bits(mapped.view(), half.view()));
+  EXPECT_EQ(mapped.load_words()[255], "255");
+  mapped.populate();
+
+  const MappedTable empty(directory / "t", {.tensor = "empty", .guarded = true});
+  EXPECT_EQ(empty.rows(), 0);
+  empty.populate();
+  Table out(0, 3);
+  gather(empty, std::vector<std::int64_t>{}, out);
+  Table one(1, 3);
+  EXPECT_THROW(gather(empty, std::vector<std::int64_t>{0}, one), IdError);
+
+  const Table floats(3, 2);
+  save_vectors(directory / "w.npy", floats, Vocabulary(std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(MappedTable(directory / "w.npy").load_words()[2], "c");
+}
+
+TEST(MappedTable, WhatCannotBeUsedInPlaceIsRefused) {
+  const TemporaryDirectory directory;
+  const auto refused = [&](const char* name, std::string_view what, const MappedTableOptions& options = {}) {
+    expect_file_error(ErrorCode::bad_file, directory / name, what,
+                      [&] { const MappedTable mapped(directory / name, options); });
+  };
+  for (const auto& [name, descr, order, what] :
+       {std::tuple{"b.npy", ">f4", "False", "big-endian"}, std::tuple{"f.npy", "<f4", "True", "column by column"}}) {
+    const std::string header =
+        std::string("{'descr': '") + descr + "', 'fortran_order': " + order + ", 'shape': (2, 2)}\n";
+    write_file(directory / name, std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) +
+                                     std::string(1, '\0') + header + std::string(16, '\0'));
+    refused(name, what);
+  }
+  std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                       R"("t":{"dtype":"F32","shape":[1,1],"data_offsets":[1,5]}})";
+  header.append((4 - header.size() % 4) % 4, ' ');
+  std::string length(8, '\0');
+  length[0] = static_cast<char>(header.size());
+  write_file(directory / "m", length + header + std::string(5, '\0'));
+  refused("m", "not aligned");
+  refused("m", "a table is F32 or BF16", {.tensor = "a"});
+  refused("m", "no tensor 'x'", {.tensor = "x"});
+  write_file(directory / "text", "a 1 2\n");
+  refused("text", "safetensors header");
+}
+
+TEST(MappedTable, AFileThatShrinksIsAnError) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "t.npy";
+  const Table table(10000, 16);
+  const std::vector<std::int64_t> ids = {1, 9999};
+  for (const MappedTableOptions& options : kModes) {
+    save_npy(path, table);
+    const MappedTable mapped(path, options);
+    Table out(2, 16, {.initializer = Initializer::constant(7)});
+    save_npy(path, Table(1, 16));
+    gather(mapped, ids, out);  // another file took the name: this one is whole
+    EXPECT_EQ(out.data()[0], 0);
+
+    save_npy(path, table);
+    const MappedTable shrunk(path, options);
+    Table untouched(2, 16, {.initializer = Initializer::constant(7)});
+    std::filesystem::resize_file(path, 5000);
+    expect_file_error(ErrorCode::io_error, path, "at byte 5000: the file has become shorter",
+                      [&] { gather(shrunk, ids, untouched); });
+    expect_file_error(ErrorCode::io_error, path, "shorter", [&] { pool(shrunk, Bags(ids, 2, 1), untouched, {}); });
+    expect_file_error(ErrorCode::io_error, path, "shorter", [&] { shrunk.populate(); });
+    EXPECT_EQ(untouched.data()[0], 7);
+  }
+}
+
+// The file shrinks and grows while it is read: unguarded, that would be SIGBUS.
+TEST(MappedTable, GuardedSurvivesAFileThatShrinksMeanwhile) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "t.npy";
+  save_npy(path, Table(40000, 64));
+  const auto whole = static_cast<std::int64_t>(std::filesystem::file_size(path));
+  const MappedTable mapped(path, {.guarded = true});
+  std::atomic<bool> stop = false;
+  std::thread shrinker([&] {
+    while (!stop) {
+      EXPECT_EQ(::truncate(path.c_str(), 4096), 0);
+      EXPECT_EQ(::truncate(path.c_str(), whole), 0);
+    }
+  });
+  std::vector<std::int64_t> ids;
+  std::mt19937_64 random(5);
+  for (int i = 0; i < 3000; ++i) ids.push_back(static_cast<std::int64_t>(random() % 40000));
+  Table out(3000, 64);
+  int failed = 0;
+  for (int i = 0; i < 200; ++i) {
+    try {
+      gather(mapped, ids, out);
+    } catch (const FileError& error) {
+      EXPECT_EQ(error.code(), ErrorCode::io_error);
+      ++failed;
+    }
+  }
+  stop = true;
+  shrinker.join();
+  EXPECT_GT(failed, 0);
+}
+
+}  // namespace
+}  // namespace rowmill::io::test
