@@ -20,14 +20,14 @@ std::unique_ptr<rowmill::Optimizer> make_optimizer(Operation operation, const Sh
   switch (operation) {
     case Operation::sgd:
     case Operation::pooled_sgd:
-      return rowmill::make_optimizer(kSgd, shape.rows, shape.dim);
+      return std::make_unique<rowmill::Optimizer>(kSgd, shape.rows, shape.dim);
     case Operation::row_wise_adagrad:
     case Operation::pooled_row_wise_adagrad:
-      return rowmill::make_optimizer(kRowWiseAdagrad, shape.rows, shape.dim);
+      return std::make_unique<rowmill::Optimizer>(kRowWiseAdagrad, shape.rows, shape.dim);
     case Operation::adagrad:
-      return rowmill::make_optimizer(kAdagrad, shape.rows, shape.dim);
+      return std::make_unique<rowmill::Optimizer>(kAdagrad, shape.rows, shape.dim);
     case Operation::adam:
-      return rowmill::make_optimizer(kAdam, shape.rows, shape.dim);
+      return std::make_unique<rowmill::Optimizer>(kAdam, shape.rows, shape.dim);
     default:
       return nullptr;
   }
