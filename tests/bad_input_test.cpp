@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "kernels/core/checks.hpp"
+#include "layers/c_interface/call.hpp"
 #include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
@@ -376,30 +377,15 @@ TEST(BadTable, InitializersAreChecked) {
   EXPECT_NE(message(Initializer::uniform(-3e38F, 3e38F)), "");
 }
 
-/// A machine whose kernels throw.
-template <class Exception>
-rowmill_status status_of_gather_that_throws() {
-  KernelTable throwing = kernels();
-  throwing.gather_f32_i32 = [](const GatherArgs<std::int32_t>&) { throw Exception(); };
-  const ScopedIsa isa(&throwing);
-  std::vector<float> table(4);
-  std::vector<float> out(4);
-  const std::int32_t row = 0;
-  const rowmill_view table_view = rowmill_make_view(table.data(), 1, 4);
-  const rowmill_view out_view = rowmill_make_view(out.data(), 1, 4);
-  const rowmill_ids ids = rowmill_make_ids(&row, 1, ROWMILL_INT32);
-  return rowmill_gather(&table_view, &ids, &out_view, nullptr);
-}
-
 TEST(CInterface, LetsNoExceptionOut) {
   struct Unheard : std::runtime_error {
     Unheard() : std::runtime_error("unheard of") {}
   };
-  EXPECT_EQ(status_of_gather_that_throws<Unheard>(), ROWMILL_UNEXPECTED);
+  EXPECT_EQ(c_interface::call([] { throw Unheard(); }), ROWMILL_UNEXPECTED);
   EXPECT_STREQ(rowmill_last_error_message(), "unheard of");
-  EXPECT_EQ(status_of_gather_that_throws<std::bad_alloc>(), ROWMILL_OUT_OF_MEMORY);
+  EXPECT_EQ(c_interface::call([] { throw std::bad_alloc(); }), ROWMILL_OUT_OF_MEMORY);
   EXPECT_STREQ(rowmill_last_error_message(), "rowmill: the system refused memory");
-  EXPECT_EQ(status_of_gather_that_throws<int>(), ROWMILL_UNEXPECTED);
+  EXPECT_EQ(c_interface::call([] { throw 1; }), ROWMILL_UNEXPECTED);
   EXPECT_STREQ(rowmill_last_error_message(), "rowmill: an exception of an unknown type");
 }
 
