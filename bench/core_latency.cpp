@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -58,12 +59,6 @@ double latency_between(int processor, int other) {
 bool near_once = false;   // so far in this process
 bool never_near = false;  // and a whole patience has run out
 
-bool are_near(double latency_ns) {
-  const bool near = latency_ns <= kNearCoresNs;
-  near_once |= near;
-  return near;
-}
-
 }  // namespace
 
 double core_latency_ns() {
@@ -84,32 +79,20 @@ double core_latency_ns() {
 CoreWatch::CoreWatch(int threads, double patience_seconds)
     : watching_(threads > 1), patience_(never_near ? 0 : patience_seconds) {}
 
-void CoreWatch::wait() {
-  constexpr std::chrono::milliseconds kPause(20);  // woken again, a processor may be given another core
-  if (!watching_) return;
-  begin_ = Clock::now();
-  while (patience_ > 0 && !are_near(core_latency_ns())) {
-    std::this_thread::sleep_for(kPause);
-    spend();
-  }
-}
-
 bool CoreWatch::accept() {
+  constexpr std::chrono::milliseconds kPause(20);  // woken again, a processor may be given another core
   if (!watching_) return true;
   const double latency = core_latency_ns();
-  if (!are_near(latency) && patience_ > 0) {
-    spend();
+  const Clock::time_point begin = std::exchange(begin_, Clock::now());
+  near_once |= latency <= kNearCoresNs;
+  if (latency > kNearCoresNs && patience_ > 0) {
+    std::this_thread::sleep_for(kPause);
+    patience_ -= std::chrono::duration<double>(Clock::now() - begin).count();
+    never_near = patience_ <= 0 && !near_once;
     return false;
   }
   longest_ = std::max(longest_, latency);
   return true;
-}
-
-void CoreWatch::spend() {
-  const Clock::time_point now = Clock::now();
-  patience_ -= std::chrono::duration<double>(now - begin_).count();
-  begin_ = now;
-  never_near = patience_ <= 0 && !near_once;
 }
 
 }  // namespace bench

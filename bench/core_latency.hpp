@@ -6,17 +6,16 @@
 namespace bench {
 
 /// How long a cache line takes from one core to another, in nanoseconds: from the first of the processors that this
-/// thread may run on to the farthest of the others; 0 if there is one only. Takes less than a millisecond for each
-/// processor that no other process has.
+/// thread may run on to the farthest of the others; 0 if there is one only. Takes less than a millisecond for each.
 ///
-/// Cores that share a last-level cache took 26, those of two core complexes 160, and work in which one core reads or
-/// writes next what another has written up to five times as long (docs/design/performance.md). It is measured in every
-/// round, because it may change from one second to the next: a virtual machine's processors move between the cores of
-/// their host, which the machine is not told.
+/// A virtual machine's processors move between the cores of their host, which it is not told, from one second to the
+/// next. Where they share no cache, work in which one core needs what another has written takes up to five times as
+/// long: so it is measured in every round.
 [[nodiscard]] double core_latency_ns();
 
-/// Cores that are no farther than this are near.
-inline constexpr double kNearCoresNs = 70;
+/// Cores that are no farther than this are near. Cores that share a last-level cache took 26 on Zen 4 and 70 to 100 on
+/// Emerald Rapids, those of two core complexes 160.
+inline constexpr double kNearCoresNs = 130;
 
 /// Keeps rounds of measuring to times when the cores are near each other, as long as its patience lasts. A machine
 /// whose cores never are is measured as it is: once a whole patience ran out, and they had not been near yet, none is
@@ -25,19 +24,17 @@ class CoreWatch {
  public:
   CoreWatch(int threads, double patience_seconds);
 
-  /// Before a round: waits until the cores are near.
-  void wait();
-  /// After it: whether they still are, so that it counts. If not, it is to be repeated.
+  /// After a round: whether it counts. If not, it is to be repeated.
   [[nodiscard]] bool accept();
 
   [[nodiscard]] double longest_ns() const { return longest_; }  ///< the longest latency of a round that counts
 
  private:
-  void spend();  // the time since begin_
+  using Clock = std::chrono::steady_clock;
 
   bool watching_;
   double patience_;  // seconds
-  std::chrono::steady_clock::time_point begin_;
+  Clock::time_point begin_ = Clock::now();
   double longest_ = 0;
 };
 

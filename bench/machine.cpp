@@ -7,6 +7,7 @@
 #include <tbb/task_arena.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <limits>
@@ -28,11 +29,36 @@ std::string value_of(const char* path, const std::string& key) {
   return {};
 }
 
+int number_of(const char* path, const std::string& key) { return std::atoi(value_of(path, key).c_str()); }
+
 }  // namespace
 
 std::string cpu_model() {
   const std::string model = value_of("/proc/cpuinfo", "model name");
   return model.empty() ? "unknown processor" : model;
+}
+
+std::string machine_kind() {
+  const std::string vendor = value_of("/proc/cpuinfo", "vendor_id");
+  const int family = number_of("/proc/cpuinfo", "cpu family");
+  const int model = number_of("/proc/cpuinfo", "model\t");
+  if (vendor == "GenuineIntel" && family == 6 && model == 143) return "sapphire-rapids";
+  if (vendor == "GenuineIntel" && family == 6 && model == 207) return "emerald-rapids";
+  const int block = model >> 4;
+  if (vendor == "AuthenticAMD" && family == 25 && (block == 1 || block == 6 || block == 7 || block == 10))
+    return "zen4";
+  if (vendor == "AuthenticAMD" && family == 26) return "zen5";
+  return (vendor.empty() ? "unknown" : vendor) + "-" + std::to_string(family) + "-" + std::to_string(model);
+}
+
+std::string record_path() { return ROWMILL_SOURCE_DIR "/bench/results/" + machine_kind() + ".json"; }
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "g++ " __VERSION__;
+#endif
 }
 
 int thread_count() { return tbb::info::default_concurrency(); }

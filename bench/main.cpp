@@ -1,243 +1,188 @@
 // SPDX-License-Identifier: Apache-2.0
-// The benchmark suite; kUsage tells its options.
-#include <benchmark/benchmark.h>
-#include <tbb/task_arena.h>
+// The benchmark suite: every operation against its roofline.
+#include <fmt/format.h>
+#include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <exception>
-#include <memory>
-#include <optional>
-#include <rowmill/rowmill.hpp>
+#include <fstream>
+#include <regex>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "ceiling.hpp"
-#include "ceiling_measure.hpp"
 #include "machine.hpp"
-#include "reporter.hpp"
-#include "subject.hpp"
-#include "workloads.hpp"
+#include "report.hpp"
+#include "suite.hpp"
 
 namespace bench {
 namespace {
 
-constexpr std::string_view kUsage =
-    "usage: rowmill_bench [--all] [--quick] [--filter REGEX] [--benchmark_...]\n"
-    "\n"
-    "Measures the library against the best of a set of plain loops, on the 9088x256 table.\n"
-    "  --all            every table, up to 10,000,000 rows\n"
-    "  --quick          short measurements: a smoke test\n"
-    "  --filter REGEX   only benchmarks whose name operation/table/batch/ids/threads matches\n"
-    "  --benchmark_...  the options of Google Benchmark, such as --benchmark_out=FILE\n"
-    "\n"
-    "The environment variable ROWMILL_BENCH_TEXT names a text file (lines label<TAB>text) for the token ids.\n";
+constexpr double kLost = 1.1;  // an operation that takes so many times its recorded time has lost
+constexpr int kInterrupted = 130;
 
-struct Arguments {
+volatile std::sig_atomic_t interrupted = 0;
+
+/// The first Ctrl-C ends the run after the workload that is being measured; the second ends it at once.
+void interrupt(int signal) {
+  interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+struct Options {
   bool all = false;
   bool quick = false;
-  bool help = false;
-  std::vector<std::string> rest;  // for Google Benchmark
+  bool check = false;
+  bool record = false;
+  std::string filter;
+  std::string json;
+
+  [[nodiscard]] Extent extent() const { return all ? Extent::all : quick ? Extent::quick : Extent::standard; }
 };
 
-std::optional<Arguments> parse(int argc, char** argv) {
-  Arguments arguments;
-  arguments.rest.emplace_back(argv[0]);
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument == "--all") {
-      arguments.all = true;
-    } else if (argument == "--quick") {
-      arguments.quick = true;
-    } else if (argument == "--help" || argument == "-h") {
-      arguments.help = true;
-    } else if (argument == "--filter" && i + 1 < argc) {
-      arguments.rest.push_back(std::string("--benchmark_filter=") + argv[++i]);
-    } else if (argument.starts_with("--filter=")) {
-      arguments.rest.push_back("--benchmark_" + std::string(argument.substr(2)));
-    } else if (argument.starts_with("--benchmark_")) {
-      arguments.rest.emplace_back(argument);
-    } else {
-      std::fprintf(stderr, "rowmill_bench: unknown or incomplete argument '%s'\n\n%s", argv[i], kUsage.data());
-      return std::nullopt;
-    }
-  }
-  return arguments;
-}
-
-/// One line of the table.
-struct Case {
-  Operation operation;
-  Shape shape;
-  IdSource source;
-  int threads;
-
-  [[nodiscard]] std::string name() const {
-    return std::string(bench::name(operation)) + "/" + shape.table_name() + "/" + shape.batch_name() + "/" +
-           std::string(bench::name(source)) + "/" + std::to_string(threads);
-  }
-};
-
-class Suite {
+/// On the terminal, what is being measured and how long the rest will take.
+class Progress {
  public:
-  explicit Suite(const Arguments& arguments);
-  void run(const Case& which, benchmark::State& state);
-  [[nodiscard]] const TokenStream& tokens() const { return tokens_; }
-  [[nodiscard]] const std::vector<std::string>& skipped() const { return skipped_; }
-  [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
+  explicit Progress(std::size_t count) : count_(count) {}
+
+  void begin(const Case& which) {
+    if (!terminal_) return;
+    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    std::string left = "";
+    if (done_ > 0) left = fmt::format(", about {:.0f} s left", elapsed / done_ * (static_cast<double>(count_) - done_));
+    fmt::print(stderr, "\r\033[K{:.0f} of {}{}: {}", done_ + 1, count_, left, which.name());
+    std::fflush(stderr);
+  }
+  void end() {
+    ++done_;
+    if (terminal_) fmt::print(stderr, "\r\033[K");
+  }
 
  private:
-  /// The table and ids of `which`: made when the case before had others.
-  Subject& prepare(const Case& which);
-  [[nodiscard]] Measurement measure_fairly(const Case& which, Subject& subject) const;
-
-  TokenStream tokens_ = load_token_stream();
-  std::size_t cache_bytes_ = last_level_cache();
-  Effort effort_;
-  std::unique_ptr<Subject> subject_;
-  std::string subject_name_;
-  std::string batches_name_;
-  std::vector<std::string> skipped_;
-  std::vector<std::string> failures_;
+  std::size_t count_;
+  double done_ = 0;
+  bool terminal_ = isatty(STDERR_FILENO) == 1;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-Suite::Suite(const Arguments& arguments) {
-  if (arguments.quick) effort_ = {.seconds = 0.05, .least_rounds = 3, .sample_seconds = 1e-4, .finalists = 2};
-  std::vector<int> thread_counts = {1};
-  if (thread_count() > 1) thread_counts.push_back(thread_count());
+/// Compares with the record of this kind of machine. What has lost is measured again, twice at most: processors and
+/// neighbours have slow moments. A machine whose memory is slower today, as the roofline tells, is not the library's
+/// loss.
+int check(Suite& suite, const std::vector<Result>& results) {
+  const std::string path = record_path();
+  const std::map<std::string, Times> recorded = read_record(path);
+  const auto loss = [](const Result& result, const Times& before) {
+    const double by_time = result.seconds * 1e6 / before.us;
+    return before.roofline_us > 0 ? std::min(by_time, before.roofline_us / before.us / result.share) : by_time;
+  };
+  int compared = 0;
+  int lost = 0;
+  for (const Result& result : results) {
+    const auto before = recorded.find(result.which.name());
+    if (before == recorded.end()) continue;
+    ++compared;
+    double times_as_long = loss(result, before->second);
+    for (int again = 0; again < 2 && times_as_long > kLost; ++again) {
+      times_as_long = std::min(times_as_long, loss(suite.measure(result.which), before->second));
+    }
+    if (times_as_long <= kLost) continue;
+    ++lost;
+    fmt::print(stderr, "SLOWER {}: {:.2f} times its recorded time of {:.1f} us\n", result.which.name(), times_as_long,
+               before->second.us);
+  }
+  if (compared == 0) throw std::runtime_error("none of these workloads is in the record '" + path + "'");
+  fmt::print("Compared {} workloads with {}: {} lost more than {:.0f} %.\n", compared, path, lost, 100 * (kLost - 1));
+  return lost == 0 ? 0 : 1;
+}
 
-  for (const Shape& shape : shapes(arguments.all)) {
-    for (const Operation operation : kOperations) {
-      const std::size_t needed = Subject::memory_required(operation, shape, batch_count(shape, cache_bytes_));
-      if (static_cast<double>(needed) > 0.9 * static_cast<double>(available_memory())) {
-        char line[200];
-        std::snprintf(line, sizeof line, "skipped: %s on %s needs %.1f GB of memory; %.1f GB are available",
-                      name(operation).data(), shape.table_name().c_str(), static_cast<double>(needed) * 1e-9,
-                      static_cast<double>(available_memory()) * 1e-9);
-        skipped_.emplace_back(line);
-        continue;
-      }
-      for (const IdSource source : kIdSources) {
-        if (operation == Operation::gather_int64 && source != IdSource::uniform) continue;
-        for (const int threads : thread_counts) {
-          const Case which{operation, shape, source, threads};
-          benchmark::RegisterBenchmark(which.name().c_str(),
-                                       [this, which](benchmark::State& state) { run(which, state); })
-              ->UseManualTime()
-              ->Iterations(1)
-              ->Unit(benchmark::kMicrosecond);
-        }
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  if (!file) throw std::runtime_error("cannot write '" + path + "'");
+}
+
+int run(const Options& options) {
+  std::vector<Case> wanted = cases(options.extent());
+  const std::regex filter(options.filter);
+  std::erase_if(wanted, [&](const Case& which) { return !std::regex_search(which.name(), filter); });
+  if (wanted.empty()) throw CLI::ValidationError("--filter", "no workload matches '" + options.filter + "'");
+
+  Suite suite(options.extent());
+  print_header(wanted.size());
+  std::vector<Result> results;
+  std::vector<std::string> notes;
+  bool wrong = false;
+  std::string group;
+  Progress progress(wanted.size());
+  std::signal(SIGINT, interrupt);
+  for (const Case& which : wanted) {
+    if (interrupted != 0) break;
+    progress.begin(which);
+    std::string note = suite.refusal(which);
+    if (!note.empty()) {
+      note = "skipped " + which.name() + ": " + note;
+    } else {
+      try {
+        results.push_back(suite.measure(which));
+      } catch (const std::exception& error) {
+        note = "FAILED " + which.name() + ": " + error.what();
+        wrong = true;
       }
     }
+    progress.end();
+    if (!note.empty()) {
+      notes.push_back(note);
+      continue;
+    }
+    const std::string of_row = which.shape.table_name() + which.shape.batch_name();
+    if (of_row != group) fmt::print("\n");
+    group = of_row;
+    print_row(results.back());
   }
-}
 
-Subject& Suite::prepare(const Case& which) {
-  const std::string subject_name =
-      which.shape.table_name() + "/" + which.shape.batch_name() + "/" + std::string(name(which.operation));
-  if (subject_name != subject_name_) {
-    subject_name_.clear();
-    batches_name_.clear();
-    subject_.reset();  // first: there may not be room for two
-    subject_ = std::make_unique<Subject>(which.operation, which.shape, batch_count(which.shape, cache_bytes_));
-    subject_name_ = subject_name;
+  fmt::print("\n");
+  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
+  if (!options.json.empty() && !results.empty()) {
+    write_file(options.json, record(results));
+    fmt::print("Results: {}\n", options.json);
   }
-  if (name(which.source) != batches_name_) {
-    subject_->set_batches(which.source, tokens_);
-    batches_name_ = name(which.source);
+  if (interrupted != 0) {
+    fmt::print(stderr, "stopped after {} of {} workloads\n", results.size(), wanted.size());
+    return kInterrupted;
   }
-  return *subject_;
-}
-
-Measurement Suite::measure_fairly(const Case& which, Subject& subject) const {
-  constexpr double kNoise = 1.05;
-  const Ceiling ceiling(subject.problem(), which.threads);
-  const auto kernel = [&](std::size_t batch) { subject.run(batch); };
-  Measurement result = measure(kernel, ceiling, subject.batch_count(), effort_);
-  if (result.share <= kNoise) return result;
-
-  // Again, longer and with more of the plain loops, before the ceiling is called wrong.
-  const Effort more{.seconds = 4, .least_rounds = 21, .finalists = 8};
-  result = measure(kernel, ceiling, subject.batch_count(), more);
-  if (result.share_low > kNoise) {
-    char message[300];
-    std::snprintf(
-        message, sizeof message,
-        "beats its ceiling: %.1f us, the best plain loop (%s) %.1f us. The ceiling is wrong: bench/ceiling.cpp "
-        "must learn what the kernel does",
-        result.seconds * 1e6, result.ceiling_loop.c_str(), result.ceiling_seconds * 1e6);
-    throw std::runtime_error(message);
+  if (const std::string text = meaning(results); !text.empty() && !options.quick) fmt::print("\n{}\n", text);
+  if (wrong) return 1;
+  if (options.record) {
+    write_file(record_path(), record(results));
+    fmt::print("Recorded for this kind of machine: {}\n", record_path());
   }
-  return result;
-}
-
-void Suite::run(const Case& which, benchmark::State& state) {
-  try {
-    tbb::task_arena arena(which.threads);
-    const Measurement result = arena.execute([&] {
-      Subject& subject = prepare(which);
-      if (const std::string wrong = subject.check(); !wrong.empty()) throw std::runtime_error(wrong);
-      return measure_fairly(which, subject);
-    });
-    for ([[maybe_unused]] auto _ : state) state.SetIterationTime(result.seconds);
-    state.counters["rows/s"] = static_cast<double>(which.shape.id_count()) / result.seconds;
-    state.counters["bytes/s"] = subject_->mean_useful_bytes() / result.seconds;
-    state.counters["ceiling"] = result.share;
-    state.counters["core_latency_ns"] = result.core_latency_ns;
-    state.SetLabel("ceiling: " + result.ceiling_loop);
-  } catch (const std::exception& error) {
-    failures_.push_back(which.name() + ": " + error.what());
-    state.SkipWithError(failures_.back().c_str());
-  }
-}
-
-std::string header(const Suite& suite) {
-  const std::string machine = cpu_model() + ", " + std::to_string(thread_count()) + " threads, kernels " +
-                              std::string(rowmill::isa_name()) + ", ceiling " + std::string(ceiling_isa()) +
-                              ", last-level cache " + std::to_string(last_level_cache() >> 20) + " MiB, huge pages " +
-                              huge_page_setting();
-  const std::string version = std::to_string(ROWMILL_VERSION_MAJOR) + "." + std::to_string(ROWMILL_VERSION_MINOR) +
-                              "." + std::to_string(ROWMILL_VERSION_PATCH);
-  benchmark::AddCustomContext("machine", machine);
-  benchmark::AddCustomContext("rowmill_version", version);
-  benchmark::AddCustomContext("tokens", suite.tokens().description);
-  return "Rowmill " + version + ", " + today() + ", " + machine + "\ntokens: " + suite.tokens().description;
-}
-
-int run(int argc, char** argv) {
-  std::optional<Arguments> arguments = parse(argc, argv);
-  if (!arguments) return 2;
-  if (arguments->help) {
-    std::fputs(kUsage.data(), stdout);
-    return 0;
-  }
-  if (const std::string wrong = check_ceiling(); !wrong.empty()) throw std::runtime_error(wrong);
-
-  std::vector<char*> rest;
-  for (std::string& argument : arguments->rest) rest.push_back(argument.data());
-  int count = static_cast<int>(rest.size());
-  rest.push_back(nullptr);
-  benchmark::Initialize(&count, rest.data());
-  if (benchmark::ReportUnrecognizedArguments(count, rest.data())) return 2;
-
-  Suite suite(*arguments);
-  TableReporter reporter(header(suite));
-  const std::size_t matched = benchmark::RunSpecifiedBenchmarks(&reporter);
-  std::printf("\n");
-  for (const std::string& line : suite.skipped()) std::printf("%s\n", line.c_str());
-  for (const std::string& line : suite.failures()) std::fprintf(stderr, "FAILED %s\n", line.c_str());
-  if (matched == 0) std::fprintf(stderr, "rowmill_bench: no benchmark matches the filter\n");
-  return suite.failures().empty() && matched != 0 ? 0 : 1;
+  return options.check ? check(suite, results) : 0;
 }
 
 }  // namespace
 }  // namespace bench
 
 int main(int argc, char** argv) {
+  bench::Options options;
+  CLI::App app("Measures every operation of Rowmill and compares it with what this machine's memory allows.");
+  app.add_flag("--all", options.all, "every table, up to 10,000,000 rows, all sources of ids, also one thread");
+  app.add_flag("--quick", options.quick, "one workload for a moment: a smoke test")->excludes("--all");
+  app.add_flag("--check", options.check,
+               "exit with 1 if an operation is 10 % slower than this machine's stored record");
+  app.add_flag("--record", options.record, "store the results as the record of this kind of machine")
+      ->excludes("--check");
+  app.add_option("--filter", options.filter, "only workloads whose name operation/table/batch/ids/threads matches")
+      ->type_name("REGEX");
+  app.add_option("--json", options.json, "write the results to this file")->type_name("FILE");
+  CLI11_PARSE(app, argc, argv);
   try {
-    return bench::run(argc, argv);
+    return bench::run(options);
+  } catch (const CLI::Error& error) {
+    return app.exit(error);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "rowmill_bench: %s\n", error.what());
-    return 1;
+    fmt::print(stderr, "rowmill_bench: {}\n", error.what());
+    return 2;
   }
 }

@@ -59,7 +59,6 @@ double measure_in_turn(std::vector<Contestant>& contestants, std::size_t batch_c
     contestant.next_batch = order.size() * calls % batch_count;
     order.push_back(&contestant);
   }
-  cores.wait();
   wake_threads();
   for (Contestant* contestant : order) {  // warms up
     contestant->sample(calls, batch_count);
@@ -68,7 +67,6 @@ double measure_in_turn(std::vector<Contestant>& contestants, std::size_t batch_c
   std::mt19937 shuffle_words(1);
   int rounds = 0;
   for (double seconds = 0; rounds < effort.min_rounds || seconds < effort.seconds;) {
-    cores.wait();
     std::shuffle(order.begin(), order.end(), shuffle_words);
     const double took = seconds_of([&] {
       for (Contestant* contestant : order) {

@@ -2,159 +2,91 @@
 #include "subject.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <map>
+
+#include "kernels/reference/reference.hpp"
 
 namespace bench {
 
 namespace {
 
-const rowmill::SgdOptions kSgd{.learning_rate = 0.01};
-const rowmill::AdagradOptions kAdagrad{.learning_rate = 0.01};
-const rowmill::RowWiseAdagradOptions kRowWiseAdagrad{.learning_rate = 0.01};
-const rowmill::AdamOptions kAdam{.learning_rate = 0.001};
-
-std::unique_ptr<rowmill::Optimizer> make_optimizer(Operation operation, const Shape& shape) {
-  switch (operation) {
-    case Operation::sgd:
-    case Operation::pooled_sgd:
-      return std::make_unique<rowmill::Optimizer>(kSgd, shape.rows, shape.dim);
-    case Operation::row_wise_adagrad:
-    case Operation::pooled_row_wise_adagrad:
-      return std::make_unique<rowmill::Optimizer>(kRowWiseAdagrad, shape.rows, shape.dim);
-    case Operation::adagrad:
-      return std::make_unique<rowmill::Optimizer>(kAdagrad, shape.rows, shape.dim);
-    case Operation::adam:
-      return std::make_unique<rowmill::Optimizer>(kAdam, shape.rows, shape.dim);
-    default:
-      return nullptr;
-  }
+/// The optimizer of a step.
+rowmill::OptimizerOptions optimizer_options(const Operation& operation) {
+  if (operation.states == 2) return rowmill::AdamOptions{.learning_rate = 0.001};
+  if (operation.states == 1) return rowmill::AdagradOptions{.learning_rate = 0.01};
+  if (operation.row_state) return rowmill::RowWiseAdagradOptions{.learning_rate = 0.01};
+  return rowmill::SgdOptions{.learning_rate = 0.01};
 }
 
-/// A row's gradient: its contributions in position order, in blocks of 1,024 (docs/numerics.md).
-std::vector<float> row_gradient(const float* gradients, const std::vector<std::int64_t>& positions, std::size_t dim) {
-  constexpr std::size_t kBlock = 1024;
-  std::vector<float> total;
-  for (std::size_t begin = 0; begin < positions.size(); begin += kBlock) {
-    const std::size_t end = std::min(begin + kBlock, positions.size());
-    const float* first = gradients + static_cast<std::size_t>(positions[begin]) * dim;
-    std::vector<float> sum(first, first + dim);
-    for (std::size_t i = begin + 1; i < end; ++i) {
-      for (std::size_t c = 0; c < dim; ++c) sum[c] += gradients[static_cast<std::size_t>(positions[i]) * dim + c];
-    }
-    if (begin == 0) {
-      total = sum;
-    } else {
-      for (std::size_t c = 0; c < dim; ++c) total[c] += sum[c];
-    }
-  }
-  return total;
+std::unique_ptr<rowmill::Optimizer> make_optimizer(const Operation& operation, const Shape& shape) {
+  return operation.step ? rowmill::make_optimizer(optimizer_options(operation), shape.rows, shape.dim) : nullptr;
 }
 
-/// The mean square of a gradient: its columns in 16 lanes, which combine as a tree (docs/numerics.md).
-float mean_square(const std::vector<float>& gradient) {
-  float lanes[16] = {};
-  for (std::size_t c = 0; c < gradient.size(); ++c) lanes[c % 16] += gradient[c] * gradient[c];
-  for (int width = 8; width > 0; width /= 2) {
-    for (int k = 0; k < width; ++k) lanes[k] += lanes[k + width];
-  }
-  return lanes[0] / static_cast<float>(gradient.size());
-}
-
-/// A row of the weights and of the states.
-using Rows = std::vector<std::vector<float>>;
-
-/// The formulas of rowmill/optimizer.hpp for one row; scalars are double, rounded to float once.
-void plain_step(Operation operation, std::int64_t step, const std::vector<float>& gradient, Rows& rows) {
-  const auto power = [&](double beta) {
-    double product = 1;
-    for (std::int64_t i = 0; i < step; ++i) product *= beta;
-    return product;
-  };
-  float rate = static_cast<float>(kSgd.learning_rate);
-  if (has_row_state(operation)) {
-    float& a = rows[1][0];
-    a = a + mean_square(gradient);
-    rate = static_cast<float>(kRowWiseAdagrad.learning_rate) /
-           (std::sqrt(a) + static_cast<float>(kRowWiseAdagrad.epsilon));
-  }
-  const double correction1 = 1 - power(kAdam.beta1);
-  const double correction2 = 1 - power(kAdam.beta2);
-  for (std::size_t c = 0; c < gradient.size(); ++c) {
-    const float g = gradient[c];
-    float& w = rows[0][c];
-    if (state_count(operation) == 0) {
-      w = w - rate * g;
-    } else if (operation == Operation::adagrad) {
-      float& a = rows[1][c];
-      a = a + g * g;
-      w = w - (static_cast<float>(kAdagrad.learning_rate) * g) / (std::sqrt(a) + static_cast<float>(kAdagrad.epsilon));
-    } else {
-      float& m = rows[1][c];
-      float& v = rows[2][c];
-      m = static_cast<float>(kAdam.beta1) * m + static_cast<float>(1 - kAdam.beta1) * g;
-      v = static_cast<float>(kAdam.beta2) * v + static_cast<float>(1 - kAdam.beta2) * (g * g);
-      w = w - (static_cast<float>(kAdam.learning_rate / correction1) * m) /
-                  (std::sqrt(v) * static_cast<float>(1 / std::sqrt(correction2)) + static_cast<float>(kAdam.epsilon));
-    }
-  }
-}
-
-/// The rows of a batch's output or gradients.
-std::int64_t buffer_rows(Operation operation, const Shape& shape) {
-  if (is_plan(operation)) return 0;
-  return is_pooled(operation) ? shape.batch : shape.id_count();
+/// The rows of a batch's output or gradients; of a plan, of room for two values for each id.
+std::int64_t buffer_rows(const Operation& operation, const Shape& shape) {
+  if (operation.kind == Kind::plan) return 2 * shape.id_count() / shape.dim + 1;
+  return operation.pooled ? shape.batch : shape.id_count();
 }
 
 /// A lookup writes one output again and again, as a layer does; an update finds new gradients with each batch.
-std::int64_t buffer_count(Operation operation, int batch_count) { return is_lookup(operation) ? 1 : batch_count; }
+std::int64_t buffer_count(const Operation& operation, int batch_count) {
+  return operation.kind == Kind::update ? batch_count : 1;
+}
+
+/// One message about the first of `count` values that differ in their bits, or nothing.
+std::string difference(const std::string& where, const float* got, const float* expected, std::int64_t count,
+                       std::int64_t dim) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (std::memcmp(got + i, expected + i, sizeof(float)) == 0) continue;
+    char message[200];
+    std::snprintf(message, sizeof message, "wrong result in %s, row %ld, column %ld: %.9g, not %.9g", where.c_str(),
+                  i / dim, i % dim, static_cast<double>(got[i]), static_cast<double>(expected[i]));
+    return message;
+  }
+  return {};
+}
 
 }  // namespace
 
-Subject::Subject(Operation operation, const Shape& shape, int batch_count)
+Subject::Subject(const Operation& operation, const Shape& shape, int batch_count)
     : operation_(operation),
       shape_(shape),
       weights_(shape.rows, shape.dim, {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F)}),
       optimizer_(make_optimizer(operation, shape)),
-      buffer_(
-          static_cast<std::size_t>(buffer_count(operation, batch_count) * buffer_rows(operation, shape) * shape.dim)),
-      problem_{operation, weights_.data(), {}, nullptr, shape.rows, shape.dim, shape.length, &batches_, {}} {
-  for (int s = 0; s < state_count(operation); ++s) {
+      buffer_(buffer_count(operation, batch_count) * buffer_rows(operation, shape), shape.dim,
+              {.initializer = rowmill::Initializer::uniform(-0.001F, 0.001F)}),
+      problem_{&operation, weights_.data(), {}, nullptr, shape.rows, shape.dim, shape.length, &batches_, {}} {
+  for (int s = 0; s < operation.states; ++s) {
     problem_.states[s] = optimizer_->state()[static_cast<std::size_t>(s)].data();
   }
-  if (has_row_state(operation)) problem_.row_state = optimizer_->state()[0].data();
+  if (operation.row_state) problem_.row_state = optimizer_->state()[0].data();
   for (int b = 0; b < batch_count; ++b) {
     const std::int64_t number = b % buffer_count(operation, batch_count);
     problem_.buffers.push_back(buffer_.data() + number * buffer_rows(operation, shape) * shape.dim);
   }
 }
 
-std::size_t Subject::memory_required(Operation operation, const Shape& shape, int batch_count) {
-  const auto tables = static_cast<std::size_t>(1 + state_count(operation));
+std::size_t Subject::memory_required(const Operation& operation, const Shape& shape, int batch_count) {
+  const auto tables = static_cast<std::size_t>(1 + operation.states);
   const auto batches = static_cast<std::size_t>(batch_count);
   const auto buffers = static_cast<std::size_t>(buffer_count(operation, batch_count));
-  constexpr std::size_t kPlanBytesPerId = 384;  // ids, the library's plan and three of the ceiling's
+  constexpr std::size_t kPlanBytesPerId = 128;  // ids, the library's plan and the distinct rows
   return tables * shape.table_bytes() + (buffers + 3) * shape.batch_bytes() +
          batches * static_cast<std::size_t>(shape.id_count()) * kPlanBytesPerId;
 }
 
-void Subject::set_batches(IdSource source, const TokenStream& tokens) {
-  batches_ = make_batches(shape_, source, static_cast<int>(batch_count()), tokens);
-  wide_batches_.clear();
-  if (operation_ == Operation::gather_int64) {
-    for (const auto& batch : batches_) wide_batches_.emplace_back(batch.begin(), batch.end());
-  }
-  if (optimizer_ != nullptr) {
-    plans_.resize(batch_count());
-    for (std::size_t b = 0; b < batch_count(); ++b) build(plans_[b], b);
-  }
+void Subject::set_batches(IdSource source) {
+  batches_ = make_batches(shape_, source, static_cast<int>(batch_count()));
+  if (!operation_.step) return;
+  plans_.resize(batch_count());
+  for (std::size_t b = 0; b < batch_count(); ++b) build(plans_[b], b);
 }
 
 void Subject::build(rowmill::Plan& plan, std::size_t batch) {
   const std::vector<std::int32_t>& ids = batches_[batch];
-  if (is_pooled(operation_)) {
+  if (operation_.pooled) {
     plan.build(rowmill::Bags(ids, shape_.batch, shape_.length), shape_.rows);
   } else {
     plan.build(ids, shape_.rows);
@@ -162,7 +94,7 @@ void Subject::build(rowmill::Plan& plan, std::size_t batch) {
 }
 
 void Subject::plan_and_run(std::size_t batch) {
-  if (optimizer_ == nullptr) return run(batch);
+  if (!operation_.step) return run(batch);
   build(plan_, batch);
   const rowmill::ConstTableView gradients(problem_.buffers[batch], buffer_rows(operation_, shape_), shape_.dim);
   optimizer_->step(weights_, plan_, gradients, &workspace_);
@@ -171,47 +103,26 @@ void Subject::plan_and_run(std::size_t batch) {
 void Subject::run(std::size_t batch) {
   const std::vector<std::int32_t>& ids = batches_[batch];
   const rowmill::TableView buffer(problem_.buffers[batch], buffer_rows(operation_, shape_), shape_.dim);
-  switch (operation_) {
-    case Operation::gather:
-      rowmill::gather(weights_, ids, buffer);
-      break;
-    case Operation::gather_int64:
-      rowmill::gather(weights_, wide_batches_[batch], buffer);
-      break;
-    case Operation::scatter_add:
-      rowmill::scatter_add(weights_, ids, buffer, {}, &workspace_);
-      break;
-    case Operation::pool:
-      rowmill::pool(weights_, rowmill::Bags(ids, shape_.batch, shape_.length), buffer);
-      break;
-    case Operation::sgd:
-    case Operation::adagrad:
-    case Operation::row_wise_adagrad:
-    case Operation::adam:
-    case Operation::pooled_sgd:
-    case Operation::pooled_row_wise_adagrad:
-      optimizer_->step(weights_, plans_[batch], buffer, &workspace_);
-      break;
-    case Operation::plan:
-    case Operation::plan_bags:
-      build(plan_, batch);
-      break;
+  if (operation_.kind == Kind::plan) {
+    build(plan_, batch);
+  } else if (operation_.step) {
+    optimizer_->step(weights_, plans_[batch], buffer, &workspace_);
+  } else if (operation_.kind == Kind::update) {
+    rowmill::scatter_add(weights_, ids, buffer, {}, &workspace_);
+  } else if (operation_.pooled) {
+    rowmill::pool(weights_, rowmill::Bags(ids, shape_.batch, shape_.length), buffer);
+  } else {
+    rowmill::gather(weights_, ids, buffer);
   }
 }
 
-double Subject::mean_useful_bytes() const {
-  double total = 0;
-  for (const auto& batch : batches_) total += useful_bytes(operation_, batch, shape_.dim, shape_.length);
-  return total / static_cast<double>(batches_.size());
-}
-
 std::string Subject::check() {
-  if (operation_ == Operation::pool) return check_pool();
-  if (is_plan(operation_)) return check_plan();
-  return is_gather(operation_) ? check_gather() : check_update();
+  if (operation_.kind == Kind::plan) return check_plan();
+  return operation_.kind == Kind::lookup ? check_lookup() : check_update();
 }
 
 std::string Subject::check_plan() {
+  using PositionsByRow = std::map<std::int64_t, std::vector<std::int64_t>>;
   run(0);
   PositionsByRow got;
   for (std::int64_t s = 0; s < plan_.shard_count(); ++s) {
@@ -222,94 +133,83 @@ std::string Subject::check_plan() {
                     shard.positions.begin() + shard.segment_begin[g + 1]);
     }
   }
-  const bool right = got == positions_by_row(batches_.front(), is_pooled(operation_) ? shape_.length : 1);
-  return right ? "" : "the plan does not say where each row's ids are";
+  PositionsByRow expected;
+  const std::vector<std::int32_t>& ids = batches_.front();
+  for (std::int64_t i = 0; i < std::ssize(ids); ++i) {
+    expected[ids[static_cast<std::size_t>(i)]].push_back(operation_.pooled ? i / shape_.length : i);
+  }
+  return got == expected ? "" : "the plan does not say where each row's ids are";
 }
 
-std::string Subject::check_pool() {
+std::string Subject::check_lookup() {
   const std::vector<std::int32_t>& ids = batches_.front();
-  const auto dim = static_cast<std::size_t>(shape_.dim);
-  run(0);
-  for (std::int64_t b = 0; b < shape_.batch; ++b) {
-    std::vector<float> sum;
-    for (std::int64_t i = b * shape_.length; i < (b + 1) * shape_.length; ++i) {
-      const float* row = weights_.data() + ids[static_cast<std::size_t>(i)] * shape_.dim;
-      if (sum.empty()) {
-        sum.assign(row, row + dim);
-      } else {
-        for (std::size_t c = 0; c < dim; ++c) sum[c] += row[c];
-      }
-    }
-    if (std::memcmp(problem_.buffers.front() + b * shape_.dim, sum.data(), dim * sizeof(float)) != 0) {
-      return "wrong result in bag " + std::to_string(b);
-    }
+  const std::int64_t rows = buffer_rows(operation_, shape_);
+  rowmill::Table expected(rows, shape_.dim);
+  if (!operation_.pooled) {
+    rowmill::reference::gather(weights_, ids, expected, rowmill::OutOfRange::error);
+  } else {
+    const rowmill::Bags bags(ids, shape_.batch, shape_.length);
+    rowmill::reference::pool(weights_, bags, expected, false, rowmill::OutOfRange::error);
   }
-  return {};
-}
-
-std::string Subject::check_gather() {
-  const std::vector<std::int32_t>& ids = batches_.front();
-  const auto dim = static_cast<std::size_t>(shape_.dim);
-  float* out = problem_.buffers.front();
-  std::fill_n(out, ids.size() * dim, 12345.0F);
+  float* const out = problem_.buffers.front();
+  std::fill_n(out, rows * shape_.dim, 12345.0F);
   run(0);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (std::memcmp(out + i * dim, weights_.data() + ids[i] * shape_.dim, dim * sizeof(float)) != 0) {
-      return "wrong result at position " + std::to_string(i) + " (id " + std::to_string(ids[i]) + ")";
-    }
-  }
-  return {};
+  return difference("the output", out, expected.data(), rows * shape_.dim, shape_.dim);
 }
 
 std::string Subject::check_update() {
+  // Some hundred of the touched rows, as small tables; the reference leaves out all other ids, which become -1.
   constexpr std::size_t kSample = 300;
   const std::vector<std::int32_t>& ids = batches_.front();
-  const auto dim = static_cast<std::size_t>(shape_.dim);
-  std::map<std::int32_t, std::vector<std::int64_t>> sample;
-  for (std::size_t i = 0; i < ids.size(); i += std::max<std::size_t>(1, ids.size() / kSample)) sample[ids[i]] = {};
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (const auto found = sample.find(ids[i]); found != sample.end()) {
-      found->second.push_back(static_cast<std::int64_t>(i));
-    }
+  std::map<std::int32_t, std::int32_t> sample;  // a row, and its number in the small tables
+  for (std::size_t i = 0; i < ids.size(); i += std::max<std::size_t>(1, ids.size() / kSample)) sample[ids[i]] = 0;
+  std::int32_t sampled = 0;
+  for (auto& [row, number] : sample) number = sampled++;
+  std::vector<std::int32_t> sample_ids;
+  for (const std::int32_t id : ids) {
+    const auto found = sample.find(id);
+    sample_ids.push_back(found != sample.end() ? found->second : -1);
   }
 
-  struct TableOfRows {
-    const float* data;
-    std::int64_t width;
-  };
-  std::vector<TableOfRows> tables = {{problem_.weights, shape_.dim}};
-  for (int s = 0; s < state_count(operation_); ++s) tables.push_back({problem_.states[s], shape_.dim});
-  if (has_row_state(operation_)) tables.push_back({problem_.row_state, 1});
-  const float* gradients = problem_.buffers.front();
-  std::map<std::int32_t, Rows> expected;
-  for (auto& [id, positions] : sample) {
-    Rows& rows = expected[id];
-    for (const auto& [data, width] : tables) rows.emplace_back(data + id * width, data + (id + 1L) * width);
-    if (is_pooled(operation_)) {
-      for (std::int64_t& p : positions) p /= shape_.length;
+  std::vector<rowmill::TableView> tables = {weights_};
+  if (operation_.step) {
+    for (rowmill::Table& state : optimizer_->state()) tables.push_back(state);
+  }
+  const auto copy_sample = [&] {
+    std::vector<rowmill::Table> copies;
+    for (const rowmill::TableView& table : tables) {
+      const rowmill::TableView copy = copies.emplace_back(sampled, table.dim());
+      for (const auto& [row, number] : sample) std::ranges::copy(table.row(row), copy.row(number).begin());
     }
-    if (operation_ == Operation::scatter_add) {
-      for (const std::int64_t p : positions) {
-        for (std::size_t c = 0; c < dim; ++c) rows[0][c] += gradients[static_cast<std::size_t>(p) * dim + c];
-      }
+    return copies;
+  };
+
+  std::vector<rowmill::Table> expected = copy_sample();
+  constexpr auto kLeaveOut = rowmill::OutOfRange::zero;
+  const rowmill::ConstTableView gradients(problem_.buffers.front(), buffer_rows(operation_, shape_), shape_.dim);
+  if (!operation_.step) {
+    rowmill::reference::scatter_add(expected[0], sample_ids, gradients, kLeaveOut);
+  } else {
+    const std::vector<rowmill::TableView> states(expected.begin() + 1, expected.end());
+    const auto step = [&](const auto& places) {
+      rowmill::reference::optimizer_step(optimizer_options(operation_), optimizer_->step_count() + 1, expected[0],
+                                         states, places, kLeaveOut, gradients);
+    };
+    if (operation_.pooled) {
+      step(rowmill::Bags(sample_ids, shape_.batch, shape_.length));
     } else {
-      plain_step(operation_, optimizer_->step_count() + 1, row_gradient(gradients, positions, dim), rows);
+      step(rowmill::Ids(sample_ids));
     }
   }
 
   run(0);
-  for (const auto& [id, rows] : expected) {
-    for (std::size_t t = 0; t < tables.size(); ++t) {
-      const float* got = tables[t].data + id * tables[t].width;
-      for (std::size_t c = 0; c < rows[t].size(); ++c) {
-        if (std::memcmp(got + c, &rows[t][c], sizeof(float)) == 0) continue;
-        char message[200];
-        std::snprintf(message, sizeof message,
-                      "wrong result in table %zu (0: weights), row %d, column %zu: %.9g, not %.9g", t, id, c,
-                      static_cast<double>(got[c]), static_cast<double>(rows[t][c]));
-        return message;
-      }
-    }
+  const std::vector<rowmill::Table> got = copy_sample();
+  for (std::size_t t = 0; t < got.size(); ++t) {
+    const std::string where = t == 0 ? "the weights" : "state table " + std::to_string(t);
+    const std::int64_t dim = got[t].dim();
+    std::string wrong =
+        difference(where + " (of the sampled rows)", got[t].data(), expected[t].data(), sampled * dim, dim);
+    if (!wrong.empty()) return wrong;
   }
   return {};
 }

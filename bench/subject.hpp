@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ceiling.hpp"
-#include "huge_buffer.hpp"
+#include "operations.hpp"
 #include "workloads.hpp"
 
 namespace bench {
@@ -17,12 +16,12 @@ namespace bench {
 /// The library's side of a measurement: a table, what an operation needs beside it, and batches to run it on.
 class Subject {
  public:
-  Subject(Operation operation, const Shape& shape, int batch_count);
+  Subject(const Operation& operation, const Shape& shape, int batch_count);
 
-  /// The bytes that a Subject and the ceiling measured with it take.
-  [[nodiscard]] static std::size_t memory_required(Operation operation, const Shape& shape, int batch_count);
+  /// The bytes that a Subject and its roofline take.
+  [[nodiscard]] static std::size_t memory_required(const Operation& operation, const Shape& shape, int batch_count);
 
-  void set_batches(IdSource source, const TokenStream& tokens);
+  void set_batches(IdSource source);
 
   /// Runs the operation on one batch; an optimizer's step with a plan that set_batches made.
   void run(std::size_t batch);
@@ -30,31 +29,28 @@ class Subject {
   /// The same, but plans the ids first, as Embedding::step does.
   void plan_and_run(std::size_t batch);
 
-  /// Runs the operation on the first batch and compares with a plain loop, bit by bit; an update, in some hundred of
-  /// the rows it touches. Returns what is wrong, or nothing.
+  /// Runs the operation on the first batch and compares with the scalar reference, bit by bit; an update, in some
+  /// hundred of the rows it touches. Returns what is wrong, or nothing.
   [[nodiscard]] std::string check();
 
   [[nodiscard]] const Problem& problem() const { return problem_; }
   [[nodiscard]] std::size_t batch_count() const { return problem_.buffers.size(); }
-  [[nodiscard]] double mean_useful_bytes() const;
 
  private:
-  [[nodiscard]] std::string check_gather();
-  [[nodiscard]] std::string check_pool();
+  [[nodiscard]] std::string check_lookup();
   [[nodiscard]] std::string check_update();
   [[nodiscard]] std::string check_plan();
   void build(rowmill::Plan& plan, std::size_t batch);
 
-  Operation operation_;
+  const Operation& operation_;
   Shape shape_;
   rowmill::Table weights_;
   std::unique_ptr<rowmill::Optimizer> optimizer_;
   rowmill::Plan plan_;                // of the batch planned last
   std::vector<rowmill::Plan> plans_;  // of each batch, for an optimizer's steps
   rowmill::Workspace workspace_;
-  HugeBuffer buffer_;
+  rowmill::Table buffer_;
   std::vector<std::vector<std::int32_t>> batches_;
-  std::vector<std::vector<std::int64_t>> wide_batches_;  // for gather_int64
   Problem problem_;
 };
 

@@ -1,47 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library's tuning on this machine:
 //
-//     rowmill_tuning_bench [prefetch | crossovers | memory] [--benchmark_filter=REGEX] [...]
+//     rowmill_tuning_bench [prefetch | crossovers] [--benchmark_filter=REGEX] [...]
 //
 //   prefetch    which prefetch level and distance is the best for large tables
-//   crossovers  where the crossovers of the library's choices lie (kernels/core/choices.hpp): each choice made one way
-//               and the other, in turn, over sizes on both sides of it
-//   memory      what huge pages and parallel first touch are worth
-//
-// Without a word: all of them. "second/first" above 1 means that the way named first is the faster one.
+//   crossovers  where the crossovers of the library's tuning lie (kernels/core/choices.hpp): each choice made one way
+//               and the other, in turn, over sizes on both sides of it; "second/first" above 1 means that the way named
+//               first is the faster one
+#include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <map>
 #include <memory>
+#include <regex>
 #include <rowmill/rowmill.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compare.hpp"
-#include "huge_buffer.hpp"
 #include "kernels/core/choices.hpp"
 #include "machine.hpp"
-#include "prefetch_sweep.hpp"
+#include "measure.hpp"
+#include "parts.hpp"
+#include "roofline_loops.hpp"
 #include "subject.hpp"
 
 namespace bench {
 namespace {
 
+constexpr Shape kShapes[] = {{1'000'000, 64, 2048, 20}, {4'000'000, 64, 2048, 20}, {2'000'000, 128, 1024, 20}};
+constexpr std::int64_t kDistances[] = {0, 4, 8, 16, 32, 64};
+constexpr Effort kEffort{.seconds = 1.5, .min_rounds = 15};
+
+struct Loop {
+  std::string_view name;
+  int table_count;
+  bool updates;
+};
+constexpr Loop kLoops[] = {
+    {"rows read", 1, false}, {"rows updated", 1, true}, {"rows updated in three tables", 3, true}};
+
+struct Way {
+  std::string level;
+  std::string distance;
+};
+
+/// A table of levels by distances: each time divided by the shortest.
+void print_ways(const std::string& title, const std::vector<Way>& ways, std::vector<Contestant>& contestants,
+                std::size_t batch_count) {
+  const std::size_t calls = calls_per_sample(contestants.front().run, batch_count, kEffort.sample_seconds);
+  measure_in_turn(contestants, batch_count, calls, kEffort);
+  std::map<std::string, std::vector<double>> seconds;  // by level
+  double best = std::numeric_limits<double>::max();
+  for (std::size_t w = 0; w < ways.size(); ++w) {
+    seconds[ways[w].level].push_back(median(contestants[w].samples));
+    best = std::min(best, seconds[ways[w].level].back());
+  }
+  std::printf("%s; best %.0f us\n%-24s", title.c_str(), best * 1e6, "  rows ahead");
+  for (const Way& way : ways) {
+    if (way.level == ways.front().level) std::printf("%7s", way.distance.c_str());
+  }
+  for (const auto& [level, times] : seconds) {
+    std::printf("\n  %-22s", level.c_str());
+    for (const double time : times) std::printf("%7.2f", time / best);
+  }
+  std::printf("\n\n");
+  std::fflush(stdout);
+}
+
+void sweep_loop(const Loop& which, const Shape& shape, const std::vector<std::vector<std::int32_t>>& batches) {
+  std::vector<rowmill::Table> tables;
+  Rows rows{};
+  for (int t = 0; t < which.table_count; ++t) {
+    tables.emplace_back(shape.rows, shape.dim,
+                        rowmill::TableOptions{.initializer = rowmill::Initializer::uniform(-0.01F, 0.01F)});
+    rows.tables[t] = tables.back().data();
+  }
+  rows.table_count = which.table_count;
+  rows.dim = shape.dim;
+  const RooflineLoops& loops = roofline_loops();
+  auto* const loop = which.updates ? loops.update_rows : loops.read_rows;
+  std::vector<Way> ways;
+  std::vector<Contestant> contestants;
+  for (const bool first_level : {true, false}) {
+    for (const std::int64_t distance : kDistances) {
+      ways.push_back({first_level ? "first level" : "second level", distance == 0 ? "none" : std::to_string(distance)});
+      contestants.push_back({[=, &batches](std::size_t batch) {
+        const std::vector<std::int32_t>& ids = batches[batch];
+        for_each_part(thread_count(), std::ssize(ids), 1, [&](std::int64_t begin, std::int64_t end) {
+          Rows part = rows;
+          part.ids = ids.data() + begin;
+          part.count = end - begin;
+          part.prefetch = {distance, first_level};
+          loop(part);
+        });
+      }});
+    }
+  }
+  print_ways("plain loop, " + std::string(which.name) + ", " + shape.table_name() + ", uniform ids", ways, contestants,
+             batches.size());
+}
+
+void sweep_library(const Operation& operation, const Shape& shape) {
+  Subject subject(operation, shape, batch_count(shape, last_level_cache()));
+  subject.set_batches(IdSource::uniform);
+  const rowmill::Choices defaults;
+  std::vector<Way> ways;
+  std::vector<Contestant> contestants;
+  for (const bool first_level : {true, false}) {
+    ways.push_back({first_level ? "first level" : "second level", "own"});
+    rowmill::Choices changed;
+    changed.first_level_bytes = first_level ? 0 : std::numeric_limits<std::int64_t>::max();
+    contestants.push_back({[=, &subject](std::size_t batch) {
+      rowmill::choices = changed;
+      subject.run(batch);
+      rowmill::choices = defaults;
+    }});
+  }
+  print_ways("library, " + std::string(operation.name) + ", " + shape.table_name() + ", uniform ids", ways, contestants,
+             subject.batch_count());
+}
+
+/// For random rows of large tables that are read (as a pool does), updated (SGD), and updated in three tables at once
+/// (Adam), how long each prefetch level and distance takes against the best of them; and the same of the library's
+/// operations, at each level. Only the tables whose name `operation/table` matches the regular expression.
+void print_prefetch_sweep(const std::string& filter) {
+  std::printf("Prefetch level and distance, %s, %d threads: time divided by the best of the table\n\n",
+              cpu_model().c_str(), thread_count());
+  const std::regex wanted(filter);
+  for (const Shape& shape : kShapes) {
+    const auto is_wanted = [&](std::string_view operation) {
+      return std::regex_search(std::string(operation) + "/" + shape.table_name(), wanted);
+    };
+    const auto ids = make_batches(shape, IdSource::uniform, batch_count(shape, last_level_cache()));
+    for (const Loop& loop : kLoops) {
+      if (is_wanted(loop.name)) sweep_loop(loop, shape, ids);
+    }
+    for (const std::string_view name : {"pool", "sgd", "adam"}) {
+      if (is_wanted(name)) sweep_library(operation(name), shape);
+    }
+  }
+}
+
 const std::string kRatio = "second/first";
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 const rowmill::Choices kDefaults;
 
-template <class T>
-rowmill::Choices with(T rowmill::Choices::*member, T value) {
+rowmill::Choices with(std::int64_t rowmill::Choices::*member, std::int64_t value) {
   rowmill::Choices changed = kDefaults;
   changed.*member = value;
   return changed;
 }
 
 /// Compares an operation under two choices.
-void choose(benchmark::State& state, Operation operation, const Shape& shape, IdSource source,
+void choose(benchmark::State& state, std::string_view operation, const Shape& shape, IdSource source,
             const rowmill::Choices& first, const rowmill::Choices& second) {
-  Subject subject(operation, shape, batch_count(shape, last_level_cache()));
-  subject.set_batches(source, {});
+  Subject subject(bench::operation(operation), shape, batch_count(shape, last_level_cache()));
+  subject.set_batches(source);
   const std::size_t calls = 1 + (std::size_t{8} << 20) / shape.batch_bytes();
   const int rounds = calls > 2 ? 301 : 101;
   const auto under = [&](const rowmill::Choices& way) {
@@ -54,97 +170,16 @@ void choose(benchmark::State& state, Operation operation, const Shape& shape, Id
   compare(state, kRatio, under(first), under(second), subject.batch_count(), rounds, calls);
 }
 
-void add_choice(const std::string& ways, Operation operation, const Shape& shape, IdSource source,
-                const rowmill::Choices& first, const rowmill::Choices& second) {
-  add_comparison(ways + "/" + std::string(name(operation)) + "/" + shape_name(shape) + "/" + std::string(name(source)),
-                 [=](benchmark::State& state) { choose(state, operation, shape, source, first, second); });
-}
-
-void add_threads() {
-  for (const Operation operation : {Operation::gather, Operation::pool, Operation::sgd}) {
-    for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
-      add_choice("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf,
-                 with(&rowmill::Choices::parallel_bytes, std::int64_t{0}),
-                 with(&rowmill::Choices::parallel_bytes, kNever));
-    }
-  }
-}
-
-void add_grouping() {
-  for (const std::int64_t dim : {64, 256}) {
-    for (const std::int64_t bags : {16, 32, 64, 128, 256}) {
-      add_choice("row by row, in order", Operation::scatter_add, {9088, dim, bags, 16}, IdSource::zipf,
-                 with(&rowmill::Choices::group_bytes, std::int64_t{0}), with(&rowmill::Choices::group_bytes, kNever));
-    }
-  }
-}
-
-void add_shards() {
-  for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{1'000'000, 64, 2048, 20}}) {
-    for (const std::int64_t ids : {256, 512, 2048, 8192}) {
-      add_choice("shards of 1,024 ids, of " + std::to_string(ids), Operation::pooled_sgd, shape, IdSource::zipf,
-                 kDefaults, with(&rowmill::Choices::shard_ids, ids));
-    }
-  }
-}
-
-void add_hot_rows() {
-  for (const IdSource source : {IdSource::one_row, IdSource::zipf}) {
-    for (const std::int64_t dim : {64, 256}) {
-      for (const std::int64_t bags : {64, 128, 256, 1024, 2048}) {
-        add_choice("hot rows shared, not shared", Operation::sgd, {9088, dim, bags, 32}, source,
-                   with(&rowmill::Choices::share_bytes, std::int64_t{0}), with(&rowmill::Choices::share_bytes, kNever));
-      }
-    }
-  }
-}
-
-void add_near_gradients() {
-  for (const std::int64_t dim : {64, 256}) {
-    for (const std::int64_t kib : {128, 512, 1024, 2048, 8192, 32'768}) {
-      const Shape shape{dim == 64 ? 1'000'000 : 250'000, dim, kib * 256 / dim, 16};
-      add_choice("bags' gradients not asked for, asked for", Operation::pooled_sgd, shape, IdSource::zipf,
-                 with(&rowmill::Choices::near_gradient_bytes, kNever),
-                 with(&rowmill::Choices::near_gradient_bytes, std::int64_t{0}));
-    }
-  }
-}
-
-void add_mean_squares() {
-  for (const std::int64_t dim : {64, 256}) {
-    for (const std::int64_t length : {2, 4, 8, 32}) {
-      const Shape shape{250'000, dim, 4096 / length, length};
-      add_choice("mean squares beforehand, row by row", Operation::pooled_row_wise_adagrad, shape, IdSource::uniform,
-                 with(&rowmill::Choices::rows_per_mean_square, std::int64_t{1}),
-                 with(&rowmill::Choices::rows_per_mean_square, shape.rows));  // so many are never touched for each
-    }
-  }
-}
-
-void add_levels() {
-  for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{250'002, 768, 8, 512},
-                             Shape{1'000'000, 64, 2048, 20}}) {
-    for (const Operation operation : {Operation::gather, Operation::pool, Operation::scatter_add, Operation::sgd,
-                                      Operation::adam, Operation::pooled_sgd}) {
-      // The library's own way into the first level, for lookups in a table that is near.
-      const bool near = is_lookup(operation) && shape.rows == 9088;
-      rowmill::Choices second = with(&rowmill::Choices::first_level_bytes, kNever);
-      second.near_table_bytes = 0;
-      add_choice("into the first level, second", operation, shape, IdSource::zipf,
-                 near ? kDefaults : with(&rowmill::Choices::first_level_bytes, std::int64_t{0}), second);
-    }
-  }
-}
-
 /// Gathers into one output again and again, or into others in turn, which no cache holds any more.
 void stores(benchmark::State& state, const Shape& shape, bool one_output) {
-  const rowmill::Table table(shape.rows, shape.dim, {});
-  const auto batches = make_batches(shape, IdSource::zipf, 16, {});
+  const rowmill::Table table(shape.rows, shape.dim);
+  const auto batches = make_batches(shape, IdSource::zipf, 16);
   const std::size_t elements = shape.batch_bytes() / sizeof(float);
   const std::size_t outputs = one_output ? 1 : (std::size_t{256} << 20) / shape.batch_bytes();
   const auto by = [&](rowmill::Stores kind) {
     // Each way has outputs of its own: streaming stores drive a line out of the caches.
-    const auto buffer = std::make_shared<HugeBuffer>(outputs * elements);
+    const auto buffer =
+        std::make_shared<rowmill::Table>(static_cast<std::int64_t>(outputs) * shape.id_count(), shape.dim);
     return [&, kind, buffer, next = std::size_t{0}](std::size_t batch) mutable {
       float* const out = buffer->data() + next++ % outputs * elements;
       rowmill::gather(table, batches[batch], rowmill::TableView(out, shape.id_count(), shape.dim), {.stores = kind});
@@ -155,20 +190,9 @@ void stores(benchmark::State& state, const Shape& shape, bool one_output) {
   compare(state, kRatio, by(rowmill::Stores::streaming), by(rowmill::Stores::ordinary), batches.size(), 101, calls);
 }
 
-void add_stores() {
-  for (const bool one_output : {true, false}) {
-    for (const std::int64_t bags : {16, 64, 128, 256, 512, 2048}) {
-      const Shape shape{9088, 256, bags, 32};
-      add_comparison(
-          "streaming stores, ordinary/gather/" + shape_name(shape) + (one_output ? "/one output" : "/many outputs"),
-          [=](benchmark::State& state) { stores(state, shape, one_output); });
-    }
-  }
-}
-
 /// Gathers from tables with huge pages and without.
 void huge_pages(benchmark::State& state, const Shape& shape) {
-  const auto batches = make_batches(shape, IdSource::uniform, batch_count(shape, last_level_cache()), {});
+  const auto batches = make_batches(shape, IdSource::uniform, batch_count(shape, last_level_cache()));
   rowmill::Table out(shape.id_count(), shape.dim);
   const auto by = [&](bool huge) {
     const auto table = std::make_shared<rowmill::Table>(
@@ -179,61 +203,84 @@ void huge_pages(benchmark::State& state, const Shape& shape) {
   compare(state, kRatio, by(true), by(false), batches.size(), 101);
 }
 
-void first_touch(benchmark::State& state, const Shape& shape) {
-  const auto make = [&](bool parallel) {
-    return [&, parallel](std::size_t) {
-      const rowmill::Table table(
-          shape.rows, shape.dim,
-          {.initializer = rowmill::Initializer::scaled_uniform_fan_out(shape.dim), .parallel_first_touch = parallel});
-      benchmark::DoNotOptimize(table.data());
-    };
+void add_crossovers() {
+  using Choices = rowmill::Choices;
+  constexpr std::int64_t kAlways = 0;
+  const auto add = [](const std::string& ways, std::string_view operation, const Shape& shape, IdSource source,
+                      std::int64_t Choices::*size, std::int64_t first, std::int64_t second) {
+    add_comparison(ways + "/" + std::string(operation) + "/" + shape_name(shape) + "/" + std::string(name(source)),
+                   [=](benchmark::State& state) {
+                     choose(state, operation, shape, source, with(size, first), with(size, second));
+                   });
   };
-  compare(state, kRatio, make(true), make(false), 1, 7);
-}
-
-void add_memory() {
+  for (const std::string_view operation : {"gather", "pool", "sgd"}) {
+    for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
+      add("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf, &Choices::parallel_bytes, kAlways,
+          kNever);
+    }
+  }
+  for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{1'000'000, 64, 2048, 20}}) {
+    for (const std::int64_t ids : {256, 512, 2048, 8192}) {
+      add("shards of 1,024 ids, of " + std::to_string(ids), "pooled_sgd", shape, IdSource::zipf, &Choices::shard_ids,
+          1024, ids);
+    }
+  }
+  for (const std::int64_t dim : {64, 256}) {
+    for (const std::int64_t bags : {16, 32, 64, 128, 256}) {
+      add("row by row, in order", "scatter_add", {9088, dim, bags, 16}, IdSource::zipf, &Choices::group_bytes, kAlways,
+          kNever);
+    }
+    for (const std::int64_t bags : {64, 128, 256, 1024, 2048}) {
+      for (const IdSource source : {IdSource::one_row, IdSource::zipf}) {
+        add("hot rows shared, not shared", "sgd", {9088, dim, bags, 32}, source, &Choices::share_bytes, kAlways,
+            kNever);
+      }
+    }
+    const std::int64_t rows = dim == 64 ? 1'000'000 : 250'000;
+    for (const std::int64_t kib : {128, 512, 1024, 2048, 8192, 32'768}) {
+      add("bags' gradients not prefetched, prefetched", "pooled_sgd", {rows, dim, kib * 256 / dim, 16}, IdSource::zipf,
+          &Choices::near_gradient_bytes, kNever, kAlways);
+    }
+    for (const std::int64_t length : {2, 4, 8, 32}) {
+      add("mean squares beforehand, row by row", "pooled_row_wise_adagrad", {250'000, dim, 4096 / length, length},
+          IdSource::uniform, &Choices::rows_per_mean_square, 1, rows);  // so many are never touched for each
+    }
+  }
+  for (const std::int64_t bags : {16, 64, 128, 256, 512, 2048}) {
+    for (const bool one_output : {true, false}) {
+      const Shape shape{9088, 256, bags, 32};
+      add_comparison(
+          "streaming stores, ordinary/gather/" + shape_name(shape) + (one_output ? "/one output" : "/many outputs"),
+          [=](benchmark::State& state) { stores(state, shape, one_output); });
+    }
+  }
   for (const Shape& shape : {Shape{1'000'000, 64, 2048, 20}, Shape{250'002, 768, 8, 512}}) {
     add_comparison("huge pages, small/gather/" + shape_name(shape),
                    [=](benchmark::State& state) { huge_pages(state, shape); });
-    add_comparison("first touch by all threads, one/table/" + shape.table_name(),
-                   [=](benchmark::State& state) { first_touch(state, shape); });
   }
 }
 
-void add_crossovers() {
-  add_threads();
-  add_grouping();
-  add_shards();
-  add_hot_rows();
-  add_near_gradients();
-  add_mean_squares();
-  add_levels();
-  add_stores();
-}
-
 int run(int argc, char** argv) {
-  std::string_view section = "all";
+  std::string_view section;
   if (argc > 1 && argv[1][0] != '-') {
     section = argv[1];
     argv[1] = argv[0];
     ++argv;
     --argc;
   }
-  if (section != "all" && section != "prefetch" && section != "crossovers" && section != "memory") {
-    std::fprintf(stderr, "rowmill_tuning_bench: unknown section '%s' (known: prefetch, crossovers, memory)\n",
-                 std::string(section).c_str());
+  if (!section.empty() && section != "prefetch" && section != "crossovers") {
+    std::fprintf(stderr, "rowmill_tuning_bench: unknown section '%s' (known: prefetch, crossovers)\n", section.data());
     return 2;
   }
-  const bool all = section == "all";
-  if (all || section == "prefetch") {
+  if (section != "crossovers") {
     int count = argc;
     std::vector<char*> arguments(argv, argv + argc);
     benchmark::Initialize(&count, arguments.data());
     print_prefetch_sweep(benchmark::GetBenchmarkFilter());
   }
-  if (all || section == "crossovers") add_crossovers();
-  if (all || section == "memory") add_memory();
-  return section == "prefetch" ? 0 : run_comparisons(argc, argv);
+  if (section == "prefetch") return 0;
+  add_crossovers();
+  return run_comparisons(argc, argv);
 }
 
 }  // namespace

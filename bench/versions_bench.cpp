@@ -86,23 +86,15 @@ class Side {
     const auto create = [&](auto function) {
       version_.check(function(shape_.rows, shape_.dim, nullptr, nullptr, &optimizer_));
     };
-    switch (problem_.operation) {
-      case Operation::sgd:
-      case Operation::pooled_sgd:
-        create(version_.sgd_create);
-        break;
-      case Operation::adagrad:
-        create(version_.adagrad_create);
-        break;
-      case Operation::row_wise_adagrad:
-      case Operation::pooled_row_wise_adagrad:
-        create(version_.row_wise_adagrad_create);
-        break;
-      case Operation::adam:
-        create(version_.adam_create);
-        break;
-      default:
-        break;
+    const Operation& operation = *problem_.operation;
+    if (operation.states == 2) {
+      create(version_.adam_create);
+    } else if (operation.states == 1) {
+      create(version_.adagrad_create);
+    } else if (operation.row_state) {
+      create(version_.row_wise_adagrad_create);
+    } else if (operation.step) {
+      create(version_.sgd_create);
     }
     for (std::size_t b = 0; b < plans_.size(); ++b) {
       version_.check(version_.plan_create(&plans_[b]));
@@ -120,20 +112,20 @@ class Side {
   /// As Subject::run.
   void run(std::size_t batch) {
     const rowmill_view table = rowmill_make_view(problem_.weights, shape_.rows, shape_.dim);
-    const bool by_bag = is_pooled(problem_.operation) || problem_.operation == Operation::pool;
+    const Operation& operation = *problem_.operation;
     const rowmill_view buffer =
-        rowmill_make_view(problem_.buffers[batch], by_bag ? shape_.batch : shape_.id_count(), shape_.dim);
+        rowmill_make_view(problem_.buffers[batch], operation.pooled ? shape_.batch : shape_.id_count(), shape_.dim);
     const rowmill_bags bags = bags_of(batch);
     if (optimizer_ != nullptr) {
       version_.check(version_.optimizer_step(optimizer_, &table, plans_[batch], &buffer, 1, workspace_));
-    } else if (is_plan(problem_.operation)) {
+    } else if (operation.kind == Kind::plan) {
       build(plans_[0], batch);
-    } else if (problem_.operation == Operation::gather) {
-      version_.check(version_.gather(&table, &bags.ids, &buffer, nullptr));
-    } else if (problem_.operation == Operation::pool) {
+    } else if (operation.kind == Kind::update) {
+      version_.check(version_.scatter_add(&table, &bags.ids, &buffer, nullptr, workspace_));
+    } else if (operation.pooled) {
       version_.check(version_.pool(&table, &bags, &buffer, nullptr, workspace_));
     } else {
-      version_.check(version_.scatter_add(&table, &bags.ids, &buffer, nullptr, workspace_));
+      version_.check(version_.gather(&table, &bags.ids, &buffer, nullptr));
     }
   }
 
@@ -145,7 +137,7 @@ class Side {
   }
   void build(rowmill_plan* plan, std::size_t batch) {
     const rowmill_bags bags = bags_of(batch);
-    version_.check(is_pooled(problem_.operation)
+    version_.check(problem_.operation->pooled
                        ? version_.plan_build_bags(plan, &bags, shape_.rows, ROWMILL_RANGE_ERROR, nullptr)
                        : version_.plan_build(plan, &bags.ids, shape_.rows, ROWMILL_RANGE_ERROR, nullptr));
   }
@@ -158,10 +150,10 @@ class Side {
   rowmill_optimizer* optimizer_ = nullptr;
 };
 
-void add(const Version& before, const Version& after, Operation operation, const Shape& shape, IdSource source) {
-  const auto body = [&before, &after, operation, shape, source](benchmark::State& state) {
+void add(const Version& before, const Version& after, const Operation& operation, const Shape& shape, IdSource source) {
+  const auto body = [&before, &after, &operation, shape, source](benchmark::State& state) {
     Subject subject(operation, shape, batch_count(shape, last_level_cache()));
-    subject.set_batches(source, load_token_stream());
+    subject.set_batches(source);
     Side old_side(before, shape, subject);
     Side new_side(after, shape, subject);
     const std::size_t calls = 1 + (std::size_t{8} << 20) / shape.batch_bytes();
@@ -169,7 +161,7 @@ void add(const Version& before, const Version& after, Operation operation, const
         state, "old/new", [&](std::size_t b) { new_side.run(b); }, [&](std::size_t b) { old_side.run(b); },
         subject.batch_count(), 51, calls);
   };
-  add_comparison(std::string(name(operation)) + "/" + shape_name(shape) + "/" + std::string(name(source)), body);
+  add_comparison(std::string(operation.name) + "/" + shape_name(shape) + "/" + std::string(name(source)), body);
 }
 
 std::vector<Shape> all_shapes() {
@@ -189,8 +181,7 @@ int main(int argc, char** argv) {
   }
   const bench::Version before{bench::Library(argv[1])};
   const bench::Version after{bench::Library(argv[2])};
-  for (const bench::Operation operation : bench::kOperations) {
-    if (operation == bench::Operation::gather_int64) continue;
+  for (const bench::Operation& operation : bench::kOperations) {
     for (const bench::Shape& shape : bench::all_shapes()) {
       for (const bench::IdSource source : bench::kIdSources) bench::add(before, after, operation, shape, source);
     }

@@ -124,14 +124,16 @@ if(ROWMILL_BUILD_EXAMPLES)
     SHA256 b4c198460eba6f28d34894e3a5710998818515104d6e74e5cc331ce31e46e626
     HEADERS .)
 endif()
-if(ROWMILL_BUILD_IO AND NOT ROWMILL_LEAF_ONLY)
+if((ROWMILL_BUILD_BENCHMARKS OR ROWMILL_BUILD_IO) AND NOT ROWMILL_LEAF_ONLY)
   rowmill_require(nlohmann_json nlohmann_json::nlohmann_json DEBIAN nlohmann-json3-dev
     URL https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz
     SHA256 d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273
     HEADERS include)
+endif()
+if(ROWMILL_BUILD_IO AND NOT ROWMILL_LEAF_ONLY)
   rowmill_require(ZLIB ZLIB::ZLIB DEBIAN zlib1g-dev)
 endif()
-if(ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
+if(ROWMILL_BUILD_BENCHMARKS OR ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
   rowmill_require(CLI11 CLI11::CLI11 DEBIAN libcli11-dev
     URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz
     SHA256 26291377e892ba0e5b4972cdfd4a2ab3bf53af8dac1f4ea8fe0d1376b625c8cb
@@ -139,6 +141,8 @@ if(ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
   rowmill_require(fmt fmt::fmt-header-only DEBIAN libfmt-dev
     URL https://github.com/fmtlib/fmt/archive/refs/tags/9.1.0.tar.gz
     SHA256 5dea48d1fcddc3ec571ce2058e13910a0d4a6bab4cc09a809d8b1dd1c88ae6f2)
+endif()
+if(ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
   rowmill_require(utf8cpp utf8cpp DEBIAN libutfcpp-dev
     URL https://github.com/nemtrif/utfcpp/archive/refs/tags/v3.2.3.tar.gz
     SHA256 3ba9b0dbbff08767bdffe8f03b10e596ca351228862722e4c9d4d126d2865250

@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <memory>
 #include <rowmill/rowmill.hpp>
 #include <span>
 #include <vector>
@@ -53,7 +54,7 @@ class Model {
   std::int64_t dim_;
   rowmill::EmbeddingBag embedding_;
   rowmill::Table dense_;
-  rowmill::Optimizer dense_optimizer_;
+  std::unique_ptr<rowmill::Optimizer> dense_optimizer_;
   rowmill::Plan dense_plan_;
   rowmill::Workspace workspace_;
 

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+enum class Kind : std::uint8_t {
+  lookup,  ///< reads the table and writes an output
+  update,  ///< reads gradients, or values, and updates the table
+  plan,    ///< finds out what a step needs to know of its ids
+};
+
+struct Operation {
+  std::string_view name;
+  Kind kind;
+  bool pooled = false;     ///< the output or the gradient has a row for each bag instead of for each id
+  bool step = false;       ///< an optimizer's
+  int states = 0;          ///< state tables as large as the weights
+  bool row_state = false;  ///< one state value for each row
+};
+
+inline constexpr Operation kOperations[] = {
+    {.name = "gather", .kind = Kind::lookup},
+    {.name = "pool", .kind = Kind::lookup, .pooled = true},
+    {.name = "scatter_add", .kind = Kind::update},
+    {.name = "sgd", .kind = Kind::update, .step = true},
+    {.name = "adagrad", .kind = Kind::update, .step = true, .states = 1},
+    {.name = "row_wise_adagrad", .kind = Kind::update, .step = true, .row_state = true},
+    {.name = "adam", .kind = Kind::update, .step = true, .states = 2},
+    {.name = "pooled_sgd", .kind = Kind::update, .pooled = true, .step = true},
+    {.name = "pooled_row_wise_adagrad", .kind = Kind::update, .pooled = true, .step = true, .row_state = true},
+    {.name = "plan", .kind = Kind::plan},
+    {.name = "plan_bags", .kind = Kind::plan, .pooled = true},
+};
+/// The operation of that name among them.
+[[nodiscard]] inline const Operation& operation(std::string_view name) {
+  return *std::ranges::find(kOperations, name, &Operation::name);
+}
+
+/// The memory of an operation, and the batches that it rotates over.
+struct Problem {
+  const Operation* operation;
+  float* weights;
+  float* states[2];
+  float* row_state;
+  std::int64_t rows;
+  std::int64_t dim;
+  std::int64_t length;  ///< the ids of a bag
+  const std::vector<std::vector<std::int32_t>>* batches;
+  /// For each batch, a row for each id or bag: the gradients of an update, or the one output of all lookups. For a
+  /// plan, memory of the size of what it writes.
+  std::vector<float*> buffers;
+
+  /// The floats of a batch's output or gradients.
+  [[nodiscard]] std::int64_t buffer_floats(std::size_t batch) const {
+    const std::int64_t ids = std::ssize((*batches)[batch]);
+    return (operation->pooled ? ids / length : ids) * dim;
+  }
+};
+
+}  // namespace bench

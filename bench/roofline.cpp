@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "roofline.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "parts.hpp"
+#include "roofline_loops.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr std::int64_t kLineFloats = 16;
+constexpr double kFloat = sizeof(float);
+
+/// No prefetch, and what makes about 2, 4 and 16 KiB in flight, into each level.
+std::vector<RowPrefetch> prefetches(std::int64_t dim) {
+  std::vector<RowPrefetch> all = {{0, true}};
+  std::set<std::int64_t> distances;
+  for (const std::int64_t kib : {2, 4, 16}) {
+    distances.insert(std::clamp<std::int64_t>(kib * 1024 / (dim * std::int64_t{sizeof(float)}), 1, 64));
+  }
+  for (const std::int64_t rows : distances) {
+    all.push_back({rows, true});
+    all.push_back({rows, false});
+  }
+  return all;
+}
+
+/// All threads; and one alone where waking others could take longer than the work.
+std::vector<int> part_counts(int threads, double bytes) {
+  constexpr double kManyBytes = 4 << 20;
+  if (threads == 1 || bytes > kManyBytes) return {threads};
+  return {1, threads};
+}
+
+/// The rows that each batch touches, each once, in order of first occurrence.
+std::vector<std::vector<std::int32_t>> distinct_rows(const Problem& problem) {
+  std::vector<std::vector<std::int32_t>> rows_of_batches;
+  std::vector<std::size_t> last_batch(static_cast<std::size_t>(problem.rows));  // in which a row occurred, from 1
+  for (const std::vector<std::int32_t>& batch : *problem.batches) {
+    std::vector<std::int32_t>& rows = rows_of_batches.emplace_back();
+    for (const std::int32_t id : batch) {
+      std::size_t& last = last_batch[static_cast<std::size_t>(id)];
+      if (last != rows_of_batches.size()) rows.push_back(id);
+      last = rows_of_batches.size();
+    }
+  }
+  return rows_of_batches;
+}
+
+}  // namespace
+
+const RooflineLoops& roofline_loops() {
+#ifdef ROWMILL_BENCH_X86
+  if (__builtin_cpu_supports("avx512f")) return avx512::roofline;
+  if (__builtin_cpu_supports("avx2")) return avx2::roofline;
+#endif
+  return baseline::roofline;
+}
+
+Roofline::Roofline(const Problem& problem, int threads)
+    : problem_(problem), threads_(threads), distinct_(distinct_rows(problem)) {
+  if (problem.operation->kind == Kind::plan) {
+    add_sequential_read("ids read");
+    add_sequential_write("positions and rows written");
+  } else if (problem.operation->kind == Kind::lookup) {
+    add_rows("rows read", false);
+    add_sequential_write("output written");
+  } else {
+    add_sequential_read("gradients read");
+    add_rows("rows read and written", true);
+  }
+}
+
+double Roofline::bytes() const {
+  double total = 0;
+  for (const Part& part : parts_) total += part.bytes;
+  return total;
+}
+
+void Roofline::add_sequential_read(const std::string& name) {
+  const Problem& p = problem_;
+  const auto floats = [&p](std::size_t b) {
+    return p.operation->kind == Kind::plan ? std::ssize((*p.batches)[b]) : p.buffer_floats(b);
+  };
+  Part part{name, kFloat * static_cast<double>(floats(0)), {}};
+  for (const int count : part_counts(threads_, part.bytes)) {
+    part.ways.push_back([&p, floats, count](std::size_t b) {
+      const float* const values =
+          p.operation->kind == Kind::plan ? reinterpret_cast<const float*>((*p.batches)[b].data()) : p.buffers[b];
+      for_each_part(count, floats(b), kLineFloats, [&](std::int64_t begin, std::int64_t end) {
+        roofline_loops().read(values + begin, (end - begin) / kLineFloats * kLineFloats);
+      });
+    });
+  }
+  parts_.push_back(std::move(part));
+}
+
+void Roofline::add_sequential_write(const std::string& name) {
+  const Problem& p = problem_;
+  const auto floats = [this, &p](std::size_t b) {
+    return p.operation->kind == Kind::plan ? std::ssize((*p.batches)[b]) + std::ssize(distinct_[b])
+                                           : p.buffer_floats(b);
+  };
+  Part part{name, 0, {}};
+  for (std::size_t b = 0; b < distinct_.size(); ++b) {
+    part.bytes += kFloat * static_cast<double>(floats(b)) / static_cast<double>(distinct_.size());
+  }
+  for (const int count : part_counts(threads_, part.bytes)) {
+    for (auto* const store : {roofline_loops().write, roofline_loops().stream}) {
+      part.ways.push_back([&p, floats, count, store](std::size_t b) {
+        for_each_part(count, floats(b), kLineFloats, [&](std::int64_t begin, std::int64_t end) {
+          store(p.buffers[b] + begin, (end - begin) / kLineFloats * kLineFloats);
+        });
+      });
+    }
+  }
+  parts_.push_back(std::move(part));
+}
+
+void Roofline::add_rows(const std::string& name, bool updates) {
+  const Problem& p = problem_;
+  double rows_touched = 0;
+  for (const auto& rows : distinct_) rows_touched += static_cast<double>(rows.size());
+  rows_touched /= static_cast<double>(distinct_.size());
+  const int tables = updates ? 1 + p.operation->states : 1;
+  const double row_bytes = kFloat * static_cast<double>(p.dim * tables + (updates && p.operation->row_state ? 1 : 0));
+  Part part{name, (updates ? 2 : 1) * row_bytes * rows_touched, {}};
+  for (const int count : part_counts(threads_, part.bytes)) {
+    for (const RowPrefetch prefetch : prefetches(p.dim)) {
+      part.ways.push_back([this, &p, updates, tables, count, prefetch](std::size_t b) {
+        const RooflineLoops& loops = roofline_loops();
+        for_each_part(count, std::ssize(distinct_[b]), 1, [&](std::int64_t begin, std::int64_t end) {
+          (updates ? loops.update_rows : loops.read_rows)({.tables = {p.weights, p.states[0], p.states[1]},
+                                                           .table_count = tables,
+                                                           .row_values = updates ? p.row_state : nullptr,
+                                                           .dim = p.dim,
+                                                           .ids = distinct_[b].data() + begin,
+                                                           .count = end - begin,
+                                                           .prefetch = prefetch});
+        });
+      });
+    }
+  }
+  parts_.push_back(std::move(part));
+}
+
+}  // namespace bench

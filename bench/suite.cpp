@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "suite.hpp"
+
+#include <fmt/format.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "machine.hpp"
+#include "roofline.hpp"
+
+namespace bench {
+
+namespace {
+
+std::string subject_name(const Case& which) {
+  return fmt::format("{}/{}/{}", which.operation->name, which.shape.table_name(), which.shape.batch_name());
+}
+
+/// The way of a part that took least in a short heat: those that are close to the best are tried a second time.
+Run fastest_way(const Roofline::Part& part, std::size_t batch_count, std::size_t calls) {
+  constexpr double kClose = 1.3;
+  std::vector<Contestant> ways;
+  for (const Run& way : part.ways) ways.push_back({way});
+  const auto least = [](const Contestant& way) { return *std::ranges::min_element(way.samples); };
+  wake_threads(1);
+  for (Contestant& way : ways) way.sample(calls, batch_count);
+  const double best = least(*std::ranges::min_element(ways, {}, least));
+  std::erase_if(ways, [&](const Contestant& way) { return least(way) > kClose * best; });
+  wake_threads(1);
+  for (Contestant& way : ways) way.sample(calls, batch_count);
+  return std::ranges::min_element(ways, {}, least)->run;
+}
+
+}  // namespace
+
+std::string Case::name() const { return fmt::format("{}/{}/{}", subject_name(*this), bench::name(source), threads); }
+
+std::vector<Case> cases(Extent extent) {
+  const bool all = extent == Extent::all;
+  std::vector<Shape> tables = shapes(all);
+  if (extent == Extent::quick) tables.resize(1);
+  std::vector<int> thread_counts = {thread_count()};
+  if (all && thread_count() > 1) thread_counts.push_back(1);
+  std::vector<Case> result;
+  for (const Shape& shape : tables) {
+    for (const Operation& operation : kOperations) {
+      for (const IdSource source : kIdSources) {
+        if (!all && source == IdSource::one_row) continue;
+        for (const int threads : thread_counts) result.push_back({&operation, shape, source, threads});
+      }
+    }
+  }
+  return result;
+}
+
+Suite::Suite(Extent extent) : cache_bytes_(last_level_cache()) {
+  if (extent == Extent::quick) effort_ = {.seconds = 0, .min_rounds = 3, .sample_seconds = 1e-4, .patience_seconds = 0};
+}
+
+std::string Suite::refusal(const Case& which) const {
+  const std::size_t needed =
+      Subject::memory_required(*which.operation, which.shape, batch_count(which.shape, cache_bytes_));
+  const std::size_t available = available_memory() + held_bytes_;  // what the case before holds is freed first
+  if (static_cast<double>(needed) <= 0.9 * static_cast<double>(available)) return {};
+  return fmt::format("needs {:.1f} GB of memory; {:.1f} GB are available", static_cast<double>(needed) * 1e-9,
+                     static_cast<double>(available) * 1e-9);
+}
+
+Subject& Suite::prepare(const Case& which) {
+  if (subject_name(which) != subject_name_) {
+    subject_name_.clear();
+    batches_name_.clear();
+    subject_.reset();  // first: there may not be room for two
+    held_bytes_ = which.shape.table_bytes();
+    subject_ = std::make_unique<Subject>(*which.operation, which.shape, batch_count(which.shape, cache_bytes_));
+    subject_name_ = subject_name(which);
+  }
+  if (name(which.source) != batches_name_) {
+    batches_name_.clear();
+    subject_->set_batches(which.source);
+    batches_name_ = name(which.source);
+  }
+  return *subject_;
+}
+
+Result Suite::measure(const Case& which) {
+  tbb::task_arena arena(which.threads);
+  return arena.execute([&] {
+    Subject& subject = prepare(which);
+    if (const std::string wrong = subject.check(); !wrong.empty()) throw std::runtime_error(wrong);
+    const std::size_t batches = subject.batch_count();
+    const Roofline roofline(subject.problem(), which.threads);
+    const Run operation = [&](std::size_t batch) { subject.run(batch); };
+    const std::size_t calls = calls_per_sample(operation, batches, effort_.sample_seconds);
+    std::vector<Contestant> contestants = {{operation}};
+    for (const Roofline::Part& part : roofline.parts()) {
+      contestants.push_back({fastest_way(part, batches, calls)});
+    }
+    const double latency_ns = measure_in_turn(contestants, batches, calls, effort_);
+
+    Result result{.which = which, .bytes = roofline.bytes(), .core_latency_ns = latency_ns};
+    result.seconds = median(contestants[0].samples);
+    std::vector<double> ratios(contestants[0].samples.size());
+    for (std::size_t p = 0; p < roofline.parts().size(); ++p) {
+      const Contestant& loop = contestants[p + 1];
+      const Roofline::Part& part = roofline.parts()[p];
+      result.parts.push_back({part.name, part.bytes, median(loop.samples)});
+      result.roofline_seconds += result.parts.back().seconds;
+      for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] += loop.samples[i] / contestants[0].samples[i];
+    }
+    result.share = median(ratios);
+    return result;
+  });
+}
+
+}  // namespace bench
