@@ -4,7 +4,7 @@
 //     rowmill_tuning_bench [prefetch | crossovers] [--benchmark_filter=REGEX] [...]
 //
 //   prefetch    which prefetch level and distance is the best for large tables
-//   crossovers  where the crossovers of the library's tuning lie (kernels/core/choices.hpp): each choice made one way
+//   crossovers  where the crossovers of the library's tuning lie (kernels/core/tuning.hpp): each constant set one way
 //               and the other, in turn, over sizes on both sides of it; "second/first" above 1 means that the way named
 //               first is the faster one
 #include <algorithm>
@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "compare.hpp"
-#include "kernels/core/choices.hpp"
+#include "kernels/core/override_tuning.hpp"
 #include "machine.hpp"
 #include "measure.hpp"
 #include "parts.hpp"
@@ -105,17 +105,17 @@ void sweep_loop(const Loop& which, const Shape& shape, const std::vector<std::ve
 void sweep_library(const Operation& operation, const Shape& shape) {
   Subject subject(operation, shape, batch_count(shape, last_level_cache()));
   subject.set_batches(IdSource::uniform);
-  const rowmill::Choices defaults;
+  const rowmill::Tuning defaults;
   std::vector<Way> ways;
   std::vector<Contestant> contestants;
   for (const bool first_level : {true, false}) {
     ways.push_back({first_level ? "first level" : "second level", "own"});
-    rowmill::Choices changed;
+    rowmill::Tuning changed;
     changed.first_level_bytes = first_level ? 0 : std::numeric_limits<std::int64_t>::max();
     contestants.push_back({[=, &subject](std::size_t batch) {
-      rowmill::choices = changed;
+      rowmill::override_tuning(changed);
       subject.run(batch);
-      rowmill::choices = defaults;
+      rowmill::override_tuning(defaults);
     }});
   }
   print_ways("library, " + std::string(operation.name) + ", " + shape.table_name() + ", uniform ids", ways, contestants,
@@ -145,26 +145,26 @@ void print_prefetch_sweep(const std::string& filter) {
 
 const std::string kRatio = "second/first";
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-const rowmill::Choices kDefaults;
+const rowmill::Tuning kDefaults;
 
-rowmill::Choices with(std::int64_t rowmill::Choices::*member, std::int64_t value) {
-  rowmill::Choices changed = kDefaults;
+rowmill::Tuning with(std::int64_t rowmill::Tuning::*member, std::int64_t value) {
+  rowmill::Tuning changed = kDefaults;
   changed.*member = value;
   return changed;
 }
 
-/// Compares an operation under two choices.
+/// Compares an operation under two tunings.
 void choose(benchmark::State& state, std::string_view operation, const Shape& shape, IdSource source,
-            const rowmill::Choices& first, const rowmill::Choices& second) {
+            const rowmill::Tuning& first, const rowmill::Tuning& second) {
   Subject subject(bench::operation(operation), shape, batch_count(shape, last_level_cache()));
   subject.set_batches(source);
   const std::size_t calls = 1 + (std::size_t{8} << 20) / shape.batch_bytes();
   const int rounds = calls > 2 ? 301 : 101;
-  const auto under = [&](const rowmill::Choices& way) {
+  const auto under = [&](const rowmill::Tuning& way) {
     return [&](std::size_t batch) {
-      rowmill::choices = way;
+      rowmill::override_tuning(way);
       subject.plan_and_run(batch);
-      rowmill::choices = kDefaults;
+      rowmill::override_tuning(kDefaults);
     };
   };
   compare(state, kRatio, under(first), under(second), subject.batch_count(), rounds, calls);
@@ -204,10 +204,9 @@ void huge_pages(benchmark::State& state, const Shape& shape) {
 }
 
 void add_crossovers() {
-  using Choices = rowmill::Choices;
   constexpr std::int64_t kAlways = 0;
   const auto add = [](const std::string& ways, std::string_view operation, const Shape& shape, IdSource source,
-                      std::int64_t Choices::*size, std::int64_t first, std::int64_t second) {
+                      std::int64_t rowmill::Tuning::*size, std::int64_t first, std::int64_t second) {
     add_comparison(ways + "/" + std::string(operation) + "/" + shape_name(shape) + "/" + std::string(name(source)),
                    [=](benchmark::State& state) {
                      choose(state, operation, shape, source, with(size, first), with(size, second));
@@ -215,35 +214,35 @@ void add_crossovers() {
   };
   for (const std::string_view operation : {"gather", "pool", "sgd"}) {
     for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
-      add("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf, &Choices::parallel_bytes, kAlways,
+      add("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf, &rowmill::Tuning::parallel_bytes, kAlways,
           kNever);
     }
   }
   for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{1'000'000, 64, 2048, 20}}) {
     for (const std::int64_t ids : {256, 512, 2048, 8192}) {
-      add("shards of 1,024 ids, of " + std::to_string(ids), "pooled_sgd", shape, IdSource::zipf, &Choices::shard_ids,
-          1024, ids);
+      add("shards of 1,024 ids, of " + std::to_string(ids), "pooled_sgd", shape, IdSource::zipf,
+          &rowmill::Tuning::shard_ids, 1024, ids);
     }
   }
   for (const std::int64_t dim : {64, 256}) {
     for (const std::int64_t bags : {16, 32, 64, 128, 256}) {
-      add("row by row, in order", "scatter_add", {9088, dim, bags, 16}, IdSource::zipf, &Choices::group_bytes, kAlways,
-          kNever);
+      add("row by row, in order", "scatter_add", {9088, dim, bags, 16}, IdSource::zipf, &rowmill::Tuning::group_bytes,
+          kAlways, kNever);
     }
     for (const std::int64_t bags : {64, 128, 256, 1024, 2048}) {
       for (const IdSource source : {IdSource::one_row, IdSource::zipf}) {
-        add("hot rows shared, not shared", "sgd", {9088, dim, bags, 32}, source, &Choices::share_bytes, kAlways,
+        add("hot rows shared, not shared", "sgd", {9088, dim, bags, 32}, source, &rowmill::Tuning::share_bytes, kAlways,
             kNever);
       }
     }
     const std::int64_t rows = dim == 64 ? 1'000'000 : 250'000;
     for (const std::int64_t kib : {128, 512, 1024, 2048, 8192, 32'768}) {
       add("bags' gradients not prefetched, prefetched", "pooled_sgd", {rows, dim, kib * 256 / dim, 16}, IdSource::zipf,
-          &Choices::near_gradient_bytes, kNever, kAlways);
+          &rowmill::Tuning::near_gradient_bytes, kNever, kAlways);
     }
     for (const std::int64_t length : {2, 4, 8, 32}) {
       add("mean squares beforehand, row by row", "pooled_row_wise_adagrad", {250'000, dim, 4096 / length, length},
-          IdSource::uniform, &Choices::rows_per_mean_square, 1, rows);  // so many are never touched for each
+          IdSource::uniform, &rowmill::Tuning::rows_per_mean_square, 1, rows);  // so many are never touched for each
     }
   }
   for (const std::int64_t bags : {16, 64, 128, 256, 512, 2048}) {

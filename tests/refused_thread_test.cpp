@@ -27,7 +27,7 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/core/choices.hpp"
+#include "kernels/core/override_tuning.hpp"
 #include "kernels/core/parallel.hpp"
 #include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
@@ -315,10 +315,10 @@ struct Case {
 
 /// Runs the operations on one thread; then with the refusal, in order from operation `c.operation` on.
 int run_child(const Case& c) {
-  choices.parallel_bytes = std::numeric_limits<std::int64_t>::max();
+  override_tuning({.parallel_bytes = std::numeric_limits<std::int64_t>::max()});
   std::vector<std::uint64_t> expected;
   for (const auto& [name, run] : operations()) expected.push_back(run());
-  choices.parallel_bytes = std::int64_t{1} << 18;  // all of them have work for several threads
+  override_tuning({.parallel_bytes = std::int64_t{1} << 18});  // all of them have work for several threads
   if (starts != 0) return 2;
 
   std::optional<tbb::global_control> control;

@@ -9,15 +9,15 @@
 #include <atomic>
 #include <cstdint>
 
-#include "kernels/core/choices.hpp"
 #include "kernels/core/fp_environment.hpp"
 #include "kernels/core/threads.hpp"
+#include "kernels/core/tuning.hpp"
 
 namespace rowmill {
 
 /// How many threads a region of `bytes` of traffic may use here. They are there then: the system can refuse none later.
 inline std::int64_t concurrency_for(std::int64_t bytes) noexcept {
-  return bytes < choices.parallel_bytes ? 1 : available_threads();
+  return bytes < tuning().parallel_bytes ? 1 : available_threads();
 }
 
 /// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish

@@ -11,7 +11,7 @@
 #include <new>
 #include <string>
 
-#include "kernels/core/choices.hpp"
+#include "kernels/core/tuning.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/workspace.hpp"
 
@@ -108,17 +108,17 @@ std::int64_t last_level_cache_bytes() {
 
 CacheLevel prefetch_level() {
   const std::int64_t known = cache_sizes().first_level;
-  return known == 0 || known >= choices.first_level_bytes ? CacheLevel::first : CacheLevel::second;
+  return known == 0 || known >= tuning().first_level_bytes ? CacheLevel::first : CacheLevel::second;
 }
 
 CacheLevel prefetch_level(const ConstTableView& table) {
   // As checks.cpp bounds it: any view may have any stride, if it has one row.
   const std::int64_t elements = table.rows() == 0 ? 0 : (table.rows() - 1) * table.row_stride() + table.dim();
-  return elements * element_size(table.format()) <= choices.near_table_bytes ? CacheLevel::first : prefetch_level();
+  return elements * element_size(table.format()) <= tuning().near_table_bytes ? CacheLevel::first : prefetch_level();
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {
-  return std::min(last_level_cache_bytes(), threads * choices.core_cache_bytes);
+  return std::min(last_level_cache_bytes(), threads * tuning().core_cache_bytes);
 }
 
 void Workspace::Free::operator()(std::byte* p) const noexcept { free_scratch(p); }

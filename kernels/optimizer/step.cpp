@@ -6,6 +6,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/core/tuning.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "rowmill/error.hpp"
@@ -143,16 +144,16 @@ void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const
   const CacheLevel level = prefetch_level();
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
   const bool near_gradients =
-      gradient_bytes <= choices.near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
+      gradient_bytes <= tuning().near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
-  if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= choices.share_bytes) {
+  if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= tuning().share_bytes) {
     hot = plan.hot_segments();
   }
   if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, level, threads);
   const bool mean_squares_first =
-      uses_mean_squares() && plan.unique_count() >= choices.rows_per_mean_square * plan.gradient_rows();
+      uses_mean_squares() && plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows();
   if (mean_squares_first) square_gradients(k, plan, scratch, dim_);
 
   const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kernels/core/choices.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/core/tuning.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/plan/numbering.hpp"
 
@@ -19,7 +19,7 @@ int shard_bits_for(std::int64_t id_count) {
   constexpr int kMostShardBits = 8;
   constexpr std::int64_t kFewestShardIds = 32;
   constexpr std::int64_t kFewShards = 8;
-  const std::int64_t shards = std::max(id_count / choices.shard_ids, std::min(id_count / kFewestShardIds, kFewShards));
+  const std::int64_t shards = std::max(id_count / tuning().shard_ids, std::min(id_count / kFewestShardIds, kFewShards));
   int bits = 0;
   while (bits < kMostShardBits && (std::int64_t{2} << bits) <= shards) ++bits;
   return bits;

@@ -2,9 +2,9 @@
 #include "rowmill/scatter_add.hpp"
 
 #include "kernels/core/checks.hpp"
-#include "kernels/core/choices.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/core/tuning.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/plan/grouping.hpp"
@@ -94,7 +94,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   Workspace& scratch = workspace != nullptr ? *workspace : own;
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
   const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
-  if (threads == 1 || value_bytes < choices.group_bytes) {
+  if (threads == 1 || value_bytes < tuning().group_bytes) {
     return scatter_add_alone(table, ids, values, options.out_of_range, scratch);
   }
 

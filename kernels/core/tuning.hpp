@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace rowmill {
+
+/// The sizes at which the library changes its way of working. Each was measured: docs/design/performance.md has the
+/// results, and bench/tuning_bench.cpp shows where the crossovers lie on a machine.
+struct Tuning {
+  /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
+  /// too, and so does fetching a row that the other core wrote. What is only read counts half, because it is often in
+  /// a cache. A worker that still spins pays from a fourth of this on, one that fell asleep from about this on.
+  std::int64_t parallel_bytes = std::int64_t{1} << 20;
+  /// A plan's shards have about this many ids, if that makes at most 256 shards: their hash tables then stay in the
+  /// first-level cache.
+  std::int64_t shard_ids = 1024;
+  /// From this many bytes of gradients on, all threads sum the blocks of a row that has more than one.
+  std::int64_t share_bytes = std::int64_t{3} << 19;
+  /// From this many bytes of values on, scatter_add goes row by row on all threads; below, in the order of the ids on
+  /// the calling one, which needs no grouping.
+  std::int64_t group_bytes = std::int64_t{3} << 19;
+  /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
+  /// second level, on the servers of today. A larger output is written past the caches.
+  std::int64_t core_cache_bytes = std::int64_t{8} << 20;
+  /// Rows are prefetched into the first-level cache if it has at least this size or its size is unknown, else into the
+  /// second level. A smaller one stands for cores with few miss buffers, whose other loads then wait for the
+  /// prefetches. Measured on Zen 4 (32 KiB) and Zen 5 (48 KiB) alone.
+  std::int64_t first_level_bytes = std::int64_t{48} << 10;
+  /// Gradients of bags are not prefetched if they are at most this large and there are two ids or more for each: their
+  /// rows are in a cache of the core.
+  std::int64_t near_gradient_bytes = std::int64_t{1} << 20;
+  /// Row-wise optimizers compute the mean square of each gradient row once, beforehand, if at least this many rows of
+  /// the table are touched for each: rows of one contribution then use it. At least 1, because there is memory for as
+  /// many mean squares as there are ids.
+  std::int64_t rows_per_mean_square = 2;
+  /// Lookups in a table of at most this size prefetch into the first level on every machine: much of what they read is
+  /// in a cache already.
+  std::int64_t near_table_bytes = std::int64_t{16} << 20;
+};
+
+/// The tuning in force: the defaults above, but in benchmarks and tests that override them (override_tuning.hpp).
+const Tuning& tuning() noexcept;
+
+}  // namespace rowmill
