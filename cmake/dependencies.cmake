@@ -132,6 +132,16 @@ if((ROWMILL_BUILD_BENCHMARKS OR ROWMILL_BUILD_IO) AND NOT ROWMILL_LEAF_ONLY)
 endif()
 if(ROWMILL_BUILD_IO AND NOT ROWMILL_LEAF_ONLY)
   rowmill_require(ZLIB ZLIB::ZLIB DEBIAN zlib1g-dev)
+  # xxHash is used as a header, which Debian's package has without a CMake file.
+  find_path(ROWMILL_XXHASH_INCLUDE_DIR xxhash.h DOC "The folder of xxhash.h")
+  if(ROWMILL_XXHASH_INCLUDE_DIR AND NOT TARGET rowmill_xxhash)
+    add_library(rowmill_xxhash INTERFACE IMPORTED GLOBAL)
+    target_include_directories(rowmill_xxhash INTERFACE ${ROWMILL_XXHASH_INCLUDE_DIR})
+  endif()
+  rowmill_require(xxHash rowmill_xxhash DEBIAN libxxhash-dev
+    URL https://github.com/Cyan4973/xxHash/archive/refs/tags/v0.8.1.tar.gz
+    SHA256 3bb6b7d6f30c591dd65aaaff1c8b7a5b94d81687998ca9400082c739a690436c
+    HEADERS .)
 endif()
 if(ROWMILL_BUILD_BENCHMARKS OR ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
   rowmill_require(CLI11 CLI11::CLI11 DEBIAN libcli11-dev

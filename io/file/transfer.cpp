@@ -2,18 +2,17 @@
 #include "io/file/transfer.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <vector>
 
-#include "kernels/core/parallel.hpp"
+#include "io/file/parallel.hpp"
 
 namespace rowmill::io {
 namespace {
 
 /// What one task moves: long enough that the call to the system does not show, short enough for many threads.
-constexpr std::int64_t kPartBytes = std::int64_t{4} << 20;
+constexpr std::int64_t kPartBytes = TreeChecksum::kPartBytes;
 
 template <class Byte, class Table>
 ByteRows<Byte> rows_of(const Table& table) {
@@ -21,24 +20,25 @@ ByteRows<Byte> rows_of(const Table& table) {
   return {static_cast<Byte*>(table.bytes()), table.rows(), table.dim() * element, table.row_stride() * element};
 }
 
-/// Calls move(begin, end) for parts of 0 .. size-1 that are multiples of `unit`. After one has thrown, no other begins.
+/// Calls move(begin, end) for parts of 0 .. size-1 bytes.
 template <class Move>
-void move_parts(std::int64_t size, std::int64_t unit, Move move) {
-  const std::int64_t grain = std::max(kPartBytes / unit, std::int64_t{1}) * unit;
-  std::atomic<bool> failed = false;
-  parallel_chunks(concurrency_for(size), size, grain, [&](std::int64_t begin, std::int64_t end) {
-    if (failed.load(std::memory_order_relaxed)) return;
-    try {
-      move(begin, end);
-    } catch (...) {
-      failed.store(true, std::memory_order_relaxed);
-      throw;
-    }
+void move_parts(std::int64_t size, Move move) {
+  parallel_that_throws(concurrency_for(size), (size + kPartBytes - 1) / kPartBytes, [&](std::int64_t part) {
+    const std::int64_t begin = part * kPartBytes;
+    move(begin, std::min(begin + kPartBytes, size));
   });
 }
 
-std::span<const std::byte> part(const ByteRows<const std::byte>& rows, std::int64_t begin, std::int64_t end) {
-  return {rows.data + begin, static_cast<std::size_t>(end - begin)};
+/// Calls copy(bytes of a row, bytes of `packed`, count) for bytes begin .. end-1 of the rows, one after another.
+template <class Byte, class Copy>
+void for_each_piece(const ByteRows<Byte>& rows, std::int64_t begin, std::int64_t end, Copy copy) {
+  for (std::int64_t at = begin; at < end;) {
+    const std::int64_t row = at / rows.row_bytes;
+    const std::int64_t column = at % rows.row_bytes;
+    const std::int64_t count = std::min(rows.row_bytes - column, end - at);
+    copy(rows.data + row * rows.stride + column, at - begin, static_cast<std::size_t>(count));
+    at += count;
+  }
 }
 
 std::mutex progress_mutex;
@@ -56,40 +56,45 @@ void ProgressCount::add(std::int64_t bytes) {
 }
 
 void write_rows(const NewFile& file, std::int64_t offset, const ByteRows<const std::byte>& source,
-                ProgressCount& progress) {
-  if (source.contiguous()) {
-    move_parts(source.size(), 1, [&](std::int64_t begin, std::int64_t end) {
-      file.write(offset + begin, part(source, begin, end));
-      progress.add(end - begin);
-    });
-    return;
-  }
-  move_parts(source.size(), source.row_bytes, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::byte> packed(static_cast<std::size_t>(end - begin));
-    std::byte* next = packed.data();
-    for (std::int64_t r = begin / source.row_bytes; r < end / source.row_bytes; ++r, next += source.row_bytes) {
-      std::memcpy(next, source.data + r * source.stride, static_cast<std::size_t>(source.row_bytes));
+                ProgressCount& progress, TreeChecksum* checksum) {
+  move_parts(source.size(), [&](std::int64_t begin, std::int64_t end) {
+    std::span<const std::byte> bytes;
+    std::vector<std::byte> packed;
+    if (source.contiguous()) {
+      bytes = {source.data + begin, static_cast<std::size_t>(end - begin)};
+    } else {
+      packed.resize(static_cast<std::size_t>(end - begin));
+      for_each_piece(source, begin, end, [&](const std::byte* row, std::int64_t at, std::size_t count) {
+        std::memcpy(packed.data() + at, row, count);
+      });
+      bytes = packed;
     }
-    file.write(offset + begin, packed);
+    if (checksum != nullptr) checksum->add(begin, bytes);
+    file.write(offset + begin, bytes);
     progress.add(end - begin);
   });
 }
 
 void read_rows(const InputFile& file, std::int64_t offset, const ByteRows<std::byte>& out) {
-  if (out.contiguous()) {
-    move_parts(out.size(), 1, [&](std::int64_t begin, std::int64_t end) {
-      file.read(offset + begin, {out.data + begin, static_cast<std::size_t>(end - begin)});
-    });
-    return;
-  }
-  move_parts(out.size(), out.row_bytes, [&](std::int64_t begin, std::int64_t end) {
+  move_parts(out.size(), [&](std::int64_t begin, std::int64_t end) {
+    if (out.contiguous()) return file.read(offset + begin, {out.data + begin, static_cast<std::size_t>(end - begin)});
     std::vector<std::byte> packed(static_cast<std::size_t>(end - begin));
     file.read(offset + begin, packed);
-    const std::byte* next = packed.data();
-    for (std::int64_t r = begin / out.row_bytes; r < end / out.row_bytes; ++r, next += out.row_bytes) {
-      std::memcpy(out.data + r * out.stride, next, static_cast<std::size_t>(out.row_bytes));
-    }
+    for_each_piece(out, begin, end, [&](std::byte* row, std::int64_t at, std::size_t count) {
+      std::memcpy(row, packed.data() + at, count);
+    });
   });
+}
+
+std::uint64_t read_checksum(const InputFile& file, std::int64_t offset, std::int64_t size, ProgressCount& progress) {
+  TreeChecksum checksum(size);
+  move_parts(size, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(end - begin));
+    file.read(offset + begin, bytes);
+    checksum.add(begin, bytes);
+    progress.add(end - begin);
+  });
+  return checksum.value();
 }
 
 }  // namespace rowmill::io

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "io/file/checksum.hpp"
 #include "io/file/input_file.hpp"
 #include "io/file/new_file.hpp"
 #include "rowmill/io/save_options.hpp"
@@ -40,11 +41,16 @@ class ProgressCount {
 };
 
 /// Writes `source` to `file` from byte `offset` on. Rows with gaps go through buffers of a part of them each. Throws
-/// what `file` or the progress callback throws.
+/// what `file` or the progress callback throws. `checksum`, if given, becomes that of the bytes.
 void write_rows(const NewFile& file, std::int64_t offset, const ByteRows<const std::byte>& source,
-                ProgressCount& progress);
+                ProgressCount& progress, TreeChecksum* checksum = nullptr);
 
 /// Reads `out` from `file` from byte `offset` on. Throws FileError (io_error).
 void read_rows(const InputFile& file, std::int64_t offset, const ByteRows<std::byte>& out);
+
+/// The TreeChecksum of `size` bytes of `file` from byte `offset` on. Throws FileError (io_error), and what the progress
+/// callback throws.
+[[nodiscard]] std::uint64_t read_checksum(const InputFile& file, std::int64_t offset, std::int64_t size,
+                                          ProgressCount& progress);
 
 }  // namespace rowmill::io

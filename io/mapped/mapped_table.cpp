@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "io/file/mapping.hpp"
+#include "io/file/parallel.hpp"
 #include "io/mapped/read_ahead.hpp"
 #include "io/npy/header.hpp"
 #include "io/safetensors/header.hpp"
-#include "kernels/core/parallel.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/safetensors.hpp"
 #include "rowmill/io/word_vectors.hpp"
@@ -133,7 +133,7 @@ void MappedTable::read(const Batch& batch, Ids ids, OutOfRange policy, Operation
   const std::int64_t row_bytes = place.row_bytes();
   const Mapping copy = Mapping::sparse(place.rows * row_bytes);
   const Plan plan(batch, place.rows, policy);
-  parallel_tasks(concurrency_for(plan.unique_count() * kPage), plan.shard_count(), [&](std::int64_t s) {
+  parallel_that_throws(concurrency_for(plan.unique_count() * kPage), plan.shard_count(), [&](std::int64_t s) {
     for (const std::int64_t row : plan.shard(s).rows) {
       state.file.read(place.begin + row * row_bytes,
                       {copy.data() + row * row_bytes, static_cast<std::size_t>(row_bytes)});

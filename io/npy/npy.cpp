@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "io/file/parallel.hpp"
 #include "io/file/transfer.hpp"
 #include "io/npy/header.hpp"
 #include "kernels/core/checks.hpp"
-#include "kernels/core/parallel.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -28,17 +28,19 @@ void read_columns(const InputFile& file, const NpyInfo& info, const TableView& t
   constexpr std::int64_t kBandBytes = std::int64_t{8} << 20;
   const std::int64_t band =
       std::clamp<std::int64_t>(kBandBytes / (info.dim * 4), 16, std::max<std::int64_t>(info.rows, 16));
-  parallel_chunks(concurrency_for(info.rows * info.dim * 4), info.rows, band,
-                  [&](std::int64_t begin, std::int64_t end) {
-                    std::vector<float> column(static_cast<std::size_t>(end - begin));
-                    for (std::int64_t c = 0; c < info.dim; ++c) {
-                      file.read(info.data_begin + (c * info.rows + begin) * std::int64_t{sizeof(float)},
-                                std::as_writable_bytes(std::span(column)));
-                      for (std::int64_t r = begin; r < end; ++r) {
-                        table.data()[r * info.dim + c] = column[static_cast<std::size_t>(r - begin)];
-                      }
-                    }
-                  });
+  const std::int64_t bands = (info.rows + band - 1) / band;
+  parallel_that_throws(concurrency_for(info.rows * info.dim * 4), bands, [&](std::int64_t b) {
+    const std::int64_t begin = b * band;
+    const std::int64_t end = std::min(begin + band, info.rows);
+    std::vector<float> column(static_cast<std::size_t>(end - begin));
+    for (std::int64_t c = 0; c < info.dim; ++c) {
+      file.read(info.data_begin + (c * info.rows + begin) * std::int64_t{sizeof(float)},
+                std::as_writable_bytes(std::span(column)));
+      for (std::int64_t r = begin; r < end; ++r) {
+        table.data()[r * info.dim + c] = column[static_cast<std::size_t>(r - begin)];
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "io/file/transfer.hpp"
 #include "io/safetensors/header.hpp"
+#include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
 
 namespace rowmill::io {
@@ -47,13 +48,6 @@ constexpr std::string_view dtype_of() {
   if constexpr (std::is_same_v<T, std::int64_t>) return "I64";
   if constexpr (std::is_same_v<T, double>) return "F64";
   if constexpr (std::is_same_v<T, float>) return "F32";
-}
-
-/// The largest power of two, up to 64, that divides a tensor's size: larger ones come first in a file, so that every
-/// tensor is aligned at least as its own elements are.
-std::int64_t size_alignment(const SafetensorsContents::Tensor& tensor) {
-  const std::int64_t bytes = tensor.rows * tensor.row_bytes;
-  return bytes == 0 ? kDataAlignment : std::min(bytes & -bytes, kDataAlignment);
 }
 
 SafetensorsContents::Tensor array(std::string name, std::string_view dtype, std::span<const std::byte> bytes,
@@ -126,6 +120,21 @@ void SafetensorsFile::read_table(std::string_view name, const TableView& out) co
   check_format("read_table", "out", out, {table_format(info)});
   check_shape("read_table", "out", out, info.shape[0], info.shape[1], "the shape of the tensor");
   read_rows(*file_, info.begin, bytes_of(out));
+}
+
+/// Reads as many rows of a table as `rows` has.
+void SafetensorsFile::read_head(const TensorInfo& tensor, const TableView& rows) const {
+  read_rows(*file_, tensor.begin, bytes_of(rows));
+}
+
+/// Throws FileError (bad_file) if the tensor does not have the checksum that the metadata give.
+void SafetensorsFile::check(std::string_view name, ProgressCount& progress) const {
+  const TensorInfo& info = tensor(name);
+  const auto expected = metadata_.find(std::string(kTensorChecksum).append(name));
+  const std::string actual = hexadecimal(read_checksum(*file_, info.begin, info.end - info.begin, progress));
+  if (expected != metadata_.end() && expected->second == actual) return;
+  throw file_->bad(info.begin, "tensor '" + info.name + "' is damaged: its checksum is " + actual + "; expected " +
+                                   (expected == metadata_.end() ? "one" : expected->second));
 }
 
 template <class T>
@@ -206,40 +215,6 @@ SafetensorsContents& SafetensorsContents::add_words(const std::string& name, con
   const std::string_view bytes = words.bytes();
   add(array(name + ".words", "U8", std::as_bytes(std::span(bytes)), static_cast<std::int64_t>(bytes.size())));
   return add(name + ".words.begin", words.begin());
-}
-
-void save_safetensors(const std::filesystem::path& path, const SafetensorsContents& contents,
-                      const SaveOptions& options) {
-  for (const auto& [key, value] : contents.metadata) {
-    if (!utf8::is_valid(key.begin(), key.end()) || !utf8::is_valid(value.begin(), value.end())) {
-      throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: metadata '" + key + "' are not UTF-8");
-    }
-  }
-  std::vector<SafetensorsContents::Tensor> tensors(contents.tensors().begin(), contents.tensors().end());
-  std::ranges::stable_sort(tensors, std::greater{}, size_alignment);
-  std::vector<TensorInfo> infos;
-  std::int64_t data_bytes = 0;
-  for (SafetensorsContents::Tensor& tensor : tensors) {
-    tensor.info.begin = data_bytes;
-    tensor.info.end = data_bytes += tensor.rows * tensor.row_bytes;
-    infos.push_back(tensor.info);
-  }
-  const std::string header = format_header(infos, contents.metadata);
-  const auto header_bytes = static_cast<std::int64_t>(header.size());
-  if (header_bytes - kLengthBytes > kMostHeaderBytes) {
-    throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: names and metadata need a header of " +
-                                                 std::to_string(header_bytes) +
-                                                 " bytes; at most 100000000 are allowed");
-  }
-
-  NewFile file(path, header_bytes + data_bytes);
-  file.write(0, std::as_bytes(std::span(header)));
-  ProgressCount progress(options.progress, data_bytes);
-  for (const SafetensorsContents::Tensor& tensor : tensors) {
-    write_rows(file, header_bytes + tensor.info.begin, {tensor.data, tensor.rows, tensor.row_bytes, tensor.stride},
-               progress);
-  }
-  file.commit(options.sync);
 }
 
 }  // namespace rowmill::io

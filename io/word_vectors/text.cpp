@@ -2,39 +2,25 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <exception>
+#include <limits>
 #include <optional>
 
 #include "io/file/byte_stream.hpp"
+#include "io/file/parallel.hpp"
 #include "io/file/transfer.hpp"
 #include "io/word_vectors/line_blocks.hpp"
 #include "io/word_vectors/row_blocks.hpp"
 #include "io/word_vectors/text_line.hpp"
 #include "kernels/core/checks.hpp"
-#include "kernels/core/parallel.hpp"
 
 namespace rowmill::io {
 namespace {
 
-/// Calls f(i) for i in 0 .. count-1 on all threads, and throws what the lowest i threw: the first error of a file, and
-/// not that of the fastest thread.
-template <class F>
-void parallel_in_order(std::int64_t count, F f) {
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
-  parallel_tasks(tbb::this_task_arena::max_concurrency(), count, [&](std::int64_t i) {
-    try {
-      f(static_cast<std::size_t>(i));
-    } catch (...) {
-      errors[static_cast<std::size_t>(i)] = std::current_exception();
-    }
-  });
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
-}
-
 /// Blocks that are in work at the same time: enough that threads which finish early find another.
 std::int64_t blocks_at_once() { return 4 * std::int64_t{tbb::this_task_arena::max_concurrency()}; }
+
+/// Every block is work for a thread of its own.
+std::int64_t all_threads() { return concurrency_for(std::numeric_limits<std::int64_t>::max()); }
 
 RowBlock parse_block(const LineBlock& block, std::int64_t dim, InvalidUtf8 policy, const ByteStream& stream) {
   RowBlock rows;
@@ -125,8 +111,10 @@ WordVectors load_text_vectors(const std::filesystem::path& path, const LoadTextO
   std::int64_t count = 0;
   for (; !blocks.empty(); blocks = lines.next(blocks_at_once())) {
     std::vector<RowBlock> parsed(blocks.size());
-    parallel_in_order(static_cast<std::int64_t>(blocks.size()),
-                      [&](std::size_t i) { parsed[i] = parse_block(blocks[i], dim, options.invalid_utf8, stream); });
+    parallel_that_throws(all_threads(), static_cast<std::int64_t>(blocks.size()), [&](std::int64_t i) {
+      const auto b = static_cast<std::size_t>(i);
+      parsed[b] = parse_block(blocks[b], dim, options.invalid_utf8, stream);
+    });
     for (RowBlock& block : parsed) {
       count += block.words.size();
       rows.push_back(std::move(block));
@@ -158,11 +146,12 @@ void save_text_vectors(const std::filesystem::path& path, const ConstTableView& 
   for (std::int64_t first = 0; first < table.rows();) {
     const std::int64_t blocks = std::min(blocks_at_once(), (table.rows() - first + block_rows - 1) / block_rows);
     std::vector<std::string> texts(static_cast<std::size_t>(blocks));
-    parallel_in_order(blocks, [&](std::size_t b) {
-      const std::int64_t begin = first + static_cast<std::int64_t>(b) * block_rows;
+    parallel_that_throws(all_threads(), blocks, [&](std::int64_t b) {
+      const std::int64_t begin = first + b * block_rows;
       const std::int64_t end = std::min(begin + block_rows, table.rows());
       std::vector<float> widened;
-      for (std::int64_t r = begin; r < end; ++r) append_line(texts[b], words[r], float_row(table, r, widened));
+      for (std::int64_t r = begin; r < end; ++r)
+        append_line(texts[static_cast<std::size_t>(b)], words[r], float_row(table, r, widened));
     });
     for (const std::string& text : texts) {
       file.write(offset, std::as_bytes(std::span(text)));

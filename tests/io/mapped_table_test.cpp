@@ -178,7 +178,7 @@ TEST(MappedTable, GuardedSurvivesAFileThatShrinksMeanwhile) {
   const auto whole = static_cast<std::int64_t>(std::filesystem::file_size(path));
   const MappedTable mapped(path, {.guarded = true});
   std::atomic<bool> stop = false;
-  std::thread shrinker([&] {
+  std::jthread shrinker([&] {
     while (!stop) {
       EXPECT_EQ(::truncate(path.c_str(), 4096), 0);
       EXPECT_EQ(::truncate(path.c_str(), whole), 0);
@@ -195,10 +195,11 @@ TEST(MappedTable, GuardedSurvivesAFileThatShrinksMeanwhile) {
     } catch (const FileError& error) {
       EXPECT_EQ(error.code(), ErrorCode::io_error);
       ++failed;
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
     }
   }
   stop = true;
-  shrinker.join();
   EXPECT_GT(failed, 0);
 }
 

@@ -20,6 +20,7 @@
 namespace rowmill::io {
 
 class InputFile;
+class ProgressCount;
 
 /// A tensor of a safetensors file.
 struct TensorInfo {
@@ -83,6 +84,10 @@ class SafetensorsFile {
   [[nodiscard]] Vocabulary load_words(std::string_view name) const;
 
  private:
+  friend class CheckpointFile;
+  void read_head(const TensorInfo& tensor, const TableView& rows) const;
+  void check(std::string_view name, ProgressCount& progress) const;
+
   std::unique_ptr<InputFile> file_;
   std::vector<TensorInfo> tensors_;
   Metadata metadata_;
