@@ -21,7 +21,8 @@ rowmill::OptimizerOptions optimizer_options(const Operation& operation) {
 }
 
 std::unique_ptr<rowmill::Optimizer> make_optimizer(const Operation& operation, const Shape& shape) {
-  return operation.step ? rowmill::make_optimizer(optimizer_options(operation), shape.rows, shape.dim) : nullptr;
+  return operation.step ? std::make_unique<rowmill::Optimizer>(optimizer_options(operation), shape.rows, shape.dim)
+                        : nullptr;
 }
 
 /// The rows of a batch's output or gradients; of a plan, of room for two values for each id.
@@ -173,7 +174,7 @@ std::string Subject::check_update() {
 
   std::vector<rowmill::TableView> tables = {weights_};
   if (operation_.step) {
-    for (rowmill::Table& state : optimizer_->state()) tables.push_back(state);
+    for (const rowmill::TableView& state : optimizer_->state()) tables.push_back(state);
   }
   const auto copy_sample = [&] {
     std::vector<rowmill::Table> copies;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/embedding.hpp"
 
-#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -19,7 +20,7 @@ constexpr std::string_view kOp = "embedding";
 }  // namespace
 
 TrainedTable::TrainedTable(Table table, const OptimizerOptions& optimizer)
-    : table_(std::move(table)), optimizer_(make_optimizer(optimizer, table_.rows(), table_.dim(), table_.name())) {}
+    : table_(std::move(table)), optimizer_(optimizer, table_.rows(), table_.dim(), table_.name()) {}
 
 Embedding::Embedding(const EmbeddingOptions& options)
     : TrainedTable(make_table(options), options.optimizer),
@@ -31,7 +32,9 @@ Embedding::Embedding(const EmbeddingOptions& options)
                                                  "; " + describe("table", table_) + " allows 0 to " +
                                                  std::to_string(table_.rows() - 1));
   }
-  std::ranges::fill(table_.view().row(*padding_id_), 0.0F);
+  const auto row_bytes = static_cast<std::size_t>(table_.dim() * element_size(table_.format()));
+  std::memset(static_cast<std::byte*>(table_.bytes()) + static_cast<std::size_t>(*padding_id_) * row_bytes, 0,
+              row_bytes);  // zero in every format
 }
 
 void Embedding::forward(Ids ids, const TableView& out) const {
@@ -62,7 +65,7 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
 
 void Embedding::step() {
   plan_.build(rows_, table_.rows(), OutOfRange::zero, table_.name());
-  optimizer_->step(table_, plan_, gradients_, &workspace_);
+  optimizer_.step(table_, plan_, gradients_, &workspace_);
   zero_grad();
 }
 

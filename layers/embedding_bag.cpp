@@ -80,7 +80,7 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
 
 void EmbeddingBag::step() {
   plan_.build(Bags(rows_, offsets_), table_.rows(), OutOfRange::zero, table_.name());
-  optimizer_->step(table_, plan_, gradients_, &workspace_);
+  optimizer_.step(table_, plan_, gradients_, &workspace_);
   zero_grad();
 }
 

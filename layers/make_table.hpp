@@ -10,7 +10,8 @@ Table make_table(const auto& options) {
   return {options.rows, options.dim,
           TableOptions{.name = options.name,
                        .initializer = options.initializer.value_or(Initializer::scaled_uniform_fan_out(options.dim)),
-                       .seed = options.seed}};
+                       .seed = options.seed,
+                       .format = options.format}};
 }
 
 }  // namespace rowmill

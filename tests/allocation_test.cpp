@@ -130,14 +130,14 @@ TEST_P(AllocationTest, ReservedMemoryIsEnoughForTheFirstCall) {
     const std::vector<std::int64_t> ids = id_cases(500, 20000, 54).back().ids;
     const GuardedTable values = GuardedTable(20000, 64).fill(55);
     Table table(500, 64);
-    const auto adagrad = make_optimizer(AdagradOptions{}, 500, 64);
-    Workspace workspace(std::max(scatter_add_memory_required(20000), adagrad->memory_required(20000)));
+    Optimizer adagrad(AdagradOptions{}, 500, 64);
+    Workspace workspace(std::max(scatter_add_memory_required(20000), adagrad.memory_required(20000)));
     Plan plan;
     plan.reserve(20000);
     const long before = allocations.load();
     scatter_add(table, ids, values.view(), {}, &workspace);
     plan.build(ids, 500);
-    adagrad->step(table, plan, values.view(), &workspace);
+    adagrad.step(table, plan, values.view(), &workspace);
     EXPECT_EQ(allocations.load(), before);
   });
 }

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "kernels/core/checks.hpp"
+#include "layers/c_interface/call.hpp"
 #include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
@@ -173,14 +174,14 @@ TEST_F(BadCall, ShapesThatDisagree) {
   const Plan plan(ids_, 11);
   expect_failure([&] { scatter_add(table_.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
                  "rowmill: scatter_add: the plan is for tables of 11 rows; table (10 x 4) has another number");
-  const auto sgd = make_optimizer(SgdOptions{}, 10, 4);
-  expect_failure([&] { sgd->step(table_.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
+  Optimizer sgd(SgdOptions{}, 10, 4);
+  expect_failure([&] { sgd.step(table_.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
                  "rowmill: sgd: the plan is for tables of 11 rows; table (10 x 4) has another number");
-  expect_failure([&] { sgd->step(table_.view(), Plan(std::vector<std::int32_t>{1}, 10), other_.view()); },
+  expect_failure([&] { sgd.step(table_.view(), Plan(std::vector<std::int32_t>{1}, 10), other_.view()); },
                  ErrorCode::shape_mismatch, "rowmill: sgd: the gradients have 3 rows; the plan's ids or bags need 1");
-  expect_failure([&] { sgd->step(wide.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
+  expect_failure([&] { sgd.step(wide.view(), plan, other_.view()); }, ErrorCode::shape_mismatch,
                  "rowmill: sgd: weights (3 x 5) must be 10 x 4: the shape this optimizer was made for");
-  EXPECT_EQ(sgd->step_count(), 0);
+  EXPECT_EQ(sgd.step_count(), 0);
 }
 
 TEST_F(BadCall, BadViews) {
@@ -229,10 +230,10 @@ TEST_F(BadCall, FormatsThatAreNotSupported) {
                  "rowmill: scatter_add: table 'words' " + refused);
   expect_failure([&] { scatter_add(table_.view(), ids_, gradient); }, ErrorCode::invalid_argument,
                  "rowmill: scatter_add: values (3 x 4) has format bf16; supported: f32");
-  const auto adam = make_optimizer(AdamOptions{}, 10, 4);
-  expect_failure([&] { adam->step(halves, Plan(ids_, 10), other_.view()); }, ErrorCode::invalid_argument,
+  Optimizer adam(AdamOptions{}, 10, 4);
+  expect_failure([&] { adam.step(halves, Plan(ids_, 10), other_.view()); }, ErrorCode::invalid_argument,
                  "rowmill: adam: weights 'words' " + refused);
-  expect_failure([&] { adam->step(table_.view(), Plan(ids_, 10), gradient); }, ErrorCode::invalid_argument,
+  expect_failure([&] { adam.step(table_.view(), Plan(ids_, 10), gradient); }, ErrorCode::invalid_argument,
                  "rowmill: adam: gradient (3 x 4) has format bf16; supported: f32");
 }
 
@@ -258,10 +259,10 @@ TEST_F(BadCall, BytesAndOverlapFollowTheFormat) {
 }
 
 TEST_F(BadCall, FailedStepIsNotCounted) {
-  const auto adam = make_optimizer(AdamOptions{}, 10, 4);
-  expect_failure([&] { adam->step(table_.view(), Plan(ids_, 10), TableView(other_.view().data(), 2, 4)); },
+  Optimizer adam(AdamOptions{}, 10, 4);
+  expect_failure([&] { adam.step(table_.view(), Plan(ids_, 10), TableView(other_.view().data(), 2, 4)); },
                  ErrorCode::shape_mismatch, "rowmill: adam: the gradients have 2 rows; the plan's ids or bags need 3");
-  EXPECT_EQ(adam->step_count(), 0);
+  EXPECT_EQ(adam.step_count(), 0);
 }
 
 TEST_F(BadCall, OverlappingViews) {
@@ -270,15 +271,15 @@ TEST_F(BadCall, OverlappingViews) {
                  "rowmill: gather: out (3 x 4) shares elements with table (10 x 4)");
   expect_failure([&] { scatter_add(table_.view(), ids_, part); }, ErrorCode::overlap,
                  "rowmill: scatter_add: table (10 x 4) shares elements with values (3 x 4)");
-  expect_failure([&] { make_optimizer(SgdOptions{}, 10, 4)->step(table_.view(), Plan(ids_, 10), part); },
-                 ErrorCode::overlap, "rowmill: sgd: weights (10 x 4) shares elements with gradient (3 x 4)");
+  expect_failure([&] { Optimizer(SgdOptions{}, 10, 4).step(table_.view(), Plan(ids_, 10), part); }, ErrorCode::overlap,
+                 "rowmill: sgd: weights (10 x 4) shares elements with gradient (3 x 4)");
 
   std::vector<std::int32_t> buffer(12);
   auto* const floats = reinterpret_cast<float*>(buffer.data());
   expect_failure([&] { gather(table_.view(), Ids(buffer.data(), 3), TableView(floats, 3, 4)); }, ErrorCode::overlap,
                  "rowmill: gather: out (3 x 4) shares memory with ids (3)");
-  const auto adam = make_optimizer(AdamOptions{}, 10, 4, "words");
-  expect_failure([&] { adam->step(adam->state()[0], Plan(ids_, 10), other_.view()); }, ErrorCode::overlap,
+  Optimizer adam(AdamOptions{}, 10, 4, "words");
+  expect_failure([&] { adam.step(adam.state()[0], Plan(ids_, 10), other_.view()); }, ErrorCode::overlap,
                  "rowmill: adam: weights 'words.m' (10 x 4) shares elements with state 'words.m' (10 x 4)");
   std::fill(buffer.begin(), buffer.end(), 0);
   buffer[3] = 3;
@@ -347,10 +348,10 @@ TEST_F(BadCall, ZeroIdsDoNothing) {
   gather(table_.view(), none, TableView(nullptr, 0, 4));
   gather(TableView(nullptr, 0, 4), none, TableView(nullptr, 0, 4), {.out_of_range = OutOfRange::clip});
   scatter_add(table_.view(), none, TableView(nullptr, 0, 4));
-  const auto adam = make_optimizer(AdamOptions{}, 10, 4);
-  adam->step(table_.view(), Plan(none, 10), ConstTableView(nullptr, 0, 4));
-  adam->step(table_.view(), Plan(none, 10), std::span<const ConstTableView>());
-  EXPECT_EQ(adam->step_count(), 0);
+  Optimizer adam(AdamOptions{}, 10, 4);
+  adam.step(table_.view(), Plan(none, 10), ConstTableView(nullptr, 0, 4));
+  adam.step(table_.view(), Plan(none, 10), std::span<const ConstTableView>());
+  EXPECT_EQ(adam.step_count(), 0);
 }
 
 TEST(BadTable, IsRefused) {
@@ -376,30 +377,15 @@ TEST(BadTable, InitializersAreChecked) {
   EXPECT_NE(message(Initializer::uniform(-3e38F, 3e38F)), "");
 }
 
-/// A machine whose kernels throw.
-template <class Exception>
-rowmill_status status_of_gather_that_throws() {
-  KernelTable throwing = kernels();
-  throwing.gather_f32_i32 = [](const GatherArgs<std::int32_t>&) { throw Exception(); };
-  const ScopedIsa isa(&throwing);
-  std::vector<float> table(4);
-  std::vector<float> out(4);
-  const std::int32_t row = 0;
-  const rowmill_view table_view = rowmill_make_view(table.data(), 1, 4);
-  const rowmill_view out_view = rowmill_make_view(out.data(), 1, 4);
-  const rowmill_ids ids = rowmill_make_ids(&row, 1, ROWMILL_INT32);
-  return rowmill_gather(&table_view, &ids, &out_view, nullptr);
-}
-
 TEST(CInterface, LetsNoExceptionOut) {
   struct Unheard : std::runtime_error {
     Unheard() : std::runtime_error("unheard of") {}
   };
-  EXPECT_EQ(status_of_gather_that_throws<Unheard>(), ROWMILL_UNEXPECTED);
+  EXPECT_EQ(c_interface::call([] { throw Unheard(); }), ROWMILL_UNEXPECTED);
   EXPECT_STREQ(rowmill_last_error_message(), "unheard of");
-  EXPECT_EQ(status_of_gather_that_throws<std::bad_alloc>(), ROWMILL_OUT_OF_MEMORY);
+  EXPECT_EQ(c_interface::call([] { throw std::bad_alloc(); }), ROWMILL_OUT_OF_MEMORY);
   EXPECT_STREQ(rowmill_last_error_message(), "rowmill: the system refused memory");
-  EXPECT_EQ(status_of_gather_that_throws<int>(), ROWMILL_UNEXPECTED);
+  EXPECT_EQ(c_interface::call([] { throw 1; }), ROWMILL_UNEXPECTED);
   EXPECT_STREQ(rowmill_last_error_message(), "rowmill: an exception of an unknown type");
 }
 

@@ -106,6 +106,70 @@ static void test_tables(void) {
   rowmill_table_destroy(NULL);
 }
 
+static void test_formats(void) {
+  rowmill_table_options options;
+  CHECK_OK(rowmill_table_options_init(&options, sizeof options));
+  CHECK(options.format == ROWMILL_FLOAT32 && options.reserved == 0);
+  options.name = "words";
+  options.initializer = ROWMILL_INIT_CONSTANT;
+  options.a = 1.5F + 1.0F / 4096; /* rounds to 1.5 */
+  options.format = ROWMILL_BFLOAT16;
+  rowmill_table* table = NULL;
+  CHECK_OK(rowmill_table_create(kRows, kDim, &options, &table));
+  rowmill_view view;
+  CHECK_OK(rowmill_table_view(table, &view));
+  CHECK(view.format == ROWMILL_BFLOAT16 && view.row_stride == kDim);
+  const uint16_t* elements = view.data;
+  for (int i = 0; i < kRows * kDim; ++i) CHECK(elements[i] == 0x3FC0);
+  rowmill_table_destroy(table);
+
+  options.format = 2;
+  CHECK_FAILS(rowmill_table_create(1, 1, &options, &table), ROWMILL_INVALID_ARGUMENT, "format is 2; allowed: 0 to 1");
+  options.format = ROWMILL_FLOAT32;
+  options.reserved = 1;
+  CHECK_FAILS(rowmill_table_create(1, 1, &options, &table), ROWMILL_INVALID_ARGUMENT, "reserved is 1");
+
+  /* A program that was compiled against version 0.1 knows no format: its struct ends before, perhaps in garbage. */
+  const size_t older = offsetof(rowmill_table_options, format);
+  CHECK(older == 56 || sizeof(void*) != 8);
+  memset(&options, 0x7F, sizeof options);
+  CHECK_OK(rowmill_table_options_init(&options, older));
+  CHECK(options.struct_size == older && options.format == 0x7F7F7F7F);
+  options.initializer = ROWMILL_INIT_CONSTANT;
+  options.a = 3;
+  CHECK_OK(rowmill_table_create(2, 3, &options, &table));
+  CHECK_OK(rowmill_table_view(table, &view));
+  CHECK(view.format == ROWMILL_FLOAT32 && ((const float*)view.data)[5] == 3);
+  rowmill_table_destroy(table);
+  CHECK_FAILS(rowmill_table_options_init(&options, older - 8), ROWMILL_INVALID_ARGUMENT, "it must be 64");
+
+  rowmill_embedding_options layer_options;
+  CHECK_OK(rowmill_embedding_options_init(&layer_options, sizeof layer_options));
+  layer_options.format = ROWMILL_BFLOAT16;
+  layer_options.padding_id = 1;
+  rowmill_embedding* layer = NULL;
+  CHECK_OK(rowmill_embedding_create(3, 5, &layer_options, &layer));
+  CHECK_OK(rowmill_embedding_table_view(layer, &view));
+  CHECK(view.format == ROWMILL_BFLOAT16);
+  elements = view.data;
+  for (int c = 0; c < 5; ++c) CHECK(elements[5 + c] == 0 && elements[c] != 0 && elements[10 + c] != 0);
+  rowmill_embedding_destroy(layer);
+  layer_options.struct_size = offsetof(rowmill_embedding_options, format);
+  CHECK_OK(rowmill_embedding_create(3, 5, &layer_options, &layer));
+  CHECK_OK(rowmill_embedding_table_view(layer, &view));
+  CHECK(view.format == ROWMILL_FLOAT32);
+  rowmill_embedding_destroy(layer);
+
+  rowmill_embedding_bag_options bag_options;
+  CHECK_OK(rowmill_embedding_bag_options_init(&bag_options, sizeof bag_options));
+  bag_options.format = ROWMILL_BFLOAT16;
+  rowmill_embedding_bag* bag_layer = NULL;
+  CHECK_OK(rowmill_embedding_bag_create(3, 5, &bag_options, &bag_layer));
+  CHECK_OK(rowmill_embedding_bag_table_view(bag_layer, &view));
+  CHECK(view.format == ROWMILL_BFLOAT16);
+  rowmill_embedding_bag_destroy(bag_layer);
+}
+
 static void test_gather(void) {
   float table[kRows * kDim], out[kCount * 5], before[kCount * 5];
   fill(table, kRows * kDim, 1);
@@ -412,6 +476,63 @@ static void test_optimizers(void) {
   }
   rowmill_plan_destroy(plan);
   rowmill_optimizer_destroy(NULL);
+}
+
+/* Training that goes on from what a checkpoint would hold has the bits of training that went on. */
+static void test_restore(void) {
+  float gradients[2 * kDim], weights[2][kRows * kDim];
+  fill(gradients, 2 * kDim, 8);
+  fill(weights[0], kRows * kDim, 9);
+  const int32_t rows[] = {2, 7};
+  const rowmill_ids ids = rowmill_make_ids(rows, 2, ROWMILL_INT32);
+  const rowmill_view gradient = rowmill_make_view(gradients, 2, kDim);
+  const rowmill_view view[2] = {rowmill_make_view(weights[0], kRows, kDim), rowmill_make_view(weights[1], kRows, kDim)};
+  rowmill_plan* plan = NULL;
+  CHECK_OK(rowmill_plan_create(&plan));
+  CHECK_OK(rowmill_plan_build(plan, &ids, kRows, ROWMILL_RANGE_ERROR, NULL));
+
+  rowmill_optimizer* adam = NULL;
+  CHECK_OK(rowmill_adam_create(kRows, kDim, "words", NULL, &adam));
+  for (int t = 0; t < 3; ++t) CHECK_OK(rowmill_optimizer_step(adam, &view[0], plan, &gradient, 1, NULL));
+  rowmill_optimizer_progress progress;
+  CHECK_OK(rowmill_optimizer_progress_init(&progress, sizeof progress));
+  CHECK(progress.step_count == 0 && progress.beta1_power == -1 && progress.beta2_power == -1);
+  CHECK_OK(rowmill_optimizer_get_progress(adam, &progress));
+  CHECK(progress.step_count == 3 && progress.beta1_power == 0.9 * 0.9 * 0.9 &&
+        progress.beta2_power == 0.999 * 0.999 * 0.999);
+  rowmill_view state[2];
+  for (int s = 0; s < 2; ++s) CHECK_OK(rowmill_optimizer_state(adam, s, &state[s]));
+
+  rowmill_optimizer* resumed[2] = {NULL, NULL};
+  for (int r = 0; r < 2; ++r) {
+    CHECK_OK(rowmill_adam_create(kRows, kDim, NULL, NULL, &resumed[r]));
+    CHECK_OK(rowmill_optimizer_restore(resumed[r], &progress, state, 2));
+    CHECK(rowmill_optimizer_step_count(resumed[r]) == 3);
+    progress.beta1_power = progress.beta2_power = -1; /* the second multiplies again */
+  }
+  float start[kRows * kDim];
+  memcpy(start, weights[0], sizeof start);
+  CHECK_OK(rowmill_optimizer_step(adam, &view[0], plan, &gradient, 1, NULL));
+  CHECK(!equal(weights[0], start, kRows * kDim));
+  for (int r = 0; r < 2; ++r) {
+    memcpy(weights[1], start, sizeof start);
+    CHECK_OK(rowmill_optimizer_step(resumed[r], &view[1], plan, &gradient, 1, NULL));
+    CHECK(equal(weights[0], weights[1], kRows * kDim));
+  }
+
+  CHECK_FAILS(rowmill_optimizer_restore(adam, &progress, state, 1), ROWMILL_SHAPE_MISMATCH, "1 state tables are given");
+  CHECK_FAILS(rowmill_optimizer_restore(adam, &progress, NULL, 2), ROWMILL_INVALID_ARGUMENT, "state is a null pointer");
+  CHECK_FAILS(rowmill_optimizer_restore(adam, NULL, state, 2), ROWMILL_INVALID_ARGUMENT, "progress is a null pointer");
+  CHECK_FAILS(rowmill_optimizer_restore(adam, &progress, state, -1), ROWMILL_INVALID_ARGUMENT, "state_count is -1");
+  progress.step_count = -2;
+  CHECK_FAILS(rowmill_optimizer_restore(adam, &progress, state, 2), ROWMILL_INVALID_ARGUMENT, "step_count is -2");
+  progress.struct_size = 8;
+  CHECK_FAILS(rowmill_optimizer_restore(adam, &progress, state, 2), ROWMILL_INVALID_ARGUMENT, "options is 8");
+  CHECK_FAILS(rowmill_optimizer_get_progress(adam, &progress), ROWMILL_INVALID_ARGUMENT, "options is 8");
+  CHECK(rowmill_optimizer_step_count(adam) == 4);
+  for (int r = 0; r < 2; ++r) rowmill_optimizer_destroy(resumed[r]);
+  rowmill_optimizer_destroy(adam);
+  rowmill_plan_destroy(plan);
 }
 
 /* Each option reaches its optimizer: chosen so that a step or two show it in floats that are exact. */
@@ -1110,6 +1231,7 @@ int main(int argc, char** argv) {
   } else {
     test_versions();
     test_tables();
+    test_formats();
     test_outputs();
     test_gather();
     test_pool();
@@ -1118,6 +1240,7 @@ int main(int argc, char** argv) {
     test_plan_of_bags();
     test_optimizer_defaults();
     test_optimizers();
+    test_restore();
     test_optimizer_options();
     test_weight_decay();
     test_embedding();

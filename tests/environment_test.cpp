@@ -51,9 +51,9 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
     GuardedTable expected = batch.table;
     reference::scatter_add(expected.view(), batch.ids, batch.values.view(), OutOfRange::error);
     GuardedTable expected_adam = batch.table;
-    const auto adam = make_optimizer(AdamOptions{}, 61, 100);
+    Optimizer adam(AdamOptions{}, 61, 100);
     const Plan plan(batch.ids, 61);
-    adam->step(expected_adam.view(), plan, batch.values.view());
+    adam.step(expected_adam.view(), plan, batch.values.view());
     const Table expected_init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
 
     const unsigned saved = _mm_getcsr();
@@ -65,13 +65,13 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
       GuardedTable table = batch.table;
       GuardedTable arena_table = batch.table;
       GuardedTable adam_table = batch.table;
-      const auto adam2 = make_optimizer(AdamOptions{}, 61, 100);
+      Optimizer adam2(AdamOptions{}, 61, 100);
       _mm_setcsr(saved | mode);
       scatter_add(table.view(), batch.ids, batch.values.view());
       // An arena gives its tasks the modes that it was made in.
       with_threads(tbb::this_task_arena::max_concurrency(),
                    [&] { scatter_add(arena_table.view(), batch.ids, batch.values.view()); });
-      adam2->step(adam_table.view(), Plan(batch.ids, 61), batch.values.view());
+      adam2.step(adam_table.view(), Plan(batch.ids, 61), batch.values.view());
       const Table init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
       const Initializer trax = Initializer::scaled_uniform_fan_out(7);
       const unsigned after = _mm_getcsr();

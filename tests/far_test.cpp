@@ -72,14 +72,14 @@ TEST_P(FarTest, Step) {
   run([] {
     Tables t;
     const Plan plan(t.ids, 3);
-    make_optimizer(AdamOptions{}, 3, kDim)->step(t.packed.view(), plan, t.values.view());
-    make_optimizer(AdamOptions{}, 3, kDim)->step(t.far.view(), plan, t.values.view());
+    Optimizer(AdamOptions{}, 3, kDim).step(t.packed.view(), plan, t.values.view());
+    Optimizer(AdamOptions{}, 3, kDim).step(t.far.view(), plan, t.values.view());
     EXPECT_TRUE(same(t.far.view(), t.packed.view()));
     const Plan each(std::vector<std::int32_t>{0, 1, 2}, 3);
     const FarTable far_gradient(kDim);
     std::ranges::fill(far_gradient.view().row(2), 1.0F);
     const float before = t.packed.view().row(2)[0];
-    make_optimizer(SgdOptions{.learning_rate = 1}, 3, kDim)->step(t.packed.view(), each, far_gradient.view());
+    Optimizer(SgdOptions{.learning_rate = 1}, 3, kDim).step(t.packed.view(), each, far_gradient.view());
     EXPECT_EQ(t.packed.view().row(2)[0], before - 1);
   });
 }

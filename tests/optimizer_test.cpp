@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "kernels/plan/passes.hpp"
 #include "kernels/reference/reference.hpp"
@@ -42,37 +44,37 @@ std::vector<OptimizerOptions> all_optimizers() {
 class Pair {
  public:
   Pair(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim)
-      : options_(options), weights_(GuardedTable(rows, dim).fill(20)), expected_(weights_) {
-    optimizer_ = make_optimizer(options, rows, dim, "words");
-    for (const Table& table : optimizer_->state()) expected_state_.push_back(table.clone());
-  }
+      : options_(options),
+        optimizer_(options, rows, dim, "words"),
+        expected_optimizer_(options, rows, dim),
+        weights_(GuardedTable(rows, dim).fill(20)),
+        expected_(weights_) {}
 
   void set_learning_rate(double learning_rate) {
-    optimizer_->set_learning_rate(learning_rate);
+    optimizer_.set_learning_rate(learning_rate);
     std::visit([&](auto& o) { o.learning_rate = learning_rate; }, options_);
   }
 
   void step(const auto& ids, const ConstTableView& gradient, OutOfRange policy = OutOfRange::error) {
     if (ids.size() > 0) ++t_;
-    std::vector<TableView> state;
-    for (Table& table : expected_state_) state.push_back(table);
+    const std::vector<TableView> state(expected_optimizer_.state().begin(), expected_optimizer_.state().end());
     reference::optimizer_step(options_, t_, expected_.view(), state, ids, policy, gradient);
 
-    optimizer_->step(weights_.view(), Plan(ids, weights_.view().rows(), policy), gradient);
-    EXPECT_EQ(optimizer_->step_count(), t_);
-    EXPECT_TRUE(same(weights_.view(), expected_.view())) << optimizer_->name() << ", step " << t_;
+    optimizer_.step(weights_.view(), Plan(ids, weights_.view().rows(), policy), gradient);
+    EXPECT_EQ(optimizer_.step_count(), t_);
+    EXPECT_TRUE(same(weights_.view(), expected_.view())) << optimizer_.name() << ", step " << t_;
     EXPECT_TRUE(weights_.guards_intact());
     for (std::size_t i = 0; i < state.size(); ++i) {
-      EXPECT_TRUE(same(optimizer_->state()[i].view(), state[i])) << optimizer_->state()[i].name();
+      EXPECT_TRUE(same(optimizer_.state()[i], state[i])) << optimizer_.state()[i].name();
     }
   }
 
  private:
   OptimizerOptions options_;
-  std::unique_ptr<Optimizer> optimizer_;
+  Optimizer optimizer_;
+  Optimizer expected_optimizer_;  // whose state the reference updates
   GuardedTable weights_;
   GuardedTable expected_;
-  std::vector<Table> expected_state_;
   std::int64_t t_ = 0;
 };
 
@@ -156,15 +158,14 @@ TEST_P(OptimizerTest, AddsUpManyPasses) {
       }
       for (const GuardedTable& part : parts) gradients.push_back(part.view());
       for (const OptimizerOptions& options : all_optimizers()) {
-        const auto optimizer = make_optimizer(options, 61, dim);
+        Optimizer optimizer(options, 61, dim);
         GuardedTable weights = GuardedTable(61, dim).fill(46);
         GuardedTable expected = weights;
-        std::vector<Table> state;
-        for (const Table& table : optimizer->state()) state.push_back(table.clone());
-        std::vector<TableView> views(state.begin(), state.end());
+        Optimizer copy = optimizer.clone();
+        const std::vector<TableView> views(copy.state().begin(), copy.state().end());
         reference::optimizer_step(options, 1, expected.view(), views, ids, OutOfRange::error, whole.view());
-        optimizer->step(weights.view(), Plan(ids, 61), gradients);
-        EXPECT_TRUE(same(weights.view(), expected.view())) << optimizer->name() << ", dim " << dim;
+        optimizer.step(weights.view(), Plan(ids, 61), gradients);
+        EXPECT_TRUE(same(weights.view(), expected.view())) << optimizer.name() << ", dim " << dim;
       }
     }
   });
@@ -240,8 +241,8 @@ TEST_P(OptimizerTest, SumsSeveralPassesAsOne) {
       const Plan plan(ids, 61);
       GuardedTable one = GuardedTable(61, kDim).fill(26);
       GuardedTable several = one;
-      make_optimizer(AdamOptions{}, 61, kDim)->step(one.view(), plan, whole);
-      make_optimizer(AdamOptions{}, 61, kDim)->step(several.view(), plan, passes);
+      Optimizer(AdamOptions{}, 61, kDim).step(one.view(), plan, whole);
+      Optimizer(AdamOptions{}, 61, kDim).step(several.view(), plan, passes);
       EXPECT_TRUE(same(several.view(), one.view())) << name;
     }
   });
@@ -269,7 +270,7 @@ TEST(OptimizerSum, OfMoreThanAMillionContributionsDoesNotDependOnTheThreads) {
   for (const int threads : {1, 2}) {
     with_threads(threads, [&] {
       float w = 0;
-      make_optimizer(SgdOptions{}, 1, 1)->step(TableView(&w, 1, 1), Plan(ids, 1), gradient.view());
+      Optimizer(SgdOptions{}, 1, 1).step(TableView(&w, 1, 1), Plan(ids, 1), gradient.view());
       weights.push_back(w);
     });
   }
@@ -290,13 +291,13 @@ TEST_P(OptimizerTest, UsesTheWorkspaceGiven) {
     const std::vector<std::int64_t> ids = id_cases(100, 5000, 29).back().ids;
     const GuardedTable gradient = GuardedTable(5000, 64).fill(30);
     GuardedTable weights(100, 64);
-    const auto optimizer = make_optimizer(AdamOptions{}, 100, 64);
-    Workspace workspace(optimizer->memory_required(5000));
+    Optimizer optimizer(AdamOptions{}, 100, 64);
+    Workspace workspace(optimizer.memory_required(5000));
     const std::size_t capacity = workspace.capacity();
     Plan plan;
     plan.reserve(5000);
     plan.build(ids, 100);
-    optimizer->step(weights.view(), plan, gradient.view(), &workspace);
+    optimizer.step(weights.view(), plan, gradient.view(), &workspace);
     EXPECT_EQ(workspace.capacity(), capacity) << "memory_required promised too little";
   });
 }
@@ -348,11 +349,11 @@ TEST(OptimizerFormula, FollowsThePapers) {
   const Plan plan(std::vector<std::int32_t>{0}, 1);
   for (const OptimizerOptions& options : all_optimizers()) {
     DenseFormula dense(options);
-    const auto optimizer = make_optimizer(options, 1, 1);
+    Optimizer optimizer(options, 1, 1);
     float w = 1;
     for (const float g : {0.5F, -2.0F, 0.25F, 1.0F}) {
-      optimizer->step(TableView(&w, 1, 1), plan, ConstTableView(&g, 1, 1));
-      EXPECT_NEAR(w, dense.step(static_cast<double>(g)), 1e-6) << optimizer->name();
+      optimizer.step(TableView(&w, 1, 1), plan, ConstTableView(&g, 1, 1));
+      EXPECT_NEAR(w, dense.step(static_cast<double>(g)), 1e-6) << optimizer.name();
     }
   }
 }
@@ -361,36 +362,169 @@ TEST(OptimizerFormula, RowWiseStatesHoldTheMeanSquare) {
   const std::vector<float> g = {1, -2, 3, 0.5F, 4};
   const Plan plan(std::vector<std::int32_t>{0}, 1);
   std::vector<float> w(5);
-  const auto adagrad = make_optimizer(RowWiseAdagradOptions{}, 1, 5);
-  adagrad->step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
-  EXPECT_EQ(adagrad->state()[0].dim(), 1);
-  EXPECT_FLOAT_EQ(adagrad->state()[0].data()[0], (1 + 4 + 9 + 0.25F + 16) / 5);
-  const auto adam = make_optimizer(PartialRowWiseAdamOptions{.beta2 = 0.5}, 1, 5);
-  adam->step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
-  EXPECT_FLOAT_EQ(adam->state()[1].data()[0], (1 + 4 + 9 + 0.25F + 16) / 10);
+  Optimizer adagrad(RowWiseAdagradOptions{}, 1, 5);
+  adagrad.step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
+  EXPECT_EQ(adagrad.state()[0].dim(), 1);
+  EXPECT_FLOAT_EQ(adagrad.state()[0].data()[0], (1 + 4 + 9 + 0.25F + 16) / 5);
+  Optimizer adam(PartialRowWiseAdamOptions{.beta2 = 0.5}, 1, 5);
+  adam.step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
+  EXPECT_FLOAT_EQ(adam.state()[1].data()[0], (1 + 4 + 9 + 0.25F + 16) / 10);
 }
 
-TEST(OptimizerState, OfAnotherShapeIsRefused) {
-  std::vector<float> w(20, 1.0F);
-  const auto adam = make_optimizer(AdamOptions{}, 10, 2, "w");
-  adam->state()[1] = Table(5, 2, {.name = "half"});
-  const Plan plan(std::vector<int>{9}, 10);
-  const float g[2] = {1, 1};
-  try {
-    adam->step(TableView(w.data(), 10, 2), plan, ConstTableView(g, 1, 2));
-    FAIL() << "it was taken";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ErrorCode::shape_mismatch);
-    EXPECT_NE(std::string(e.what()).find("'half' (5 x 2) must be 10 x 2"), std::string::npos) << e.what();
-  }
-  EXPECT_EQ(adam->step_count(), 0);
-  EXPECT_EQ(w, std::vector<float>(20, 1.0F));
+/// Every bit of an optimizer's state and progress, and of its weights.
+void expect_same(const Optimizer& a, const Optimizer& b, const GuardedTable& a_weights, const GuardedTable& b_weights) {
+  EXPECT_TRUE(same(a_weights.view(), b_weights.view())) << a.name();
+  ASSERT_EQ(a.state().size(), b.state().size());
+  for (std::size_t s = 0; s < a.state().size(); ++s) EXPECT_TRUE(same(a.state()[s], b.state()[s])) << a.name();
+  EXPECT_EQ(a.progress().step_count, b.progress().step_count);
+  EXPECT_EQ(a.progress().beta1_power, b.progress().beta1_power);
+  EXPECT_EQ(a.progress().beta2_power, b.progress().beta2_power);
+}
+
+TEST_P(OptimizerTest, ResumesWithTheSameBits) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    constexpr std::int64_t kDim = 17;
+    const std::vector<std::int64_t> ids = id_cases(kRows, 300, 51).back().ids;
+    const Plan plan(ids, kRows);
+    const auto n = static_cast<std::int64_t>(ids.size());
+    const auto train = [&](Optimizer& optimizer, GuardedTable& weights, int first, int last) {
+      for (int t = first; t < last; ++t) {
+        optimizer.step(weights.view(), plan, GuardedTable(n, kDim).fill(60 + static_cast<unsigned>(t)).view());
+      }
+    };
+    for (const OptimizerOptions& options : all_optimizers()) {
+      Optimizer uninterrupted(options, kRows, kDim);
+      GuardedTable weights = GuardedTable(kRows, kDim).fill(52);
+      train(uninterrupted, weights, 0, 7);
+
+      // What a checkpoint would hold: the state in memory of another stride, and the progress.
+      std::vector<GuardedTable> saved;
+      for (const TableView& table : uninterrupted.state()) {
+        saved.emplace_back(table.rows(), table.dim());
+        for (std::int64_t r = 0; r < kRows; ++r) std::ranges::copy(table.row(r), saved.back().view().row(r).data());
+      }
+      std::vector<ConstTableView> state;
+      for (const GuardedTable& table : saved) state.push_back(table.view());
+      const OptimizerProgress progress = uninterrupted.progress();
+      const Optimizer copy = uninterrupted.clone();
+      const GuardedTable saved_weights = weights;
+      train(uninterrupted, weights, 7, 10);
+
+      const auto expect_resumed = [&](auto resume) {
+        GuardedTable resumed_weights = saved_weights;
+        Optimizer resumed(options, kRows, kDim);
+        train(resumed, resumed_weights, 20, 22);  // another training's state, which goes
+        resumed_weights = saved_weights;
+        resume(resumed);
+        train(resumed, resumed_weights, 7, 10);
+        expect_same(resumed, uninterrupted, resumed_weights, weights);
+      };
+      expect_resumed([&](Optimizer& resumed) { resumed.restore(progress, state); });
+      expect_resumed([&](Optimizer& resumed) { resumed.restore(7, state); });
+      expect_resumed([&](Optimizer& resumed) { resumed = copy.clone(); });
+      expect_resumed([&](Optimizer& resumed) {  // the state is in place already
+        for (std::size_t s = 0; s < state.size(); ++s) {
+          for (std::int64_t r = 0; r < kRows; ++r) std::ranges::copy(state[s].row(r), resumed.state()[s].row(r).data());
+        }
+        resumed.restore(7, std::as_const(resumed).state());
+      });
+    }
+  });
+}
+
+TEST(OptimizerRestore, MultipliesPowersAsStepsDo) {
+  const AdamOptions options{.beta1 = 0.99, .beta2 = 0.999};
+  Optimizer adam(options, 1, 1);
+  const auto expect_powers = [&](std::int64_t steps) {
+    double beta1_power = 1;
+    double beta2_power = 1;
+    for (std::int64_t t = 0; t < steps; ++t) {
+      beta1_power *= options.beta1;
+      beta2_power *= options.beta2;
+    }
+    adam.restore(steps, std::as_const(adam).state());
+    EXPECT_EQ(adam.step_count(), steps);
+    EXPECT_EQ(adam.progress().beta1_power, beta1_power) << steps;
+    EXPECT_EQ(adam.progress().beta2_power, beta2_power) << steps;
+  };
+  for (const std::int64_t steps : {0, 1, 2, 1000, 80'000, 1'000'000}) expect_powers(steps);
+  adam.restore(std::numeric_limits<std::int64_t>::max(), std::as_const(adam).state());
+  EXPECT_EQ(adam.step_count(), std::numeric_limits<std::int64_t>::max());
+  adam.restore({.step_count = 3, .beta1_power = 0.5, .beta2_power = 0.25}, std::as_const(adam).state());
+  EXPECT_EQ(adam.progress().beta1_power, 0.5);
+  EXPECT_EQ(adam.progress().beta2_power, 0.25);
+}
+
+TEST(OptimizerRestore, RefusesWhatDoesNotFitAndChangesNothing) {
+  Optimizer adam(AdamOptions{}, 10, 2, "w");
+  std::vector<float> ones(100, 1.0F);
+  const ConstTableView good(ones.data(), 10, 2);
+  const auto expect_refused = [&](const OptimizerProgress& progress, const std::vector<ConstTableView>& state,
+                                  ErrorCode code, const std::string& message) {
+    try {
+      adam.restore(progress, state);
+      FAIL() << "it was taken";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), code);
+      EXPECT_EQ(e.what(), "rowmill: " + message);
+    }
+    EXPECT_EQ(adam.step_count(), 0);
+    EXPECT_EQ(adam.progress().beta1_power, 1);
+    for (const TableView& table : adam.state()) EXPECT_EQ(table.row(9)[1], 0);
+  };
+  expect_refused({.step_count = -1}, {good, good}, ErrorCode::invalid_argument,
+                 "adam: step_count is -1; it must be at least 0");
+  expect_refused({.step_count = 1, .beta2_power = 1.5}, {good, good}, ErrorCode::invalid_argument,
+                 "adam: beta2_power is 1.500000; allowed: 0 <= value <= 1");
+  expect_refused({.step_count = 1, .beta1_power = std::nan("")}, {good, good}, ErrorCode::invalid_argument,
+                 "adam: beta1_power is nan; allowed: 0 <= value <= 1");
+  expect_refused({.step_count = 1}, {good}, ErrorCode::shape_mismatch,
+                 "adam: 1 state tables are given; this optimizer has 2");
+  expect_refused({.step_count = 1}, {good, ConstTableView(ones.data(), 5, 2, 2, "half")}, ErrorCode::shape_mismatch,
+                 "adam: state 'half' (5 x 2) must be 10 x 2: the shape of this optimizer's");
+  expect_refused({.step_count = 1}, {good, ConstTableView(nullptr, 10, 2)}, ErrorCode::invalid_argument,
+                 "adam: state (10 x 2) has a null pointer");
+  const Table halves(10, 2, {.format = Format::bf16});
+  expect_refused({.step_count = 1}, {good, halves}, ErrorCode::invalid_argument,
+                 "adam: state (10 x 2) has format bf16; supported: f32");
+  expect_refused({.step_count = 1}, {adam.state()[1], good}, ErrorCode::overlap,
+                 "adam: state 'w.v' (10 x 2) shares elements with this optimizer's state 'w.v' (10 x 2)");
+  expect_refused({.step_count = 1}, {ConstTableView(adam.state()[0].data(), 10, 2, 0), good}, ErrorCode::overlap,
+                 "adam: state (10 x 2) shares elements with this optimizer's state 'w.m' (10 x 2)");
+
+  Optimizer sgd(SgdOptions{}, 10, 2);
+  EXPECT_THROW(sgd.restore({.step_count = 1, .beta1_power = 1}, {}), Error) << "it has no betas";
+  sgd.restore(5, {});
+  EXPECT_EQ(sgd.step_count(), 5);
+  EXPECT_FALSE(sgd.progress().beta1_power.has_value());
+}
+
+TEST(OptimizerValue, MovesWithItsState) {
+  Optimizer adam(AdamOptions{}, 10, 2, "w");
+  const TableView m = adam.state()[0];
+  EXPECT_EQ(m.name(), "w.m");
+  Optimizer moved = std::move(adam);
+  EXPECT_EQ(moved.state()[0].data(), m.data());
+  EXPECT_EQ(m.name(), "w.m");
+  Optimizer other(SgdOptions{.momentum = 0.5}, 3, 1);
+  EXPECT_EQ(other.state()[0].name(), "momentum");
+  other = std::move(moved);
+  EXPECT_EQ(other.name(), "adam");
+  EXPECT_EQ(other.state()[0].data(), m.data());
+
+  const Optimizer copy = other.clone();
+  other.state()[0].row(0)[0] = 7;
+  other.set_learning_rate(0.5);
+  EXPECT_EQ(copy.state()[0].row(0)[0], 0);
+  EXPECT_EQ(copy.state()[0].name(), "w.m");
+  EXPECT_EQ(copy.learning_rate(), AdamOptions{}.learning_rate);
 }
 
 TEST(OptimizerOptionsTest, AreChecked) {
   const auto message = [](const OptimizerOptions& options) {
     try {
-      (void)make_optimizer(options, 10, 4);
+      (void)Optimizer(options, 10, 4);
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
       return std::string(e.what());
@@ -415,7 +549,9 @@ TEST(OptimizerOptionsTest, AreChecked) {
   EXPECT_EQ(message(PartialRowWiseAdamOptions{.decay = static_cast<WeightDecay>(7)}),
             "rowmill: partial_row_wise_adam: decay is 7; allowed: 0 to 2");
   EXPECT_EQ(message(adamw()), "");
-  EXPECT_THROW(make_optimizer(SgdOptions{}, 1, 1)->set_learning_rate(-2), Error);
+  EXPECT_THROW(Optimizer(SgdOptions{}, -1, 4), Error);
+  EXPECT_THROW(Optimizer(SgdOptions{}, 10, 0), Error);
+  EXPECT_THROW(Optimizer(SgdOptions{}, 1, 1).set_learning_rate(-2), Error);
 }
 
 }  // namespace

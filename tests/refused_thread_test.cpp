@@ -86,11 +86,11 @@ std::uint64_t hash(const ConstTableView& view) {
 /// Two steps of an optimizer, over ids and over bags.
 std::uint64_t optimize(const OptimizerOptions& options) {
   GuardedTable weights = data().table;
-  const auto optimizer = make_optimizer(options, kRows, kDim);
-  optimizer->step(weights.view(), Plan(data().ids, kRows), data().values.view());
-  optimizer->step(weights.view(), Plan(Bags(data().ids, kBags, kLength), kRows), data().pooled.view());
-  std::uint64_t sum = hash(weights.view()) + static_cast<std::uint64_t>(optimizer->step_count());
-  for (const Table& state : optimizer->state()) sum = sum * 31 + hash(state);
+  Optimizer optimizer(options, kRows, kDim);
+  optimizer.step(weights.view(), Plan(data().ids, kRows), data().values.view());
+  optimizer.step(weights.view(), Plan(Bags(data().ids, kBags, kLength), kRows), data().pooled.view());
+  std::uint64_t sum = hash(weights.view()) + static_cast<std::uint64_t>(optimizer.step_count());
+  for (const TableView& state : optimizer.state()) sum = sum * 31 + hash(state);
   return sum;
 }
 

@@ -36,8 +36,7 @@ Model::Model(const ModelOptions& options)
                   .optimizer = rowmill::AdamOptions{.learning_rate = options.learning_rate},
                   .pooling = rowmill::Pooling::mean}),
       dense_(kLabels, dim_ + 1, {.name = "dense", .initializer = glorot(dim_), .seed = options.seed}),
-      dense_optimizer_(rowmill::make_optimizer(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels,
-                                               dim_ + 1, "dense")),
+      dense_optimizer_(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels, dim_ + 1, "dense"),
       dense_plan_(std::vector<std::int32_t>{0, 1}, kLabels) {
   std::ranges::fill(vectors().view().row(kPadding), 0.0F);
   for (std::int64_t label = 0; label < kLabels; ++label) dense_.view().row(label).back() = 0;
@@ -82,8 +81,8 @@ double Model::train(const EncodedCorpus& corpus, std::span<const std::int64_t> b
 
   embedding_.backward({ids_, offsets_}, rowmill::ConstTableView(mean_gradient_.data(), texts, dim_));
   embedding_.step();
-  dense_optimizer_->step(dense_, dense_plan_, rowmill::ConstTableView(dense_gradient_.data(), kLabels, dim_ + 1),
-                         &workspace_);
+  dense_optimizer_.step(dense_, dense_plan_, rowmill::ConstTableView(dense_gradient_.data(), kLabels, dim_ + 1),
+                        &workspace_);
   return loss;
 }
 

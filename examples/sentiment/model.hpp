@@ -3,7 +3,6 @@
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <memory>
 #include <rowmill/rowmill.hpp>
 #include <span>
 #include <vector>
@@ -54,7 +53,7 @@ class Model {
   std::int64_t dim_;
   rowmill::EmbeddingBag embedding_;
   rowmill::Table dense_;
-  std::unique_ptr<rowmill::Optimizer> dense_optimizer_;
+  rowmill::Optimizer dense_optimizer_;
   rowmill::Plan dense_plan_;
   rowmill::Workspace workspace_;
 

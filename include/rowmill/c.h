@@ -206,13 +206,16 @@ typedef struct rowmill_table_options {
   float b;
   int32_t huge_pages;           /* not 0: ask for 2 MiB pages when the table is larger than a few of them */
   int32_t parallel_first_touch; /* not 0: all threads fill the table, and so touch its pages first */
+  int32_t reserved;             /* 0 */
+  rowmill_format format;        /* since 0.2 */
 } rowmill_table_options;
 
-/* Fills in the defaults: no name, seed 0, stream 0, zeros, huge pages, parallel first touch. Call it with
+/* Fills in the defaults: no name, seed 0, stream 0, zeros, huge pages, parallel first touch, floats. Call it with
  * sizeof(rowmill_table_options). */
 rowmill_status rowmill_table_options_init(rowmill_table_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
 
-/* A rows x dim table of floats, 64-byte aligned, rows one after another. rows = 0 is an empty table. */
+/* A rows x dim table of one format, 64-byte aligned, rows one after another. Its first values are those that the
+ * initializer gives in float, rounded once to the format. rows = 0 is an empty table. */
 typedef struct rowmill_table rowmill_table;
 
 /* Errors: rows < 0, dim < 1, a size that overflows, a number that the initializer does not take
@@ -221,7 +224,7 @@ rowmill_status rowmill_table_create(int64_t rows, int64_t dim, const rowmill_tab
                                     rowmill_table** table) ROWMILL_NOEXCEPT;
 void rowmill_table_destroy(rowmill_table* table) ROWMILL_NOEXCEPT;
 
-/* The table's view: its pointer, rows, dim and name. It is valid until the table is destroyed. */
+/* The table's view: its pointer, rows, dim, name and format. It is valid until the table is destroyed. */
 rowmill_status rowmill_table_view(const rowmill_table* table, rowmill_view* view) ROWMILL_NOEXCEPT;
 
 /* ---- gather ------------------------------------------------------------------------------------------------------ */
@@ -524,6 +527,33 @@ int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) ROWMIL
 rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, int64_t index,
                                        rowmill_view* view) ROWMILL_NOEXCEPT;
 
+/* Where an optimizer stands between two steps, beside its state tables: what a checkpoint stores. */
+typedef struct rowmill_optimizer_progress {
+  size_t struct_size;
+  int64_t step_count;
+  double
+      beta1_power; /* for Adam: beta1^step_count and beta2^step_count, multiplied step by step; -1: not given, or the */
+  double beta2_power; /* optimizer has none */
+} rowmill_optimizer_progress;
+
+/* Fills in step count 0 and no powers. */
+rowmill_status rowmill_optimizer_progress_init(rowmill_optimizer_progress* progress,
+                                               size_t struct_size) ROWMILL_NOEXCEPT;
+
+/* Where the optimizer stands. The struct must have been filled in by its init function. */
+rowmill_status rowmill_optimizer_get_progress(const rowmill_optimizer* optimizer,
+                                              rowmill_optimizer_progress* progress) ROWMILL_NOEXCEPT;
+
+/* Sets the step count, the powers and the contents of the state tables, so that the next steps have the same bits as
+ * those of the optimizer that gave them. `state` are state_count views in the order and of the shapes of
+ * rowmill_optimizer_state, whose contents are copied; one that is this optimizer's own is left as it is. Powers that
+ * are not given are multiplied again: a multiplication a step, until the power changes no more. The learning rate is
+ * not a part. Errors: a step count below 0, a power that is neither in 0 .. 1 nor -1 or is given to an optimizer
+ * without betas, a bad view (ROWMILL_INVALID_ARGUMENT); another number of views, or another shape
+ * (ROWMILL_SHAPE_MISMATCH); a view that shares an element with the state in another way (ROWMILL_OVERLAP). */
+rowmill_status rowmill_optimizer_restore(rowmill_optimizer* optimizer, const rowmill_optimizer_progress* progress,
+                                         const rowmill_view* state, int64_t state_count) ROWMILL_NOEXCEPT;
+
 /* ---- the Embedding layer ----------------------------------------------------------------------------------------- */
 
 /* A table, an optimizer, forward, backward, step. One thread at a time may use a layer, except that forward alone may
@@ -544,6 +574,7 @@ typedef struct rowmill_embedding_options {
   const rowmill_row_wise_adagrad_options* row_wise_adagrad;
   const rowmill_adam_options* adam;
   const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
+  rowmill_format format; /* of the table; since 0.2 */
 } rowmill_embedding_options;
 
 /* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_RANGE_ERROR, no padding id, SGD. */
@@ -596,6 +627,7 @@ typedef struct rowmill_embedding_bag_options {
   const rowmill_row_wise_adagrad_options* row_wise_adagrad;
   const rowmill_adam_options* adam;
   const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
+  rowmill_format format; /* of the table; since 0.2 */
 } rowmill_embedding_bag_options;
 
 /* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_POOL_MEAN, ROWMILL_RANGE_ERROR, SGD. */

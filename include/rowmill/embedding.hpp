@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +20,7 @@ struct EmbeddingOptions {
   std::string name = {};
   std::optional<Initializer> initializer = {};  ///< default: Initializer::scaled_uniform_fan_out(dim), as Trax
   std::uint64_t seed = 0;
+  Format format = Format::f32;  ///< of the table
   OptimizerOptions optimizer = SgdOptions{};
   OutOfRange out_of_range = OutOfRange::error;
   std::optional<std::int64_t> padding_id = {};  ///< its row starts at zero and never moves (torch: padding_idx)
@@ -31,14 +31,14 @@ class TrainedTable {
  public:
   [[nodiscard]] Table& table() { return table_; }
   [[nodiscard]] const Table& table() const { return table_; }
-  [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
-  [[nodiscard]] const Optimizer& optimizer() const { return *optimizer_; }
+  [[nodiscard]] Optimizer& optimizer() { return optimizer_; }
+  [[nodiscard]] const Optimizer& optimizer() const { return optimizer_; }
 
  protected:
   TrainedTable(Table table, const OptimizerOptions& optimizer);
 
   Table table_;
-  std::unique_ptr<Optimizer> optimizer_;
+  Optimizer optimizer_;
   Plan plan_;
   Workspace workspace_;
 };
@@ -54,7 +54,7 @@ class TrainedTable {
 /// One thread at a time may use a layer, except that forward() alone may run concurrently.
 class Embedding : public TrainedTable {
  public:
-  /// Throws Error as Table and make_optimizer do, or if padding_id is not a row (invalid_argument).
+  /// Throws Error as Table and Optimizer do, or if padding_id is not a row (invalid_argument).
   explicit Embedding(const EmbeddingOptions& options);
 
   /// Looks up ids, a batch of any shape flattened: out is ids.size() x dim. As gather(), with the layer's policy.

@@ -19,6 +19,7 @@ struct EmbeddingBagOptions {
   std::string name = {};
   std::optional<Initializer> initializer = {};  ///< default: Initializer::scaled_uniform_fan_out(dim), as Trax
   std::uint64_t seed = 0;
+  Format format = Format::f32;  ///< of the table
   OptimizerOptions optimizer = SgdOptions{};
   Pooling pooling = Pooling::mean;
   OutOfRange out_of_range = OutOfRange::error;
@@ -35,7 +36,7 @@ struct EmbeddingBagOptions {
 /// alone may run concurrently, each call with a workspace of its own or none.
 class EmbeddingBag : public TrainedTable {
  public:
-  /// Throws Error as Table and make_optimizer do.
+  /// Throws Error as Table and Optimizer do.
   explicit EmbeddingBag(const EmbeddingBagOptions& options);
 
   /// Looks bags up: out is bags.size() x dim. As pool(), with the layer's pooling and policy.

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"
@@ -16,9 +16,6 @@
 #include "rowmill/workspace.hpp"
 
 namespace rowmill {
-
-struct KernelTable;
-struct SegmentArgs;
 
 // All optimizers here are sparse ("lazy"): a step moves the rows that the batch's ids touch, and their state, and
 // nothing else. A row's gradient g is the sum of its contributions, one for each position whose id is that row; it is
@@ -107,12 +104,32 @@ struct PartialRowWiseAdamOptions {
 using OptimizerOptions =
     std::variant<SgdOptions, AdagradOptions, RowWiseAdagradOptions, AdamOptions, PartialRowWiseAdamOptions>;
 
-/// Applies batches of gradients to one table, and keeps the state that takes.
+/// Where an optimizer stands between two steps, beside its state tables: what a checkpoint stores.
+struct OptimizerProgress {
+  std::int64_t step_count = 0;
+  /// For Adam: beta1^step_count and beta2^step_count by repeated multiplication in double, as steps compute them. If
+  /// one is missing, restore() multiplies again: a multiplication a step, until the power changes no more (for beta =
+  /// 0.999 after 744,000 steps).
+  std::optional<double> beta1_power = {};
+  std::optional<double> beta2_power = {};
+};
+
+/// Applies batches of gradients to one table, and keeps the state that takes. Move-only, as Table; clone() makes a
+/// copy. One that was moved from may only be assigned to or destroyed.
 class Optimizer {
  public:
-  virtual ~Optimizer();
-  Optimizer(const Optimizer&) = delete;
-  Optimizer& operator=(const Optimizer&) = delete;
+  /// The optimizer that `options` describe for a rows x dim table, with its state. `name`, the table's, names the
+  /// state. Throws Error if an option is out of its range, which the message gives (invalid_argument), or if the state
+  /// does not fit in memory (out_of_memory).
+  Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name = {});
+
+  Optimizer(Optimizer&&) noexcept;
+  Optimizer& operator=(Optimizer&&) noexcept;
+  ~Optimizer();
+
+  /// The same options, state, step count and learning rate, in memory of its own.
+  /// Throws Error if the system refuses the memory (out_of_memory).
+  [[nodiscard]] Optimizer clone() const;
 
   /// One step.
   ///
@@ -127,9 +144,9 @@ class Optimizer {
   /// memory (see memory_required). Runs in the caller's oneTBB arena. It writes weights and state: no other call may
   /// use those rows meanwhile.
   ///
-  /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree, or a state table
-  /// has got another shape than it was made with (shape_mismatch), weights or state share an element with a gradient or
-  /// with each other (overlap), or scratch memory is refused (out_of_memory).
+  /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
+  /// weights or state share an element with a gradient or with each other (overlap), or scratch memory is refused
+  /// (out_of_memory).
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
             Workspace* workspace = nullptr);
   void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,
@@ -141,41 +158,38 @@ class Optimizer {
   [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes = 1) const;
 
   /// "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"
-  [[nodiscard]] std::string_view name() const { return name_; }
-  [[nodiscard]] std::int64_t step_count() const { return step_count_; }
-  [[nodiscard]] double learning_rate() const { return learning_rate_; }
+  [[nodiscard]] std::string_view name() const;
+  [[nodiscard]] std::int64_t step_count() const { return progress().step_count; }
+  [[nodiscard]] double learning_rate() const;
   /// Throws Error (invalid_argument) unless 0 <= learning_rate <= 3.4e38.
   void set_learning_rate(double learning_rate);
 
-  /// The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m,
-  /// v} for Adam, v of dim 1 when row-wise. The others are rows x dim.
-  [[nodiscard]] std::span<Table> state() { return state_; }
-  [[nodiscard]] std::span<const Table> state() const { return state_; }
+  /// The state tables, by name ("words.m"; "m" for a table without one): none for SGD, {momentum} with momentum;
+  /// {accumulator} for Adagrad, of dim 1 when row-wise; {m, v} for Adam, v of dim 1 when row-wise. The others are
+  /// rows x dim. The views are valid until the optimizer is destroyed or assigned to; moving it leaves them valid.
+  [[nodiscard]] std::span<const TableView> state();
+  [[nodiscard]] std::span<const ConstTableView> state() const;
 
- protected:
-  Optimizer(std::string_view name, std::int64_t rows, std::int64_t dim, double learning_rate, std::vector<Table> state);
+  /// The step count, and the powers that Adam keeps.
+  [[nodiscard]] OptimizerProgress progress() const;
+
+  /// Sets what progress() and state() give, so that the next steps have the same bits as those of the optimizer that
+  /// gave it. `state` are views of the same number, order and shapes as state(); their contents are copied. A view that
+  /// is this optimizer's own leaves that table as it is. The learning rate is not a part: see set_learning_rate().
+  ///
+  /// Throws Error, and changes nothing, if the step count is negative, a power is not in 0 .. 1, or is given to an
+  /// optimizer that has none (invalid_argument); or if a view is bad (invalid_argument), has another shape, or there is
+  /// another number of them (shape_mismatch), or it shares an element with the state in another way (overlap).
+  void restore(const OptimizerProgress& progress, std::span<const ConstTableView> state);
+  void restore(std::int64_t step_count, std::span<const ConstTableView> state) {
+    restore(OptimizerProgress{.step_count = step_count}, state);
+  }
 
  private:
-  /// Computes what is the same for all rows of step number step_count().
-  virtual void prepare_step() = 0;
-  /// Whether update() has a use for the mean square of a gradient row.
-  [[nodiscard]] virtual bool uses_mean_squares() const { return false; }
-  /// Updates the rows of `segments`. Called from many threads at once, with segments that share no row.
-  virtual void update(const KernelTable& kernels, const SegmentArgs& segments, const TableView& weights) = 0;
+  class Impl;
+  explicit Optimizer(std::unique_ptr<Impl> impl);
 
-  std::string_view name_;  // a literal
-  std::int64_t rows_;
-  std::int64_t dim_;
-  double learning_rate_;
-  std::int64_t step_count_ = 0;
-  std::vector<Table> state_;
-  std::vector<std::int64_t> state_dims_;
+  std::unique_ptr<Impl> impl_;
 };
-
-/// Makes the optimizer that `options` describe for a rows x dim table, with its state. `name` is the table's.
-/// Throws Error if an option is out of its range, which the message gives (invalid_argument), or if the state does not
-/// fit in memory (out_of_memory).
-[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::int64_t rows,
-                                                        std::int64_t dim, std::string_view name = {});
 
 }  // namespace rowmill

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The options of each kind of optimizer, its state, and what a step hands to its kernels.
 #include "rowmill/optimizer.hpp"
 
 #include <cmath>
@@ -8,7 +9,9 @@
 #include <utility>
 
 #include "kernels/core/checks.hpp"
-#include "kernels/kernel_list.hpp"
+#include "kernels/core/fp_environment.hpp"
+#include "kernels/optimizer/impl.hpp"
+#include "kernels/table/copy_rows.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -46,168 +49,256 @@ void check_common(std::string_view optimizer, const auto& o) {
   }
 }
 
-struct StateTable {
-  const char* suffix;
-  std::int64_t dim;
-  double value;
-};
+// What each kind of optimizer has: a name, conditions on its options, and state tables.
 
-std::vector<Table> make_state(std::int64_t rows, std::string_view name, std::initializer_list<StateTable> tables) {
+template <class Options>
+inline constexpr bool kRowWise =
+    std::is_same_v<Options, RowWiseAdagradOptions> || std::is_same_v<Options, PartialRowWiseAdamOptions>;
+
+template <class Options>
+inline constexpr bool kIsAdam =
+    std::is_same_v<Options, AdamOptions> || std::is_same_v<Options, PartialRowWiseAdamOptions>;
+
+std::string_view name_of(const SgdOptions&) { return "sgd"; }
+std::string_view name_of(const AdagradOptions&) { return "adagrad"; }
+std::string_view name_of(const RowWiseAdagradOptions&) { return "row_wise_adagrad"; }
+std::string_view name_of(const AdamOptions&) { return "adam"; }
+std::string_view name_of(const PartialRowWiseAdamOptions&) { return "partial_row_wise_adam"; }
+
+void check_options(const auto& o) {
+  const std::string_view name = name_of(o);
+  check_common(name, o);
+  if constexpr (std::is_same_v<std::decay_t<decltype(o)>, SgdOptions>) {
+    check_decay(name, "momentum", o.momentum);
+    if (o.nesterov && o.momentum == 0) {
+      throw Error(ErrorCode::invalid_argument, "rowmill: sgd: nesterov needs a momentum; momentum is 0");
+    }
+  } else if constexpr (kIsAdam<std::decay_t<decltype(o)>>) {
+    check_decay(name, "beta1", o.beta1);
+    check_decay(name, "beta2", o.beta2);
+    check_not_negative(name, "epsilon", o.epsilon);
+  } else {
+    check_not_negative(name, "initial_accumulator", o.initial_accumulator);
+    check_not_negative(name, "epsilon", o.epsilon);
+  }
+}
+
+/// The state tables of a rows x dim table called `name`.
+template <class Options>
+std::vector<Table> make_state(const Options& o, std::int64_t rows, std::int64_t dim, std::string_view name) {
   std::vector<Table> state;
-  for (const auto& [suffix, dim, value] : tables) {
+  const auto add = [&](const char* suffix, std::int64_t columns, double value) {
     std::string full_name = std::string(name) + (name.empty() ? "" : ".") + suffix;
     state.emplace_back(
-        rows, dim,
+        rows, columns,
         TableOptions{.name = std::move(full_name), .initializer = Initializer::constant(static_cast<float>(value))});
+  };
+  if constexpr (std::is_same_v<Options, SgdOptions>) {
+    if (o.momentum != 0) add("momentum", dim, 0);
+  } else if constexpr (kIsAdam<Options>) {
+    add("m", dim, 0);
+    add("v", kRowWise<Options> ? 1 : dim, 0);
+  } else {
+    add("accumulator", kRowWise<Options> ? 1 : dim, o.initial_accumulator);
   }
   return state;
 }
 
-/// What is common to all kernels' arguments; `o` are the options of any optimizer.
-UpdateArgs update_args(const auto& o, double learning_rate, const SegmentArgs& segments, const TableView& weights) {
-  const double factor = o.decay == WeightDecay::decoupled ? 1 - learning_rate * o.weight_decay : o.weight_decay;
-  return {segments, weights.data(), weights.row_stride(), o.decay, static_cast<float>(factor)};
+/// One update of the segments of a shard, by any kind of optimizer.
+struct Update {
+  const KernelTable& k;
+  const SegmentArgs& segments;
+  const TableView& weights;
+  std::span<const TableView> state;
+  const AdamScalars& scalars;
+
+  /// What is common to all kernels' arguments.
+  [[nodiscard]] UpdateArgs common(const auto& o) const {
+    const double factor = o.decay == WeightDecay::decoupled ? 1 - o.learning_rate * o.weight_decay : o.weight_decay;
+    return {segments, weights.data(), weights.row_stride(), o.decay, static_cast<float>(factor)};
+  }
+
+  void operator()(const SgdOptions& o) const {
+    k.sgd_f32({common(o), state.empty() ? nullptr : state[0].data(), static_cast<float>(o.learning_rate),
+               static_cast<float>(o.momentum), o.nesterov});
+  }
+  void operator()(const AdagradOptions& o) const { k.adagrad_f32(adagrad(o)); }
+  void operator()(const RowWiseAdagradOptions& o) const { k.row_wise_adagrad_f32(adagrad(o)); }
+  void operator()(const AdamOptions& o) const { k.adam_f32(adam(o)); }
+  void operator()(const PartialRowWiseAdamOptions& o) const { k.partial_row_wise_adam_f32(adam(o)); }
+
+  [[nodiscard]] AdagradArgs adagrad(const auto& o) const {
+    return {common(o), state[0].data(), static_cast<float>(o.learning_rate), static_cast<float>(o.epsilon)};
+  }
+  [[nodiscard]] AdamArgs adam(const auto& o) const { return {common(o), state[0].data(), state[1].data(), scalars}; }
+};
+
+/// base^exponent as so many steps multiply it. What a multiplication does not change, none after it does.
+double repeated_power(double base, std::int64_t exponent) {
+  double power = 1;
+  for (std::int64_t i = 0; i < exponent; ++i) {
+    const double next = power * base;
+    if (next == power) break;
+    power = next;
+  }
+  return power;
 }
 
-class Sgd final : public Optimizer {
- public:
-  Sgd(const SgdOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name)
-      : Optimizer("sgd", rows, dim, options.learning_rate,
-                  options.momentum == 0 ? std::vector<Table>() : make_state(rows, name, {{"momentum", dim, 0}})),
-        options_(options) {}
-
- private:
-  void prepare_step() override {}
-  void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
-    k.sgd_f32({update_args(options_, learning_rate(), segments, weights), state().empty() ? nullptr : state()[0].data(),
-               static_cast<float>(learning_rate()), static_cast<float>(options_.momentum), options_.nesterov});
-  }
-
-  SgdOptions options_;
-};
-
-/// Adagrad and its row-wise form.
-template <class Options>
-class Adagrad final : public Optimizer {
- public:
-  static constexpr bool kRowWise = std::is_same_v<Options, RowWiseAdagradOptions>;
-  static constexpr const char* kName = kRowWise ? "row_wise_adagrad" : "adagrad";
-
-  Adagrad(const Options& options, std::int64_t rows, std::int64_t dim, std::string_view name)
-      : Optimizer(kName, rows, dim, options.learning_rate,
-                  make_state(rows, name, {{"accumulator", kRowWise ? 1 : dim, options.initial_accumulator}})),
-        options_(options) {}
-
- private:
-  void prepare_step() override {}
-  [[nodiscard]] bool uses_mean_squares() const override { return kRowWise && options_.decay != WeightDecay::l2; }
-  void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
-    (kRowWise ? k.row_wise_adagrad_f32
-              : k.adagrad_f32)({update_args(options_, learning_rate(), segments, weights), state()[0].data(),
-                                static_cast<float>(learning_rate()), static_cast<float>(options_.epsilon)});
-  }
-
-  Options options_;
-};
-
-/// Adam and its partially row-wise form.
-template <class Options>
-class Adam final : public Optimizer {
- public:
-  static constexpr bool kRowWise = std::is_same_v<Options, PartialRowWiseAdamOptions>;
-  static constexpr const char* kName = kRowWise ? "partial_row_wise_adam" : "adam";
-
-  Adam(const Options& options, std::int64_t rows, std::int64_t dim, std::string_view name)
-      : Optimizer(kName, rows, dim, options.learning_rate,
-                  make_state(rows, name, {{"m", dim, 0}, {"v", kRowWise ? 1 : dim, 0}})),
-        options_(options) {}
-
- private:
-  void prepare_step() override {
-    beta1_power_ *= options_.beta1;
-    beta2_power_ *= options_.beta2;
-    scalars_ = {
-        .beta1 = static_cast<float>(options_.beta1),
-        .one_minus_beta1 = static_cast<float>(1 - options_.beta1),
-        .beta2 = static_cast<float>(options_.beta2),
-        .one_minus_beta2 = static_cast<float>(1 - options_.beta2),
-        .step_size = static_cast<float>(learning_rate() / (1 - beta1_power_)),
-        .inverse_sqrt_bc2 = static_cast<float>(1 / std::sqrt(1 - beta2_power_)),
-        .epsilon = static_cast<float>(options_.epsilon),
-    };
-  }
-  [[nodiscard]] bool uses_mean_squares() const override { return kRowWise && options_.decay != WeightDecay::l2; }
-  void update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) override {
-    (kRowWise ? k.partial_row_wise_adam_f32 : k.adam_f32)(
-        {update_args(options_, learning_rate(), segments, weights), state()[0].data(), state()[1].data(), scalars_});
-  }
-
-  Options options_;
-  double beta1_power_ = 1;  // beta1^t
-  double beta2_power_ = 1;  // beta2^t
-  AdamScalars scalars_{};
-};
-
-/// Checks the options of one kind of optimizer, and makes it.
-struct Make {
-  std::int64_t rows, dim;
-  std::string_view name;
-
-  std::unique_ptr<Optimizer> operator()(const SgdOptions& o) const {
-    check_common("sgd", o);
-    check_decay("sgd", "momentum", o.momentum);
-    if (o.nesterov && o.momentum == 0) {
-      throw Error(ErrorCode::invalid_argument, "rowmill: sgd: nesterov needs a momentum; momentum is 0");
-    }
-    return std::make_unique<Sgd>(o, rows, dim, name);
-  }
-  template <class Options>
-  std::unique_ptr<Optimizer> adagrad(const Options& o) const {
-    constexpr const char* kName = Adagrad<Options>::kName;
-    check_common(kName, o);
-    check_not_negative(kName, "initial_accumulator", o.initial_accumulator);
-    check_not_negative(kName, "epsilon", o.epsilon);
-    return std::make_unique<Adagrad<Options>>(o, rows, dim, name);
-  }
-  template <class Options>
-  std::unique_ptr<Optimizer> adam(const Options& o) const {
-    constexpr const char* kName = Adam<Options>::kName;
-    check_common(kName, o);
-    check_decay(kName, "beta1", o.beta1);
-    check_decay(kName, "beta2", o.beta2);
-    check_not_negative(kName, "epsilon", o.epsilon);
-    return std::make_unique<Adam<Options>>(o, rows, dim, name);
-  }
-  std::unique_ptr<Optimizer> operator()(const AdagradOptions& o) const { return adagrad(o); }
-  std::unique_ptr<Optimizer> operator()(const RowWiseAdagradOptions& o) const { return adagrad(o); }
-  std::unique_ptr<Optimizer> operator()(const AdamOptions& o) const { return adam(o); }
-  std::unique_ptr<Optimizer> operator()(const PartialRowWiseAdamOptions& o) const { return adam(o); }
-};
+void check_power(std::string_view op, std::string_view argument, const std::optional<double>& power, bool has_powers) {
+  if (!power || (has_powers && *power >= 0 && *power <= 1)) return;
+  throw Error(ErrorCode::invalid_argument,
+              "rowmill: " + std::string(op) + ": " + std::string(argument) + " is " + std::to_string(*power) +
+                  (has_powers ? "; allowed: 0 <= value <= 1" : ", but this optimizer has no betas"));
+}
 
 }  // namespace
 
-Optimizer::Optimizer(std::string_view name, std::int64_t rows, std::int64_t dim, double learning_rate,
-                     std::vector<Table> state)
-    : name_(name), rows_(rows), dim_(dim), learning_rate_(learning_rate), state_(std::move(state)) {
-  for (const Table& table : state_) state_dims_.push_back(table.dim());
+Optimizer::Impl::Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> state)
+    : options_(options),
+      name_(std::visit([](const auto& o) { return name_of(o); }, options)),
+      rows_(rows),
+      dim_(dim),
+      tables_(std::move(state)),
+      state_(tables_.begin(), tables_.end()),
+      const_state_(state_.begin(), state_.end()) {}
+
+std::unique_ptr<Optimizer::Impl> Optimizer::Impl::clone() const {
+  std::vector<Table> tables;
+  for (const Table& table : tables_) tables.push_back(table.clone());
+  auto copy = std::make_unique<Impl>(options_, rows_, dim_, std::move(tables));
+  copy->step_count_ = step_count_;
+  copy->beta1_power_ = beta1_power_;
+  copy->beta2_power_ = beta2_power_;
+  return copy;
 }
 
+OptimizerProgress Optimizer::Impl::progress() const {
+  OptimizerProgress progress{.step_count = step_count_};
+  std::visit(
+      [&]<class Options>(const Options&) {
+        if constexpr (kIsAdam<Options>) {
+          progress.beta1_power = beta1_power_;
+          progress.beta2_power = beta2_power_;
+        }
+      },
+      options_);
+  return progress;
+}
+
+double Optimizer::Impl::learning_rate() const {
+  return std::visit([](const auto& o) { return o.learning_rate; }, options_);
+}
+
+void Optimizer::Impl::set_learning_rate(double learning_rate) {
+  check_not_negative(name_, "learning_rate", learning_rate);
+  std::visit([&](auto& o) { o.learning_rate = learning_rate; }, options_);
+}
+
+void Optimizer::Impl::prepare_step() {
+  std::visit(
+      [&]<class Options>(const Options& o) {
+        if constexpr (kIsAdam<Options>) {
+          beta1_power_ *= o.beta1;
+          beta2_power_ *= o.beta2;
+          adam_ = {
+              .beta1 = static_cast<float>(o.beta1),
+              .one_minus_beta1 = static_cast<float>(1 - o.beta1),
+              .beta2 = static_cast<float>(o.beta2),
+              .one_minus_beta2 = static_cast<float>(1 - o.beta2),
+              .step_size = static_cast<float>(o.learning_rate / (1 - beta1_power_)),
+              .inverse_sqrt_bc2 = static_cast<float>(1 / std::sqrt(1 - beta2_power_)),
+              .epsilon = static_cast<float>(o.epsilon),
+          };
+        }
+      },
+      options_);
+}
+
+bool Optimizer::Impl::uses_mean_squares() const {
+  return std::visit([]<class Options>(const Options& o) { return kRowWise<Options> && o.decay != WeightDecay::l2; },
+                    options_);
+}
+
+void Optimizer::Impl::update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) const {
+  std::visit(Update{k, segments, weights, state_, adam_}, options_);
+}
+
+void Optimizer::Impl::restore(const OptimizerProgress& progress, std::span<const ConstTableView> state) {
+  if (progress.step_count < 0) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(name_) + ": step_count is " +
+                                                 std::to_string(progress.step_count) + "; it must be at least 0");
+  }
+  const bool has_powers = this->progress().beta1_power.has_value();
+  check_power(name_, "beta1_power", progress.beta1_power, has_powers);
+  check_power(name_, "beta2_power", progress.beta2_power, has_powers);
+  if (state.size() != state_.size()) {
+    throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(name_) + ": " + std::to_string(state.size()) +
+                                               " state tables are given; this optimizer has " +
+                                               std::to_string(state_.size()));
+  }
+  const auto is_own = [&](std::size_t s) {
+    return state[s].bytes() == state_[s].bytes() && state[s].row_stride() == state_[s].row_stride();
+  };
+  for (std::size_t s = 0; s < state.size(); ++s) {
+    check_view(name_, "state", state[s]);
+    check_format(name_, "state", state[s], {state_[s].format()});
+    check_shape(name_, "state", state[s], rows_, state_[s].dim(), "the shape of this optimizer's");
+    for (std::size_t own = 0; own < state_.size(); ++own) {
+      if (own != s || !is_own(s)) check_disjoint(name_, "state", state[s], "this optimizer's state", state_[own]);
+    }
+  }
+
+  for (std::size_t s = 0; s < state.size(); ++s) {
+    if (!is_own(s)) copy_rows(state[s], state_[s]);
+  }
+  const FpEnvironment environment;
+  step_count_ = progress.step_count;
+  std::visit(
+      [&]<class Options>(const Options& o) {
+        if constexpr (kIsAdam<Options>) {
+          beta1_power_ = progress.beta1_power ? *progress.beta1_power : repeated_power(o.beta1, step_count_);
+          beta2_power_ = progress.beta2_power ? *progress.beta2_power : repeated_power(o.beta2, step_count_);
+        }
+      },
+      options_);
+}
+
+Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name) {
+  // Also for optimizers without state: a wrong shape is an error now, not at the first step.
+  (void)checked_size("optimizer", ConstTableView(nullptr, Format::f32, rows, dim, dim, name));
+  std::visit(
+      [&](const auto& o) {
+        check_options(o);
+        impl_ = std::make_unique<Impl>(options, rows, dim, make_state(o, rows, dim, name));
+      },
+      options);
+}
+
+Optimizer::Optimizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Optimizer::Optimizer(Optimizer&&) noexcept = default;
+Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
 Optimizer::~Optimizer() = default;
 
-void Optimizer::set_learning_rate(double learning_rate) {
-  check_not_negative(name_, "learning_rate", learning_rate);
-  learning_rate_ = learning_rate;
+Optimizer Optimizer::clone() const { return Optimizer(impl_->clone()); }
+
+void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                     Workspace* workspace) {
+  impl_->step(weights, plan, gradients, workspace);
 }
 
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
-                                          std::string_view name) {
-  // Also for optimizers without state: a wrong shape is an error now, not at the first step.
-  check_view("make_optimizer", "weights", ConstTableView(nullptr, 0, dim, 0, name));
-  if (rows < 0) {
-    throw Error(ErrorCode::invalid_argument,
-                "rowmill: make_optimizer: rows is " + std::to_string(rows) + "; it must be at least 0");
-  }
-  return std::visit(Make{rows, dim, name}, options);
+std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
+  return impl_->memory_required(id_count, passes);
+}
+
+std::string_view Optimizer::name() const { return impl_->name(); }
+double Optimizer::learning_rate() const { return impl_->learning_rate(); }
+void Optimizer::set_learning_rate(double learning_rate) { impl_->set_learning_rate(learning_rate); }
+std::span<const TableView> Optimizer::state() { return impl_->state(); }
+std::span<const ConstTableView> Optimizer::state() const { return std::as_const(*impl_).state(); }
+OptimizerProgress Optimizer::progress() const { return impl_->progress(); }
+
+void Optimizer::restore(const OptimizerProgress& progress, std::span<const ConstTableView> state) {
+  impl_->restore(progress, state);
 }
 
 }  // namespace rowmill

@@ -9,8 +9,8 @@
 #include "kernels/core/tuning.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
+#include "kernels/optimizer/impl.hpp"
 #include "rowmill/error.hpp"
-#include "rowmill/optimizer.hpp"
 
 namespace rowmill {
 namespace {
@@ -79,7 +79,7 @@ void square_gradients(const KernelTable& k, const Plan& plan, const Scratch& scr
 }
 
 /// Together they have a row for each of the plan's ids or bags, and share no element with what is written.
-void check_gradients(std::string_view op, const TableView& weights, std::span<const Table> state, const Plan& plan,
+void check_gradients(std::string_view op, const TableView& weights, std::span<const TableView> state, const Plan& plan,
                      std::span<const ConstTableView> gradients) {
   std::int64_t rows = 0;
   for (const ConstTableView& gradient : gradients) {
@@ -87,7 +87,7 @@ void check_gradients(std::string_view op, const TableView& weights, std::span<co
     check_format(op, "gradient", gradient, {Format::f32});
     check_shape(op, "gradient", gradient, gradient.rows(), weights.dim(), "the weights' dim");
     check_disjoint(op, "weights", weights, "gradient", gradient);
-    for (const Table& table : state) check_disjoint(op, "state", table.view(), "gradient", gradient);
+    for (const TableView& table : state) check_disjoint(op, "state", table, "gradient", gradient);
     rows += gradient.rows();
   }
   if (rows == plan.gradient_rows()) return;
@@ -98,23 +98,19 @@ void check_gradients(std::string_view op, const TableView& weights, std::span<co
 
 }  // namespace
 
-std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
+std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t passes) const {
   Carver memory(nullptr);
   const Scratch scratch(passes, id_count, dim_, uses_mean_squares(), memory);
   return memory.used();
 }
 
-void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
-                     Workspace* workspace) {
+void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                           Workspace* workspace) {
   check_writable(name_, "weights", weights);
   check_format(name_, "weights", weights, {Format::f32});
   check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
   check_plan(name_, plan, weights);
-  for (std::size_t s = 0; s < state_.size(); ++s) {
-    const ConstTableView state = state_[s].view();
-    check_shape(name_, "state", state, rows_, state_dims_[s], "the shape it was made with");
-    check_disjoint(name_, "weights", weights, "state", state);
-  }
+  for (const TableView& state : state_) check_disjoint(name_, "weights", weights, "state", state);
   check_gradients(name_, weights, state_, plan, gradients);
   if (plan.id_count() == 0) return;
 

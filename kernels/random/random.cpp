@@ -187,6 +187,7 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream,
                 std::int64_t threads) {
   check_initializer(initializer);
+  (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
 
   const auto key = stream_key(stream);
   const std::int64_t row_bytes = table.dim() * element_size(table.format());

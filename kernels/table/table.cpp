@@ -2,12 +2,13 @@
 #include "rowmill/table.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <cstring>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/random/initialize.hpp"
+#include "kernels/table/copy_rows.hpp"
 
 namespace rowmill {
 
@@ -44,12 +45,25 @@ const std::string& Table::name() const {
 
 Table Table::clone() const {
   Table copy = uninitialized(rows_, std::max<std::int64_t>(dim_, 1), format_, huge_pages_, name());
-  constexpr std::int64_t kGrain = std::int64_t{1} << 22;
-  const std::int64_t size = rows_ * dim_ * element_size(format_);
-  parallel_chunks(concurrency_for(2 * size), size, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::copy(data_.get() + begin, data_.get() + end, copy.data_.get() + begin);
-  });
+  copy_rows(view(), copy);
   return copy;
+}
+
+void copy_rows(const ConstTableView& from, const TableView& to) {
+  const std::int64_t row_bytes = from.dim() * element_size(from.format());
+  const auto row = [&](auto* bytes, std::int64_t stride, std::int64_t r) {
+    return bytes + r * stride * element_size(from.format());
+  };
+  constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
+  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / std::max<std::int64_t>(row_bytes, 1), 1);
+  parallel_chunks(concurrency_for(2 * from.rows() * row_bytes), from.rows(), grain,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t r = begin; r < end; ++r) {
+                      std::memcpy(row(static_cast<std::byte*>(to.bytes()), to.row_stride(), r),
+                                  row(static_cast<const std::byte*>(from.bytes()), from.row_stride(), r),
+                                  static_cast<std::size_t>(row_bytes));
+                    }
+                  });
 }
 
 }  // namespace rowmill

@@ -73,11 +73,9 @@ Bags bags_of(const rowmill_bags* bags, std::string_view op) {
   return {ids, offsets};
 }
 
-rowmill_view to_c(const Table& table) {
-  rowmill_view view = rowmill_make_view(const_cast<void*>(table.bytes()), table.rows(), table.dim());
-  view.format = static_cast<std::int32_t>(table.format());
-  view.name = table.name().c_str();
-  return view;
+rowmill_view to_c(const ConstTableView& table) {
+  return {const_cast<void*>(table.bytes()),         table.rows(), table.dim(), table.row_stride(), table.name().data(),
+          static_cast<std::int32_t>(table.format())};
 }
 
 }  // namespace rowmill::c_interface

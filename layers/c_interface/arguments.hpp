@@ -45,7 +45,8 @@ TableView view_of(const rowmill_view* view, std::string_view op, std::string_vie
 Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument = "ids");
 Bags bags_of(const rowmill_bags* bags, std::string_view op);
 
-/// For C, which has no const views: what a const table gives out is written only by who may.
-rowmill_view to_c(const Table& table);
+/// For C, which has no const views: what a const table gives out is written only by who may. The view is a Table's: its
+/// name ends with a null character.
+rowmill_view to_c(const ConstTableView& table);
 
 }  // namespace rowmill::c_interface

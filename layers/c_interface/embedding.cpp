@@ -71,6 +71,7 @@ rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, con
                           .name = std::string(text_of(o.name)),
                           .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
                           .seed = o.seed,
+                          .format = format_from_c(o.format, kOp, "format"),
                           .optimizer = layer_optimizer(o, kOp),
                           .out_of_range = policy_of(o.out_of_range, kOp)};
     if (o.padding_id != -1) made.padding_id = o.padding_id;
@@ -138,6 +139,7 @@ rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
                                                 .name = std::string(text_of(o.name)),
                                                 .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
                                                 .seed = o.seed,
+                                                .format = format_from_c(o.format, kOp, "format"),
                                                 .optimizer = layer_optimizer(o, kOp),
                                                 .pooling = pooling_of(o.pooling, kOp),
                                                 .out_of_range = policy_of(o.out_of_range, kOp)}),

@@ -2,8 +2,8 @@
 // What the opaque handles of rowmill/c.h hold.
 #pragma once
 
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "rowmill/c.h"
@@ -24,7 +24,7 @@ struct rowmill_plan {
   rowmill::Plan plan;
 };
 struct rowmill_optimizer {
-  std::unique_ptr<rowmill::Optimizer> owned;  // null for a layer's
+  std::optional<rowmill::Optimizer> owned;  // none for a layer's
   rowmill::Optimizer* optimizer;
   std::vector<rowmill::ConstTableView> gradients;  // of the step that runs; kept, so that steps need not allocate
 };

@@ -2,9 +2,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "layers/c_interface/arguments.hpp"
 #include "layers/c_interface/options.hpp"
@@ -39,14 +40,26 @@ OptimizerOptions adam_to_cpp(const auto& o, std::string_view op) {
   return Options{o.learning_rate, o.beta1, o.beta2, o.epsilon, decay_of(o.decay, op), o.weight_decay};
 }
 
+/// The views of an array called `name`, each called `element`. `views` keeps its memory from call to call.
+void views_of(const rowmill_view* array, std::int64_t count, std::string_view op, std::string_view name,
+              std::string_view element, std::vector<ConstTableView>& views) {
+  views.clear();
+  views.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    the(array, op, name);
+    views.push_back(view_of(array + i, op, element));
+  }
+}
+
 template <class Options>
 rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char* name, const Options* options,
                                 rowmill_optimizer** optimizer, std::string_view op) noexcept {
   return call([&] {
     rowmill_optimizer*& result = the(optimizer, op, "optimizer");
-    auto made = make_optimizer(optimizer_of(options, op), rows, dim, text_of(name));
-    Optimizer* const pointer = made.get();
-    result = new rowmill_optimizer{std::move(made), pointer, {}};
+    auto* const handle =
+        new rowmill_optimizer{Optimizer(optimizer_of(options, op), rows, dim, text_of(name)), nullptr, {}};
+    handle->optimizer = &*handle->owned;
+    result = handle;
   });
 }
 
@@ -77,6 +90,11 @@ rowmill_adam_options defaults<rowmill_adam_options>() {
 template <>
 rowmill_partial_row_wise_adam_options defaults<rowmill_partial_row_wise_adam_options>() {
   return adam_defaults<rowmill_partial_row_wise_adam_options>(PartialRowWiseAdamOptions{});
+}
+
+template <>
+rowmill_optimizer_progress defaults<rowmill_optimizer_progress>() {
+  return {sizeof(rowmill_optimizer_progress), 0, -1, -1};
 }
 
 OptimizerOptions optimizer_of(const rowmill_sgd_options* options, std::string_view op) {
@@ -159,12 +177,7 @@ rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmil
     rowmill_optimizer& handle = the(optimizer, "step", "optimizer");
     const std::string_view op = handle.optimizer->name();
     check_range(op, "gradient_count", gradient_count, 0, kMostIds);
-    handle.gradients.clear();
-    handle.gradients.reserve(static_cast<std::size_t>(gradient_count));
-    for (std::int64_t i = 0; i < gradient_count; ++i) {
-      the(gradients, op, "gradients");
-      handle.gradients.push_back(view_of(gradients + i, op, "gradient"));
-    }
+    views_of(gradients, gradient_count, op, "gradients", "gradient", handle.gradients);
     handle.optimizer->step(view_of(weights, op, "weights"), the(plan, op, "plan").plan, handle.gradients,
                            workspace_of(workspace));
   });
@@ -215,5 +228,37 @@ rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, std::
     if (state.empty()) refuse(kOp, std::string(optimizer->optimizer->name()) + " has no state");
     check_range(kOp, "index", index, 0, std::ssize(state) - 1);
     the(view, kOp, "view") = to_c(state[static_cast<std::size_t>(index)]);
+  });
+}
+
+rowmill_status rowmill_optimizer_progress_init(rowmill_optimizer_progress* progress, std::size_t struct_size) noexcept {
+  return init_options(progress, struct_size, "optimizer_progress_init");
+}
+
+rowmill_status rowmill_optimizer_get_progress(const rowmill_optimizer* optimizer,
+                                              rowmill_optimizer_progress* progress) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "optimizer_get_progress";
+    rowmill_optimizer_progress& result = the(progress, kOp, "progress");
+    check_struct_size<rowmill_optimizer_progress>(kOp, result.struct_size);
+    const OptimizerProgress found = the(optimizer, kOp, "optimizer").optimizer->progress();
+    result.step_count = found.step_count;
+    result.beta1_power = found.beta1_power.value_or(-1);
+    result.beta2_power = found.beta2_power.value_or(-1);
+  });
+}
+
+rowmill_status rowmill_optimizer_restore(rowmill_optimizer* optimizer, const rowmill_optimizer_progress* progress,
+                                         const rowmill_view* state, std::int64_t state_count) noexcept {
+  return call([&] {
+    Optimizer& o = *the(optimizer, "optimizer_restore", "optimizer").optimizer;
+    const std::string_view op = o.name();
+    check_range(op, "state_count", state_count, 0, kMostIds);
+    const rowmill_optimizer_progress p = options_of(&the(progress, op, "progress"), op);
+    const auto power = [](double value) { return value == -1 ? std::nullopt : std::optional<double>(value); };
+    std::vector<ConstTableView> views;
+    views_of(state, state_count, op, "state", "state", views);
+    o.restore({.step_count = p.step_count, .beta1_power = power(p.beta1_power), .beta2_power = power(p.beta2_power)},
+              views);
   });
 }

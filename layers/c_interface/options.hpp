@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Option structs, which begin with their size. When one grows, options_of() must take its older size too.
+// Option structs, which begin with their size. When one grows, options_of() takes its older size too.
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,22 @@ namespace rowmill::c_interface {
 template <class Options>
 Options defaults();
 
-inline void check_struct_size(std::string_view op, std::size_t found, std::size_t expected) {
-  if (found == expected) return;
-  refuse(op, "struct_size of the options is " + std::to_string(found) + "; it must be " + std::to_string(expected) +
-                 ", which the options' init function sets");
+/// The size of a struct before it grew, in version 0.1; specialized for each that has.
+template <class Options>
+inline constexpr std::size_t older_size = sizeof(Options);
+template <>
+inline constexpr std::size_t older_size<rowmill_table_options> = offsetof(rowmill_table_options, format);
+template <>
+inline constexpr std::size_t older_size<rowmill_embedding_options> = offsetof(rowmill_embedding_options, format);
+template <>
+inline constexpr std::size_t older_size<rowmill_embedding_bag_options> = offsetof(rowmill_embedding_bag_options,
+                                                                                  format);
+
+template <class Options>
+void check_struct_size(std::string_view op, std::size_t found) {
+  if (found == sizeof(Options) || found == older_size<Options>) return;
+  refuse(op, "struct_size of the options is " + std::to_string(found) + "; it must be " +
+                 std::to_string(sizeof(Options)) + ", which the options' init function sets");
 }
 
 /// The body of a struct's init function.
@@ -25,17 +38,21 @@ template <class Options>
 rowmill_status init_options(Options* options, std::size_t struct_size, std::string_view op) noexcept {
   return call([&] {
     Options& o = the(options, op, "options");
-    check_struct_size(op, struct_size, sizeof(Options));
-    o = defaults<Options>();
+    check_struct_size<Options>(op, struct_size);
+    Options filled = defaults<Options>();
+    filled.struct_size = struct_size;
+    std::memcpy(&o, &filled, struct_size);
   });
 }
 
-/// The options, or the defaults for a null pointer.
+/// The options, or the defaults for a null pointer and for the members that an older struct has not.
 template <class Options>
 Options options_of(const Options* options, std::string_view op) {
-  if (options == nullptr) return defaults<Options>();
-  check_struct_size(op, options->struct_size, sizeof(Options));
-  return *options;
+  Options o = defaults<Options>();
+  if (options == nullptr) return o;
+  check_struct_size<Options>(op, options->struct_size);
+  std::memcpy(&o, options, options->struct_size);
+  return o;
 }
 
 /// An optimizer's C++ options, or their defaults for a null pointer.

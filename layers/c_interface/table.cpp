@@ -11,8 +11,9 @@ namespace rowmill::c_interface {
 template <>
 rowmill_table_options defaults<rowmill_table_options>() {
   const TableOptions o;
-  return {sizeof(rowmill_table_options), nullptr, o.seed, o.stream, ROWMILL_INIT_ZEROS, 0, 0, o.huge_pages ? 1 : 0,
-          o.parallel_first_touch ? 1 : 0};
+  return {
+      sizeof(rowmill_table_options),  nullptr, o.seed,         o.stream, ROWMILL_INIT_ZEROS, 0, 0, o.huge_pages ? 1 : 0,
+      o.parallel_first_touch ? 1 : 0, 0,       ROWMILL_FLOAT32};
 }
 
 }  // namespace rowmill::c_interface
@@ -30,11 +31,13 @@ rowmill_status rowmill_table_create(std::int64_t rows, std::int64_t dim, const r
     constexpr std::string_view kOp = "table_create";
     rowmill_table*& result = the(table, kOp, "table");
     const rowmill_table_options o = options_of(options, kOp);
+    check_range(kOp, "reserved", o.reserved, 0, 0);
     result = new rowmill_table{Table(rows, dim,
                                      {.name = std::string(text_of(o.name)),
                                       .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
                                       .seed = o.seed,
                                       .stream = o.stream,
+                                      .format = format_from_c(o.format, kOp, "format"),
                                       .huge_pages = o.huge_pages != 0,
                                       .parallel_first_touch = o.parallel_first_touch != 0})};
   });

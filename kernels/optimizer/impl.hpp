@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "kernels/kernel_list.hpp"
+#include "rowmill/optimizer.hpp"
+
+namespace rowmill {
+
+/// What an Optimizer holds. optimizer.cpp knows the options and the scalars of each kind; step.cpp is the engine, which
+/// runs any of them.
+class Optimizer::Impl {
+ public:
+  /// Of checked options.
+  Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> state);
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  [[nodiscard]] std::unique_ptr<Impl> clone() const;
+
+  void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+            Workspace* workspace);
+  [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes) const;
+  void restore(const OptimizerProgress& progress, std::span<const ConstTableView> state);
+
+  [[nodiscard]] std::string_view name() const { return name_; }
+  [[nodiscard]] OptimizerProgress progress() const;
+  [[nodiscard]] double learning_rate() const;
+  void set_learning_rate(double learning_rate);
+  [[nodiscard]] std::span<const TableView> state() { return state_; }
+  [[nodiscard]] std::span<const ConstTableView> state() const { return const_state_; }
+
+ private:
+  /// Computes what is the same for all rows of step number step_count_.
+  void prepare_step();
+  /// Whether update() has a use for the mean square of a gradient row.
+  [[nodiscard]] bool uses_mean_squares() const;
+  /// Updates the rows of `segments`. Called from many threads at once, with segments that share no row.
+  void update(const KernelTable& kernels, const SegmentArgs& segments, const TableView& weights) const;
+
+  OptimizerOptions options_;
+  std::string_view name_;  // a literal
+  std::int64_t rows_;
+  std::int64_t dim_;
+  std::vector<Table> tables_;
+  std::vector<TableView> state_;             // of tables_
+  std::vector<ConstTableView> const_state_;  // the same
+  std::int64_t step_count_ = 0;
+  double beta1_power_ = 1;  // beta1^step_count_, for the kinds that have it
+  double beta2_power_ = 1;
+  AdamScalars adam_{};  // of the step that runs
+};
+
+}  // namespace rowmill
