@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "kernels/reference/reference.hpp"
 
@@ -20,9 +21,9 @@ rowmill::OptimizerOptions optimizer_options(const Operation& operation) {
   return rowmill::SgdOptions{.learning_rate = 0.01};
 }
 
-std::unique_ptr<rowmill::Optimizer> make_optimizer(const Operation& operation, const Shape& shape) {
-  return operation.step ? std::make_unique<rowmill::Optimizer>(optimizer_options(operation), shape.rows, shape.dim)
-                        : nullptr;
+std::optional<rowmill::Optimizer> make_optimizer(const Operation& operation, const Shape& shape) {
+  if (!operation.step) return std::nullopt;
+  return rowmill::Optimizer(optimizer_options(operation), shape.rows, shape.dim);
 }
 
 /// The rows of a batch's output or gradients; of a plan, of room for two values for each id.

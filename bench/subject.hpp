@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <rowmill/rowmill.hpp>
 #include <string>
 #include <vector>
@@ -45,7 +45,7 @@ class Subject {
   const Operation& operation_;
   Shape shape_;
   rowmill::Table weights_;
-  std::unique_ptr<rowmill::Optimizer> optimizer_;
+  std::optional<rowmill::Optimizer> optimizer_;
   rowmill::Plan plan_;                // of the batch planned last
   std::vector<rowmill::Plan> plans_;  // of each batch, for an optimizer's steps
   rowmill::Workspace workspace_;
