@@ -14,7 +14,7 @@
 // There are two layouts. Rows of a fixed width whose tables and gradients are packed have a loop of their own, compiled
 // for each width: gradients stay in registers, whole rows are prefetched at once, and next to nothing is read from the
 // stack. All others take the loop for any width: gradients of more than one contribution are summed in memory first,
-// but for SGD, and prefetches stand between the loads. What each is worth: docs/choices.md.
+// but for SGD, and prefetches stand between the loads. What each is worth: docs/design/performance.md.
 //
 // A formula knows nothing of weight decay: decoupled decay scales the weights, L2 adds to the finished gradient, before
 // the formula sees either.

@@ -50,7 +50,8 @@ template <class Value>
   if (kLanes == kLineColumns || c % kLineColumns == 0) prefetch_line(reinterpret_cast<const char*>(row + c), into);
 }
 
-/// How many rows ahead to prefetch, `max` where they are short: enough to cover a miss. Measured: docs/choices.md.
+/// How many rows ahead to prefetch, `max` where they are short: enough to cover a miss. Measured:
+/// docs/design/performance.md.
 constexpr std::int64_t prefetch_distance(std::int64_t row_bytes, std::int64_t max) {
   constexpr std::int64_t kBytes = 8192;
   constexpr std::int64_t kMaxBytes = 32768;  // of the first-level cache

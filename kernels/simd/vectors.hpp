@@ -67,7 +67,7 @@ template <std::int64_t n = kSums, class Body>
 
 /// Calls f.operator()<n>() for rows of `dim` columns: n is how many full vectors a row has, if it has one of the fixed
 /// widths 16, 32, 64, ... up to kMaxColumns, and fits into the registers that hold sums; else 0. A loop over narrow
-/// rows whose width is known when it is compiled is up to twice as fast: docs/choices.md.
+/// rows whose width is known when it is compiled is up to twice as fast: docs/design/performance.md.
 template <std::int64_t kMaxColumns, std::int64_t kColumns = 16, class F>
 inline void with_width(std::int64_t dim, F f) {
   if constexpr (kColumns <= kMaxColumns && kColumns <= kSums * kLanes) {
