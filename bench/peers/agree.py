@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether two runs agree on who wins, in every cell whose intervals both exclude 1.
+"""Whether two runs agree on who wins, in every cell whose intervals both exclude 1. A run is a directory of raw records,
+or the record that the tree keeps of one.
 
-    agree.py build/peers/raw/full-... COPY-OF-AN-EARLIER-ONE
-    agree.py bench/peers/results/zen5 bench/peers/results/zen5/second-run    what the tree keeps of two runs
+    agree.py build/peers/raw/full-... bench/peers/results/zen5.json
 """
 
 import json
 import sys
 from pathlib import Path
 
-from suite import ENVIRONMENTS, join_sittings, key, read_records
+from report import CELL_FIELDS, FIGURES, from_lines
+from suite import join_sittings, key, read_records
 
 
-def measured(directory):
+def measured(run):
     cells = {}
-    for file in sorted(Path(directory).glob("*.jsonl")):
+    if run.is_file():
+        cells = {key(cell): cell for cell in from_lines(json.loads(run.read_text())["cells"], CELL_FIELDS, FIGURES)}
+    for file in sorted(run.glob("*.jsonl")):
         cells |= join_sittings(read_records(file))
-    for name in set(ENVIRONMENTS.values()):
-        kept = Path(directory) / f"{name}.json"
-        if kept.exists():
-            cells |= {key(cell): cell for cell in json.loads(kept.read_text())["cells"]}
     return {name: cell for name, cell in cells.items() if "ratio" in cell}
 
 
@@ -38,7 +37,7 @@ def disagreements(one, other):
 def main():
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
-    compared, lines = disagreements(*map(measured, sys.argv[1:]))
+    compared, lines = disagreements(*map(measured, map(Path, sys.argv[1:])))
     print("\n".join(lines + [f"{compared} cells compared, {len(lines)} disagree"]))
     return 1 if lines or compared == 0 else 0
 

@@ -51,6 +51,20 @@ def commit():
     return name.stdout.strip()
 
 
+def kind():
+    """As machine_kind() of bench/machine.cpp: the name of the file that holds this kind of machine's results."""
+    cpuinfo = read("/proc/cpuinfo")
+    found = [re.search(rf"^{name}\s*:\s*(\w+)", cpuinfo, re.MULTILINE) for name in ("vendor_id", "cpu family", "model")]
+    vendor, family, model = (match[1] if match else "0" for match in found)
+    if (vendor, family) == ("GenuineIntel", "6") and model in ("143", "207"):
+        return "sapphire-rapids" if model == "143" else "emerald-rapids"
+    if (vendor, family) == ("AuthenticAMD", "25") and int(model) >> 4 in (1, 6, 7, 10):
+        return "zen4"
+    if (vendor, family) == ("AuthenticAMD", "26"):
+        return "zen5"
+    return f"{vendor if found[0] else 'unknown'}-{family}-{model}"
+
+
 def describe():
     cpuinfo = read("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.*)", cpuinfo)

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the report of a peer run: bench/peers/results/*.json from the raw records, and from those docs/performance.md,
-docs/plots/*.svg and the README's section between <!-- measured --> and <!-- /measured -->. bench/peers/run calls it.
+"""Makes the report of a peer run: bench/peers/results/<machine>.json from the raw records, and from that and from what
+bench/run --record stored, docs/performance.md, its plot, and the README's section between <!-- measured --> and
+<!-- /measured -->; for machines other than the README's, docs/<machine>/performance.md. bench/peers/run calls it.
 
-    report.py --target . --raw build/peers/raw/full-... --ceilings build/bench/results    after a run
-    report.py --target .                                                        again, from the results in the tree
-    report.py --target . --machine zen5                   that of another machine, from bench/peers/results/zen5 to docs/zen5
+    report.py --target . --raw build/peers/raw/full-...    after a run on this machine
+    report.py --target . --machine zen5                    again, from the results in the tree
 """
 
 import argparse
 import json
+import math
 import statistics
 from pathlib import Path
 
+import machine
 import plots
 import suite
 from measure import ABSOLUTE_TOLERANCE, HOPELESS, POOLED, RELATIVE_TOLERANCE
@@ -36,93 +38,100 @@ COLUMNS = tuple(TITLES)  # those of OPERATIONS, and what only the C++ suite meas
 OF_BAGS = (*POOLED, "plan_bags")
 PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
+README_MACHINE = "zen4"  # whose results stand in the README and in docs/performance.md
+FIGURES = ("ratio", "low", "high", "rowmill_us", "peer_us")  # what the tree keeps of a cell
 
 
 # ---- results: what the tree keeps of a run ---------------------------------------------------------------------------
 
 
-def newest_ceilings(path):
-    """Each cell's share of the ceiling and time in microseconds, from a benchmark JSON file or from the newest in a directory
-    that measured ceilings."""
-    path = Path(path)
-    files = sorted(path.glob("*.json"), reverse=True) if path.is_dir() else [path]
-    for file in files:
-        try:
-            document = json.loads(file.read_text())
-        except (OSError, json.JSONDecodeError):
-            continue
-        cells = []
-        for run in document.get("benchmarks", []):
-            if "ceiling" in run:
-                operation, table_name, batch, ids, threads = run["name"].split("/iterations")[0].split("/")
-                cells.append({"operation": operation, "table": table_name, "batch": batch, "ids": ids, "threads": int(threads),
-                              "share": round(run["ceiling"], 4), "us": four_digits(run["real_time"])})
-        if cells:
-            return {"context": {key: document["context"].get(key) for key in ("date", "machine", "rowmill_version")},
-                    "cells": cells}
-    return None
+def by_line(cells, fields, figures):
+    """{"value/value/...": {ids: figures}}, a line of a file for each value of `fields`."""
+    lines = {}
+    for cell in cells:
+        line = "/".join(str(cell[field]) for field in fields)
+        lines.setdefault(line, {})[cell["ids"]] = [cell[figure] for figure in figures]
+    return lines
 
 
-def write_document(path, document, listed):
-    """JSON with one line for each entry of the list `listed`: a change then shows as a change of lines."""
-    head = json.dumps({name: value for name, value in document.items() if name != listed}, indent=1)
-    lines = ",\n".join("  " + json.dumps(entry) for entry in document[listed])
-    path.write_text(f'{head[:-2]},\n "{listed}": [\n{lines}\n ]\n}}\n')
+def from_lines(lines, fields, figures):
+    """The cells that by_line made `lines` of."""
+    for line, sources in lines.items():
+        for ids, values in sources.items():
+            cell = dict(zip(fields, line.split("/"))) | {"ids": ids} | dict(zip(figures, values))
+            yield cell | {"threads": int(cell["threads"])}
 
 
-def collect(raw, results, ceilings):
-    """Replaces what `results` holds by the records in `raw`, those of a cell's sittings joined, without the samples; the
-    ceilings only by others."""
-    results.mkdir(parents=True, exist_ok=True)
-    for old in results.glob("*.json"):
-        if old.name != "ceilings.json":
-            old.unlink()
+CELL_FIELDS = ("peer", "operation", "table", "batch", "threads")
+ROOFLINE_FIELDS, ROOFLINE_FIGURES = ("operation", "table", "batch", "threads"), ("us", "roofline_us")
+
+
+def write_record(path, record):
+    """JSON with one line for each entry of the lists and tables at the top: a change then shows as a change of lines."""
+    parts = []
+    for name, value in record.items():
+        entries = [f"{json.dumps(key)}: {json.dumps(entry)}" for key, entry in value.items()] if isinstance(value, dict) else [
+            json.dumps(entry) for entry in value]
+        opening, closing = "{}" if isinstance(value, dict) else "[]"
+        lines = ",".join(f"\n  {entry}" for entry in entries)
+        parts.append(f' {json.dumps(name)}: {opening}{lines}\n {closing}')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def collect(raw, path):
+    """Writes the record of a run from the raw records: those of a cell's sittings joined, without the samples."""
+    about, environment, cells, busy = {}, {}, [], []
     for file in sorted(raw.glob("*.jsonl")):
-        document = {"about": {}, "environment": {}}
         records = read_records(file)
         for record in records:
             if "environment" in record:
-                document["environment"] |= record["environment"]
-                document["about"] = {name: record[name] for name in ("commit", "date", "machine", "tokens")}
-        cells = [record for record in records if "busy" in record]
-        for cell in join_sittings(records).values():
-            cell.pop("samples_us", None)
-            cell.pop("core_latencies_ns", None)
-            cells.append(cell)
-        write_document(results / f"{file.stem}.json", document | {"cells": cells}, "cells")
-    found = newest_ceilings(ceilings) if ceilings else None
-    if found:
-        write_document(results / "ceilings.json", found, "cells")
+                environment |= record["environment"]
+                about = {name: record[name] for name in ("commit", "date", "machine", "tokens")}
+        busy += [record | {"busy_us": [record["busy_us"][k] for k in (10, 18, 20)]} for record in records if "busy" in record]
+        cells += join_sittings(records).values()
+    measured = [cell for cell in cells if "ratio" in cell]
+    about |= {name: max((cell[name] for cell in measured), default=0) for name in ("rounds", "sittings")}
+    about |= {"cells": len(measured), "unsettled": sum(not cell["settled"] for cell in measured),
+              "far": sum(bool(cell.get("far")) for cell in measured)}
+    left_out = sorted({f"{PEERS[c['peer']]} has no {TITLES[c['operation']]}: {c['absent']}." for c in cells if "absent" in c})
+    left_out += [f"{PEERS[c['peer']]}, {TITLES[c['operation']]} on {c['table']}, {c['batch']}, {c['ids']}, "
+                 f"{count_of(c['threads'])}: {c['skipped']}." for c in cells if "skipped" in c]
+    write_record(path, {"about": about, "environment": environment, "left_out": left_out, "busy": busy,
+                        "cells": by_line(measured, CELL_FIELDS, FIGURES)})
+
+
+def read_json(path):
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 class Results:
-    """The documents in a results directory."""
+    """The record of a machine's peer run, and what bench/run --record stored of it."""
 
-    def __init__(self, directory):
-        self.documents = {}
-        for file in sorted(directory.glob("*.json")):
-            self.documents[file.stem] = json.loads(file.read_text())
-        self.ceilings = self.documents.pop("ceilings", None)
-        self.busy = self.documents.pop("busy", {"cells": []})["cells"]
-        self.cells = [cell for document in self.documents.values() for cell in document["cells"]]
-        self.measured = [cell for cell in self.cells if "ratio" in cell]
+    def __init__(self, tree, name):
+        record = read_json(tree / "bench" / "peers" / "results" / f"{name}.json")
+        self.about, self.environment = record.get("about", {}), record.get("environment", {})
+        self.left_out, self.busy = record.get("left_out", []), record.get("busy", [])
+        self.measured = list(from_lines(record.get("cells", {}), CELL_FIELDS, FIGURES))
+        self.suite = read_json(tree / "bench" / "results" / f"{name}.json")
+        self.roofline = [cell for cell in from_lines(self.suite.get("cells", {}), ROOFLINE_FIELDS, ROOFLINE_FIGURES)
+                         if "roofline_us" in cell]
         self.threads = sorted({cell["threads"] for cell in self.measured})
         standard = {(s.table_name, s.batch_name) for s in suite.workloads.SHAPES}
         self.best = {}  # (operation, table, batch, ids, threads): the cell of the peer closest to Rowmill
         for cell in self.measured:
             if (cell["table"], cell["batch"]) not in standard:
-                continue  # measured for the scaling plots, against one peer
-            name = suite.key(cell)[1:]
-            if name not in self.best or cell["ratio"] < self.best[name]["ratio"]:
-                self.best[name] = cell
+                continue  # measured for scaling, against one peer
+            workload = suite.key(cell)[1:]
+            if workload not in self.best or cell["ratio"] < self.best[workload]["ratio"]:
+                self.best[workload] = cell
 
     @property
     def all_threads(self):
         return self.threads[-1]
 
-    def rowmill_us(self, name):
-        """Rowmill's median time, over the peers it was measured with."""
-        return statistics.median(cell["rowmill_us"] for cell in self.measured if suite.key(cell)[1:] == name)
+    def best_of_all_threads(self):
+        return [cell for name, cell in self.best.items() if name[4] == self.all_threads]
 
     def best_of(self, operation, threads):
         return [cell for name, cell in self.best.items() if name[0] == operation and name[4] == threads]
@@ -191,30 +200,29 @@ def workload_grid(cells, text):
 
 
 def machine_section(results):
-    about = next(iter(results.documents.values()))["about"]
-    machine = about["machine"]
-    caches = ", ".join(f"{level} {size >> 10:,} KiB" for level, size in machine["caches"].items())
+    about, environment = results.about, results.environment
+    described = about["machine"]
+    caches = ", ".join(f"{level} {size >> 10:,} KiB" for level, size in described["caches"].items())
     rows = [
-        ["processor", ", ".join(filter(None, [machine["cpu"], machine.get("family"), f"{machine['cpus']} processors", caches]))
-         + f"; AVX-512: {'yes' if machine['avx512'] else 'no'}"],
-        ["memory", f"{machine['memory'] / 2**30:.1f} GiB; transparent huge pages: {machine['huge_pages']}, "
-                   f"defrag: {machine['huge_page_defrag']}"],
-        ["system", f"Linux {machine['kernel']}"],
+        ["processor", ", ".join(filter(None, [described["cpu"], described.get("family"), f"{described['cpus']} processors",
+                                              caches])) + f"; AVX-512: {'yes' if described['avx512'] else 'no'}"],
+        ["memory", f"{described['memory'] / 2**30:.1f} GiB; transparent huge pages: {described['huge_pages']}, "
+                   f"defrag: {described['huge_page_defrag']}"],
+        ["system", f"Linux {described['kernel']}"],
         ["token ids", about["tokens"]],
     ]
-    for document in results.documents.values():
-        for name, library in document["environment"].items():
-            if name == "rowmill":
-                text = (f"{library['version']}, commit {document['about']['commit']}, kernels {library['isa']}, "
-                        f"measured {document['about']['date']}{document['about'].get('cells', '')}")
-            else:
-                text = f"{library['version']}; {library['fast_path']}; {library['parallel']}"
-                if library["notes"]:
-                    text += "; " + ", ".join(f"{operation}: {note}" for operation, note in library["notes"].items())
-            if [PEERS[name], text] not in rows:
-                rows.append([PEERS[name], text])
+    for name, library in environment.items():
+        if name == "rowmill":
+            text = f"{library['version']}, commit {about['commit']}, kernels {library['isa']}, measured {about['date']}"
+        else:
+            text = f"{library['version']}; {library['fast_path']}; {library['parallel']}"
+            if library["notes"]:
+                text += "; " + ", ".join(f"{operation}: {note}" for operation, note in library["notes"].items())
+        rows.append([PEERS[name], text])
     return "## Machine and versions\n\n" + table(["", ""], rows, left=2)
 
+
+MADE = "<!-- Made by bench/peers/report.py from bench/peers/results and bench/results: do not edit. -->"
 
 HOW = """## How it is measured
 
@@ -228,7 +236,9 @@ hold some microseconds of Python on both sides.
   hold the other side's core), wakes its own threads by a larger piece of work, runs calls that are not timed, then timed ones
   for 5 ms or one call. The order alternates. (Linux may queue a woken thread behind the one that woke it, and look for another
   processor only at its next tick. What is measured is calls one after another, not the first ones after a pause.)
-- Threads: the process is bound to as many processors as there are threads.{near}
+- Threads: the process is bound to as many processors as there are threads. With more than one, a round counts if a
+  cache line goes from one core to the other in at most {near} ns: a virtual machine's processors may move to cores that share
+  no cache, for a second or two, and are not told.
 - Both sides have the same ids (of the width that the peer prefers), values and shapes, and are compared first: outputs, and
   after three updates the rows touched and a thousand others, within {relative} relative or {absolute} absolute
   (pooled: 1e-7 for each id of a bag, if that is more).
@@ -302,87 +312,59 @@ def best_section(results):
     return text
 
 
-def times_section(results):
-    text = "## Rowmill's times\n\nMicroseconds a batch, and GB/s of the bytes that any implementation must move.\n\n"
-    for threads in reversed(results.threads):
-        cells = []
-        for name, cell in results.best.items():
-            if name[4] == threads:
-                cells.append(cell | {"rowmill_us": results.rowmill_us(name)})
-        if cells:
-            text += f"{count_of(threads)}:\n\n"
-            text += workload_grid(
-                cells, lambda c: f"{number(c['rowmill_us'])} ({number(c['bytes'] / c['rowmill_us'] / 1e3)})") + "\n"
-    return text
-
-
-def peers_section(results):
-    text = "## Each peer\n\nRatio, its interval, and the peer's time in microseconds.\n"
-    for peer in suite.ENVIRONMENTS:
-        for threads in reversed(results.threads):
-            cells = [c for c in results.measured if c["peer"] == peer and c["threads"] == threads]
-            if cells:
-                text += f"\n### {PEERS[peer]}, {count_of(threads)}\n\n"
-                text += workload_grid(cells, lambda c: f"{interval(c)} {number(c['peer_us'])} us")
-    return text
-
-
-def absent_section(results):
-    lines = sorted({f"- {PEERS[c['peer']]} has no {TITLES[c['operation']]}: {c['absent']}." for c in results.cells
-                    if "absent" in c})
-    lines += [f"- {PEERS[c['peer']]}, {TITLES[c['operation']]} on {c['table']}, {c['batch']}, {c['ids']}, "
-              f"{count_of(c['threads'])}: {c['skipped']}." for c in results.cells if "skipped" in c]
-    unsettled = [c for c in results.measured if not c["settled"]]
-    if unsettled:
-        lines.append(f"- In {len(unsettled)} of {len(results.measured)} cells some thread still ran after 0.2 s of waiting.")
-    far = [c for c in results.measured if c.get("far")]
-    if far:
-        lines.append(f"- In {len(far)} of {len(results.measured)} cells the cores were not near each other for enough rounds, and "
+def left_out_section(results):
+    about = results.about
+    lines = [f"- {line}" for line in results.left_out]
+    if about["unsettled"]:
+        lines.append(f"- In {about['unsettled']} of {about['cells']} cells some thread still ran after 0.2 s of waiting.")
+    if about["far"]:
+        lines.append(f"- In {about['far']} of {about['cells']} cells the cores were not near each other for enough rounds, and "
                      "all rounds count.")
     return "## Not measured\n\n" + "\n".join(lines or ["Nothing was left out."]) + "\n"
 
 
-def ceilings_section(results):
-    text = "## Share of the ceiling\n\n"
-    if not results.ceilings:
-        return text + "No JSON file of `bench/run --all` was found.\n"
-    cells = [cell for cell in results.ceilings["cells"] if cell["operation"] in COLUMNS]
-    context = results.ceilings["context"]
-    text += ("What the library reaches of the best of a set of plain loops on the same workload, in the C++ suite (`bench/run`; "
-             f"{context['date']}, {context['machine']}). Steps are updates without a forward pass, with a plan made before on both "
-             "sides; planning has rows of its own.\n\n")
-    counts = sorted({cell["threads"] for cell in cells}, reverse=True)
-    for threads in counts:
-        chosen = [cell for cell in cells if cell["threads"] == threads]
-        text += f"{count_of(threads)}:\n\n" + workload_grid(chosen, lambda c: f"{100 * c['share']:.0f} %") + "\n"
-    text += "![Share of the ceiling](plots/ceiling.svg)\n"
-    speedups = speedups_over_one_thread(cells)
-    if speedups:
-        text += (f"\n### {count_of(counts[0])} against one\n\nHow many times as fast, in the C++ suite; in parentheses, what one "
-                 f"thread reaches of the ceiling of {counts[0]}.\n\n"
-                 + workload_grid(speedups, lambda c: f"{number(c['speedup'])} ({100 * c['share']:.0f} %)"))
+def roofline_section(results):
+    text = "## Share of the roofline\n\n"
+    if not results.roofline:
+        return text + "`bench/run --record` has stored none for this kind of machine yet.\n"
+    about = results.suite
+    text += ("The share is the time that plain loops need to move an operation's compulsory bytes once, in the same run, on the "
+             "same memory and threads, divided by the operation's; in parentheses the microseconds of a batch "
+             f"({about['processor']}, {about['machine']}, {about['instruction_set']}, {about['compiler']}, {about['date']}). Each "
+             "distinct row, gradient and output counts once. So a workload that asks for rows again and again stays below 100 %, "
+             "and one that overlaps what the loops do one after the other can be above it. Steps are updates without a forward "
+             "pass, with a plan made before; planning has rows of its own.\n\n")
+    for threads in sorted({cell["threads"] for cell in results.roofline}, reverse=True):
+        chosen = [cell for cell in results.roofline if cell["threads"] == threads and cell["operation"] in COLUMNS]
+        text += f"{count_of(threads)}:\n\n" + workload_grid(
+            chosen, lambda c: f"{100 * c['roofline_us'] / c['us']:.0f} % ({number(c['us'])})") + "\n"
     return text
 
 
-def speedups_over_one_thread(cells):
-    """The cells of the most threads that were also measured with one: how many times as fast they are, and the share of their
-    ceiling that one thread reaches."""
-    def workload(cell):
-        return cell["operation"], cell["table"], cell["batch"], cell["ids"]
+def scaling_section(results):
+    """The cells that only PyTorch is measured with, and those of the same workloads beside them."""
+    text = "## Scaling\n\nMillion ids a second of Rowmill, and of PyTorch.\n"
+    torch = [cell for cell in results.measured if cell["peer"] == "torch"]
+    operations = suite.SCALING_OPERATIONS
 
-    most = max(cell["threads"] for cell in cells)
-    alone = {workload(cell): cell["us"] for cell in cells if cell["threads"] == 1 < most}
-    return [cell | {"speedup": alone[workload(cell)] / cell["us"], "share": cell["share"] * cell["us"] / alone[workload(cell)]}
-            for cell in cells if cell["threads"] == most and workload(cell) in alone]
+    def ids_of(cell):
+        return math.prod(map(int, cell["batch"].split("x")))
 
-
-def scaling_section(names):
-    text = "## Scaling\n\nRowmill and PyTorch, ids a second.\n"
-    titles = {"batch": "Batch size, 9088x256, Zipf ids", "vocabulary": "Vocabulary, 64 columns, 40,960 uniform ids",
-              "threads": "Threads, Zipf ids"}
-    for name, title in titles.items():
-        if f"scaling-{name}" in names:
-            text += f"\n{title}:\n\n![{title}](plots/scaling-{name}.svg)\n"
+    series = {
+        "batch": ("Batch size, 9088x256, Zipf ids", ids_of,
+                  [c for c in torch if (c["table"], c["ids"], c["threads"]) == ("9088x256", "zipf", results.all_threads)]),
+        "rows": ("Vocabulary, 64 columns, uniform ids", lambda cell: int(cell["table"].split("x")[0]),
+                 [c for c in torch if c["table"].endswith("x64")
+                  and (c["ids"], c["threads"]) == ("uniform", results.all_threads)]),
+    }
+    for x_name, (title, x, cells) in series.items():
+        if len({x(cell) for cell in cells}) < 2:
+            continue
+        found = {(x(c), c["operation"]): ", ".join(number(ids_of(c) / c[us]) for us in ("rowmill_us", "peer_us"))
+                 for c in cells}
+        rows = [[f"{value:,}", *(found.get((value, o), "–") for o in operations)] for value in sorted({x(c) for c in cells})]
+        label = "ids in a batch" if x_name == "batch" else "rows of the table"
+        text += f"\n{title}:\n\n" + table([label, *(TITLES[o] for o in operations)], rows)
     return text
 
 
@@ -398,55 +380,45 @@ def busy_section(results):
              "has to yield its core.\n\n")
     rows = [[TITLES[c["operation"]], c["table"], c["batch"], PEERS[c["busy"]],
              f"{c['share']:.2f} [{c['low']:.2f}, {c['high']:.2f}]", number(c["idle_us"]),
-             *(number(c["busy_us"][k]) for k in (10, 18, 20))] for c in results.busy]
+             *map(number, c["busy_us"])] for c in results.busy]
     text += table(["operation", "table", "batch", "library", "share", "idle, median", "busy, median", "busy, 90 %",
                    "busy, longest"], rows, left=4)
-    return text + "\n![Throughput beside a spinning process](plots/busy.svg)\n"
+    return text
 
 
-def near_cores(results):
-    latencies = [cell["core_latency_ns"] for cell in results.measured if cell.get("core_latency_ns")]
-    if not latencies:
-        return ""
-    return (f""" With more than one, a round counts if its cores were near
-  each other: if a cache line went from one to the other in at most {NEAR_CORES_NS} ns right after each side's calls, {statistics.median(latencies):.0f} ns
-  in the median. A virtual machine's processors may move to cores that share no cache, for a second or two, and are not told.""")
-
-
-def performance(results, plot_names):
-    rounds = max(cell["rounds"] for cell in results.measured)
-    count = max(cell["sittings"] for cell in results.measured)
+def performance(results):
+    if not results.measured:
+        return f"# Performance\n\n{MADE}\n\n" + roofline_section(results)
+    about = results.about
+    count = about["sittings"]
     sittings = f"{count} sittings, far apart in time and each in a process of its own" if count > 1 else "one process"
     sections = [
-        "# Performance\n\n<!-- Made by bench/peers/run from bench/peers/results: do not edit. -->\n",
+        f"# Performance\n\n{MADE}\n",
         summary_section(results),
         behind_section(results),
         machine_section(results),
-        HOW.format(rounds=rounds, sittings=sittings, hopeless=HOPELESS, relative=RELATIVE_TOLERANCE,
-                   absolute=ABSOLUTE_TOLERANCE, near=near_cores(results)),
+        HOW.format(rounds=about["rounds"], sittings=sittings, hopeless=HOPELESS, relative=RELATIVE_TOLERANCE,
+                   absolute=ABSOLUTE_TOLERANCE, near=NEAR_CORES_NS),
         best_section(results),
-        ceilings_section(results),
-        scaling_section(plot_names),
+        roofline_section(results),
+        scaling_section(results),
         busy_section(results),
-        times_section(results),
-        peers_section(results),
-        absent_section(results),
+        left_out_section(results),
     ]
     return "\n".join(section.rstrip("\n") + "\n" for section in sections if section)
 
 
 def readme_section(results):
-    machine = next(iter(results.documents.values()))["about"]["machine"]
+    processor = results.about["machine"]["cpu"]
     threads = results.all_threads
     rows = [row[:5] + row[8:9] for row in summary_rows(results, threads)]
     peers = ", ".join(PEERS[p] for p in ordered((c["peer"] for c in results.measured), suite.ENVIRONMENTS))
     return (
-        f"The time of the best peer ({peers}) divided by Rowmill's, {count_of(threads)} of {machine['cpu']}, made by "
+        f"The time of the best peer ({peers}) divided by Rowmill's, {count_of(threads)} of {processor}, made by "
         "`./bench/peers/run`:\n\n"
         + table([*SUMMARY_HEADER[:5], "behind in"], rows)
         + "\n![Ratio to the best peer](docs/plots/ratio.svg)\n\n[docs/performance.md](docs/performance.md): each workload with "
-        "its interval, each peer, where Rowmill is behind, the share of the ceiling, scaling, a busy machine, and how it is "
-        "measured.\n")
+        "its interval, where Rowmill is behind, scaling, a busy machine, and how it is measured.\n")
 
 
 def replace_section(text, section):
@@ -459,34 +431,35 @@ def replace_section(text, section):
     return f"{before}{begin}\n{section}{end}{after}"
 
 
-def write_report(results, target, machine=""):
-    docs = target / "docs" / machine
-    (docs / "plots").mkdir(parents=True, exist_ok=True)
-    names = plots.draw(results, docs / "plots", TITLES, PEERS)
-    (docs / "performance.md").write_text(performance(results, names))
+def write_report(target, name):
+    results = Results(target, name)
+    if not results.measured and not results.roofline:
+        raise SystemExit(f"report.py: no results of {name} in {target}")
+    docs = target / "docs" if name == README_MACHINE else target / "docs" / name
+    docs.mkdir(parents=True, exist_ok=True)
+    if results.best:
+        (docs / "plots").mkdir(exist_ok=True)
+        plots.ratios(results.best_of_all_threads(), TITLES, docs / "plots" / "ratio.svg")
+    (docs / "performance.md").write_text(performance(results))
     readme = target / "README.md"
-    if readme.exists() and not machine:
+    if readme.exists() and name == README_MACHINE and results.measured:
         readme.write_text(replace_section(readme.read_text(), readme_section(results)))
+    return docs / "performance.md"
 
 
 def main():
     parser = argparse.ArgumentParser(description="Makes the report of a peer run.")
     parser.add_argument("--target", type=Path, required=True, help="the source tree, or a directory like it")
-    parser.add_argument("--raw", type=Path, help="the raw records that replace the results in the target")
-    parser.add_argument("--machine", default="", help="the name of another machine, which has a report of its own")
-    parser.add_argument("--ceilings", help="a JSON file of bench/run --all, or a directory of such files")
+    parser.add_argument("--raw", type=Path, help="the raw records of a run, which replace the machine's in the target")
+    parser.add_argument("--machine", default=machine.kind(), help="the kind of machine (default: this one)")
     arguments = parser.parse_args()
-    directory = arguments.target / "bench" / "peers" / "results" / arguments.machine
     if arguments.raw:
-        collect(arguments.raw, directory, arguments.ceilings)
-    results = Results(directory)
-    if not results.measured and results.busy:  # the beginning of a run with --busy
+        collect(arguments.raw, arguments.target / "bench" / "peers" / "results" / f"{arguments.machine}.json")
+    results = Results(arguments.target, arguments.machine)
+    if results.busy and not results.measured:  # the beginning of a run with --busy
         print(busy_section(results))
         return
-    if not results.measured:
-        raise SystemExit(f"report.py: no results in {directory}")
-    write_report(results, arguments.target, arguments.machine)
-    print(f"wrote {arguments.target / 'docs' / arguments.machine / 'performance.md'}")
+    print(f"wrote {write_report(arguments.target, arguments.machine)}")
 
 
 if __name__ == "__main__":

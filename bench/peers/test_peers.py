@@ -342,19 +342,33 @@ class Sittings(unittest.TestCase):
 
 
 class Report(unittest.TestCase):
+    NAME = report.README_MACHINE
+
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
         self.addCleanup(self.directory.cleanup)
         self.target = Path(self.directory.name)
         (self.target / "README.md").write_text("before\n<!-- measured -->\n\nafter\n")
-        self.results = self.target / "bench" / "peers" / "results"
+
+    def record(self, name):
+        return self.target / "bench" / "peers" / "results" / f"{name}.json"
+
+    def results(self, name=NAME):
+        report.collect(SAMPLE, self.record(name))
+        return report.Results(self.target, name)
+
+    def store_suite(self, name):
+        path = self.target / "bench" / "results" / f"{name}.json"
+        path.parent.mkdir(parents=True)
+        path.write_text((SAMPLE / "suite.json").read_text())
 
     def make(self):
-        report.write_report(report.Results(self.results), self.target)
+        report.write_report(self.target, self.NAME)
         return {path.relative_to(self.target): path.read_text() for path in self.target.rglob("*") if path.is_file()}
 
     def test_report_of_a_recorded_run(self):
-        report.collect(SAMPLE, self.results, SAMPLE / "ceilings.json")
+        self.results()
+        self.store_suite(self.NAME)
         files = self.make()
         text = files[Path("docs/performance.md")]
         for title in report.TITLES.values():
@@ -367,54 +381,49 @@ class Report(unittest.TestCase):
         self.assertEqual(self.make(), files)  # again: from the results alone, over what is there
 
     def test_another_machine_has_a_report_of_its_own(self):
-        report.collect(SAMPLE, self.results / "other", None)
-        report.write_report(report.Results(self.results / "other"), self.target, "other")
+        self.results("other")
+        report.write_report(self.target, "other")
         self.assertTrue((self.target / "docs" / "other" / "performance.md").exists())
         self.assertFalse((self.target / "docs" / "performance.md").exists())
         self.assertNotIn("<!-- /measured -->", (self.target / "README.md").read_text())
-        self.assertEqual(report.Results(self.results).measured, [])
+        self.assertEqual(report.Results(self.target, self.NAME).measured, [])
 
-    def test_sittings_are_joined(self):
-        report.collect(SAMPLE, self.results, None)
-        cells = report.Results(self.results).measured
-        joined = [(cell["peer"], cell["operation"], cell["batch"]) for cell in cells if cell["sittings"] == 2]
-        self.assertEqual(joined, [("jax", "scatter_add", "16x15"), ("torch", "adam", "16x15"), ("torch", "gather", "128x32")])
-        self.assertEqual({cell["rounds"] for cell in cells}, {3, 6})
-        self.assertFalse(any("samples_us" in cell for cell in cells))
-        self.assertEqual(len(agree.measured(SAMPLE)), len(cells))
-        self.assertEqual(agree.measured(self.results).keys(), agree.measured(SAMPLE).keys())
+    def test_a_machine_without_peers_has_its_roofline(self):
+        with self.assertRaises(SystemExit):
+            report.write_report(self.target, "other")
+        self.store_suite("other")
+        text = report.write_report(self.target, "other").read_text()
+        self.assertIn("86 % (5.70)", text)
+        self.assertIn("102 % (4.50)", text)
+        self.assertNotIn("1 thread", text)  # an older record, which has no roofline
+
+    def test_the_record_keeps_what_the_report_needs(self):
+        results = self.results()
+        joined = suite.join_sittings(record for file in sorted(SAMPLE.glob("*.jsonl")) for record in suite.read_records(file))
+        measured = {name: cell for name, cell in joined.items() if "ratio" in cell}
+        self.assertEqual({suite.key(cell) for cell in results.measured}, set(measured))
+        for cell in results.measured:
+            for figure in report.FIGURES:
+                self.assertEqual(cell[figure], measured[suite.key(cell)][figure])
+        self.assertEqual((results.about["sittings"], results.about["rounds"]), (2, 6))
+        self.assertEqual(agree.measured(SAMPLE).keys(), agree.measured(self.record(self.NAME)).keys())
 
     def test_ratio_is_to_the_best_peer(self):
-        report.collect(SAMPLE, self.results, None)
-        results = report.Results(self.results)
+        results = self.results()
         for name, best in results.best.items():
             rivals = [cell for cell in results.measured if suite.key(cell)[1:] == name]
             self.assertEqual(best["ratio"], min(cell["ratio"] for cell in rivals))
 
     def test_far_cells_are_counted(self):
-        report.collect(SAMPLE, self.results, None)
-        results = report.Results(self.results)
-        self.assertNotIn("near each other", report.absent_section(results))
-        self.assertIn("near\n  each other", report.performance(results, []))
-        results.measured[0]["far"] = True
-        self.assertIn(f"In 1 of {len(results.measured)} cells the cores were not near", report.absent_section(results))
-        for cell in results.measured:  # as an older run
-            del cell["far"], cell["core_latency_ns"]
-        self.assertNotIn("near\n  each other", report.performance(results, []))
+        results = self.results()
+        self.assertNotIn("near each other", report.left_out_section(results))
+        results.about["far"] = 1
+        self.assertIn(f"In 1 of {len(results.measured)} cells the cores were not near", report.left_out_section(results))
 
     def test_verdicts(self):
         for low, high, expected in ((1.01, 1.2, "ahead"), (0.98, 1.2, "tied"), (0.97, 0.99, "tied"), (0.9, 1.1, "undecided"),
                                     (0.8, 0.9, "behind")):
             self.assertEqual(report.verdict({"low": low, "high": high}), expected)
-
-    def test_threads_against_one(self):
-        def cell(threads, share, us):
-            return {"operation": "sgd", "table": "9088x256", "batch": "16x15", "ids": "zipf", "threads": threads, "share": share,
-                    "us": us}
-
-        self.assertEqual(report.speedups_over_one_thread([cell(1, 0.9, 20.0), cell(2, 0.8, 10.0)]),
-                         [cell(2, 0.4, 10.0) | {"speedup": 2}])
-        self.assertEqual(report.speedups_over_one_thread([cell(1, 0.9, 20.0)]), [])
 
 
 class Agreement(unittest.TestCase):
