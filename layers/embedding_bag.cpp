@@ -18,7 +18,7 @@ constexpr std::string_view kOp = "embedding_bag";
 ConstTableView divide_rows(const ConstTableView& gradient, const std::vector<std::int64_t>& counts, Workspace& memory) {
   const std::int64_t dim = gradient.dim();
   const std::int64_t bytes = gradient.rows() * dim * std::int64_t{sizeof(float)};
-  memory.reserve(static_cast<std::size_t>(bytes));
+  memory.reserve(static_cast<std::size_t>(bytes), kOp);
   auto* const out = Carver(memory.data()).take<float>(gradient.rows() * dim);
   const KernelTable& k = kernels();
   constexpr std::int64_t kGrain = 256;

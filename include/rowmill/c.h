@@ -380,9 +380,10 @@ rowmill_status rowmill_scatter_add_options_init(rowmill_scatter_add_options* opt
  *       table[ids[i], :] += values[i, :]
  *
  * Shapes: table rows x dim, which is written; values ids.count x dim. No other call may use those rows meanwhile.
+ * Where the system refuses scratch memory, the calling thread does the work: it needs none.
  * Errors: a view or the ids are null (and not empty) or bad (ROWMILL_INVALID_ARGUMENT); values have another shape
  * (ROWMILL_SHAPE_MISMATCH); table shares an element with values or ids, or its rows with each other (ROWMILL_OVERLAP);
- * an id is out of range (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_OUT_OF_MEMORY; ROWMILL_UNSUPPORTED_ISA. */
+ * an id is out of range (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids* ids, const rowmill_view* values,
                                    const rowmill_scatter_add_options* options,
                                    rowmill_workspace* workspace) ROWMILL_NOEXCEPT;

@@ -24,6 +24,7 @@ struct ScatterAddOptions {
 /// Shapes: `table` rows x dim; `ids` n; `values` n x dim (a row stride of 0 adds one row everywhere).
 /// Every row has one owning thread, which adds its values in position order: no atomics, one answer.
 /// `workspace`, if given, holds the scratch memory (see scatter_add_memory_required) and serves this call alone.
+/// Where the system refuses that memory, the calling thread does the work: it needs none.
 /// Runs in the caller's oneTBB arena. It writes the table: no other call may read or write those rows meanwhile.
 ///
 /// Throws Error, and changes nothing, if
@@ -31,7 +32,7 @@ struct ScatterAddOptions {
 /// - values is not ids.size() x table.dim() (shape_mismatch);
 /// - table shares an element with values or ids, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError);
-/// - scratch memory is refused (out_of_memory), or ROWMILL_ISA is wrong (unsupported_isa).
+/// - ROWMILL_ISA is wrong (unsupported_isa).
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, const ScatterAddOptions& options = {},
                  Workspace* workspace = nullptr);
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "rowmill/config.hpp"
@@ -25,8 +26,8 @@ class Workspace {
   }
 
   /// Makes room for `bytes`; what the memory held is lost if it has to grow. Throws Error (out_of_memory) if the system
-  /// refuses; the workspace is then unchanged.
-  void reserve(std::size_t bytes);
+  /// refuses, which says `what` was refused; the workspace is then unchanged.
+  void reserve(std::size_t bytes, std::string_view what = "workspace");
 
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 

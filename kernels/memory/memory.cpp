@@ -2,7 +2,6 @@
 #include "kernels/memory/memory.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,24 +11,18 @@
 #include <string>
 
 #include "kernels/core/tuning.hpp"
+#include "kernels/memory/pages.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/workspace.hpp"
 
 namespace rowmill {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{1} << 21;
 constexpr std::align_val_t kCacheLine{64};
 
 [[noreturn]] void refuse(std::size_t bytes, std::string_view what) {
   throw Error(ErrorCode::out_of_memory,
               "rowmill: " + std::string(what) + ": the system refused " + std::to_string(bytes) + " bytes of memory");
-}
-
-/// Every allocation is a whole number of pages of its own: large ones of huge pages.
-std::size_t mapped_size(std::size_t bytes) {
-  const std::size_t page = bytes >= kHugePage ? kHugePage : 4096;
-  return (bytes + page - 1) / page * page;
 }
 
 struct CacheSizes {
@@ -70,27 +63,18 @@ const CacheSizes& cache_sizes() {
 
 }  // namespace
 
-void* allocate_zeroed(std::size_t bytes, bool huge_pages, std::string_view what) {
-  const std::size_t size = mapped_size(bytes);
-  const bool large = size >= kHugePage;
-  // A mapping is aligned to a small page only: ask for one huge page more, and give back what lies outside.
-  const std::size_t reserved = large ? size + kHugePage : size;
-  if (size < bytes || reserved < size) refuse(bytes, what);
-  void* const mapping = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping == MAP_FAILED) refuse(bytes, what);
-  if (!large) return mapping;
-
-  auto* const begin = static_cast<std::byte*>(mapping);
-  const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
-  const std::size_t head = misaligned == 0 ? 0 : kHugePage - misaligned;
-  if (head > 0) munmap(begin, head);
-  if (const std::size_t tail = kHugePage - head; tail > 0) munmap(begin + head + size, tail);
-  madvise(begin + head, size, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // a wish: failing changes only the speed
-  return begin + head;
+void* allocate_array(std::size_t bytes, bool huge_pages, std::string_view what) {
+  void* const p = bytes < kHugePage ? ::operator new(bytes, kCacheLine, std::nothrow) : map_pages(bytes, huge_pages);
+  if (p == nullptr) refuse(bytes, what);
+  return p;
 }
 
-void free_zeroed(void* p, std::size_t bytes) noexcept {
-  if (p != nullptr) munmap(p, mapped_size(bytes));
+void free_array(void* p, std::size_t bytes) noexcept {
+  if (bytes < kHugePage) {
+    ::operator delete(p, kCacheLine);
+  } else {
+    unmap_pages(p, bytes);
+  }
 }
 
 std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
@@ -123,9 +107,9 @@ std::int64_t cache_share_bytes(std::int64_t threads) {
 
 void Workspace::Free::operator()(std::byte* p) const noexcept { free_scratch(p); }
 
-void Workspace::reserve(std::size_t bytes) {
+void Workspace::reserve(std::size_t bytes, std::string_view what) {
   if (bytes <= capacity_) return;
-  std::unique_ptr<std::byte, Free> larger(allocate_scratch(bytes, "workspace"));
+  std::unique_ptr<std::byte, Free> larger(allocate_scratch(bytes, what));
   data_ = std::move(larger);
   capacity_ = bytes;
 }

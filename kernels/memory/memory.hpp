@@ -11,10 +11,11 @@
 
 namespace rowmill {
 
-/// `bytes` of memory that reads as zero and is touched by nobody yet, aligned to 64, or to 2 MiB where it is large and
-/// `huge_pages` asks for 2 MiB pages. Throws Error (out_of_memory) that says `what` was refused.
-void* allocate_zeroed(std::size_t bytes, bool huge_pages, std::string_view what);
-void free_zeroed(void* p, std::size_t bytes) noexcept;
+/// Uninitialised memory of a table or an output: aligned to 64, or, from 2 MiB on, pages of its own aligned to that,
+/// which go back to the system when they are freed, and are huge ones if `huge_pages` asks for that. Throws Error
+/// (out_of_memory) that says `what` was refused.
+void* allocate_array(std::size_t bytes, bool huge_pages, std::string_view what);
+void free_array(void* p, std::size_t bytes) noexcept;
 
 /// Uninitialised memory, aligned to 64. Throws Error (out_of_memory).
 std::byte* allocate_scratch(std::size_t bytes, std::string_view what);

@@ -49,7 +49,7 @@ class OutputMemory {
         return;
       }
     }
-    free_zeroed(block.data, block.capacity);
+    free_array(block.data, block.capacity);
   }
 
   std::size_t idle_bytes() {
@@ -61,7 +61,7 @@ class OutputMemory {
 
   void trim() noexcept {
     const std::lock_guard lock(mutex_);
-    for (const Block& block : idle_) free_zeroed(block.data, block.capacity);
+    for (const Block& block : idle_) free_array(block.data, block.capacity);
     idle_.clear();
   }
 
@@ -83,9 +83,8 @@ Output OutputAllocator::make(std::int64_t rows, std::int64_t dim) {
   if (bytes > 0) {
     OutputMemory::Block block = memory_->take(bytes);
     if (block.data == nullptr) {
-      block = {
-          static_cast<float*>(allocate_zeroed(bytes, true, describe("output", ConstTableView(nullptr, rows, dim)))),
-          bytes};
+      block = {static_cast<float*>(allocate_array(bytes, true, describe("output", ConstTableView(nullptr, rows, dim)))),
+               bytes};
     }
     output.memory_ = memory_;
     output.data_ = block.data;

@@ -118,7 +118,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   Workspace own;
   Workspace& memory_of = workspace != nullptr ? *workspace : own;
   const auto passes = static_cast<std::int64_t>(gradients.size());
-  memory_of.reserve(memory_required(plan.id_count(), passes));
+  memory_of.reserve(memory_required(plan.id_count(), passes), name_);
   Carver memory(memory_of.data());
   const Scratch scratch(passes, plan.id_count(), dim_, uses_mean_squares(), memory);
   std::int64_t end = 0;

@@ -40,7 +40,7 @@ std::size_t Plan::memory_required(std::int64_t id_count) {
 }
 
 void Plan::reserve(std::int64_t id_count) {
-  memory_.reserve(memory_required(id_count));
+  memory_.reserve(memory_required(id_count), kOp);
   size_ = {};
 }
 
@@ -59,7 +59,7 @@ void Plan::build(const Bags& bags, std::int64_t rows, OutOfRange policy, std::st
 }
 
 void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy) {
-  memory_.reserve(memory_required(ids.size()));
+  memory_.reserve(memory_required(ids.size()), kOp);
   Carver memory(memory_.data());
   const Arrays arrays(ids.size(), memory);
   arrays.grouping.build(ids, bags, rows, policy, grouping_threads(ids.size()));

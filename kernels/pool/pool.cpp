@@ -86,7 +86,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
 
   Workspace own;
   Workspace& scratch = workspace != nullptr ? *workspace : own;
-  scratch.reserve(pool_memory_required(ids.size()));
+  scratch.reserve(pool_memory_required(ids.size()), kOp);
   auto* const rows = Carver(scratch.data()).take<std::int64_t>(ids.size());
   resolve_all(ids, table.rows(), options.out_of_range, threads, rows);
   pool_all(static_cast<const std::int64_t*>(rows));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/scatter_add.hpp"
 
+#include <algorithm>
+#include <type_traits>
+
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
@@ -8,6 +11,7 @@
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/plan/grouping.hpp"
+#include "rowmill/error.hpp"
 
 namespace rowmill {
 namespace {
@@ -24,27 +28,32 @@ void check_views(const TableView& table, const ConstTableView& values) {
 
 std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim * std::int64_t{sizeof(float)}; }
 
-/// On the calling thread, in position order.
-void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy,
-                       Workspace& workspace) {
+/// On the calling thread, in position order. Ids that are not rows as they stand become rows on the stack, some at a
+/// time: this needs no memory.
+void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy) {
   const FpEnvironment environment;
-  const std::int64_t* rows = nullptr;
-  if (ids.is_64_bit() && policy == OutOfRange::error) {
-    rows = static_cast<const std::int64_t*>(ids.data());
-  } else {
-    workspace.reserve(static_cast<std::size_t>(ids.size()) * sizeof(std::int64_t));
-    auto* const resolved = Carver(workspace.data()).take<std::int64_t>(ids.size());
-    resolve_all(ids, table.rows(), policy, 1, resolved);
-    rows = resolved;
-  }
-  kernels().scatter_add_f32({.table = table.data(),
-                             .table_stride = table.row_stride(),
-                             .rows = rows,
-                             .count = ids.size(),
-                             .values = values.data(),
-                             .values_stride = values.row_stride(),
-                             .dim = table.dim(),
-                             .ask_into = prefetch_level()});
+  const auto add = [&](const std::int64_t* rows, std::int64_t begin, std::int64_t count) {
+    kernels().scatter_add_f32({.table = table.data(),
+                               .table_stride = table.row_stride(),
+                               .rows = rows,
+                               .count = count,
+                               .values = values.data() + begin * values.row_stride(),
+                               .values_stride = values.row_stride(),
+                               .dim = table.dim(),
+                               .ask_into = prefetch_level()});
+  };
+  ids.visit([&]<class Id>(const Id* data) {
+    if constexpr (std::is_same_v<Id, std::int64_t>) {
+      if (policy == OutOfRange::error) return add(data, 0, ids.size());
+    }
+    constexpr std::int64_t kBlock = 2048;
+    std::int64_t rows[kBlock];
+    for (std::int64_t begin = 0; begin < ids.size(); begin += kBlock) {
+      const std::int64_t count = std::min(kBlock, ids.size() - begin);
+      for (std::int64_t i = 0; i < count; ++i) rows[i] = resolve(data[begin + i], table.rows(), policy);
+      add(rows, begin, count);
+    }
+  });
 }
 
 /// Row by row, so that a row is read and written once: shard(s) are `shards` groups of rows that threads may take.
@@ -90,15 +99,19 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
   if (ids.empty()) return;
 
-  Workspace own;
-  Workspace& scratch = workspace != nullptr ? *workspace : own;
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
   const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
   if (threads == 1 || value_bytes < tuning().group_bytes) {
-    return scatter_add_alone(table, ids, values, options.out_of_range, scratch);
+    return scatter_add_alone(table, ids, values, options.out_of_range);
   }
 
-  scratch.reserve(scatter_add_memory_required(ids.size()));
+  Workspace own;
+  Workspace& scratch = workspace != nullptr ? *workspace : own;
+  try {
+    scratch.reserve(scatter_add_memory_required(ids.size()), kOp);
+  } catch (const Error&) {  // the memory is refused
+    return scatter_add_alone(table, ids, values, options.out_of_range);
+  }
   Carver memory(scratch.data());
   const Grouping grouping(ids.size(), false, memory);
   grouping.build(ids, nullptr, table.rows(), options.out_of_range, grouping_threads(ids.size()));

@@ -12,7 +12,7 @@
 
 namespace rowmill {
 
-void Table::Free::operator()(std::byte* p) const noexcept { free_zeroed(p, bytes); }
+void Table::Free::operator()(std::byte* p) const noexcept { free_array(p, bytes); }
 
 Table Table::uninitialized(std::int64_t rows, std::int64_t dim, Format format, bool huge_pages,
                            const std::string& name) {
@@ -20,7 +20,7 @@ Table Table::uninitialized(std::int64_t rows, std::int64_t dim, Format format, b
   const ConstTableView shape(nullptr, format, rows, dim, dim, name);
   const std::size_t bytes = checked_size("table", shape);
   if (bytes > 0) {
-    void* const memory = allocate_zeroed(bytes, huge_pages, describe("table", shape));
+    void* const memory = allocate_array(bytes, huge_pages, describe("table", shape));
     table.data_ = std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(memory), Free{bytes});
   }
   table.rows_ = rows;
