@@ -148,7 +148,7 @@ if(ROWMILL_BUILD_BENCHMARKS OR ROWMILL_BUILD_EXAMPLES OR ROWMILL_BUILD_IO)
     URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz
     SHA256 26291377e892ba0e5b4972cdfd4a2ab3bf53af8dac1f4ea8fe0d1376b625c8cb
     HEADERS include)
-  rowmill_require(fmt fmt::fmt-header-only DEBIAN libfmt-dev
+  rowmill_require(fmt fmt::fmt DEBIAN libfmt-dev
     URL https://github.com/fmtlib/fmt/archive/refs/tags/9.1.0.tar.gz
     SHA256 5dea48d1fcddc3ec571ce2058e13910a0d4a6bab4cc09a809d8b1dd1c88ae6f2)
 endif()

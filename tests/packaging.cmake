@@ -125,3 +125,16 @@ if(tbb_type STREQUAL "SHARED_LIBRARY")
   set_tests_properties(readme.static PROPERTIES ENVIRONMENT "${environment};LDFLAGS=-static"
                        PASS_REGULAR_EXPRESSION "-static needs a static oneTBB")
 endif()
+
+# The recipes for package managers.
+set(recipes ${PROJECT_SOURCE_DIR}/packaging)
+add_test(NAME packaging.vcpkg
+         COMMAND ${CMAKE_COMMAND} -DPORT=${recipes}/vcpkg/rowmill -DFOLDER=${CMAKE_CURRENT_BINARY_DIR}/vcpkg
+                 -DVERSION=${PROJECT_VERSION} -P ${CMAKE_CURRENT_SOURCE_DIR}/recipes/vcpkg.cmake)
+find_program(ROWMILL_CONAN conan)
+if(ROWMILL_CONAN)
+  add_test(NAME packaging.conan
+           COMMAND ${CMAKE_COMMAND} -DCONAN=${ROWMILL_CONAN} -DRECIPE=${recipes}/conan
+                   -DFOLDER=${CMAKE_CURRENT_BINARY_DIR}/conan -P ${CMAKE_CURRENT_SOURCE_DIR}/recipes/conan.cmake)
+  set_tests_properties(packaging.conan PROPERTIES TIMEOUT 600 LABELS slow)
+endif()
