@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill::io {
 
 /// Told now and then how many of how many bytes are done: by any thread, but by one at a time. If it throws, so does

@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill::io {
 
 /// The words of a table: row r stands for word r. Words are bytes; nothing here assumes an encoding. A word may stand
