@@ -48,7 +48,6 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
   check_shape(kOp, "gradient", gradient, ids.size(), table_.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);
   check_ids(kOp, ids, table_.rows(), out_of_range_, table_.name());
-  if (ids.empty()) return;
 
   reserve_more(gradients_, 1);
   const std::size_t begin = rows_.size();
@@ -64,6 +63,7 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
 }
 
 void Embedding::step() {
+  if (gradients_.empty()) return;
   plan_.build(rows_, table_.rows(), OutOfRange::zero, table_.name());
   optimizer_.step(table_, plan_, gradients_, &workspace_);
   zero_grad();

@@ -48,7 +48,6 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
   check_shape(kOp, "gradient", gradient, bags.size(), table_.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);
   check_ids(kOp, bags, table_.rows(), out_of_range_, table_.name());
-  if (bags.size() == 0) return;
 
   const Ids ids = bags.ids();
   const std::size_t pass = gradients_.size();
@@ -79,6 +78,7 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
 }
 
 void EmbeddingBag::step() {
+  if (gradients_.empty()) return;
   plan_.build(Bags(rows_, offsets_), table_.rows(), OutOfRange::zero, table_.name());
   optimizer_.step(table_, plan_, gradients_, &workspace_);
   zero_grad();

@@ -871,6 +871,7 @@ static void test_errors(void) {
   offsets[1] = 4;
   CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
               "rowmill: pool: offsets[1] = 4; it must be 0 to 3");
+  CHECK(rowmill_last_error_position() == 1 && rowmill_last_error_value() == 4);
   offsets[1] = 2;
   bags.size = 1;
   CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,

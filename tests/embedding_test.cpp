@@ -2,6 +2,7 @@
 #include "rowmill/embedding.hpp"
 
 #include "kernels/reference/reference.hpp"
+#include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -64,6 +65,55 @@ TEST(EmbeddingPadding, StaysZero) {
   for (const float x : layer.table().view().row(2)) EXPECT_EQ(x, 0);
   EXPECT_EQ(layer.table().data()[12], before - 1);
   EXPECT_THROW(Embedding({.rows = 5, .dim = 4, .padding_id = 5}), Error);
+}
+
+// As torch.optim.SparseAdam: a gradient without rows is a gradient, and its step counts.
+TEST(EmbeddingStep, CountsPassesThatTrainNoRow) {
+  const std::vector<float> ones(8, 1.0F);
+  const ConstTableView gradient(ones.data(), 2, 4);
+  const std::vector<std::int32_t> padding = {2, 2};
+  const std::vector<std::int32_t> none;
+  Embedding layer({.rows = 5, .dim = 4, .optimizer = AdamOptions{}, .padding_id = 2});
+  const Table before = layer.table().clone();
+  layer.step();
+  EXPECT_EQ(layer.optimizer().step_count(), 0) << "nothing is recorded";
+  layer.backward(padding, gradient);
+  layer.step();
+  EXPECT_EQ(layer.optimizer().step_count(), 1) << "padding alone";
+  layer.backward(none, ConstTableView(nullptr, 0, 4));
+  layer.step();
+  EXPECT_EQ(layer.optimizer().step_count(), 2) << "no ids";
+  layer.backward(none, ConstTableView(nullptr, 0, 4));
+  layer.zero_grad();
+  layer.step();
+  EXPECT_EQ(layer.optimizer().step_count(), 2) << "forgotten";
+  EXPECT_TRUE(same(layer.table().view(), before.view()));
+
+  // The third step of a row that none touched before is corrected by its number.
+  const std::vector<std::int32_t> ids = {1, 3};
+  layer.backward(none, ConstTableView(nullptr, 0, 4));
+  layer.backward(ids, gradient);
+  layer.step();
+  EXPECT_EQ(layer.optimizer().step_count(), 3);
+  Table expected = before.clone();
+  Table m(5, 4);
+  Table v(5, 4);
+  reference::optimizer_step(AdamOptions{}, 3, expected, {m, v}, ids, OutOfRange::error, gradient);
+  EXPECT_TRUE(same(layer.table().view(), expected.view()));
+
+  for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
+    EmbeddingBag bags({.rows = 5, .dim = 4, .pooling = pooling});
+    const Table bags_before = bags.table().clone();
+    bags.step();
+    EXPECT_EQ(bags.optimizer().step_count(), 0) << "nothing is recorded";
+    bags.backward(Bags(none, 2, 0), gradient);
+    bags.step();
+    EXPECT_EQ(bags.optimizer().step_count(), 1) << "empty bags";
+    bags.backward(Bags(none, 0, 3), ConstTableView(nullptr, 0, 4));
+    bags.step();
+    EXPECT_EQ(bags.optimizer().step_count(), 2) << "no bags";
+    EXPECT_TRUE(same(bags.table().view(), bags_before.view()));
+  }
 }
 
 TEST(EmbeddingBackward, RecordsNothingWhenItFails) {

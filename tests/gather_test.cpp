@@ -3,12 +3,35 @@
 
 #include "kernels/memory/memory.hpp"
 #include "kernels/reference/reference.hpp"
+#include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
 
 namespace rowmill::test {
 namespace {
+
+template <class T>
+concept AreIds = std::is_constructible_v<Ids, std::vector<T>>;
+
+// int64_t is long or long long: the other one is ids too, and so are int and long of 4 bytes.
+static_assert(AreIds<int> && AreIds<long> && AreIds<long long> && AreIds<std::int32_t> && AreIds<std::int64_t>);
+static_assert(!AreIds<short> && !AreIds<unsigned> && !AreIds<unsigned long long> && !AreIds<float>);
+static_assert(!AreIds<wchar_t>);
+
+TEST(GatherIds, AreSignedIntegersOfFourOrEightBytes) {
+  const Table table(5, 3, {.initializer = Initializer::uniform(0, 1)});
+  const std::vector<long long> wide = {4, 0, 1};
+  const std::vector<long> longs = {4, 0, 1};
+  Table out(3, 3);
+  Table again(3, 3);
+  gather(table, wide, out);
+  gather(table, longs, again);
+  EXPECT_TRUE(same(out.view(), again.view()));
+  EXPECT_TRUE(same(ConstTableView(out.data(), 1, 3), ConstTableView(table.view().row(4).data(), 1, 3)));
+  EXPECT_EQ(Ids(wide)[2], 1);
+  EXPECT_EQ(Plan(wide, 5).unique_count(), 3);
+}
 
 class GatherTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(GatherTest);

@@ -37,7 +37,7 @@ endforeach()
 add_library(rowmill_headers_alone OBJECT ${header_files})
 target_link_libraries(rowmill_headers_alone PRIVATE rowmill)
 rowmill_set_warnings(rowmill_headers_alone)
-target_compile_options(rowmill_headers_alone PRIVATE -pedantic)
+target_compile_options(rowmill_headers_alone PRIVATE -pedantic $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wuseless-cast>)
 set_target_properties(rowmill_headers_alone PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
 
 # A compiler that takes the headers for C++17 says that they need C++20, and no more.

@@ -63,7 +63,8 @@ enum {
 
 /* The last error of the calling thread. Calls that succeed leave it as it is, as with errno.
  * - message: "" before the first error; valid until the thread's next error, and cut at 1,023 bytes.
- * - position, value: for ROWMILL_ID_OUT_OF_RANGE the lowest bad position and the id there; else -1. */
+ * - position, value: for an id out of range, or an offset of bags that is not allowed, the lowest bad position and what
+ *   stands there; else -1. */
 rowmill_status rowmill_last_error_status(void) ROWMILL_NOEXCEPT;
 const char* rowmill_last_error_message(void) ROWMILL_NOEXCEPT;
 int64_t rowmill_last_error_position(void) ROWMILL_NOEXCEPT;
@@ -497,8 +498,8 @@ void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
  *
  * Shapes: weights rows x dim as this optimizer was made for, which is written; gradients: an array of gradient_count
  * views with dim columns whose rows, one view after another, are the plan's gradient rows (one view for each backward
- * pass that was accumulated): a row for each id, or for each bag. A plan of zero ids does nothing: the step is not
- * counted. No other call may use the rows touched or this optimizer meanwhile. Errors: a bad view
+ * pass that was accumulated): a row for each id, or for each bag. A plan of zero ids changes no row, but the
+ * step counts. No other call may use the rows touched or this optimizer meanwhile. Errors: a bad view
  * (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree (ROWMILL_SHAPE_MISMATCH), weights or state that share an
  * element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
@@ -517,7 +518,7 @@ const char* rowmill_optimizer_name(const rowmill_optimizer* optimizer) ROWMILL_N
 int64_t rowmill_optimizer_step_count(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 
-/* Errors: ROWMILL_INVALID_ARGUMENT unless 0 <= learning_rate < infinity. */
+/* Errors: ROWMILL_INVALID_ARGUMENT unless 0 <= learning_rate <= 3.4e38, the largest float. */
 rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) ROWMILL_NOEXCEPT;
 
 /* The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m, v}
@@ -598,7 +599,8 @@ rowmill_status rowmill_embedding_forward(const rowmill_embedding* embedding, con
 rowmill_status rowmill_embedding_backward(rowmill_embedding* embedding, const rowmill_ids* ids,
                                           const rowmill_view* gradient) ROWMILL_NOEXCEPT;
 
-/* Applies what backward recorded, then forgets it; or only forgets it. */
+/* Applies what backward recorded, then forgets it; or only forgets it. A step counts if a pass was recorded, also one
+ * that trains no row: of no ids, or of the padding id alone. With nothing recorded it does nothing. */
 rowmill_status rowmill_embedding_step(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_embedding_zero_grad(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
 

@@ -67,7 +67,8 @@ class Embedding : public TrainedTable {
   /// the table.
   void backward(Ids ids, const ConstTableView& gradient);
 
-  /// Applies what backward() recorded, then forgets it. With nothing recorded it does nothing.
+  /// Applies what backward() recorded, then forgets it. A step counts if a pass was recorded, also one that trains no
+  /// row: of no ids, or of the padding id alone; with nothing recorded it does nothing.
   void step();
 
   /// Forgets what backward() recorded.

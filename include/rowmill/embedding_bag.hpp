@@ -49,7 +49,8 @@ class EmbeddingBag : public TrainedTable {
   /// shares memory with the table.
   void backward(const Bags& bags, const ConstTableView& gradient);
 
-  /// Applies what backward() recorded, then forgets it. With nothing recorded it does nothing.
+  /// Applies what backward() recorded, then forgets it. A step counts if a pass was recorded, also one that trains no
+  /// row: of no bags, or of empty ones; with nothing recorded it does nothing.
   void step();
 
   /// Forgets what backward() recorded.

@@ -31,17 +31,25 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-/// An id outside the table: the lowest bad position of the call, and the value found there.
-class IdError : public Error {
+/// An element of an argument that is not allowed: an id outside the table, or an offset of bags that is not where it
+/// may be. The lowest bad position, and the value found there.
+class PositionError : public Error {
  public:
-  IdError(const std::string& message, std::int64_t position, std::int64_t value)
-      : Error(ErrorCode::id_out_of_range, message), position_(position), value_(value) {}
+  PositionError(ErrorCode code, const std::string& message, std::int64_t position, std::int64_t value)
+      : Error(code, message), position_(position), value_(value) {}
   [[nodiscard]] std::int64_t position() const noexcept { return position_; }
   [[nodiscard]] std::int64_t value() const noexcept { return value_; }
 
  private:
   std::int64_t position_;
   std::int64_t value_;
+};
+
+/// An id outside the table.
+class IdError : public PositionError {
+ public:
+  IdError(const std::string& message, std::int64_t position, std::int64_t value)
+      : PositionError(ErrorCode::id_out_of_range, message, position, value) {}
 };
 
 }  // namespace rowmill

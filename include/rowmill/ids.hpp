@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <ranges>
@@ -19,11 +20,12 @@ enum class OutOfRange : std::uint8_t {
   wrap_negative,  ///< -1 is the last row, as in Python; allowed: -rows .. rows-1, others throw IdError
 };
 
+/// Any signed integer of 4 or 8 bytes: int, long, long long.
 template <class T>
-concept IdType = std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::int64_t>;
+concept IdType = std::signed_integral<T> &&(sizeof(T) == 4 || sizeof(T) == 8) && !std::is_same_v<T, wchar_t>;
 
-/// A read-only view of ids of either width. Any contiguous range of int32_t or int64_t converts to it; a batch of any
-/// shape is passed flattened, in row-major order. The ids are never copied, narrowed or rewritten.
+/// A read-only view of ids of either width. Any contiguous range of signed integers of 4 or 8 bytes converts to it; a
+/// batch of any shape is passed flattened, in row-major order. The ids are never copied, narrowed or rewritten.
 class Ids {
  public:
   constexpr Ids() = default;
@@ -43,7 +45,7 @@ class Ids {
 
   /// The i-th id, widened.
   [[nodiscard]] std::int64_t operator[](std::int64_t i) const {
-    return is_64_bit_ ? static_cast<const std::int64_t*>(data_)[i] : static_cast<const std::int32_t*>(data_)[i];
+    return is_64_bit_ ? static_cast<const Int64*>(data_)[i] : static_cast<const Int32*>(data_)[i];
   }
 
   /// Calls `f` with the typed pointer: `const int32_t*` or `const int64_t*`.
@@ -53,6 +55,10 @@ class Ids {
   }
 
  private:
+  // The ids may be of another type of this size: long long, where int64_t is long.
+  using Int32 [[gnu::may_alias]] = std::int32_t;
+  using Int64 [[gnu::may_alias]] = std::int64_t;
+
   const void* data_ = nullptr;
   std::int64_t size_ = 0;
   bool is_64_bit_ = false;

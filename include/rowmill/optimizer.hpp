@@ -140,8 +140,9 @@ class Optimizer {
   ///
   /// Shapes: `weights` rows x dim as this optimizer was made for; `gradients`: views with dim columns whose rows, one
   /// view after another, are the plan's gradient rows (one view for each backward pass that was accumulated): a row for
-  /// each id, or for each bag. Zero ids do nothing: the step is not counted. `workspace`, if given, holds the scratch
-  /// memory (see memory_required). Runs in the caller's oneTBB arena. It writes weights and state: no other call may
+  /// each id, or for each bag. A plan that touches no row, of zero ids or of ignored ones, changes no row, but
+  /// the step counts, as in torch.optim.SparseAdam. `workspace`, if given, holds the scratch memory (see
+  /// memory_required). Runs in the caller's oneTBB arena. It writes weights and state: no other call may
   /// use those rows meanwhile.
   ///
   /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),

@@ -19,7 +19,8 @@ class Output {
   Output() = default;
   Output(Output&& other) noexcept { swap(other); }
   Output& operator=(Output&& other) noexcept {
-    Output(std::move(other)).swap(*this);
+    Output moved(std::move(other));
+    moved.swap(*this);
     return *this;
   }
   ~Output();

@@ -39,7 +39,8 @@ class Table {
 
   Table(Table&& other) noexcept { swap(other); }
   Table& operator=(Table&& other) noexcept {
-    Table(std::move(other)).swap(*this);
+    Table moved(std::move(other));
+    moved.swap(*this);
     return *this;
   }
   [[nodiscard]] Table clone() const;

@@ -24,8 +24,8 @@ concept OtherElement = StorageType<std::remove_const_t<T>> && !std::is_same_v<st
 /// that uses it does, and can name the argument. `name`, if given, appears in errors and must outlive the view.
 ///
 /// ConstTableView is read only; its stride may be 0, which broadcasts one row. TableView is written too and needs
-/// row_stride >= dim, so that no two rows share an element; it converts to a ConstTableView. Column slices of one
-/// buffer are separate tables and may be used together.
+/// row_stride >= dim unless it has one row only, so that no two rows share an element; it converts to a ConstTableView.
+/// Column slices of one buffer are separate tables and may be used together.
 template <bool kConst>
 class BasicTableView {
  public:

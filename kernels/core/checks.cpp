@@ -2,6 +2,7 @@
 #include "kernels/core/checks.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <limits>
 
@@ -61,7 +62,17 @@ std::string unknown_format(Format format) {
   return "has format " + std::to_string(static_cast<int>(format)) + ", which is unknown";
 }
 
+template <class Float>
+std::string shortest(Float value) {
+  char text[32];
+  const std::to_chars_result end = std::to_chars(text, text + sizeof text, value);
+  return {text, end.ptr};
+}
+
 }  // namespace
+
+std::string to_text(float value) { return shortest(value); }
+std::string to_text(double value) { return shortest(value); }
 
 std::string describe(std::string_view argument, const ConstTableView& view) {
   std::string text(argument);
@@ -108,7 +119,7 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
 
 void check_writable(std::string_view op, std::string_view argument, const TableView& view) {
   check_view(op, argument, view);
-  if (view.row_stride() < view.dim()) {
+  if (view.rows() > 1 && view.row_stride() < view.dim()) {
     throw Error(ErrorCode::overlap,
                 start(op) + describe(argument, view) + " has row stride " + std::to_string(view.row_stride()) +
                     ": its rows overlap; to be written it needs at least " + std::to_string(view.dim()));
@@ -210,8 +221,11 @@ void check_bags(std::string_view op, const Bags& bags) {
   }
   check_pointer(op, "offsets", bags.offsets());
   const auto fail = [&](std::int64_t b, const std::string& allowed) {
-    throw Error(ErrorCode::invalid_argument, start(op) + "offsets[" + std::to_string(b) +
-                                                 "] = " + std::to_string(bags.begin(b)) + "; it must be " + allowed);
+    const std::int64_t found = bags.begin(b);
+    throw PositionError(
+        ErrorCode::invalid_argument,
+        start(op) + "offsets[" + std::to_string(b) + "] = " + std::to_string(found) + "; it must be " + allowed, b,
+        found);
   };
   if (bags.size() < 0) {
     throw Error(ErrorCode::invalid_argument, start(op) + "offsets (0) must have an element more than there are bags");

@@ -59,6 +59,10 @@ void check_plan(std::string_view op, const Plan& plan, const TableView& table);
 /// The bytes of a new `kind` of the shape, format and name of a view without memory, if that is a size.
 std::size_t checked_size(std::string_view kind, const ConstTableView& shape);
 
+/// The shortest decimal number that is read back as `value`: 0.1, -1e-12, inf, nan.
+std::string to_text(float value);
+std::string to_text(double value);
+
 /// "table 'words' (9088 x 256)"
 std::string describe(std::string_view argument, const ConstTableView& view);
 

@@ -21,7 +21,7 @@ void check_option(std::string_view optimizer, std::string_view option, double va
                   std::string_view range) {
   if (allowed) return;
   throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(optimizer) + ": " + std::string(option) + " is " +
-                                               std::to_string(value) + "; allowed: " + std::string(range));
+                                               to_text(value) + "; allowed: " + std::string(range));
 }
 
 void check_not_negative(std::string_view optimizer, std::string_view option, double value) {
@@ -44,7 +44,7 @@ void check_common(std::string_view optimizer, const auto& o) {
   }
   if (o.decay == WeightDecay::none && o.weight_decay != 0) {
     throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(optimizer) + ": weight_decay is " +
-                                                 std::to_string(o.weight_decay) +
+                                                 to_text(o.weight_decay) +
                                                  ", but decay is none: choose l2 or decoupled");
   }
 }
@@ -147,7 +147,7 @@ double repeated_power(double base, std::int64_t exponent) {
 void check_power(std::string_view op, std::string_view argument, const std::optional<double>& power, bool has_powers) {
   if (!power || (has_powers && *power >= 0 && *power <= 1)) return;
   throw Error(ErrorCode::invalid_argument,
-              "rowmill: " + std::string(op) + ": " + std::string(argument) + " is " + std::to_string(*power) +
+              "rowmill: " + std::string(op) + ": " + std::string(argument) + " is " + to_text(*power) +
                   (has_powers ? "; allowed: 0 <= value <= 1" : ", but this optimizer has no betas"));
 }
 

@@ -112,7 +112,6 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   check_plan(name_, plan, weights);
   for (const TableView& state : state_) check_disjoint(name_, "weights", weights, "state", state);
   check_gradients(name_, weights, state_, plan, gradients);
-  if (plan.id_count() == 0) return;
 
   const KernelTable& k = kernels();
   Workspace own;
@@ -137,6 +136,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   const FpEnvironment environment;
   ++step_count_;
   prepare_step();
+  if (plan.id_count() == 0) return;
   const CacheLevel level = prefetch_level();
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
   const bool near_gradients =

@@ -147,7 +147,7 @@ void check_initializer(const Initializer& initializer) {
     throw Error(ErrorCode::invalid_argument, "rowmill: initializer: " + what);
   };
   const auto check_finite = [&](const char* name, float value) {
-    if (!std::isfinite(value)) fail(std::string(name) + " is " + std::to_string(value) + "; it must be finite");
+    if (!std::isfinite(value)) fail(std::string(name) + " is " + to_text(value) + "; it must be finite");
   };
   switch (initializer.kind) {
     case Initializer::Kind::zeros:
@@ -159,13 +159,13 @@ void check_initializer(const Initializer& initializer) {
       check_finite("high", initializer.b);
       check_finite("high - low", initializer.b - initializer.a);
       if (initializer.a > initializer.b) {
-        fail("low is " + std::to_string(initializer.a) + ", above high, " + std::to_string(initializer.b));
+        fail("low is " + to_text(initializer.a) + ", above high, " + to_text(initializer.b));
       }
       return;
     case Initializer::Kind::normal:
       check_finite("mean", initializer.a);
       check_finite("stddev", initializer.b);
-      if (initializer.b < 0) fail("stddev is " + std::to_string(initializer.b) + "; it must be at least 0");
+      if (initializer.b < 0) fail("stddev is " + to_text(initializer.b) + "; it must be at least 0");
       return;
   }
   fail("unknown kind " + std::to_string(static_cast<int>(initializer.kind)));

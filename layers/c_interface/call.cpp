@@ -65,7 +65,7 @@ rowmill_status status_of(ErrorCode code) {
 rowmill_status note_exception() noexcept {
   try {
     throw;
-  } catch (const IdError& e) {
+  } catch (const PositionError& e) {
     last_error.set(status_of(e.code()), e.what());
     last_error.position = e.position();
     last_error.value = e.value();
