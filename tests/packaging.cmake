@@ -47,6 +47,16 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
                    "-DHEADERS=${headers}" -P ${CMAKE_CURRENT_SOURCE_DIR}/readme/check_cxx17.cmake)
 endif()
 
+# A program in the debug mode of GCC's standard library is told, when it is linked, that Rowmill is not.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT "${CMAKE_CXX_FLAGS}" MATCHES "_GLIBCXX_DEBUG")
+  file(CONFIGURE OUTPUT glibcxx_debug.cpp CONTENT "#include <rowmill/rowmill.hpp>\nint main() {}\n")
+  add_test(NAME packaging.glibcxx_debug
+           COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -D_GLIBCXX_DEBUG -I${PROJECT_SOURCE_DIR}/include
+                   ${CMAKE_CURRENT_BINARY_DIR}/glibcxx_debug.cpp $<TARGET_FILE:rowmill> -o glibcxx_debug)
+  set_tests_properties(packaging.glibcxx_debug PROPERTIES
+                       PASS_REGULAR_EXPRESSION "undefined reference to .*compile_rowmill_with_GLIBCXX_DEBUG_too")
+endif()
+
 # What follows needs a tree to install, and the README.
 if(NOT ROWMILL_INSTALL)
   return()

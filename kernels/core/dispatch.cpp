@@ -5,8 +5,13 @@
 #include <cstdlib>
 #include <string>
 
+#include "rowmill/config.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/isa.hpp"
+
+#ifdef _GLIBCXX_DEBUG
+const char rowmill::detail::compile_rowmill_with_GLIBCXX_DEBUG_too = 0;
+#endif
 
 namespace rowmill {
 
