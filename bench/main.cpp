@@ -42,30 +42,14 @@ struct Options {
   [[nodiscard]] Extent extent() const { return all ? Extent::all : quick ? Extent::quick : Extent::standard; }
 };
 
-/// On the terminal, what is being measured and how long the rest will take.
-class Progress {
- public:
-  explicit Progress(std::size_t count) : count_(count) {}
-
-  void begin(const Case& which) {
-    if (!terminal_) return;
-    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    std::string left = "";
-    if (done_ > 0) left = fmt::format(", about {:.0f} s left", elapsed / done_ * (static_cast<double>(count_) - done_));
-    fmt::print(stderr, "\r\033[K{:.0f} of {}{}: {}", done_ + 1, count_, left, which.name());
-    std::fflush(stderr);
-  }
-  void end() {
-    ++done_;
-    if (terminal_) fmt::print(stderr, "\r\033[K");
-  }
-
- private:
-  std::size_t count_;
-  double done_ = 0;
-  bool terminal_ = isatty(STDERR_FILENO) == 1;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+/// On the terminal, what is being measured and about how long the rest will take.
+void show_progress(std::size_t done, std::size_t count, double elapsed, const std::string& name) {
+  const auto finished = static_cast<double>(done);
+  const double left = done == 0 ? 0 : elapsed / finished * (static_cast<double>(count) - finished);
+  fmt::print(stderr, "\r\033[K{} of {}{}: {}", done + 1, count,
+             done == 0 ? "" : fmt::format(", about {:.0f} s left", left), name);
+  std::fflush(stderr);
+}
 
 /// Compares with the record of this kind of machine. What has lost is measured again, twice at most: processors and
 /// neighbours have slow moments. A machine whose memory is slower today, as the roofline tells, is not the library's
@@ -115,11 +99,14 @@ int run(const Options& options) {
   std::vector<std::string> notes;
   bool wrong = false;
   std::string group;
-  Progress progress(wanted.size());
+  const bool terminal = isatty(STDERR_FILENO) == 1;
+  const auto start = std::chrono::steady_clock::now();
+  std::size_t done = 0;
   std::signal(SIGINT, interrupt);
   for (const Case& which : wanted) {
     if (interrupted != 0) break;
-    progress.begin(which);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (terminal) show_progress(done++, wanted.size(), elapsed.count(), which.name());
     std::string note = suite.refusal(which);
     if (!note.empty()) {
       note = "skipped " + which.name() + ": " + note;
@@ -131,7 +118,7 @@ int run(const Options& options) {
         wrong = true;
       }
     }
-    progress.end();
+    if (terminal) fmt::print(stderr, "\r\033[K");
     if (!note.empty()) {
       notes.push_back(note);
       continue;

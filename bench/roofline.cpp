@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <set>
 
-#include "parts.hpp"
 #include "roofline_loops.hpp"
 
 namespace bench {
@@ -63,14 +62,14 @@ const RooflineLoops& roofline_loops() {
 Roofline::Roofline(const Problem& problem, int threads)
     : problem_(problem), threads_(threads), distinct_(distinct_rows(problem)) {
   if (problem.operation->kind == Kind::plan) {
-    add_sequential_read("ids read");
-    add_sequential_write("positions and rows written");
+    add_sequential(false);
+    add_sequential(true);
   } else if (problem.operation->kind == Kind::lookup) {
-    add_rows("rows read", false);
-    add_sequential_write("output written");
+    add_rows(false);
+    add_sequential(true);
   } else {
-    add_sequential_read("gradients read");
-    add_rows("rows read and written", true);
+    add_sequential(false);
+    add_rows(true);
   }
 }
 
@@ -80,39 +79,27 @@ double Roofline::bytes() const {
   return total;
 }
 
-void Roofline::add_sequential_read(const std::string& name) {
+void Roofline::add_sequential(bool writes) {
   const Problem& p = problem_;
-  const auto floats = [&p](std::size_t b) {
-    return p.operation->kind == Kind::plan ? std::ssize((*p.batches)[b]) : p.buffer_floats(b);
+  const bool plan = p.operation->kind == Kind::plan;
+  const auto floats = [this, &p, plan, writes](std::size_t b) {
+    if (!plan) return p.buffer_floats(b);
+    return std::ssize((*p.batches)[b]) + (writes ? std::ssize(distinct_[b]) : 0);
   };
-  Part part{name, kFloat * static_cast<double>(floats(0)), {}};
-  for (const int count : part_counts(threads_, part.bytes)) {
-    part.ways.push_back([&p, floats, count](std::size_t b) {
-      const float* const values =
-          p.operation->kind == Kind::plan ? reinterpret_cast<const float*>((*p.batches)[b].data()) : p.buffers[b];
-      for_each_part(count, floats(b), kLineFloats, [&](std::int64_t begin, std::int64_t end) {
-        roofline_loops().read(values + begin, (end - begin) / kLineFloats * kLineFloats);
-      });
-    });
-  }
-  parts_.push_back(std::move(part));
-}
-
-void Roofline::add_sequential_write(const std::string& name) {
-  const Problem& p = problem_;
-  const auto floats = [this, &p](std::size_t b) {
-    return p.operation->kind == Kind::plan ? std::ssize((*p.batches)[b]) + std::ssize(distinct_[b])
-                                           : p.buffer_floats(b);
-  };
-  Part part{name, 0, {}};
+  Part part{};
   for (std::size_t b = 0; b < distinct_.size(); ++b) {
     part.bytes += kFloat * static_cast<double>(floats(b)) / static_cast<double>(distinct_.size());
   }
+  const RooflineLoops& loops = roofline_loops();
   for (const int count : part_counts(threads_, part.bytes)) {
-    for (auto* const store : {roofline_loops().write, roofline_loops().stream}) {
-      part.ways.push_back([&p, floats, count, store](std::size_t b) {
+    for (auto* const store : {loops.write, loops.stream}) {
+      if (!writes && store == loops.stream) continue;
+      part.ways.push_back([&p, plan, writes, floats, count, store](std::size_t b) {
         for_each_part(count, floats(b), kLineFloats, [&](std::int64_t begin, std::int64_t end) {
-          store(p.buffers[b] + begin, (end - begin) / kLineFloats * kLineFloats);
+          const std::int64_t whole_lines = (end - begin) / kLineFloats * kLineFloats;
+          if (writes) return store(p.buffers[b] + begin, whole_lines);
+          const auto* const ids = reinterpret_cast<const float*>((*p.batches)[b].data());
+          roofline_loops().read((plan ? ids : p.buffers[b]) + begin, whole_lines);
         });
       });
     }
@@ -120,14 +107,14 @@ void Roofline::add_sequential_write(const std::string& name) {
   parts_.push_back(std::move(part));
 }
 
-void Roofline::add_rows(const std::string& name, bool updates) {
+void Roofline::add_rows(bool updates) {
   const Problem& p = problem_;
   double rows_touched = 0;
   for (const auto& rows : distinct_) rows_touched += static_cast<double>(rows.size());
   rows_touched /= static_cast<double>(distinct_.size());
   const int tables = updates ? 1 + p.operation->states : 1;
   const double row_bytes = kFloat * static_cast<double>(p.dim * tables + (updates && p.operation->row_state ? 1 : 0));
-  Part part{name, (updates ? 2 : 1) * row_bytes * rows_touched, {}};
+  Part part{(updates ? 2 : 1) * row_bytes * rows_touched, {}};
   for (const int count : part_counts(threads_, part.bytes)) {
     for (const RowPrefetch prefetch : prefetches(p.dim)) {
       part.ways.push_back([this, &p, updates, tables, count, prefetch](std::size_t b) {

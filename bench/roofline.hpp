@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
+#include <tbb/parallel_for.h>
+#include <tbb/partitioner.h>
+#include <tbb/task_group.h>
+
+#include <cstdint>
 #include <vector>
 
 #include "measure.hpp"
 #include "operations.hpp"
 
 namespace bench {
+
+/// Calls f(begin, end) for `parts` equal parts of 0 .. count - 1, cut at multiples of `unit`, on the threads of the
+/// arena: part p always on the same one.
+template <class F>
+void for_each_part(int parts, std::int64_t count, std::int64_t unit, const F& f) {
+  if (parts == 1) return f(std::int64_t{0}, count);
+  const auto cut = [=](int part) { return part == parts ? count : count * part / parts / unit * unit; };
+  tbb::task_group_context context(tbb::task_group_context::isolated);  // cheaper than a bound one
+  tbb::parallel_for(
+      0, parts, [&](int part) { f(cut(part), cut(part + 1)); }, tbb::static_partitioner(), context);
+}
 
 /// The roofline of an operation: how long plain loops take to move its compulsory bytes, in the same memory, on the
 /// same batches and threads. With n ids, of which u are distinct, in b bags, and rows of d floats, those are
@@ -28,7 +43,6 @@ class Roofline {
   /// What one plain loop moves. It goes about it in several ways: on one thread or all, by ordinary or streaming
   /// stores, with one prefetch or another. The fastest counts.
   struct Part {
-    std::string name;
     double bytes;  ///< in the mean of all batches
     std::vector<Run> ways;
   };
@@ -41,9 +55,8 @@ class Roofline {
   [[nodiscard]] double bytes() const;
 
  private:
-  void add_sequential_read(const std::string& name);
-  void add_sequential_write(const std::string& name);
-  void add_rows(const std::string& name, bool updates);
+  void add_sequential(bool writes);  // gradients or ids; an output or a plan
+  void add_rows(bool updates);
 
   const Problem& problem_;
   int threads_;

@@ -67,7 +67,6 @@ void stream(float* values, std::int64_t count) {
 // Calls f.operator()<columns>() for the widths that a loop of their own makes faster, with 0 for any other.
 template <class F>
 [[gnu::always_inline]] inline void with_width(std::int64_t dim, F f) {
-  if (dim == 32) return f.template operator()<32>();
   if (dim == 64) return f.template operator()<64>();
   if (dim == 128) return f.template operator()<128>();
   f.template operator()<0>();
@@ -90,7 +89,7 @@ template <std::int64_t kColumns, bool kFirstLevel>
   use(sum);
 }
 
-template <std::int64_t kColumns, bool kFirstLevel, int kTables>
+template <std::int64_t kColumns, bool kFirstLevel>
 [[gnu::noinline]] void update_rows(Rows rows) {
   const std::int64_t dim = kColumns > 0 ? kColumns : rows.dim;
   const std::int64_t ahead = rows.prefetch.rows;
@@ -99,15 +98,16 @@ template <std::int64_t kColumns, bool kFirstLevel, int kTables>
   for (std::int64_t i = 0; i < rows.count; ++i) {
     if (ahead > 0) {
       const std::int64_t later = rows.ids[i + ahead < rows.count ? i + ahead : i];
-      for (int t = 0; t < kTables; ++t) {
-        for (std::int64_t c = 0; c < dim; c += kLineFloats)
-          prefetch_line<kFirstLevel>(rows.tables[t] + later * dim + c);
+      for (int t = 0; t < rows.table_count; ++t) {
+        const float* const row = rows.tables[t] + later * dim;
+        for (std::int64_t c = 0; c < dim; c += kLineFloats) prefetch_line<kFirstLevel>(row + c);
       }
       if (rows.row_values != nullptr) prefetch_line<kFirstLevel>(rows.row_values + later);
     }
     const std::int64_t id = rows.ids[i];
-    for (std::int64_t c = 0; c < dim; c += kLineFloats) {
-      for (int t = 0; t < kTables; ++t) floats_at(rows.tables[t] + id * dim + c) *= one;
+    for (int t = 0; t < rows.table_count; ++t) {
+      float* const row = rows.tables[t] + id * dim;
+      for (std::int64_t c = 0; c < dim; c += kLineFloats) floats_at(row + c) *= one;
     }
     if (rows.row_values != nullptr) rows.row_values[id] *= one;
   }
@@ -120,14 +120,8 @@ void read_rows_of(const Rows& rows) {
 }
 
 void update_rows_of(const Rows& rows) {
-  const auto update = [&]<std::int64_t kColumns, int kTables>() {
-    rows.prefetch.first_level ? update_rows<kColumns, true, kTables>(rows)
-                              : update_rows<kColumns, false, kTables>(rows);
-  };
   with_width(rows.dim, [&]<std::int64_t kColumns>() {
-    if (rows.table_count == 1) update.template operator()<kColumns, 1>();
-    if (rows.table_count == 2) update.template operator()<kColumns, 2>();
-    if (rows.table_count == 3) update.template operator()<kColumns, 3>();
+    rows.prefetch.first_level ? update_rows<kColumns, true>(rows) : update_rows<kColumns, false>(rows);
   });
 }
 

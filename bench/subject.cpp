@@ -70,15 +70,6 @@ Subject::Subject(const Operation& operation, const Shape& shape, int batch_count
   }
 }
 
-std::size_t Subject::memory_required(const Operation& operation, const Shape& shape, int batch_count) {
-  const auto tables = static_cast<std::size_t>(1 + operation.states);
-  const auto batches = static_cast<std::size_t>(batch_count);
-  const auto buffers = static_cast<std::size_t>(buffer_count(operation, batch_count));
-  constexpr std::size_t kPlanBytesPerId = 128;  // ids, the library's plan and the distinct rows
-  return tables * shape.table_bytes() + (buffers + 3) * shape.batch_bytes() +
-         batches * static_cast<std::size_t>(shape.id_count()) * kPlanBytesPerId;
-}
-
 void Subject::set_batches(IdSource source) {
   batches_ = make_batches(shape_, source, static_cast<int>(batch_count()));
   if (!operation_.step) return;

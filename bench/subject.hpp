@@ -18,9 +18,6 @@ class Subject {
  public:
   Subject(const Operation& operation, const Shape& shape, int batch_count);
 
-  /// The bytes that a Subject and its roofline take.
-  [[nodiscard]] static std::size_t memory_required(const Operation& operation, const Shape& shape, int batch_count);
-
   void set_batches(IdSource source);
 
   /// Runs the operation on one batch; an optimizer's step with a plan that set_batches made.

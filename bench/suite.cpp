@@ -14,9 +14,7 @@ namespace bench {
 
 namespace {
 
-std::string subject_name(const Case& which) {
-  return fmt::format("{}/{}/{}", which.operation->name, which.shape.table_name(), which.shape.batch_name());
-}
+std::string subject_name(const Case& which) { return fmt::format("{}/{}", which.operation->name, which.shape.name()); }
 
 /// The way of a part that took least in a short heat: those that are close to the best are tried a second time.
 Run fastest_way(const Roofline::Part& part, std::size_t batch_count, std::size_t calls) {
@@ -60,12 +58,13 @@ Suite::Suite(Extent extent) : cache_bytes_(last_level_cache()) {
 }
 
 std::string Suite::refusal(const Case& which) const {
-  const std::size_t needed =
-      Subject::memory_required(*which.operation, which.shape, batch_count(which.shape, cache_bytes_));
-  const std::size_t available = available_memory() + held_bytes_;  // what the case before holds is freed first
-  if (static_cast<double>(needed) <= 0.9 * static_cast<double>(available)) return {};
-  return fmt::format("needs {:.1f} GB of memory; {:.1f} GB are available", static_cast<double>(needed) * 1e-9,
-                     static_cast<double>(available) * 1e-9);
+  constexpr double kSafety = 1.2;  // ids, plans and distinct rows
+  const auto batches = static_cast<double>(batch_count(which.shape, cache_bytes_));
+  const double needed = kSafety * (static_cast<double>(which.shape.table_bytes()) * (1 + which.operation->states) +
+                                   static_cast<double>(which.shape.batch_bytes()) * batches);
+  const auto available = static_cast<double>(available_memory() + held_bytes_);  // what is held is freed first
+  if (needed <= available) return {};
+  return fmt::format("needs {:.1f} GB of memory; {:.1f} GB are available", needed * 1e-9, available * 1e-9);
 }
 
 Subject& Suite::prepare(const Case& which) {
@@ -103,12 +102,9 @@ Result Suite::measure(const Case& which) {
     Result result{.which = which, .bytes = roofline.bytes(), .core_latency_ns = latency_ns};
     result.seconds = median(contestants[0].samples);
     std::vector<double> ratios(contestants[0].samples.size());
-    for (std::size_t p = 0; p < roofline.parts().size(); ++p) {
-      const Contestant& loop = contestants[p + 1];
-      const Roofline::Part& part = roofline.parts()[p];
-      result.parts.push_back({part.name, part.bytes, median(loop.samples)});
-      result.roofline_seconds += result.parts.back().seconds;
-      for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] += loop.samples[i] / contestants[0].samples[i];
+    for (auto loop = contestants.begin() + 1; loop != contestants.end(); ++loop) {
+      result.roofline_seconds += median(loop->samples);
+      for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] += loop->samples[i] / contestants[0].samples[i];
     }
     result.share = median(ratios);
     return result;

@@ -31,20 +31,12 @@ enum class Extent {
 [[nodiscard]] std::vector<Case> cases(Extent extent);
 
 struct Result {
-  /// What one plain loop of the roofline moved.
-  struct Part {
-    std::string name;
-    double bytes;
-    double seconds;
-  };
-
   Case which;
   double seconds = 0;           ///< the operation's median time for one batch
   double roofline_seconds = 0;  ///< the sum of the loops' medians
   double share = 0;             ///< the median of the rounds' ratios, roofline / operation
   double bytes = 0;             ///< compulsory bytes of a batch
   double core_latency_ns = 0;   ///< the longest after a round; 0 with one thread
-  std::vector<Part> parts = {};
 };
 
 /// Measures cases; keeps the table and the batches from one case to the next where they are the same.

@@ -22,7 +22,7 @@
 #include "kernels/core/override_tuning.hpp"
 #include "machine.hpp"
 #include "measure.hpp"
-#include "parts.hpp"
+#include "roofline.hpp"
 #include "roofline_loops.hpp"
 #include "subject.hpp"
 
@@ -207,7 +207,7 @@ void add_crossovers() {
   constexpr std::int64_t kAlways = 0;
   const auto add = [](const std::string& ways, std::string_view operation, const Shape& shape, IdSource source,
                       std::int64_t rowmill::Tuning::*size, std::int64_t first, std::int64_t second) {
-    add_comparison(ways + "/" + std::string(operation) + "/" + shape_name(shape) + "/" + std::string(name(source)),
+    add_comparison(ways + "/" + std::string(operation) + "/" + shape.name() + "/" + std::string(name(source)),
                    [=](benchmark::State& state) {
                      choose(state, operation, shape, source, with(size, first), with(size, second));
                    });
@@ -249,12 +249,12 @@ void add_crossovers() {
     for (const bool one_output : {true, false}) {
       const Shape shape{9088, 256, bags, 32};
       add_comparison(
-          "streaming stores, ordinary/gather/" + shape_name(shape) + (one_output ? "/one output" : "/many outputs"),
+          "streaming stores, ordinary/gather/" + shape.name() + (one_output ? "/one output" : "/many outputs"),
           [=](benchmark::State& state) { stores(state, shape, one_output); });
     }
   }
   for (const Shape& shape : {Shape{1'000'000, 64, 2048, 20}, Shape{250'002, 768, 8, 512}}) {
-    add_comparison("huge pages, small/gather/" + shape_name(shape),
+    add_comparison("huge pages, small/gather/" + shape.name(),
                    [=](benchmark::State& state) { huge_pages(state, shape); });
   }
 }

@@ -161,7 +161,7 @@ void add(const Version& before, const Version& after, const Operation& operation
         state, "old/new", [&](std::size_t b) { new_side.run(b); }, [&](std::size_t b) { old_side.run(b); },
         subject.batch_count(), 51, calls);
   };
-  add_comparison(std::string(operation.name) + "/" + shape_name(shape) + "/" + std::string(name(source)), body);
+  add_comparison(std::string(operation.name) + "/" + shape.name() + "/" + std::string(name(source)), body);
 }
 
 std::vector<Shape> all_shapes() {

@@ -21,6 +21,7 @@ struct Shape {
   [[nodiscard]] std::size_t batch_bytes() const { return static_cast<std::size_t>(id_count() * dim) * sizeof(float); }
   [[nodiscard]] std::string table_name() const;
   [[nodiscard]] std::string batch_name() const;
+  [[nodiscard]] std::string name() const { return table_name() + "/" + batch_name(); }
 };
 
 /// The shapes of the suite; the small table and one that is larger than most caches, or all.
