@@ -305,6 +305,13 @@ TEST_F(BadCall, Bags) {
                   "offsets (0) must have an element more than there are bags");
   expect_bad_bags({ids_, Ids(static_cast<const std::int32_t*>(nullptr), 4)}, ErrorCode::invalid_argument,
                   "offsets (4) has a null pointer");
+  const auto without_last = [&](const std::vector<std::int64_t>& list) {
+    return Bags::from_offsets(ids_, list, LastOffset::absent);
+  };
+  expect_bad_bags(without_last(late), ErrorCode::invalid_argument, "offsets[0] = 1; it must be 0");
+  expect_bad_bags(without_last(falling), ErrorCode::invalid_argument, "offsets[2] = 1; it must be 2 to 3");
+  expect_bad_bags(without_last(beyond), ErrorCode::invalid_argument, "offsets[2] = 4; it must be 2 to 3");
+  expect_bad_bags(without_last({}), ErrorCode::invalid_argument, "offsets (0) have no bag for the ids (3)");
   expect_bad_bags({ids_, 3, 2}, ErrorCode::shape_mismatch, "ids (3) are not 3 bags of 2");
   expect_bad_bags({ids_, -3, -1}, ErrorCode::shape_mismatch, "ids (3) are not -3 bags of -1");
 

@@ -223,15 +223,17 @@ static void test_pool(void) {
   const int64_t wide_offsets[] = {0, 2, 2, 3};
   const rowmill_ids narrow_ids = rowmill_make_ids(narrow, kCount, ROWMILL_INT32);
   const rowmill_ids wide_ids = rowmill_make_ids(wide, kCount, ROWMILL_INT64);
-  const rowmill_bags by_offsets[] = {rowmill_make_bags(narrow_ids, rowmill_make_ids(narrow_offsets, 4, ROWMILL_INT32)),
-                                     rowmill_make_bags(narrow_ids, rowmill_make_ids(wide_offsets, 4, ROWMILL_INT64))};
+  const rowmill_bags by_offsets[] = {
+      rowmill_make_bags(narrow_ids, rowmill_make_ids(narrow_offsets, 4, ROWMILL_INT32)),
+      rowmill_make_bags(narrow_ids, rowmill_make_ids(wide_offsets, 4, ROWMILL_INT64)),
+      rowmill_make_bags_without_last(narrow_ids, rowmill_make_ids(wide_offsets, 3, ROWMILL_INT64))};
 
   rowmill_pool_options options;
   CHECK_OK(rowmill_pool_options_init(&options, sizeof options));
   CHECK(options.pooling == ROWMILL_POOL_SUM && options.out_of_range == ROWMILL_RANGE_ERROR);
   options.pooling = ROWMILL_POOL_MEAN;
   for (int mean = 0; mean < 2; ++mean) {
-    for (int how = 0; how < 2; ++how) {
+    for (int how = 0; how < 3; ++how) {
       memcpy(out, before, sizeof out);
       CHECK(by_offsets[how].size == kCount);
       CHECK_OK(rowmill_pool(&table_view, &by_offsets[how], &out_view, mean ? &options : NULL, NULL));
@@ -877,6 +879,13 @@ static void test_errors(void) {
   CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
               "bags.size is 1; allowed: 2 to 2");
   bags.size = 2;
+  bags.has_offsets = ROWMILL_OFFSETS_WITHOUT_LAST;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
+              "bags.size is 2; allowed: 3 to 3");
+  bags.has_offsets = 3;
+  CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
+              "has_offsets is 3; allowed: 0 to 2");
+  bags.has_offsets = 1;
   bags.offsets.type = 0;
   CHECK_FAILS(rowmill_pool(&view, &bags, &row, NULL, NULL), ROWMILL_INVALID_ARGUMENT,
               "offsets.type is 0; allowed: 32, 64");

@@ -129,6 +129,52 @@ TEST_P(PlanTest, FindsTheBagsOfABatchByTheirLength) {
   });
 }
 
+TEST_P(PlanTest, KeepsTheIdsPositionsBesideTheirBags) {
+  run([] {
+    std::vector<std::vector<std::int64_t>> batches = {std::vector<std::int64_t>(9000, 7)};  // one row is not sorted
+    for (const std::int64_t count : {12, 30'000}) batches.push_back(id_cases(100, count, 14).back().ids);
+    for (std::vector<std::int64_t>& ids : batches) {
+      for (const bool with_ignored : {false, true}) {
+        if (with_ignored) ids[1] = ids[5] = -1;
+        const auto count = static_cast<std::int64_t>(ids.size());
+        const std::vector<std::int64_t> offsets = {0, 0, 1, count / 2, count - 1, count, count};
+        for (const Bags& bags : {Bags(ids, offsets), Bags(ids, count / 3, 3)}) {
+          const Plan without(bags, 100, OutOfRange::zero);
+          const Plan plan(bags, 100, {.out_of_range = OutOfRange::zero, .keep_positions = true});
+          EXPECT_EQ(contents(plan), contents(without));
+          EXPECT_EQ(plan.hot_segments().size(), without.hot_segments().size());
+          std::vector<std::vector<std::int64_t>> kept;
+          std::vector<std::vector<std::int64_t>> expected;
+          const Plan by_id(ids, 100, OutOfRange::zero);
+          for (std::int64_t s = 0; s < plan.shard_count(); ++s) {
+            EXPECT_TRUE(without.shard(s).id_positions.empty());
+            const auto found = plan.shard(s).id_positions;
+            const auto positions = by_id.shard(s).positions;
+            EXPECT_EQ(by_id.shard(s).id_positions.data(), positions.data()) << "a plan of ids has them anyway";
+            kept.emplace_back(found.begin(), found.end());
+            expected.emplace_back(positions.begin(), positions.end());
+          }
+          EXPECT_EQ(kept, expected);
+        }
+      }
+    }
+  });
+}
+
+TEST(PlanMemory, HasRoomForPositionsOnRequestAlone) {
+  constexpr std::int64_t kIds = 64'000;
+  EXPECT_EQ(Plan::memory_required(kIds, true), Plan::memory_required(kIds) + 8 * kIds);
+  const std::vector<std::int64_t> ids(kIds, 3);
+  Plan plan;
+  plan.reserve(kIds, true);
+  plan.build(Bags(ids, kIds / 4, 4), 100, {.keep_positions = true});
+  std::size_t kept = 0;
+  for (std::int64_t s = 0; s < plan.shard_count(); ++s) kept += plan.shard(s).id_positions.size();
+  EXPECT_EQ(kept, std::size_t{kIds});
+  plan.build(ids, 100);
+  EXPECT_EQ(plan.gradient_rows(), kIds);
+}
+
 // Equal ids are not sorted; with one more, which is ignored, they are.
 TEST_P(PlanTest, OfOneRowIsAsIfSorted) {
   run([] {

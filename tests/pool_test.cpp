@@ -87,6 +87,27 @@ TEST_P(PoolTest, BagsWithoutIdsAreZero) {
   });
 }
 
+TEST_P(PoolTest, TakesOffsetsWithoutTheLastOne) {
+  run([] {
+    const GuardedTable table = GuardedTable(61, 17).fill(1);
+    for (const IdCase& batch : id_cases(61, 1200, 2)) {
+      const auto n = static_cast<std::int64_t>(batch.ids.size());
+      const auto offsets = any_offsets(n, 5, 3);
+      const Ids without_last(offsets.data(), std::ssize(offsets) - 1);
+      const Bags expected_bags = Bags::from_offsets(batch.ids, offsets);
+      const Bags bags = Bags::from_offsets(batch.ids, without_last, LastOffset::absent);
+      ASSERT_EQ(bags.size(), expected_bags.size());
+      GuardedTable out(bags.size(), 17);
+      GuardedTable expected(bags.size(), 17);
+      pool(table.view(), bags, out.view());
+      pool(table.view(), expected_bags, expected.view());
+      EXPECT_TRUE(same(out.view(), expected.view())) << batch.name;
+    }
+    const std::vector<std::int64_t> none;
+    pool(table.view(), Bags::from_offsets(none, none, LastOffset::absent), TableView(nullptr, 0, 17));
+  });
+}
+
 class EmbeddingBagTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(EmbeddingBagTest);
 

@@ -136,11 +136,13 @@ static inline rowmill_ids rowmill_make_ids(const void* data, int64_t count, rowm
 /* Ids grouped into bags, each of which may be empty. */
 typedef struct rowmill_bags {
   rowmill_ids ids;
-  rowmill_ids offsets; /* with has_offsets: size + 1 of them; bag b is ids[offsets[b]] .. ids[offsets[b+1] - 1] */
+  rowmill_ids offsets; /* with has_offsets: bag b is ids[offsets[b]] .. ids[offsets[b+1] - 1] */
   int64_t size;        /* the number of bags */
   int64_t length;      /* without: the length of every bag; ids is a size x length array */
-  int32_t has_offsets;
+  int32_t has_offsets; /* 0: no; 1: size + 1 of them; ROWMILL_OFFSETS_WITHOUT_LAST: size */
 } rowmill_bags;
+
+enum { ROWMILL_OFFSETS_WITHOUT_LAST = 2 };
 
 /* Bags by offsets: the first is 0, none is below the one before it, and the last is ids.count (as
  * torch.nn.EmbeddingBag with include_last_offset). */
@@ -151,6 +153,15 @@ static inline rowmill_bags rowmill_make_bags(rowmill_ids ids, rowmill_ids offset
   bags.size = offsets.count - 1;
   bags.length = 0;
   bags.has_offsets = 1;
+  return bags;
+}
+
+/* Bags by offsets without the last one, an offset for each bag: the last bag ends with the ids
+ * (include_last_offset=False). */
+static inline rowmill_bags rowmill_make_bags_without_last(rowmill_ids ids, rowmill_ids offsets) {
+  rowmill_bags bags = rowmill_make_bags(ids, offsets);
+  bags.size = offsets.count;
+  bags.has_offsets = ROWMILL_OFFSETS_WITHOUT_LAST;
   return bags;
 }
 
@@ -320,7 +331,7 @@ rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, size_t s
  *
  * Shapes: table rows x dim; out bags.size x dim, which is written. Only policies other than ROWMILL_RANGE_ERROR need a
  * workspace. Reads of one table may run at the same time; a write to it meanwhile is a race.
- * Errors: a view, the ids or the offsets are null (and not empty) or bad, bags.size is not offsets.count - 1
+ * Errors: a view, the ids or the offsets are null (and not empty) or bad, or bags.size is not what offsets.count says
  * (ROWMILL_INVALID_ARGUMENT); size x length is not ids.count, or out has another shape (ROWMILL_SHAPE_MISMATCH); out
  * shares an element with table, ids or offsets, or its rows with each other (ROWMILL_OVERLAP); an id is out of range
  * (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_OUT_OF_MEMORY; ROWMILL_UNSUPPORTED_ISA. */

@@ -13,6 +13,14 @@
 
 namespace rowmill {
 
+struct PlanOptions {
+  OutOfRange out_of_range = OutOfRange::error;  ///< under `zero`, ids out of range are left out
+  std::string_view name = {};                   ///< the table's, for error messages
+  /// For a plan of bags: keep the position of each id beside its bag (Shard::id_positions), for what belongs to an id
+  /// and not to its bag. It takes 8 bytes an id.
+  bool keep_positions = false;
+};
+
 /// What a batch of ids means for updates: which positions touch which row, in order, split into shards that different
 /// threads may own. It depends on the ids and the number of rows alone, never on the thread count, and serves every
 /// table with those ids: weights, optimizer states, tables that share ids.
@@ -28,6 +36,7 @@ class Plan {
   /// Plans updates of a table of `rows` rows by `ids`; see build().
   Plan(Ids ids, std::int64_t rows, OutOfRange policy = OutOfRange::error) { build(ids, rows, policy); }
   Plan(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error) { build(bags, rows, policy); }
+  Plan(const Bags& bags, std::int64_t rows, const PlanOptions& options) { build(bags, rows, options); }
 
   /// A plan that was moved from is an empty one.
   Plan(Plan&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, {})) {}
@@ -46,7 +55,10 @@ class Plan {
 
   /// The same for pooled lookups: every id of bag b is updated by row b of a gradient, which is never expanded.
   /// Throws also if the bags' offsets or shape do not fit their ids (see pool()).
-  void build(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error, std::string_view name = {});
+  void build(const Bags& bags, std::int64_t rows, const PlanOptions& options);
+  void build(const Bags& bags, std::int64_t rows, OutOfRange policy = OutOfRange::error, std::string_view name = {}) {
+    build(bags, rows, PlanOptions{.out_of_range = policy, .name = name});
+  }
 
   /// The number of ids planned, those left out included.
   [[nodiscard]] std::int64_t id_count() const { return size_.ids; }
@@ -65,6 +77,9 @@ class Plan {
     std::span<const std::int64_t> rows;
     std::span<const std::int64_t> segment_begin;  ///< rows.size() + 1 values
     std::span<const std::int64_t> positions;
+    /// The position in the ids of each contribution, beside `positions`: the same for a plan of ids; for a plan of bags
+    /// only if it was built to keep positions, else empty.
+    std::span<const std::int64_t> id_positions;
   };
   [[nodiscard]] std::int64_t shard_count() const { return size_.shards; }
   [[nodiscard]] Shard shard(std::int64_t s) const;
@@ -80,14 +95,15 @@ class Plan {
   /// The number of shards of a plan of `id_count` ids.
   [[nodiscard]] static std::int64_t shard_count_for(std::int64_t id_count);
 
-  /// The bytes that a plan of `id_count` ids holds. Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
-  [[nodiscard]] static std::size_t memory_required(std::int64_t id_count);
+  /// The bytes that a plan of `id_count` ids holds, if it keeps the positions of bags' ids or does not.
+  /// Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
+  [[nodiscard]] static std::size_t memory_required(std::int64_t id_count, bool keep_positions = false);
   /// Makes room for plans of up to `id_count` ids, so that building them allocates nothing. What was planned is lost.
   /// Throws Error as memory_required, or if memory is refused (out_of_memory).
-  void reserve(std::int64_t id_count);
+  void reserve(std::int64_t id_count, bool keep_positions = false);
 
  private:
-  void build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy);
+  void build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, bool keep_positions);
 
   Workspace memory_;
   struct Size {
@@ -97,6 +113,8 @@ class Plan {
     std::int64_t unique = 0;
     std::int64_t shards = 0;
     std::int64_t hot = 0;
+    bool of_bags = false;
+    bool keeps_positions = false;  // beside those of bags
   } size_;
 };
 

@@ -230,6 +230,11 @@ void check_bags(std::string_view op, const Bags& bags) {
   if (bags.size() < 0) {
     throw Error(ErrorCode::invalid_argument, start(op) + "offsets (0) must have an element more than there are bags");
   }
+  if (bags.offsets().empty()) {
+    if (ids == 0) return;
+    throw Error(ErrorCode::invalid_argument,
+                start(op) + "offsets (0) have no bag for the ids (" + std::to_string(ids) + ")");
+  }
   if (bags.begin(0) != 0) fail(0, "0");
   for (std::int64_t b = 1; b <= bags.size(); ++b) {
     if (bags.begin(b) < bags.begin(b - 1) || bags.begin(b) > ids) {

@@ -53,7 +53,7 @@ std::int64_t grouping_threads(std::int64_t id_count) {
   return concurrency_for(id_count * kBytesPerId);
 }
 
-Grouping::Grouping(std::int64_t id_count, bool with_bags, Carver& memory)
+Grouping::Grouping(std::int64_t id_count, GroupingOf of, Carver& memory)
     : shard_bits_(shard_bits_for(id_count)),
       shard_begin_(memory.take<std::int64_t>(shard_count() + 1)),
       segment_counts_(memory.take<std::int64_t>(shard_count())),
@@ -61,9 +61,10 @@ Grouping::Grouping(std::int64_t id_count, bool with_bags, Carver& memory)
       segment_rows_(memory.take<std::int64_t>(id_count)),
       segment_begin_(memory.take<std::int64_t>(id_count + 2 * shard_count())),
       positions_(memory.take<std::int64_t>(id_count)),
+      id_positions_(of == GroupingOf::bags_and_ids ? memory.take<std::int64_t>(id_count) : nullptr),
       sorted_(memory.take<std::uint16_t>(id_count)),
       list_begin_(memory.take<std::uint32_t>(chunk_count_for(id_count) * (shard_count() + 1))),
-      bag_of_(memory.take<std::int64_t>(with_bags ? id_count : 0)),
+      bag_of_(memory.take<std::int64_t>(of == GroupingOf::ids ? 0 : id_count)),
       segment_of_(memory.take<std::int64_t>(id_count)),
       slots_(memory.take<std::int64_t>(4 * id_count)) {}
 
@@ -144,6 +145,7 @@ class Grouping::Builder {
         std::iota(g_.positions_ + begin, g_.positions_ + end, begin);
       } else {
         name_bags(begin, end, g_.positions_);
+        if (g_.id_positions_ != nullptr) std::iota(g_.id_positions_ + begin, g_.id_positions_ + end, begin);
       }
     });
   }
@@ -240,18 +242,25 @@ class Grouping::Builder {
     g_.largest_[s] = largest;
     std::int64_t* const positions = g_.positions_ + begin;
     std::int64_t k = 0;
-    const auto fill = [&](auto contribution) {
+    const auto fill = [&](std::int64_t* out, auto contribution) {
       for_each_position(s, [&](std::int64_t position) {
-        positions[segment_begin[segment_of[k++] + 1]++] = contribution(position);
+        out[segment_begin[segment_of[k++] + 1]++] = contribution(position);
         return true;
       });
     };
+    const auto itself = [](std::int64_t position) { return position; };
+    const auto fill_bags = [&](auto bag_of) {
+      if (g_.id_positions_ == nullptr) return fill(positions, bag_of);
+      std::int64_t* const id_positions = g_.id_positions_ + begin;
+      fill(id_positions, itself);
+      std::transform(id_positions, id_positions + count, positions, bag_of);
+    };
     if (bags_ == nullptr) {
-      fill([](std::int64_t position) { return position; });
+      fill(positions, itself);
     } else if (bags_->has_offsets()) {
-      fill([bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
+      fill_bags([bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
     } else {
-      fill(DivideByLength(bags_->length()));
+      fill_bags(DivideByLength(bags_->length()));
     }
   }
 
@@ -275,6 +284,8 @@ Plan::Shard Grouping::shard(std::int64_t s) const {
       .rows = {segment_rows_ + begin, length(segment_counts_[s])},
       .segment_begin = {segment_begin_ + begin + 2 * s, length(segment_counts_[s]) + 1},
       .positions = {positions_ + begin, length(shard_begin_[s + 1] - begin)},
+      .id_positions = {id_positions_ == nullptr ? nullptr : id_positions_ + begin,
+                       id_positions_ == nullptr ? 0 : length(shard_begin_[s + 1] - begin)},
   };
 }
 

@@ -23,13 +23,15 @@ class DivideByLength {
   double inverse_;
 };
 
+/// What a grouping is for: ids alone, bags, or bags whose ids' positions are kept.
+enum class GroupingOf : std::uint8_t { ids, bags, bags_and_ids };
+
 /// A batch's positions, grouped by the row they touch, and the rows by the shard that owns them: so that threads which
 /// take different shards never touch one row, and each row sees its contributions in order. Shard s is the rows whose
 /// hash starts with the bits of s. All arrays lie in the caller's memory.
 class Grouping {
  public:
-  /// Arrays for `id_count` ids, `with_bags` or without.
-  Grouping(std::int64_t id_count, bool with_bags, Carver& memory);
+  Grouping(std::int64_t id_count, GroupingOf of, Carver& memory);
 
   /// Groups checked ids, as many as this was made for. With `bags`, those of the ids, a contribution's position is its
   /// bag; else bags is null.
@@ -51,6 +53,7 @@ class Grouping {
   std::int64_t* segment_rows_;    // one per segment: shard s uses the part that begins at shard_begin_[s]
   std::int64_t* segment_begin_;   // the same, and two more per shard
   std::int64_t* positions_;       // by segment
+  std::int64_t* id_positions_;    // by segment, the position of each id; null unless they are kept beside bags
   // While building:
   std::uint16_t* sorted_;      // each chunk's positions, from its begin, sorted by shard
   std::uint32_t* list_begin_;  // for each chunk, where each shard's positions begin in that, and where the last end

@@ -16,8 +16,9 @@ struct Arrays {
   Grouping grouping;
   Plan::HotSegment* hot;
 
-  Arrays(std::int64_t id_count, Carver& memory)
-      : grouping(id_count, true, memory), hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
+  Arrays(std::int64_t id_count, bool keep_positions, Carver& memory)
+      : grouping(id_count, keep_positions ? GroupingOf::bags_and_ids : GroupingOf::bags, memory),
+        hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
 };
 
 constexpr std::string_view kOp = "plan";
@@ -32,15 +33,15 @@ void check_rows(std::int64_t rows) {
 
 std::int64_t Plan::shard_count_for(std::int64_t id_count) { return rowmill::shard_count_for(id_count); }
 
-std::size_t Plan::memory_required(std::int64_t id_count) {
+std::size_t Plan::memory_required(std::int64_t id_count, bool keep_positions) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Arrays arrays(id_count, memory);
+  const Arrays arrays(id_count, keep_positions, memory);
   return memory.used();
 }
 
-void Plan::reserve(std::int64_t id_count) {
-  memory_.reserve(memory_required(id_count), kOp);
+void Plan::reserve(std::int64_t id_count, bool keep_positions) {
+  memory_.reserve(memory_required(id_count, keep_positions), kOp);
   size_ = {};
 }
 
@@ -48,26 +49,28 @@ void Plan::build(Ids ids, std::int64_t rows, OutOfRange policy, std::string_view
   check_ids_pointer(kOp, ids);
   check_rows(rows);
   check_ids(kOp, ids, rows, policy, name);
-  build(ids, nullptr, rows, policy);
+  build(ids, nullptr, rows, policy, false);
 }
 
-void Plan::build(const Bags& bags, std::int64_t rows, OutOfRange policy, std::string_view name) {
+void Plan::build(const Bags& bags, std::int64_t rows, const PlanOptions& options) {
   check_bags(kOp, bags);
   check_rows(rows);
-  check_ids(kOp, bags, rows, policy, name);
-  build(bags.ids(), &bags, rows, policy);
+  check_ids(kOp, bags, rows, options.out_of_range, options.name);
+  build(bags.ids(), &bags, rows, options.out_of_range, options.keep_positions);
 }
 
-void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy) {
-  memory_.reserve(memory_required(ids.size()), kOp);
+void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, bool keep_positions) {
+  memory_.reserve(memory_required(ids.size(), keep_positions), kOp);
   Carver memory(memory_.data());
-  const Arrays arrays(ids.size(), memory);
+  const Arrays arrays(ids.size(), keep_positions, memory);
   arrays.grouping.build(ids, bags, rows, policy, grouping_threads(ids.size()));
 
   size_ = {.ids = ids.size(),
            .gradient_rows = bags == nullptr ? ids.size() : bags->size(),
            .rows = rows,
-           .shards = arrays.grouping.shard_count()};
+           .shards = arrays.grouping.shard_count(),
+           .of_bags = bags != nullptr,
+           .keeps_positions = keep_positions};
   for (std::int64_t s = 0; s < size_.shards; ++s) {
     const Shard shard = arrays.grouping.shard(s);
     size_.unique += static_cast<std::int64_t>(shard.rows.size());
@@ -83,13 +86,15 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy
 Plan::Shard Plan::shard(std::int64_t s) const {
   if (size_.ids == 0) return {};
   Carver memory(memory_.data());
-  return Arrays(size_.ids, memory).grouping.shard(s);
+  Shard shard = Arrays(size_.ids, size_.keeps_positions, memory).grouping.shard(s);
+  if (!size_.of_bags) shard.id_positions = shard.positions;
+  return shard;
 }
 
 std::span<const Plan::HotSegment> Plan::hot_segments() const {
   if (size_.hot == 0) return {};
   Carver memory(memory_.data());
-  return {Arrays(size_.ids, memory).hot, static_cast<std::size_t>(size_.hot)};
+  return {Arrays(size_.ids, size_.keeps_positions, memory).hot, static_cast<std::size_t>(size_.hot)};
 }
 
 }  // namespace rowmill

@@ -86,7 +86,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
 std::size_t scatter_add_memory_required(std::int64_t id_count) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Grouping grouping(id_count, false, memory);
+  const Grouping grouping(id_count, GroupingOf::ids, memory);
   return memory.used();
 }
 
@@ -113,7 +113,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
     return scatter_add_alone(table, ids, values, options.out_of_range);
   }
   Carver memory(scratch.data());
-  const Grouping grouping(ids.size(), false, memory);
+  const Grouping grouping(ids.size(), GroupingOf::ids, memory);
   grouping.build(ids, nullptr, table.rows(), options.out_of_range, grouping_threads(ids.size()));
   scatter_add_shards(table, values, threads, grouping.shard_count(), [&](std::int64_t s) { return grouping.shard(s); });
 }

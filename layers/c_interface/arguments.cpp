@@ -66,11 +66,14 @@ Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argumen
 Bags bags_of(const rowmill_bags* bags, std::string_view op) {
   const rowmill_bags& b = the(bags, op, "bags");
   const Ids ids = ids_of(&b.ids, op);
-  if (b.has_offsets == 0) return {ids, b.size, b.length};
+  check_range(op, "bags.has_offsets", b.has_offsets, 0, ROWMILL_OFFSETS_WITHOUT_LAST);
+  if (b.has_offsets == 0) return Bags::fixed_length(ids, b.size, b.length);
   const Ids offsets = ids_of(&b.offsets, op, "offsets");
-  check_range(op, "offsets.count", offsets.size(), 1, kMostIds);
-  check_range(op, "bags.size", b.size, offsets.size() - 1, offsets.size() - 1);
-  return {ids, offsets};
+  const bool has_last = b.has_offsets != ROWMILL_OFFSETS_WITHOUT_LAST;
+  check_range(op, "offsets.count", offsets.size(), has_last ? 1 : 0, kMostIds);
+  const std::int64_t size = has_last ? offsets.size() - 1 : offsets.size();
+  check_range(op, "bags.size", b.size, size, size);
+  return Bags::from_offsets(ids, offsets, has_last ? LastOffset::included : LastOffset::absent);
 }
 
 rowmill_view to_c(const ConstTableView& table) {
