@@ -96,8 +96,8 @@ std::size_t ByteStream::unpack(std::span<char> bytes) {
       if (inflateReset(&state) != Z_OK) throw bad_gzip("cannot be unpacked");
       gzip_->in_member = true;
     }
-    constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
-    const auto room = static_cast<uInt>(std::min(bytes.size() - done, kMostAtOnce));
+    constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;
+    const auto room = static_cast<uInt>(std::min(bytes.size() - done, kMaxAtOnce));
     state.next_out = reinterpret_cast<Bytef*>(bytes.data() + done);
     state.avail_out = room;
     const int status = inflate(&state, Z_NO_FLUSH);

@@ -151,10 +151,10 @@ NpyInfo read_npy_header(const InputFile& file) {
     throw file.bad(8, "the file ends in its header (" + std::to_string(file.size()) + " bytes)");
   }
   // NumPy itself reads no header of an array without records that is longer.
-  constexpr std::uint32_t kMostBytes = 1 << 16;
-  if (length > kMostBytes) {
+  constexpr std::uint32_t kMaxBytes = 1 << 16;
+  if (length > kMaxBytes) {
     throw file.bad(
-        8, "a header of " + std::to_string(length) + " bytes; at most " + std::to_string(kMostBytes) + " are allowed");
+        8, "a header of " + std::to_string(length) + " bytes; at most " + std::to_string(kMaxBytes) + " are allowed");
   }
   std::string text(length, '\0');
   file.read(text_begin, std::as_writable_bytes(std::span(text)));

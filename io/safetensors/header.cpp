@@ -258,7 +258,7 @@ SafetensorsHeader read_header(const InputFile& file) {
   }
   std::uint64_t length = 0;
   file.read(0, std::as_writable_bytes(std::span(&length, 1)));
-  if (length > static_cast<std::uint64_t>(kMostHeaderBytes)) {
+  if (length > static_cast<std::uint64_t>(kMaxHeaderBytes)) {
     throw file.bad(0, "a safetensors header of " + std::to_string(length) + " bytes; at most 100000000 are allowed");
   }
   if (static_cast<std::int64_t>(length) > file.size() - kLengthBytes) {

@@ -14,8 +14,8 @@
 namespace rowmill::io {
 
 inline constexpr std::string_view kMetadataName = "__metadata__";
-inline constexpr std::int64_t kLengthBytes = 8;              // the header's length stands before it
-inline constexpr std::int64_t kMostHeaderBytes = 100000000;  // as the format's own implementation has it
+inline constexpr std::int64_t kLengthBytes = 8;             // the header's length stands before it
+inline constexpr std::int64_t kMaxHeaderBytes = 100000000;  // as the format's own implementation has it
 inline constexpr std::int64_t kDataAlignment = 64;
 
 struct SafetensorsHeader {

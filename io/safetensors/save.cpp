@@ -41,7 +41,7 @@ void check_metadata(const Metadata& metadata) {
 
 std::string checked_header(std::span<const TensorInfo> infos, const Metadata& metadata) {
   std::string header = format_header(infos, metadata);
-  if (static_cast<std::int64_t>(header.size()) - kLengthBytes > kMostHeaderBytes) {
+  if (static_cast<std::int64_t>(header.size()) - kLengthBytes > kMaxHeaderBytes) {
     throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: names and metadata need a header of " +
                                                  std::to_string(header.size()) +
                                                  " bytes; at most 100000000 are allowed");

@@ -88,7 +88,7 @@ FileKind file_kind(const std::filesystem::path& path) {
   std::uint64_t length = 0;
   if (start.size() > sizeof length) {
     std::memcpy(&length, start.data(), sizeof length);
-    if (length <= static_cast<std::uint64_t>(kMostHeaderBytes) && start[sizeof length] == '{')
+    if (length <= static_cast<std::uint64_t>(kMaxHeaderBytes) && start[sizeof length] == '{')
       return FileKind::safetensors;
   }
   refuse_foreign(stream.path(), start);

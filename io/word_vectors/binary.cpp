@@ -11,7 +11,7 @@
 namespace rowmill::io {
 namespace {
 
-constexpr std::size_t kMostWordBytes = std::size_t{1} << 16;
+constexpr std::size_t kMaxWordBytes = std::size_t{1} << 16;
 constexpr std::int64_t kBlockBytes = std::int64_t{4} << 20;
 
 /// A stream that is read byte by byte or in bulk.
@@ -67,8 +67,8 @@ CountsLine read_counts(ByteStream& stream, Reader& reader) {
     line += static_cast<char>(c);
   }
   const std::optional<CountsLine> counts = parse_counts(line);
-  if (!counts || counts->dim < 1 || counts->dim > kMostDim) {
-    throw stream.bad(0, "expected a line 'WORDS DIM', DIM of 1 .. " + std::to_string(kMostDim));
+  if (!counts || counts->dim < 1 || counts->dim > kMaxDim) {
+    throw stream.bad(0, "expected a line 'WORDS DIM', DIM of 1 .. " + std::to_string(kMaxDim));
   }
   return *counts;
 }
@@ -81,7 +81,7 @@ std::string_view read_word(const ByteStream& stream, Reader& reader, std::int64_
   const std::string name = "word " + std::to_string(number);
   for (int c = reader.next(); c != ' '; c = reader.next()) {
     if (c < 0) throw stream.bad(reader.offset(), "the file ends; expected " + name);
-    if (word.size() == kMostWordBytes) throw stream.bad(begin, name + " has more than 65536 bytes");
+    if (word.size() == kMaxWordBytes) throw stream.bad(begin, name + " has more than 65536 bytes");
     word += static_cast<char>(c);
   }
   if (word.empty()) throw stream.bad(begin, name + " is empty");
@@ -127,7 +127,7 @@ void save_word2vec_binary(const std::filesystem::path& path, const ConstTableVie
   check_view("save_word2vec_binary", "table", table);
   check_word_count("save_word2vec_binary", table, words);
   for (std::int64_t r = 0; r < words.size(); ++r) {
-    if (words[r].empty() || words[r].size() > kMostWordBytes ||
+    if (words[r].empty() || words[r].size() > kMaxWordBytes ||
         words[r].find_first_of(" \n") != std::string_view::npos) {
       throw Error(ErrorCode::invalid_argument, "rowmill: save_word2vec_binary: word " + std::to_string(r) + ", '" +
                                                    std::string(words[r].substr(0, 80)) +

@@ -13,7 +13,7 @@ std::vector<LineBlock> LineBlocks::next(std::int64_t count) {
 
 bool LineBlocks::next(LineBlock& block) {
   constexpr std::size_t kBlockBytes = std::size_t{1} << 21;
-  constexpr std::size_t kMostLineBytes = std::size_t{1} << 28;
+  constexpr std::size_t kMaxLineBytes = std::size_t{1} << 28;
   std::string text = std::exchange(begun_, {});
   while (true) {
     const std::size_t have = text.size();
@@ -34,7 +34,7 @@ bool LineBlocks::next(LineBlock& block) {
       offset_ += static_cast<std::int64_t>(block.text.size());
       return true;
     }
-    if (text.size() > kMostLineBytes)
+    if (text.size() > kMaxLineBytes)
       throw stream_.bad(offset_, "a line of more than 2^28 bytes; expected vectors as text");
   }
 }

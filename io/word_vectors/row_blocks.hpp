@@ -42,6 +42,6 @@ struct CountsLine {
 [[nodiscard]] std::optional<CountsLine> parse_counts(std::string_view line);
 
 /// The largest dim that a header may claim: what a row needs must be a size.
-inline constexpr std::int64_t kMostDim = std::int64_t{1} << 24;
+inline constexpr std::int64_t kMaxDim = std::int64_t{1} << 24;
 
 }  // namespace rowmill::io

@@ -48,9 +48,9 @@ std::optional<CountsLine> take_header(LineBlock& block, const LoadTextOptions& o
     throw stream.bad(0, "the header says that vectors have " + std::to_string(counts->dim) + " numbers; expected " +
                             std::to_string(options.dim));
   }
-  if (counts->dim < 1 || counts->dim > kMostDim) {
+  if (counts->dim < 1 || counts->dim > kMaxDim) {
     throw stream.bad(0, "the header says that vectors have " + std::to_string(counts->dim) +
-                            " numbers; allowed: 1 .. " + std::to_string(kMostDim));
+                            " numbers; allowed: 1 .. " + std::to_string(kMaxDim));
   }
   block.text.erase(0, end + 1);
   block.offset += static_cast<std::int64_t>(end) + 1;
@@ -58,9 +58,9 @@ std::optional<CountsLine> take_header(LineBlock& block, const LoadTextOptions& o
 }
 
 void check_options(const LoadTextOptions& options) {
-  if (options.dim < 0 || options.dim > kMostDim) {
+  if (options.dim < 0 || options.dim > kMaxDim) {
     throw Error(ErrorCode::invalid_argument, "rowmill: load_text_vectors: dim is " + std::to_string(options.dim) +
-                                                 "; allowed: 0 .. " + std::to_string(kMostDim));
+                                                 "; allowed: 0 .. " + std::to_string(kMaxDim));
   }
 }
 
@@ -104,7 +104,7 @@ WordVectors load_text_vectors(const std::filesystem::path& path, const LoadTextO
   if (dim == 0) {
     const std::string_view text = blocks.front().text;
     dim = numbers_at_end(text.substr(0, text.find_first_of("\r\n")));
-    if (dim == 0 || dim > kMostDim) throw stream.bad(0, "expected a word and numbers, separated by spaces");
+    if (dim == 0 || dim > kMaxDim) throw stream.bad(0, "expected a word and numbers, separated by spaces");
   }
 
   std::vector<RowBlock> rows;

@@ -24,9 +24,9 @@ inline std::int64_t concurrency_for(std::int64_t bytes) noexcept {
 /// early find more to do, and none so small that starting it shows; but at least one for each thread.
 inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std::int64_t threads) {
   constexpr std::int64_t kTasksPerThread = 16;
-  constexpr std::int64_t kLeastBytes = std::int64_t{1} << 19;
-  const std::int64_t least = std::min(kLeastBytes / row_bytes, (rows + threads - 1) / threads);
-  return std::max({least, rows / (kTasksPerThread * threads), std::int64_t{1}});
+  constexpr std::int64_t kMinBytes = std::int64_t{1} << 19;
+  const std::int64_t min_rows = std::min(kMinBytes / row_bytes, (rows + threads - 1) / threads);
+  return std::max({min_rows, rows / (kTasksPerThread * threads), std::int64_t{1}});
 }
 
 /// A thread's part of the items of a region.
@@ -58,10 +58,10 @@ void parallel_tasks(std::int64_t threads, std::int64_t count, Task task) noexcep
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }
-  constexpr std::int64_t kMostShares = 64;
-  Share shares[kMostShares];
+  constexpr std::int64_t kMaxShares = 64;
+  Share shares[kMaxShares];
   const std::int64_t workers = std::min(threads, count);
-  const std::int64_t n = std::min(workers, kMostShares);
+  const std::int64_t n = std::min(workers, kMaxShares);
   for (std::int64_t s = 0; s < n; ++s) {
     shares[s] = {count * s / n, count * (s + 1) / n};
   }

@@ -18,7 +18,7 @@ class OutputMemory {
     std::size_t capacity;
   };
 
-  OutputMemory() { idle_.reserve(kMostIdle); }
+  OutputMemory() { idle_.reserve(kMaxIdle); }
   OutputMemory(const OutputMemory&) = delete;
   OutputMemory& operator=(const OutputMemory&) = delete;
   ~OutputMemory() { trim(); }
@@ -41,7 +41,7 @@ class OutputMemory {
   void give_back(Block block) noexcept {
     {
       const std::lock_guard lock(mutex_);
-      if (idle_.size() == kMostIdle) {
+      if (idle_.size() == kMaxIdle) {
         std::swap(block, idle_.front());
         std::rotate(idle_.begin(), idle_.begin() + 1, idle_.end());
       } else {
@@ -66,7 +66,7 @@ class OutputMemory {
   }
 
  private:
-  static constexpr std::size_t kMostIdle = 8;
+  static constexpr std::size_t kMaxIdle = 8;
   std::mutex mutex_;
   std::vector<Block> idle_;
 };

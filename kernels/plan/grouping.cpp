@@ -16,12 +16,12 @@ namespace {
 /// Enough shards to feed many threads, each with enough ids to be worth a task: a few ids of long rows with optimizer
 /// states are. Of the ids alone, not of the threads.
 int shard_bits_for(std::int64_t id_count) {
-  constexpr int kMostShardBits = 8;
+  constexpr int kMaxShardBits = 8;
   constexpr std::int64_t kFewestShardIds = 32;
   constexpr std::int64_t kFewShards = 8;
   const std::int64_t shards = std::max(id_count / tuning().shard_ids, std::min(id_count / kFewestShardIds, kFewShards));
   int bits = 0;
-  while (bits < kMostShardBits && (std::int64_t{2} << bits) <= shards) ++bits;
+  while (bits < kMaxShardBits && (std::int64_t{2} << bits) <= shards) ++bits;
   return bits;
 }
 

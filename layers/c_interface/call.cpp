@@ -108,10 +108,10 @@ rowmill_status rowmill_set_threads(std::int32_t threads) noexcept {
   try {
     check_range("set_threads", "threads", threads, 0, std::numeric_limits<std::int32_t>::max());
     // oneTBB prints a warning when it is asked for more threads than it may start.
-    const auto most =
+    const auto max_threads =
         static_cast<std::int64_t>(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
     own_arena.reset();
-    if (threads > 0) own_arena.emplace(static_cast<int>(std::min<std::int64_t>(threads, most)));
+    if (threads > 0) own_arena.emplace(static_cast<int>(std::min<std::int64_t>(threads, max_threads)));
     return ROWMILL_OK;
   } catch (...) {
     return note_exception();
