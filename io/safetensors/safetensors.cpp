@@ -30,10 +30,6 @@ std::string dtype_of_format(Format format) {
   return std::string(std::ranges::find(kFormats, format, &std::pair<Format, std::string_view>::first)->second);
 }
 
-bool is_table(const TensorInfo& tensor) {
-  return format_of_dtype(tensor.dtype) && tensor.shape.size() == 2 && tensor.shape[1] >= 1;
-}
-
 std::string describe(const TensorInfo& tensor) {
   std::string text = tensor.dtype + " [";
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
@@ -82,6 +78,10 @@ const TensorInfo* SafetensorsFile::find(std::string_view name) const {
 const TensorInfo& SafetensorsFile::tensor(std::string_view name) const {
   if (const TensorInfo* const found = find(name)) return *found;
   throw file_->bad(FileError::kNowhere, "holds no tensor '" + std::string(name) + "'");
+}
+
+bool SafetensorsFile::is_table(const TensorInfo& tensor) {
+  return format_of_dtype(tensor.dtype) && tensor.shape.size() == 2 && tensor.shape[1] >= 1;
 }
 
 const TensorInfo& SafetensorsFile::only_table() const {
@@ -135,6 +135,19 @@ void SafetensorsFile::check(std::string_view name, ProgressCount& progress) cons
   if (expected != metadata_.end() && expected->second == actual) return;
   throw file_->bad(info.begin, "tensor '" + info.name + "' is damaged: its checksum is " + actual + "; expected " +
                                    (expected == metadata_.end() ? "one" : expected->second));
+}
+
+bool SafetensorsFile::verify(const Progress& callback) const {
+  const auto expected = metadata_.find(std::string(kFileChecksum));
+  if (expected == metadata_.end()) return false;
+  if (const std::string actual = file_checksum(tensors_, metadata_); actual != expected->second) {
+    throw file_->bad(0, "the header is damaged: its checksum is " + actual + "; expected " + expected->second);
+  }
+  std::int64_t total = 0;
+  for (const TensorInfo& tensor : tensors_) total += tensor.end - tensor.begin;
+  ProgressCount progress(callback, total);
+  for (const TensorInfo& tensor : tensors_) check(tensor.name, progress);
+  return true;
 }
 
 template <class T>

@@ -62,6 +62,13 @@ class SafetensorsFile {
   /// several.
   [[nodiscard]] const TensorInfo& only_table() const;
 
+  /// Whether a tensor is F32 or BF16 [rows, dim], with dim of at least 1.
+  [[nodiscard]] static bool is_table(const TensorInfo& tensor);
+
+  /// Reads the whole file, on all threads, and compares it with the checksums that a checkpoint has. False if the file
+  /// has none. Throws FileError (bad_file) if one is wrong or missing, and what the progress callback throws.
+  bool verify(const Progress& progress = {}) const;
+
   /// The format of a tensor that is a table. Throws FileError (bad_file) if it is none.
   [[nodiscard]] Format table_format(const TensorInfo& info) const;
 

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rowmill tool, as a user runs it.
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "rowmill/io/npy.hpp"
+#include "rowmill/io/word_vectors.hpp"
+#include "tests/io/support.hpp"
+#include "tools/rowmill/similarity.hpp"
+
+namespace rowmill::io::test {
+namespace {
+
+struct Result {
+  int status;
+  std::string output;  // and errors
+};
+
+class ToolTest : public testing::Test {
+ protected:
+  /// Runs `rowmill ARGUMENTS` in a shell, in the test's directory.
+  Result run(const std::string& arguments) {
+    const std::string command =
+        "cd '" + directory.path().string() + "' && { '" ROWMILL_TOOL "' " + arguments + "; } 2>&1";
+    std::FILE* const pipe = ::popen(command.c_str(), "r");
+    Result result{0, {}};
+    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) result.output += static_cast<char>(c);
+    const int status = ::pclose(pipe);
+    result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return result;
+  }
+  nlohmann::json run_json(const std::string& arguments) {
+    const Result result = run(arguments + " --json");
+    EXPECT_EQ(result.status, 0) << result.output;
+    return nlohmann::json::parse(result.output);
+  }
+
+  TemporaryDirectory directory;
+};
+
+TEST_F(ToolTest, ConvertsBetweenAllKinds) {
+  const GuardedTable table = awkward_table(20, 7);
+  Vocabulary words;
+  for (std::int64_t r = 0; r < 20; ++r) words.add("word" + std::to_string(r));
+  save_vectors(directory / "0.safetensors", table.view(), words);
+  const char* const names[] = {"0.safetensors", "1.npy", "2.bin", "3.npy", "4.safetensors"};
+  for (int i = 0; i + 1 < 5; ++i) {
+    const Result result = run(std::string("convert ") + names[i] + " " + names[i + 1]);
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_EQ(result.output, "") << "silent where there is no terminal";
+  }
+  const WordVectors last = load_vectors(directory / "4.safetensors");
+  EXPECT_TRUE(same_bits(last.table, table.view()));
+  EXPECT_EQ(last.words[19], "word19");
+  EXPECT_EQ(run("convert 0.safetensors t.glove && gzip t.glove && zcat t.glove.gz | '" ROWMILL_TOOL "' convert - 5.npy").status, 0);
+  EXPECT_TRUE(rowmill::test::same(load_npy(directory / "5.npy"), table.view()));
+}
+
+TEST_F(ToolTest, QuantizesAndTells) {
+  save_vectors(directory / "a.safetensors", Table(3, 2, {.initializer = Initializer::constant(1.00390625F)}));
+  EXPECT_EQ(run("quantize a.safetensors b.safetensors --format bf16").status, 0);
+  const auto info = run_json("info b.safetensors");
+  EXPECT_EQ(info["kind"], "safetensors");
+  EXPECT_EQ(info["tensors"][0]["dtype"], "BF16");
+  EXPECT_EQ(info["tensors"][0]["shape"], (std::vector<int>{3, 2}));
+  EXPECT_EQ(load_vectors(directory / "b.safetensors").table.data<Bf16>()[0].bits, 0x3F80) << "a tie goes to even";
+  const Result npy = run("convert b.safetensors b.npy");
+  EXPECT_EQ(npy.status, 1);
+  EXPECT_NE(npy.output.find("safetensors"), std::string::npos) << npy.output;
+  EXPECT_EQ(run("convert b.safetensors b.npy --format f32").status, 0);
+  EXPECT_EQ(run_json("info b.npy")["rows"], 3);
+  EXPECT_NE(run("info b.npy").output.find("rows        3\n"), std::string::npos);
+}
+
+TEST_F(ToolTest, FindsTheNearestExactly) {
+  write_file(directory / "v.txt",
+             "king 1 1 0\nman 1 0 0\nwoman 0 0 1\nqueen 0 1 1\ntwo words 0 1 0\nzero 0 0 0\nnan nan 0 0\n");
+  const auto words_of = [&](const std::string& arguments) {
+    std::vector<std::string> words;
+    const auto answer = run_json("nearest v.txt " + arguments);
+    for (const auto& neighbour : answer[0]["nearest"]) words.push_back(neighbour["word"]);
+    return words;
+  };
+  EXPECT_EQ(words_of("king - man + woman -k 1"), std::vector<std::string>{"queen"});
+  EXPECT_EQ(words_of("'king - man + woman' -k 1"), std::vector<std::string>{"queen"});
+  EXPECT_EQ(words_of("man"), (std::vector<std::string>{"king", "woman", "queen", "two words"})) << "ties by row";
+  EXPECT_EQ(words_of("'two words' -k 2"), (std::vector<std::string>{"king", "queen"}));
+  write_file(directory / "q", "man\nking\n");
+  EXPECT_EQ(run_json("nearest v.txt --queries q")[1]["query"], "king");
+  const Result unknown = run("nearest v.txt prince");
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_EQ(unknown.output, "rowmill: the word 'prince' is not in the vocabulary\n");
+  save_vectors(directory / "n.npy", Table(2, 2));
+  EXPECT_NE(run("nearest n.npy a").output.find("no words"), std::string::npos);
+}
+
+TEST_F(ToolTest, VerifiesFiles) {
+  Table table(5, 2);
+  save_npy(directory / "good.npy", table);
+  EXPECT_EQ(run("verify good.npy").status, 0);
+  table.data()[7] = std::numeric_limits<float>::infinity();
+  save_npy(directory / "bad.npy", table);
+  const Result bad = run("verify bad.npy");
+  EXPECT_EQ(bad.status, 1);
+  EXPECT_NE(bad.output.find("1 rows hold NaN or infinity, the first is row 3"), std::string::npos) << bad.output;
+  write_file(directory / "cut.npy", read_file(directory / "good.npy").substr(0, 150));
+  EXPECT_EQ(run("verify cut.npy").status, 1);
+}
+
+TEST_F(ToolTest, ErrorsAreOneLineAndTheOldFileStays) {
+  write_file(directory / "old.npy", "old");
+  const Result missing = run("convert none.txt old.npy");
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_EQ(missing.output, "rowmill: none.txt: cannot be opened: No such file or directory\n");
+  write_file(directory / "v.txt", "a 1 2\nb 1 x\n");
+  EXPECT_EQ(run("convert v.txt old.npy").output,
+            "rowmill: v.txt: at byte 6: number 2 of 2 is 'x', which is no number that a float can be\n");
+  EXPECT_EQ(read_file(directory / "old.npy"), "old");
+  EXPECT_NE(run("").status, 0);
+  EXPECT_NE(run("info").status, 0);
+  EXPECT_EQ(run("--help").status, 0);
+  for (const char* const command : {"info", "convert", "quantize", "nearest", "verify", "bench"}) {
+    const Result help = run(std::string(command) + " --help");
+    EXPECT_EQ(help.status, 0);
+    EXPECT_NE(help.output.find("Examples:"), std::string::npos) << command;
+  }
+  write_file(directory / "good.txt", "a 1 2\n");
+  EXPECT_NE(run("info good.txt >/dev/full").output.find("standard output: cannot be written"), std::string::npos);
+  EXPECT_EQ(run("info good.txt --json | head -n 1").status, 0);
+  EXPECT_EQ(run("bench --rows 1000 --dim 8 --ids 100 --seconds 0.01 --operation adam").status, 0);
+}
+
+TEST_F(ToolTest, AnInterruptLeavesNothing) {
+  save_npy(directory / "in.npy", Table(2000000, 64), {.sync = false});
+  write_file(directory / "out.npy", "old");
+  // The signal comes as soon as the temporary file is there.
+  const Result result = run(
+      "convert in.npy out.npy & pid=$!; while ! ls .out.npy.rowmill-* >/dev/null 2>&1; do :; done; kill -TERM $pid; wait $pid");
+  EXPECT_EQ(result.status, 128 + SIGTERM) << result.output;
+  EXPECT_EQ(read_file(directory / "out.npy"), "old");
+  EXPECT_EQ(directory.names().size(), 2U);
+}
+
+TEST(MostSimilar, AgreesWithPlainLoops) {
+  for (const Format format : {Format::f32, Format::bf16}) {
+    for (const std::int64_t dim : {1, 15, 16, 17, 300}) {
+      const Table table(5000, dim, {.initializer = Initializer::normal(0, 1), .seed = 3, .format = format});
+      std::vector<tool::Query> queries;
+      for (std::int64_t q = 0; q < 70; ++q) queries.push_back({tool::float_row(table, q * 7), {q * 7}});
+      const auto answers = tool::most_similar(table, queries, 9);
+      ASSERT_EQ(answers.size(), 70U);
+      for (std::size_t q = 0; q < 70; q += 23) {
+        const auto cosine = [&](std::int64_t r) {
+          const std::vector<float> row = tool::float_row(table, r);
+          double product = 0, a = 0, b = 0;
+          for (std::size_t c = 0; c < row.size(); ++c) {
+            product += double{row[c]} * double{queries[q].vector[c]};
+            a += double{row[c]} * double{row[c]};
+            b += double{queries[q].vector[c]} * double{queries[q].vector[c]};
+          }
+          return product / std::sqrt(a * b);
+        };
+        ASSERT_EQ(answers[q].size(), 9U);
+        for (const tool::Neighbour& neighbour : answers[q]) {
+          EXPECT_NE(neighbour.row, queries[q].without[0]);
+          EXPECT_NEAR(neighbour.cosine, cosine(neighbour.row), 1e-5);
+        }
+        std::int64_t better = 0;
+        for (std::int64_t r = 0; r < table.rows(); ++r) better += cosine(r) > double{answers[q].back().cosine} + 1e-5 ? 1 : 0;
+        EXPECT_LE(better, 9) << "nine answers and the query itself, but for the last";
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rowmill::io::test

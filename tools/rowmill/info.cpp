@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "rowmill/io/npy.hpp"
+#include "rowmill/io/safetensors.hpp"
+
+namespace rowmill::tool {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// One description for both outputs: people get its lines, machines the object.
+ordered_json describe(const InputOptions& input) {
+  ordered_json description;
+  description["file"] = input.file.string();
+  if (input.file != "-") description["bytes"] = std::filesystem::file_size(input.file);
+  const io::FileKind kind = input.file == "-" ? io::FileKind::text : io::file_kind(input.file);
+  switch (kind) {
+    case io::FileKind::safetensors: {
+      const io::SafetensorsFile file(input.file);
+      description["kind"] = "safetensors";
+      description["metadata"] = file.metadata();
+      for (const io::TensorInfo& tensor : file.tensors()) {
+        description["tensors"].push_back({{"name", tensor.name},
+                                          {"dtype", tensor.dtype},
+                                          {"shape", tensor.shape},
+                                          {"begin", tensor.begin},
+                                          {"end", tensor.end}});
+      }
+      return description;
+    }
+    case io::FileKind::npy: {
+      const io::NpyInfo info = io::read_npy_info(input.file);
+      description["kind"] = "npy";
+      description["rows"] = info.rows;
+      description["dim"] = info.dim;
+      description["byte_order"] = info.big_endian ? "big" : "little";
+      description["order"] = info.fortran_order ? "columns first" : "rows first";
+      description["words"] = !io::load_npy_words(input.file, info.rows).empty();
+      return description;
+    }
+    default: {
+      const io::WordVectors vectors = io::load_vectors(input.file, input.load);
+      description["kind"] = kind == io::FileKind::text ? "text" : "word2vec binary";
+      description["rows"] = vectors.table.rows();
+      description["dim"] = vectors.table.dim();
+      return description;
+    }
+  }
+}
+
+}  // namespace
+
+int info(const InputOptions& input) {
+  const ordered_json description = describe(input);
+  if (input.json) {
+    fmt::print("{}\n", description.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+    return 0;
+  }
+  for (const auto& [key, value] : description.items()) {
+    if (key == "tensors" || key == "metadata") continue;
+    fmt::print("{:<12}{}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  if (const auto metadata = description.find("metadata"); metadata != description.end()) {
+    for (const auto& [key, value] : metadata->items()) fmt::print("{:<12}{} = {}\n", "metadata", key, value.get<std::string>());
+  }
+  if (const auto tensors = description.find("tensors"); tensors != description.end()) {
+    for (const ordered_json& tensor : *tensors) {
+      fmt::print("{:<12}{} {} {}\n", "tensor", tensor["name"].get<std::string>(), tensor["dtype"].get<std::string>(),
+                 tensor["shape"].dump());
+    }
+  }
+  return 0;
+}
+
+}  // namespace rowmill::tool

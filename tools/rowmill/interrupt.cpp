@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "interrupt.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace rowmill::tool {
+namespace {
+
+volatile std::sig_atomic_t in_save = 0;
+volatile std::sig_atomic_t received = 0;
+
+extern "C" void on_signal(int signal) {
+  if (in_save == 0) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+  received = signal;
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+io::Progress saving(const char* what) {
+  in_save = 1;
+  return [what, terminal = isatty(STDERR_FILENO) != 0, shown = -1](std::int64_t done, std::int64_t total) mutable {
+    if (received != 0) throw Interrupted{received};
+    const int percent = total == 0 ? 100 : static_cast<int>(100 * (static_cast<double>(done) / static_cast<double>(total)));
+    if (!terminal || percent == shown) return;
+    shown = percent;
+    fmt::print(stderr, "\r{} [{:<40}] {:3} %", what, std::string(static_cast<std::size_t>(percent * 2 / 5), '#'), percent);
+    if (percent == 100) fmt::print(stderr, "\n");
+  };
+}
+
+void saved() { in_save = 0; }
+
+}  // namespace rowmill::tool

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "commands.hpp"
+#include "rowmill/io/mapped_table.hpp"
+#include "similarity.hpp"
+
+namespace rowmill::tool {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// A table with words, mapped where its file can be, else loaded.
+struct Source {
+  explicit Source(const InputOptions& input) {
+    const io::FileKind kind = input.file == "-" ? io::FileKind::text : io::file_kind(input.file);
+    if (kind == io::FileKind::safetensors || kind == io::FileKind::npy) {
+      // A pass over the whole table is what the system's own read-ahead is for.
+      mapped.emplace(input.file, io::MappedTableOptions{.tensor = input.load.tensor, .read_ahead = false});
+      words = mapped->load_words();
+      table = mapped->view();
+    } else {
+      loaded = io::load_vectors(input.file, input.load);
+      words = std::move(loaded.words);
+      table = loaded.table.view();
+    }
+    if (words.empty()) throw std::runtime_error(input.file.string() + ": has no words beside its table");
+  }
+
+  std::optional<io::MappedTable> mapped;
+  io::WordVectors loaded;
+  io::Vocabulary words;
+  ConstTableView table;
+};
+
+struct Term {
+  float sign;
+  std::string word;
+};
+
+/// "king - man + woman": words and signs with spaces between them. What is a word as a whole is that word.
+std::vector<Term> parse(const std::string& expression, const io::WordIndex& index) {
+  if (index.find(expression)) return {{1, expression}};
+  std::vector<Term> terms;
+  float sign = 1;
+  std::size_t begin = 0;
+  while (true) {
+    std::size_t end = expression.size();
+    for (const char* const separator : {" + ", " - "}) end = std::min(end, expression.find(separator, begin));
+    terms.push_back({sign, expression.substr(begin, end - begin)});
+    if (end == expression.size()) return terms;
+    sign = expression[end + 1] == '-' ? -1.0F : 1.0F;
+    begin = end + 3;
+  }
+}
+
+/// The sum of the words' vectors, each of length 1 and with its sign; the words themselves are no answers.
+Query query_of(const std::vector<Term>& terms, const Source& source, const io::WordIndex& index) {
+  Query query{.vector = std::vector<float>(static_cast<std::size_t>(source.table.dim())), .without = {}};
+  for (const Term& term : terms) {
+    const std::optional<std::int64_t> row = index.find(term.word);
+    if (!row) throw std::runtime_error("the word '" + term.word + "' is not in the vocabulary");
+    const std::vector<float> vector = float_row(source.table, *row);
+    double square = 0;
+    for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
+    const auto scale = static_cast<float>(term.sign / std::sqrt(square));
+    for (std::size_t c = 0; c < vector.size(); ++c) query.vector[c] += scale * vector[c];
+    query.without.push_back(*row);
+  }
+  return query;
+}
+
+std::vector<std::string> expressions_of(const NearestOptions& options) {
+  if (!options.queries.empty()) {
+    const io::Vocabulary lines = io::load_words(options.queries);
+    std::vector<std::string> expressions;
+    for (std::int64_t i = 0; i < lines.size(); ++i) expressions.emplace_back(lines[i]);
+    return expressions;
+  }
+  std::string expression;
+  for (const std::string& part : options.expression) {
+    if (!expression.empty()) expression += ' ';
+    expression += part;
+  }
+  if (expression.empty()) throw std::runtime_error("nearest: expected a word, or --queries FILE");
+  return {expression};
+}
+
+}  // namespace
+
+int nearest(const NearestOptions& options) {
+  const std::vector<std::string> expressions = expressions_of(options);
+  const Source source(options.input);
+  const io::WordIndex index(source.words);
+  std::vector<Query> queries;
+  for (const std::string& expression : expressions) {
+    queries.push_back(query_of(parse(expression, index), source, index));
+  }
+  const std::vector<std::vector<Neighbour>> answers = most_similar(source.table, queries, options.count);
+  ordered_json output = ordered_json::array();
+  for (std::size_t q = 0; q < answers.size(); ++q) {
+    if (!options.input.json && answers.size() > 1) fmt::print("{}{}\n", q == 0 ? "" : "\n", expressions[q]);
+    ordered_json neighbours = ordered_json::array();
+    for (const Neighbour& neighbour : answers[q]) {
+      const std::string word(source.words[neighbour.row]);
+      if (options.input.json) {
+        neighbours.push_back({{"word", word}, {"row", neighbour.row}, {"cosine", neighbour.cosine}});
+      } else {
+        fmt::print("{:.4f}  {}\n", neighbour.cosine, word);
+      }
+    }
+    output.push_back({{"query", expressions[q]}, {"nearest", neighbours}});
+  }
+  if (options.input.json) fmt::print("{}\n", output.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+  return 0;
+}
+
+}  // namespace rowmill::tool
