@@ -114,7 +114,8 @@ TEST(Safetensors, EveryTruncationIsRefused) {
   const TemporaryDirectory directory;
   SafetensorsContents contents;
   const GuardedTable table = awkward_table(3, 2);
-  contents.add("t", table.view()).add_words("t", Vocabulary(std::vector<std::string>{"a", "b", "c"}));
+  const Vocabulary words(std::vector<std::string>{"a", "b", "c"});
+  contents.add("t", table.view()).add_words("t", words);
   save_safetensors(directory / "whole", contents);
   expect_every_truncation_refused(directory / "t", read_file(directory / "whole"),
                                   [&] { const SafetensorsFile file(directory / "t"); });

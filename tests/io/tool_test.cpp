@@ -57,7 +57,9 @@ TEST_F(ToolTest, ConvertsBetweenAllKinds) {
   const WordVectors last = load_vectors(directory / "4.safetensors");
   EXPECT_TRUE(same_bits(last.table, table.view()));
   EXPECT_EQ(last.words[19], "word19");
-  EXPECT_EQ(run("convert 0.safetensors t.glove && gzip t.glove && zcat t.glove.gz | '" ROWMILL_TOOL "' convert - 5.npy").status, 0);
+  EXPECT_EQ(run("convert 0.safetensors t.glove && gzip t.glove && zcat t.glove.gz | '" ROWMILL_TOOL "' convert - 5.npy")
+                .status,
+            0);
   EXPECT_TRUE(rowmill::test::same(load_npy(directory / "5.npy"), table.view()));
 }
 
@@ -139,8 +141,9 @@ TEST_F(ToolTest, AnInterruptLeavesNothing) {
   save_npy(directory / "in.npy", Table(2000000, 64), {.sync = false});
   write_file(directory / "out.npy", "old");
   // The signal comes as soon as the temporary file is there.
-  const Result result = run(
-      "convert in.npy out.npy & pid=$!; while ! ls .out.npy.rowmill-* >/dev/null 2>&1; do :; done; kill -TERM $pid; wait $pid");
+  const Result result =
+      run("convert in.npy out.npy & pid=$!; while ! ls .out.npy.rowmill-* >/dev/null 2>&1; do :; done; kill -TERM "
+          "$pid; wait $pid");
   EXPECT_EQ(result.status, 128 + SIGTERM) << result.output;
   EXPECT_EQ(read_file(directory / "out.npy"), "old");
   EXPECT_EQ(directory.names().size(), 2U);
@@ -171,7 +174,8 @@ TEST(MostSimilar, AgreesWithPlainLoops) {
           EXPECT_NEAR(neighbour.cosine, cosine(neighbour.row), 1e-5);
         }
         std::int64_t better = 0;
-        for (std::int64_t r = 0; r < table.rows(); ++r) better += cosine(r) > double{answers[q].back().cosine} + 1e-5 ? 1 : 0;
+        for (std::int64_t r = 0; r < table.rows(); ++r)
+          better += cosine(r) > double{answers[q].back().cosine} + 1e-5 ? 1 : 0;
         EXPECT_LE(better, 9) << "nine answers and the query itself, but for the last";
       }
     }

@@ -35,7 +35,8 @@ int bench(const BenchOptions& options) {
   // Several batches in turn, so that the caches don't hold all that one needs.
   constexpr std::size_t kBatches = 16;
   std::mt19937_64 random(1);
-  std::vector<std::vector<std::int64_t>> batches(kBatches, std::vector<std::int64_t>(static_cast<std::size_t>(options.ids)));
+  std::vector<std::vector<std::int64_t>> batches(kBatches,
+                                                 std::vector<std::int64_t>(static_cast<std::size_t>(options.ids)));
   for (auto& batch : batches) {
     for (std::int64_t& id : batch) id = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(options.rows));
   }
@@ -70,8 +71,8 @@ int bench(const BenchOptions& options) {
                                                {"ns_per_id", ns_per_id}})
                            .dump(2));
   } else {
-    fmt::print("{} of {} ids in a {} x {} table, {}: {:.1f} us a call, {:.1f} ns an id\n", options.operation, options.ids,
-               options.rows, options.dim, isa_name(), 1e6 * seconds, ns_per_id);
+    fmt::print("{} of {} ids in a {} x {} table, {}: {:.1f} us a call, {:.1f} ns an id\n", options.operation,
+               options.ids, options.rows, options.dim, isa_name(), 1e6 * seconds, ns_per_id);
   }
   return 0;
 }

@@ -18,7 +18,8 @@ Table converted(const Table& table, Format format) {
   constexpr std::int64_t kGrain = std::int64_t{1} << 20;
   parallel_chunks(concurrency_for(6 * size), size, kGrain, [&](std::int64_t begin, std::int64_t end) {
     if (format == Format::bf16) {
-      std::transform(table.data() + begin, table.data() + end, result.data<Bf16>() + begin, [](float x) { return Bf16(x); });
+      std::transform(table.data() + begin, table.data() + end, result.data<Bf16>() + begin,
+                     [](float x) { return Bf16(x); });
     } else {
       std::transform(table.data<Bf16>() + begin, table.data<Bf16>() + end, result.data() + begin,
                      [](Bf16 x) { return static_cast<float>(x); });

@@ -66,7 +66,8 @@ int info(const InputOptions& input) {
     fmt::print("{:<12}{}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   if (const auto metadata = description.find("metadata"); metadata != description.end()) {
-    for (const auto& [key, value] : metadata->items()) fmt::print("{:<12}{} = {}\n", "metadata", key, value.get<std::string>());
+    for (const auto& [key, value] : metadata->items())
+      fmt::print("{:<12}{} = {}\n", "metadata", key, value.get<std::string>());
   }
   if (const auto tensors = description.find("tensors"); tensors != description.end()) {
     for (const ordered_json& tensor : *tensors) {

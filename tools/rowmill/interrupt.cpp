@@ -31,10 +31,12 @@ io::Progress saving(const char* what) {
   in_save = 1;
   return [what, terminal = isatty(STDERR_FILENO) != 0, shown = -1](std::int64_t done, std::int64_t total) mutable {
     if (received != 0) throw Interrupted{received};
-    const int percent = total == 0 ? 100 : static_cast<int>(100 * (static_cast<double>(done) / static_cast<double>(total)));
+    const int percent =
+        total == 0 ? 100 : static_cast<int>(100 * (static_cast<double>(done) / static_cast<double>(total)));
     if (!terminal || percent == shown) return;
     shown = percent;
-    fmt::print(stderr, "\r{} [{:<40}] {:3} %", what, std::string(static_cast<std::size_t>(percent * 2 / 5), '#'), percent);
+    fmt::print(stderr, "\r{} [{:<40}] {:3} %", what, std::string(static_cast<std::size_t>(percent * 2 / 5), '#'),
+               percent);
     if (percent == 100) fmt::print(stderr, "\n");
   };
 }

@@ -18,14 +18,14 @@ namespace rowmill::tool {
 namespace {
 
 const std::map<std::string, Format> kFormats = {{"f32", Format::f32}, {"bf16", Format::bf16}};
-const std::map<std::string, io::HeaderLine> kHeaders = {{"automatic", io::HeaderLine::automatic},
-                                                        {"present", io::HeaderLine::present},
-                                                        {"absent", io::HeaderLine::absent}};
+const std::map<std::string, io::HeaderLine> kHeaders = {
+    {"automatic", io::HeaderLine::automatic}, {"present", io::HeaderLine::present}, {"absent", io::HeaderLine::absent}};
 const std::map<std::string, io::InvalidUtf8> kUtf8 = {
     {"keep", io::InvalidUtf8::keep}, {"replace", io::InvalidUtf8::replace}, {"refuse", io::InvalidUtf8::refuse}};
 
 void add_input(CLI::App& command, InputOptions& input) {
-  command.add_option("FILE", input.file, "A .safetensors, .npy, word2vec or GloVe file, also gzipped; - is standard input")
+  command
+      .add_option("FILE", input.file, "A .safetensors, .npy, word2vec or GloVe file, also gzipped; - is standard input")
       ->required();
   command.add_option("--tensor", input.load.tensor, "The table of a safetensors file that holds several");
   command.add_option("--dim", input.load.text.dim, "Numbers of a line of a text file; 0: found out")
@@ -58,7 +58,8 @@ int run(int argc, char** argv) {
   };
 
   InputOptions info_options;
-  add_input(*add_command("info", "Say what is in a file.", "  rowmill info words.safetensors\n  rowmill info words.npy --json",
+  add_input(*add_command("info", "Say what is in a file.",
+                         "  rowmill info words.safetensors\n  rowmill info words.npy --json",
                          [&] { return info(info_options); }),
             info_options);
 
@@ -71,15 +72,16 @@ int run(int argc, char** argv) {
                   [&] { return convert(convert_options); });
   add_input(*convert_command, convert_options.input);
   convert_command
-      ->add_option("OUTPUT", convert_options.output, "Ends in .safetensors, .npy, .bin (word2vec), .txt, .vec or .glove")
+      ->add_option("OUTPUT", convert_options.output,
+                   "Ends in .safetensors, .npy, .bin (word2vec), .txt, .vec or .glove")
       ->required();
   convert_command->add_option("--format", convert_options.format, "Of the numbers in a safetensors file: f32 or bf16")
       ->transform(CLI::CheckedTransformer(kFormats));
 
   ConvertOptions quantize_options;
-  CLI::App* const quantize_command =
-      add_command("quantize", "Write a table with smaller numbers.",
-                  "  rowmill quantize words.safetensors half.safetensors --format bf16", [&] { return convert(quantize_options); });
+  CLI::App* const quantize_command = add_command("quantize", "Write a table with smaller numbers.",
+                                                 "  rowmill quantize words.safetensors half.safetensors --format bf16",
+                                                 [&] { return convert(quantize_options); });
   add_input(*quantize_command, quantize_options.input);
   quantize_command->add_option("OUTPUT", quantize_options.output, "Ends in .safetensors")->required();
   quantize_command->add_option("--format", quantize_options.format, "bf16")
@@ -95,7 +97,8 @@ int run(int argc, char** argv) {
       [&] { return nearest(nearest_options); });
   add_input(*nearest_command, nearest_options.input);
   nearest_command->add_option("WORD", nearest_options.expression, "A word, or words with + and - between them");
-  nearest_command->add_option("--queries", nearest_options.queries, "A file with a query a line instead; - is standard input");
+  nearest_command->add_option("--queries", nearest_options.queries,
+                              "A file with a query a line instead; - is standard input");
   nearest_command->add_option("-k,--count", nearest_options.count, "How many")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
@@ -125,7 +128,8 @@ int run(int argc, char** argv) {
   const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(count));
   tbb::task_arena arena(count);
   const int status = arena.execute([&] { return command(); });
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw std::runtime_error("standard output: cannot be written");
   return status;
 }
 

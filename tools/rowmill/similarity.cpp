@@ -44,8 +44,8 @@ template <int kQueries>
   for (int q = 0; q < kQueries; ++q) out[q] = sum(sums[q]);
 }
 
-[[gnu::always_inline]] inline void all_dots(const float* row, const float* queries, std::int64_t count, std::int64_t dim,
-                                            float* out) {
+[[gnu::always_inline]] inline void all_dots(const float* row, const float* queries, std::int64_t count,
+                                            std::int64_t dim, float* out) {
   constexpr int kAtOnce = 4;
   std::int64_t q = 0;
   for (; q + kAtOnce <= count; q += kAtOnce) dots<kAtOnce>(row, queries + q * dim, dim, out + q);

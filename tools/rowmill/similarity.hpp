@@ -24,8 +24,8 @@ struct Query {
 ///
 ///     cosine(r) = dot(table[r, :], q) / sqrt(dot(table[r, :], table[r, :]) * dot(q, q))
 ///
-/// Rows whose cosine is not a number (rows of zeros, NaNs) are no answers. One pass over the table for 64 queries, on all
-/// threads; the same bits at any number of threads, on every instruction set.
+/// Rows whose cosine is not a number (rows of zeros, NaNs) are no answers. One pass over the table for 64 queries, on
+/// all threads; the same bits at any number of threads, on every instruction set.
 [[nodiscard]] std::vector<std::vector<Neighbour>> most_similar(const ConstTableView& table,
                                                                std::span<const Query> queries, std::int64_t count);
 

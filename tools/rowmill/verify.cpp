@@ -73,9 +73,10 @@ int verify(const InputOptions& input) {
   for (const auto& table : report["tables"]) {
     fmt::print("table       {}{} x {}: {}\n", table["name"].get<std::string>() + (table["name"] == "" ? "" : " "),
                table["rows"].dump(), table["dim"].dump(),
-               table["rows_not_finite"] == 0 ? "every number is finite"
-                                             : table["rows_not_finite"].dump() + " rows hold NaN or infinity, the first is row " +
-                                                   table["first_row_not_finite"].dump());
+               table["rows_not_finite"] == 0
+                   ? "every number is finite"
+                   : table["rows_not_finite"].dump() + " rows hold NaN or infinity, the first is row " +
+                         table["first_row_not_finite"].dump());
   }
   return whole ? 0 : 1;
 }

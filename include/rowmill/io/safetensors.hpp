@@ -115,6 +115,7 @@ class SafetensorsContents {
   SafetensorsContents& add(std::string name, std::span<const double> values);
   /// The words of table `name`, as NAME.words (U8) and NAME.words.begin (I64).
   SafetensorsContents& add_words(const std::string& name, const Vocabulary& words);
+  SafetensorsContents& add_words(const std::string& name, Vocabulary&& words) = delete;
 
   struct Tensor {
     TensorInfo info;  ///< begin and end follow when the file is written

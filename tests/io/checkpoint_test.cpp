@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/io/checkpoint.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "tests/io/support.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::io::test {
+namespace {
+
+constexpr std::int64_t kRows = 300;
+constexpr std::int64_t kDim = 24;
+
+struct Case {
+  const char* name;
+  OptimizerOptions options;
+};
+const Case kCases[] = {{"sgd", SgdOptions{}},
+                       {"momentum", SgdOptions{.momentum = 0.9}},
+                       {"adagrad", AdagradOptions{}},
+                       {"row_wise_adagrad", RowWiseAdagradOptions{}},
+                       {"adam", AdamOptions{}},
+                       {"adamw", adamw()},
+                       {"partial_row_wise_adam", PartialRowWiseAdamOptions{}}};
+
+/// Steps first .. last-1 of a training, each with ids and gradients of its own.
+void train(Table& table, Optimizer& optimizer, std::uint64_t first, std::uint64_t last) {
+  for (std::uint64_t step = first; step < last; ++step) {
+    std::mt19937_64 random(step);
+    std::vector<std::int64_t> ids(200);
+    for (std::int64_t& id : ids) id = static_cast<std::int64_t>(random() % kRows);
+    const Table gradient(200, kDim, {.initializer = Initializer::normal(0, 1), .seed = step});
+    optimizer.step(table, Plan(Ids(ids), kRows), gradient);
+  }
+}
+
+Table initial(std::int64_t rows = kRows) {
+  return Table(rows, kDim, {.initializer = Initializer::normal(0, 1), .seed = 9});
+}
+
+TEST(Checkpoint, TrainingGoesOnWithTheSameBits) {
+  const TemporaryDirectory directory;
+  for (const auto& [name, options] : kCases) {
+    Table table = initial();
+    Optimizer optimizer(options, kRows, kDim, "words");
+    train(table, optimizer, 0, 5);
+    optimizer.set_learning_rate(0.02);
+    CheckpointContents contents;
+    contents.add("words", table, &optimizer);
+    save_checkpoint(directory / "c", contents);
+    train(table, optimizer, 5, 10);
+
+    for (const int threads : {1, 7}) {
+      rowmill::test::with_threads(threads, [&, name_ = name, options_ = options] {
+        Table resumed(kRows, kDim);
+        Optimizer resumed_optimizer(options_, kRows, kDim);  // of no name: states are known by what they are
+        CheckpointFile(directory / "c").restore("words", resumed, &resumed_optimizer);
+        EXPECT_EQ(resumed_optimizer.step_count(), 5);
+        EXPECT_EQ(resumed_optimizer.learning_rate(), 0.02);
+        train(resumed, resumed_optimizer, 5, 10);
+        EXPECT_TRUE(same_bits(resumed, table.view())) << name_;
+        for (std::size_t s = 0; s < optimizer.state().size(); ++s) {
+          EXPECT_TRUE(same_bits(resumed_optimizer.state()[s], optimizer.state()[s])) << name_;
+        }
+      });
+    }
+  }
+}
+
+TEST(Checkpoint, ALargerTableIsFilledAtItsBeginning) {
+  const TemporaryDirectory directory;
+  Table table = initial();
+  Optimizer optimizer(AdamOptions{}, kRows, kDim);
+  train(table, optimizer, 0, 3);
+  CheckpointContents contents;
+  contents.add("words", table, &optimizer);
+  save_checkpoint(directory / "c", contents);
+  Table larger(kRows + 7, kDim, {.initializer = Initializer::constant(5)});
+  Optimizer larger_optimizer(AdamOptions{}, kRows + 7, kDim);
+  CheckpointFile(directory / "c").restore("words", larger, &larger_optimizer);
+  EXPECT_TRUE(same_bits(ConstTableView(larger.data(), kRows, kDim), table.view()));
+  EXPECT_EQ(larger.data()[kRows * kDim], 5);
+  EXPECT_EQ(larger_optimizer.state()[0].row(kRows)[0], 0);
+}
+
+TEST(Checkpoint, HoldsSeveralTablesWordsValuesAndMetadata) {
+  const TemporaryDirectory directory;
+  const Table table = initial(3);
+  const Table half = every_bf16();
+  const std::vector<std::int64_t> generator = {1, -2, 3};
+  const std::vector<double> place = {0.25};
+  const Vocabulary words(std::vector<std::string>{"x", "y", "z"});
+  CheckpointContents contents;
+  contents.metadata = {{"epoch", "7"}};
+  contents.add("a", table).add("half", half).add_words("a", words);
+  contents.add_values("generator", generator).add_values("place", place);
+  const std::string checksum = save_checkpoint(directory / "c", contents);
+  const CheckpointFile file(directory / "c");
+  EXPECT_EQ(file.checksum(), checksum);
+  file.verify();
+  EXPECT_TRUE(same_bits(file.load_table("half"), half.view()));
+  EXPECT_EQ(file.file().load_words("a")[2], "z");
+  EXPECT_EQ(file.values<std::int64_t>("generator"), generator);
+  EXPECT_EQ(file.values<double>("place"), place);
+  EXPECT_EQ(file.file().metadata().at("epoch"), "7");
+  contents.metadata = {{"rowmill.epoch", "7"}};
+  EXPECT_THROW(save_checkpoint(directory / "d", contents), Error);
+}
+
+TEST(Checkpoint, EveryChangedByteIsNoticed) {
+  const TemporaryDirectory directory;
+  Table table(3, 2, {.initializer = Initializer::constant(1)});
+  const Optimizer optimizer(AdamOptions{}, 3, 2);
+  CheckpointContents contents;
+  contents.add("w", table, &optimizer);
+  save_checkpoint(directory / "whole", contents);
+  const std::string whole = read_file(directory / "whole");
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 4);
+    write_file(directory / "c", damaged);
+    try {
+      CheckpointFile(directory / "c").verify();
+      ADD_FAILURE() << "byte " << i << " was changed, and nobody noticed";
+    } catch (const FileError& error) {
+      EXPECT_EQ(error.code(), ErrorCode::bad_file) << error.what();
+    }
+  }
+  // The last byte belongs to a tensor: nothing is restored.
+  std::string damaged = whole;
+  const std::size_t value = damaged.rfind(std::string_view("\x00\x00\x80\x3f", 4));
+  damaged[value] = 1;
+  write_file(directory / "c", damaged);
+  Table untouched(3, 2, {.initializer = Initializer::constant(7)});
+  Optimizer untouched_optimizer(AdamOptions{}, 3, 2);
+  expect_file_error(ErrorCode::bad_file, directory / "c", "tensor 'w' is damaged",
+                    [&] { CheckpointFile(directory / "c").restore("w", untouched, &untouched_optimizer); });
+  EXPECT_EQ(untouched.data()[0], 7);
+}
+
+TEST(Checkpoint, WhatDoesNotFitIsRefusedAndNothingChanges) {
+  const TemporaryDirectory directory;
+  Table table = initial();
+  Optimizer adam(AdamOptions{}, kRows, kDim);
+  train(table, adam, 0, 2);
+  CheckpointContents contents;
+  contents.add("with", table, &adam).add("without", table);
+  save_checkpoint(directory / "c", contents);
+  const CheckpointFile file(directory / "c");
+  Table out(kRows, kDim, {.initializer = Initializer::constant(7)});
+  const auto refused = [&](std::string_view name, Optimizer* optimizer, std::string_view what) {
+    expect_file_error(ErrorCode::bad_file, directory / "c", what, [&] { file.restore(name, out, optimizer); });
+  };
+  Optimizer sgd(SgdOptions{}, kRows, kDim);
+  Optimizer fresh(AdamOptions{}, kRows, kDim);
+  refused("with", &sgd, "was saved with optimizer 'adam'; expected 'sgd'");
+  refused("without", &fresh, "no optimizer");
+  refused("other", nullptr, "no tensor 'other'");
+  Table small(kRows - 1, kDim);
+  EXPECT_THROW(file.restore("with", small), Error);
+  Table narrow(kRows, kDim - 1);
+  EXPECT_THROW(file.restore("with", narrow), Error);
+  Table half(kRows, kDim, {.format = Format::bf16});
+  EXPECT_THROW(file.restore("with", half), Error);
+  Optimizer short_state(AdamOptions{}, kRows - 1, kDim);
+  EXPECT_THROW(file.restore("with", out, &short_state), Error);
+  EXPECT_EQ(out.data()[0], 7);
+  EXPECT_EQ(fresh.step_count(), 0);
+
+  save_safetensors(directory / "plain", SafetensorsContents().add("t", table));
+  expect_file_error(ErrorCode::bad_file, directory / "plain", "no checkpoint",
+                    [&] { const CheckpointFile plain(directory / "plain"); });
+}
+
+TEST(Checkpoint, SurvivesKillsAtAnyMoment) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "c";
+  std::mt19937_64 random(17);
+  float last = 0;
+  for (int i = 0; i < 200; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ::execl(ROWMILL_CHECKPOINT_WRITER, ROWMILL_CHECKPOINT_WRITER, path.c_str(), static_cast<char*>(nullptr));
+      ::_exit(1);
+    }
+    if (i == 0) {
+      while (!std::filesystem::exists(path)) std::this_thread::yield();
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself";
+    const CheckpointFile file(path);
+    file.verify();
+    const Table table = file.load_table("words");
+    last = std::max(last, table.data()[0]);
+    for (std::int64_t k = 0; k < table.rows() * table.dim(); ++k) ASSERT_EQ(table.data()[k], table.data()[0]);
+    ASSERT_LE(directory.names().size(), 2U) << "what earlier kills left is removed";
+  }
+  EXPECT_GT(last, 1) << "none was killed after its first checkpoint";
+}
+
+}  // namespace
+}  // namespace rowmill::io::test
