@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/io/checkpoint.hpp"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
 
+#include "io/checkpoint/saved_state.hpp"
 #include "io/file/transfer.hpp"
 #include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
@@ -13,51 +12,9 @@ namespace rowmill::io {
 namespace {
 
 constexpr std::string_view kOwn = "rowmill.";
-constexpr std::string_view kOptimizer = "rowmill.optimizer.";
-
-std::string joined(std::string_view name, std::string_view part) { return std::string(name).append(".").append(part); }
-
-/// "m" of the state "words.m", or "m".
-std::string_view part_of(std::string_view state_name) {
-  const std::size_t dot = state_name.rfind('.');
-  return dot == std::string_view::npos ? state_name : state_name.substr(dot + 1);
-}
 
 FileError bad(const SafetensorsFile& file, const std::string& what, std::int64_t offset = FileError::kNowhere) {
   return {ErrorCode::bad_file, file.path(), offset, what};
-}
-
-/// The first `rows` rows.
-TableView head(const TableView& table, std::int64_t rows) {
-  return {table.bytes(), table.format(), rows, table.dim(), table.row_stride(), table.name()};
-}
-
-/// A tensor of the file, and the rows that it is to be read into.
-struct Target {
-  const TensorInfo* tensor;
-  TableView rows;
-};
-
-/// What a tensor is to be read into: a table of its dim and format, and at least as many rows.
-Target target(const SafetensorsFile& file, const std::string& name, const TableView& table) {
-  constexpr std::string_view kOp = "restore";
-  check_writable(kOp, name, table);
-  const TensorInfo& tensor = file.tensor(name);
-  check_format(kOp, name, table, {file.table_format(tensor)});
-  const std::int64_t saved_rows = tensor.shape[0];
-  if (table.rows() < saved_rows)
-    check_shape(kOp, name, table, saved_rows, tensor.shape[1], "what was saved, or more rows");
-  check_shape(kOp, name, table, table.rows(), tensor.shape[1], "the rows of the table x the dim that was saved");
-  return {&tensor, head(table, saved_rows)};
-}
-
-/// One number of a tensor.
-template <class T>
-T number(const SafetensorsFile& file, const std::string& name, std::size_t index, std::size_t count) {
-  const std::vector<T> values = file.load<T>(name);
-  if (values.size() == count) return values[index];
-  throw bad(file, "tensor '" + name + "' holds " + std::to_string(values.size()) + " numbers; expected " +
-                      std::to_string(count));
 }
 
 }  // namespace
@@ -133,54 +90,22 @@ Table CheckpointFile::load_table(std::string_view name) const {
 }
 
 void CheckpointFile::restore(std::string_view name, const TableView& table, Optimizer* optimizer) const {
-  std::vector<Target> targets = {target(file_, std::string(name), table)};
-  std::vector<ConstTableView> state;
-  OptimizerProgress progress;
-  double learning_rate = 0;
-  if (optimizer != nullptr) {
-    const auto saved = file_.metadata().find(std::string(kOptimizer).append(name));
-    if (saved == file_.metadata().end() || saved->second != optimizer->name()) {
-      throw bad(file_, "table '" + std::string(name) + "' was saved with " +
-                           (saved == file_.metadata().end() ? "no optimizer" : "optimizer '" + saved->second + "'") +
-                           "; expected '" + std::string(optimizer->name()) + "'");
-    }
-    for (const TableView& view : optimizer->state()) {
-      const std::string tensor = joined(name, part_of(view.name()));
-      targets.push_back(target(file_, tensor, view));
-      state.emplace_back(view);
-      check(tensor);
-    }
-    const std::string step = joined(name, "step");
-    const std::string powers = joined(name, "beta_powers");
-    const std::string rate = joined(name, "learning_rate");
-    check(step);
-    check(rate);
-    progress.step_count = number<std::int64_t>(file_, step, 0, 1);
-    learning_rate = number<double>(file_, rate, 0, 1);
-    const bool keeps_powers = optimizer->progress().beta1_power.has_value();
-    if (keeps_powers != (file_.find(powers) != nullptr)) {
-      throw bad(file_, std::string(keeps_powers ? "lacks" : "has") + " tensor '" + powers + "'");
-    }
-    if (keeps_powers) {
-      check(powers);
-      progress.beta1_power = number<double>(file_, powers, 0, 2);
-      progress.beta2_power = number<double>(file_, powers, 1, 2);
+  if (file_.metadata().contains(std::string(kDeltaBase))) {
+    throw bad(file_, "is a delta, which restore_chain() restores after what it follows");
+  }
+  const SavedState saved = saved_state(*this, name, table, optimizer);
+  for (const Target& target : saved.targets) {
+    if (target.rows.rows() < target.tensor->shape[0]) {
+      check_shape("restore", target.tensor->name, target.rows, target.tensor->shape[0], target.rows.dim(),
+                  "what was saved, or more rows");
     }
   }
-  check(name);
-
-  // The optimizer's views are its own memory: restoring them sets the progress alone, and so can be tried first.
-  if (optimizer != nullptr) {
-    const double old_rate = optimizer->learning_rate();
-    optimizer->set_learning_rate(learning_rate);
-    try {
-      optimizer->restore(progress, state);
-    } catch (...) {
-      optimizer->set_learning_rate(old_rate);
-      throw;
-    }
+  set_progress(saved, optimizer);
+  for (const Target& target : saved.targets) {
+    const TableView& rows = target.rows;
+    file_.read_head(*target.tensor,
+                    {rows.bytes(), rows.format(), target.tensor->shape[0], rows.dim(), rows.row_stride()});
   }
-  for (const Target& wanted : targets) file_.read_head(*wanted.tensor, wanted.rows);
 }
 
 }  // namespace rowmill::io

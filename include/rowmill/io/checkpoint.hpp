@@ -72,15 +72,18 @@ class CheckpointFile {
   /// Reads the whole file, on all threads. Throws FileError (bad_file) if a tensor does not have its checksum.
   void verify(const Progress& progress = {}) const { file_.verify(progress); }
 
+  /// Throws FileError (bad_file) if the tensor is missing or does not have its checksum.
+  void check(std::string_view name) const;
+
   /// Restores a table and, if given, its optimizer, so that the next steps have the same bits as those of the training
   /// that was saved.
   ///
   ///     table[r, :], state[r, :] = the saved ones, for each saved row r       # rows beyond are left as they are
   ///
   /// Checksums are compared first, which reads the tensors once more. Throws, and changes nothing, FileError if the
-  /// checkpoint has no such table, no state of this optimizer, or is damaged (bad_file), or can't be read (io_error);
-  /// Error if a view is bad or has another format (invalid_argument), or has fewer rows or another dim than was saved
-  /// (shape_mismatch). If reading fails after the checksums were compared, table and state are undefined.
+  /// checkpoint has no such table, no state of this optimizer, is a delta or damaged (bad_file), or can't be read
+  /// (io_error); Error if a view is bad or has another format (invalid_argument), or has fewer rows or another dim than
+  /// was saved (shape_mismatch). If reading fails after the checksums were compared, table and state are undefined.
   void restore(std::string_view name, const TableView& table, Optimizer* optimizer = nullptr) const;
 
   /// A new table of the saved rows. Throws as restore().
@@ -94,9 +97,6 @@ class CheckpointFile {
   }
 
  private:
-  /// Throws FileError (bad_file) if the tensor is missing or does not have its checksum.
-  void check(std::string_view name) const;
-
   SafetensorsFile file_;
   std::string checksum_;
 };

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/checkpoint/saved_state.hpp"
+
+#include "kernels/core/checks.hpp"
+
+namespace rowmill::io {
+namespace {
+
+FileError bad(const SafetensorsFile& file, const std::string& what) {
+  return {ErrorCode::bad_file, file.path(), FileError::kNowhere, what};
+}
+
+Target target(const CheckpointFile& checkpoint, const std::string& name, const TableView& table) {
+  constexpr std::string_view kOp = "restore";
+  const SafetensorsFile& file = checkpoint.file();
+  check_writable(kOp, name, table);
+  const TensorInfo& tensor = file.tensor(name);
+  check_format(kOp, name, table, {file.table_format(tensor)});
+  check_shape(kOp, name, table, table.rows(), tensor.shape[1], "the rows of the table x the dim that was saved");
+  checkpoint.check(name);
+  return {&tensor, table};
+}
+
+/// The numbers of a tensor, of which there must be `count`.
+template <class T>
+std::vector<T> numbers(const CheckpointFile& file, const std::string& name, std::size_t count) {
+  std::vector<T> values = file.values<T>(name);
+  if (values.size() == count) return values;
+  throw bad(file.file(), "tensor '" + name + "' holds " + std::to_string(values.size()) + " numbers; expected " +
+                             std::to_string(count));
+}
+
+}  // namespace
+
+SavedState saved_state(const CheckpointFile& checkpoint, std::string_view name, const TableView& table,
+                       Optimizer* optimizer) {
+  const SafetensorsFile& file = checkpoint.file();
+  SavedState saved;
+  if (optimizer != nullptr) {
+    const auto kind = file.metadata().find(std::string(kOptimizer).append(name));
+    if (kind == file.metadata().end() || kind->second != optimizer->name()) {
+      static_cast<void>(file.tensor(name));
+      throw bad(file, "table '" + std::string(name) + "' was saved with " +
+                          (kind == file.metadata().end() ? "no optimizer" : "optimizer '" + kind->second + "'") +
+                          "; expected '" + std::string(optimizer->name()) + "'");
+    }
+  }
+  saved.targets.push_back(target(checkpoint, std::string(name), table));
+  if (optimizer == nullptr) return saved;
+
+  for (const TableView& state : optimizer->state()) {
+    saved.targets.push_back(target(checkpoint, joined(name, part_of(state.name())), state));
+  }
+  saved.progress.step_count = numbers<std::int64_t>(checkpoint, joined(name, "step"), 1)[0];
+  saved.learning_rate = numbers<double>(checkpoint, joined(name, "learning_rate"), 1)[0];
+  if (optimizer->progress().beta1_power) {
+    const std::vector<double> powers = numbers<double>(checkpoint, joined(name, "beta_powers"), 2);
+    saved.progress.beta1_power = powers[0];
+    saved.progress.beta2_power = powers[1];
+  }
+  return saved;
+}
+
+void set_progress(const SavedState& saved, Optimizer* optimizer) {
+  if (optimizer == nullptr) return;
+  // The optimizer's own views: its state stays as it is, and only the progress is set.
+  const std::span<const TableView> own = optimizer->state();
+  const std::vector<ConstTableView> state(own.begin(), own.end());
+  const double old_rate = optimizer->learning_rate();
+  optimizer->set_learning_rate(saved.learning_rate);
+  try {
+    optimizer->restore(saved.progress, state);
+  } catch (...) {
+    optimizer->set_learning_rate(old_rate);
+    throw;
+  }
+}
+
+}  // namespace rowmill::io

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What checkpoints and deltas share: finding, checking and taking over what was saved of a table and its optimizer.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rowmill/io/checkpoint.hpp"
+
+namespace rowmill::io {
+
+/// The key of __metadata__ that says which optimizer a table has.
+inline constexpr std::string_view kOptimizer = "rowmill.optimizer.";
+
+/// The key of __metadata__ that a delta has: the checksum of its chain's base.
+inline constexpr std::string_view kDeltaBase = "rowmill.delta.base";
+
+[[nodiscard]] inline std::string joined(std::string_view name, std::string_view part) {
+  return std::string(name).append(".").append(part);
+}
+
+/// "m" of the state "words.m", or "m".
+[[nodiscard]] inline std::string_view part_of(std::string_view state_name) {
+  const std::size_t dot = state_name.rfind('.');
+  return dot == std::string_view::npos ? state_name : state_name.substr(dot + 1);
+}
+
+/// A tensor, and the table or state that it belongs to.
+struct Target {
+  const TensorInfo* tensor;
+  TableView rows;
+};
+
+/// What a file has of a table and its optimizer: the table first, then the states.
+struct SavedState {
+  std::vector<Target> targets;
+  OptimizerProgress progress;
+  double learning_rate = 0;
+};
+
+/// Finds it all and compares its checksums, formats, dims and kinds; not the numbers of rows. Throws as
+/// CheckpointFile::restore, and changes nothing.
+[[nodiscard]] SavedState saved_state(const CheckpointFile& file, std::string_view name, const TableView& table,
+                                     Optimizer* optimizer);
+
+/// Sets step count, powers and learning rate of the optimizer, if there is one. Throws Error if they are none, and then
+/// changes nothing.
+void set_progress(const SavedState& saved, Optimizer* optimizer);
+
+}  // namespace rowmill::io
