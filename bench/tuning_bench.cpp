@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
-#include <map>
 #include <memory>
 #include <regex>
 #include <rowmill/rowmill.hpp>
@@ -41,29 +40,20 @@ struct Loop {
 constexpr Loop kLoops[] = {
     {"rows read", 1, false}, {"rows updated", 1, true}, {"rows updated in three tables", 3, true}};
 
-struct Way {
-  std::string level;
-  std::string distance;
-};
-
-/// A table of levels by distances: each time divided by the shortest.
-void print_ways(const std::string& title, const std::vector<Way>& ways, std::vector<Contestant>& contestants,
+/// A table of levels by distances: each time divided by the shortest. `ways` are those of the first level in the order
+/// of `distances`, then those of the second.
+void print_ways(const std::string& title, const std::vector<std::string>& distances, std::vector<Contestant>& ways,
                 std::size_t batch_count) {
-  const std::size_t calls = calls_per_sample(contestants.front().run, batch_count, kEffort.sample_seconds);
-  measure_in_turn(contestants, batch_count, calls, kEffort);
-  std::map<std::string, std::vector<double>> seconds;  // by level
-  double best = std::numeric_limits<double>::max();
-  for (std::size_t w = 0; w < ways.size(); ++w) {
-    seconds[ways[w].level].push_back(median(contestants[w].samples));
-    best = std::min(best, seconds[ways[w].level].back());
-  }
+  const std::size_t calls = calls_per_sample(ways.front().run, batch_count, kEffort.sample_seconds);
+  measure_in_turn(ways, batch_count, calls, kEffort);
+  std::vector<double> seconds;
+  for (const Contestant& way : ways) seconds.push_back(median(way.samples));
+  const double best = *std::ranges::min_element(seconds);
   std::printf("%s; best %.0f us\n%-24s", title.c_str(), best * 1e6, "  rows ahead");
-  for (const Way& way : ways) {
-    if (way.level == ways.front().level) std::printf("%7s", way.distance.c_str());
-  }
-  for (const auto& [level, times] : seconds) {
-    std::printf("\n  %-22s", level.c_str());
-    for (const double time : times) std::printf("%7.2f", time / best);
+  for (const std::string& distance : distances) std::printf("%7s", distance.c_str());
+  for (std::size_t w = 0; w < ways.size(); ++w) {
+    if (w % distances.size() == 0) std::printf("\n  %-22s", w == 0 ? "first level" : "second level");
+    std::printf("%7.2f", seconds[w] / best);
   }
   std::printf("\n\n");
   std::fflush(stdout);
@@ -81,12 +71,10 @@ void sweep_loop(const Loop& which, const Shape& shape, const std::vector<std::ve
   rows.dim = shape.dim;
   const RooflineLoops& loops = roofline_loops();
   auto* const loop = which.updates ? loops.update_rows : loops.read_rows;
-  std::vector<Way> ways;
-  std::vector<Contestant> contestants;
+  std::vector<Contestant> ways;
   for (const bool first_level : {true, false}) {
     for (const std::int64_t distance : kDistances) {
-      ways.push_back({first_level ? "first level" : "second level", distance == 0 ? "none" : std::to_string(distance)});
-      contestants.push_back({[=, &batches](std::size_t batch) {
+      ways.push_back({[=, &batches](std::size_t batch) {
         const std::vector<std::int32_t>& ids = batches[batch];
         for_each_part(thread_count(), std::ssize(ids), 1, [&](std::int64_t begin, std::int64_t end) {
           Rows part = rows;
@@ -98,27 +86,25 @@ void sweep_loop(const Loop& which, const Shape& shape, const std::vector<std::ve
       }});
     }
   }
-  print_ways("plain loop, " + std::string(which.name) + ", " + shape.table_name() + ", uniform ids", ways, contestants,
-             batches.size());
+  print_ways("plain loop, " + std::string(which.name) + ", " + shape.table_name() + ", uniform ids",
+             {"none", "4", "8", "16", "32", "64"}, ways, batches.size());
 }
 
 void sweep_library(const Operation& operation, const Shape& shape) {
   Subject subject(operation, shape, batch_count(shape, last_level_cache()));
   subject.set_batches(IdSource::uniform);
   const rowmill::Tuning defaults;
-  std::vector<Way> ways;
-  std::vector<Contestant> contestants;
+  std::vector<Contestant> ways;
   for (const bool first_level : {true, false}) {
-    ways.push_back({first_level ? "first level" : "second level", "own"});
     rowmill::Tuning changed;
     changed.first_level_bytes = first_level ? 0 : std::numeric_limits<std::int64_t>::max();
-    contestants.push_back({[=, &subject](std::size_t batch) {
+    ways.push_back({[=, &subject](std::size_t batch) {
       rowmill::override_tuning(changed);
       subject.run(batch);
       rowmill::override_tuning(defaults);
     }});
   }
-  print_ways("library, " + std::string(operation.name) + ", " + shape.table_name() + ", uniform ids", ways, contestants,
+  print_ways("library, " + std::string(operation.name) + ", " + shape.table_name() + ", uniform ids", {"own"}, ways,
              subject.batch_count());
 }
 
