@@ -24,20 +24,21 @@ struct FindBadIdArgs {
 /// out[i, :] = ids[i] < 0 ? 0 : table[ids[i], :]
 template <class Id>
 struct GatherArgs {
-  const float* table;
+  const void* table;  ///< this and `out` have the formats of the kernel's name; strides are in elements
   std::int64_t table_stride;
   const Id* ids;
   std::int64_t count;
-  float* out;
+  void* out;
   std::int64_t out_stride;
   std::int64_t dim;
   CacheLevel ask_into;
-  bool streaming;  ///< out and out_stride are multiples of 64 bytes, and dim of 16
+  bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into bf16 from another format
 };
 
-/// for k in order: table[rows[k], :] += values[k, :]; negative rows are skipped
+/// for k in order: table[rows[k], :] += values[k, :], rounded to the table's format each time; negative rows are
+/// skipped
 struct ScatterAddArgs {
-  float* table;
+  void* table;
   std::int64_t table_stride;
   const std::int64_t* rows;
   std::int64_t count;
@@ -48,15 +49,16 @@ struct ScatterAddArgs {
 };
 
 /// out[b, :] = sum of table[ids[i], :] over i from begin[b] to begin[b+1]-1, in that order, starting from the first;
-/// negative ids are skipped and not counted; divided by the count if `mean`; zero for a bag without ids.
+/// negative ids are skipped and not counted; divided by the count if `mean`; zero for a bag without ids. Sums are
+/// float32, and rounded once, at the store.
 template <class Id>
 struct PoolArgs {
-  const float* table;
+  const void* table;  ///< as for GatherArgs
   std::int64_t table_stride;
   const Id* ids;
   const std::int64_t* begin;
   std::int64_t bags;
-  float* out;
+  void* out;
   std::int64_t out_stride;
   std::int64_t dim;
   CacheLevel ask_into;
@@ -110,7 +112,7 @@ struct SegmentArgs {
   std::int64_t dim;
   CacheLevel ask_into;
   bool near_gradients;        ///< not to be asked for where rows are asked into the second level: they are nearer
-  float* scratch;             ///< dim floats
+  float* scratch;             ///< 2 * dim floats: a gradient; and a row of weights, of the scalar reference alone
   const float* mean_squares;  ///< of each gradient row, for row-wise optimizers without l2; null: not known
 };
 
@@ -118,7 +120,7 @@ struct SegmentArgs {
 /// segments, `block`, `near_gradients`, `scratch` and `mean_squares` are not used.
 struct ScatterAddSegmentsArgs {
   SegmentArgs segments;
-  float* table;
+  void* table;
   std::int64_t table_stride;
 };
 
@@ -197,23 +199,40 @@ template <class Id>
 using FindBadId = std::int64_t(const FindBadIdArgs<Id>&);
 
 // X(name, type of the function)
-#define ROWMILL_KERNEL_LIST(X)                                \
-  X(find_bad_id_i32, FindBadId<std::int32_t>)                 \
-  X(find_bad_id_i64, FindBadId<std::int64_t>)                 \
-  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)         \
-  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)         \
-  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)             \
-  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)             \
-  X(divide_rows_f32, Kernel<DivideRowsArgs>)                  \
-  X(scatter_add_f32, Kernel<ScatterAddArgs>)                  \
-  X(scatter_add_segments_f32, Kernel<ScatterAddSegmentsArgs>) \
-  X(sum_block_f32, Kernel<SumBlockArgs>)                      \
-  X(mean_squares_f32, Kernel<MeanSquaresArgs>)                \
-  X(sgd_f32, Kernel<SgdArgs>)                                 \
-  X(adagrad_f32, Kernel<AdagradArgs>)                         \
-  X(row_wise_adagrad_f32, Kernel<AdagradArgs>)                \
-  X(adam_f32, Kernel<AdamArgs>)                               \
-  X(partial_row_wise_adam_f32, Kernel<AdamArgs>)              \
+#define ROWMILL_KERNEL_LIST(X)                                 \
+  X(find_bad_id_i32, FindBadId<std::int32_t>)                  \
+  X(find_bad_id_i64, FindBadId<std::int64_t>)                  \
+  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)          \
+  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)          \
+  X(gather_bf16_i32, Kernel<GatherArgs<std::int32_t>>)         \
+  X(gather_bf16_i64, Kernel<GatherArgs<std::int64_t>>)         \
+  X(gather_bf16_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_bf16_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_f32_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_f32_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)              \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)              \
+  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)             \
+  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)             \
+  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)      \
+  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)      \
+  X(divide_rows_f32, Kernel<DivideRowsArgs>)                   \
+  X(scatter_add_f32, Kernel<ScatterAddArgs>)                   \
+  X(scatter_add_bf16, Kernel<ScatterAddArgs>)                  \
+  X(scatter_add_segments_f32, Kernel<ScatterAddSegmentsArgs>)  \
+  X(scatter_add_segments_bf16, Kernel<ScatterAddSegmentsArgs>) \
+  X(sum_block_f32, Kernel<SumBlockArgs>)                       \
+  X(mean_squares_f32, Kernel<MeanSquaresArgs>)                 \
+  X(sgd_f32, Kernel<SgdArgs>)                                  \
+  X(sgd_bf16, Kernel<SgdArgs>)                                 \
+  X(adagrad_f32, Kernel<AdagradArgs>)                          \
+  X(adagrad_bf16, Kernel<AdagradArgs>)                         \
+  X(row_wise_adagrad_f32, Kernel<AdagradArgs>)                 \
+  X(row_wise_adagrad_bf16, Kernel<AdagradArgs>)                \
+  X(adam_f32, Kernel<AdamArgs>)                                \
+  X(adam_bf16, Kernel<AdamArgs>)                               \
+  X(partial_row_wise_adam_f32, Kernel<AdamArgs>)               \
+  X(partial_row_wise_adam_bf16, Kernel<AdamArgs>)              \
   X(fill_uniform_f32, Kernel<FillUniformArgs>)
 
 /// The kernels of one instruction set.

@@ -36,9 +36,10 @@ TEST(GatherIds, AreSignedIntegersOfFourOrEightBytes) {
 class GatherTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(GatherTest);
 
+template <StorageType Out = float>
 void expect_gather(const ConstTableView& table, Ids ids, OutOfRange policy, Stores stores, std::int64_t gap) {
-  GuardedTable out(ids.size(), table.dim(), gap);
-  GuardedTable expected(ids.size(), table.dim());
+  BasicGuardedTable<Out> out(ids.size(), table.dim(), gap);
+  BasicGuardedTable<Out> expected(ids.size(), table.dim());
   reference::gather(table, ids, expected.view(), policy);
   gather(table, ids, out.view(), {.out_of_range = policy, .stores = stores});
   EXPECT_TRUE(same(out.view(), expected.view()));
@@ -55,6 +56,44 @@ TEST_P(GatherTest, EqualsTheReference) {
         for (const std::int64_t gap : {0, 3}) {
           expect_gather(table.view(), batch.ids, OutOfRange::error, Stores::automatic, gap);
           expect_gather(table.view(), narrow(batch.ids), OutOfRange::error, Stores::automatic, gap);
+        }
+      }
+    }
+  });
+}
+
+TEST_P(GatherTest, EqualsTheReferenceInBf16) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    for (const std::int64_t dim : kDims) {
+      const auto halves = GuardedBf16Table(kRows, dim, dim % 7).fill(1, true);
+      const auto floats = GuardedTable(kRows, dim, dim % 7).fill(2, true);
+      const IdCase batch = id_cases(kRows, 700, 2).back();
+      SCOPED_TRACE("dim " + std::to_string(dim));
+      for (const auto policy : {OutOfRange::error, OutOfRange::zero}) {
+        expect_gather<Bf16>(halves.view(), batch.ids, policy, Stores::automatic, 3);
+        expect_gather<Bf16>(halves.view(), narrow(batch.ids), policy, Stores::automatic, 0);
+        expect_gather<float>(halves.view(), batch.ids, policy, Stores::automatic, 3);
+        expect_gather<float>(halves.view(), narrow(batch.ids), policy, Stores::automatic, 3);
+        expect_gather<Bf16>(floats.view(), batch.ids, policy, Stores::automatic, 3);
+        expect_gather<Bf16>(floats.view(), narrow(batch.ids), policy, Stores::automatic, 3);
+      }
+    }
+  });
+}
+
+TEST_P(GatherTest, StreamsIntoAlignedRowsOfBf16) {
+  run([] {
+    for (const std::int64_t dim : {16, 32, 64, 48, 256}) {
+      const std::vector<std::int64_t> ids = id_cases(500, 2000, 4).back().ids;
+      for (const Format from : {Format::f32, Format::bf16}) {
+        const Table table(500, dim, {.initializer = Initializer::normal(0, 1), .format = from});
+        for (const Format to : {Format::f32, Format::bf16}) {
+          Table out(2000, dim, {.format = to});
+          Table expected(2000, dim, {.format = to});
+          reference::gather(table, ids, expected, OutOfRange::error);
+          gather(table, ids, out, {.stores = Stores::streaming});
+          EXPECT_TRUE(same(out.view(), expected.view())) << dim;
         }
       }
     }

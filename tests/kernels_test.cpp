@@ -36,40 +36,41 @@ void check_find_bad_id(FindBadId<Id>* kernel, FindBadId<Id>* reference) {
   }
 }
 
-template <class Id>
+template <class In, class Out, class Id>
 void check_gather_streaming(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
   struct alignas(64) Line {
-    float floats[16];
+    Out elements[64 / sizeof(Out)];
   };
   const auto ids = ids_as<Id>(id_cases(kRows, 100, 2).back().ids);
   const auto count = static_cast<std::int64_t>(ids.size());
-  for (const std::int64_t dim : {16, 32, 48, 64, 256}) {
-    const GuardedTable table = GuardedTable(kRows, dim).fill(1, true);
+  for (const std::int64_t dim : {16, 32, 48, 64, 96, 256}) {
+    if (dim * static_cast<std::int64_t>(sizeof(Out)) % 64 != 0) continue;
+    const auto table = BasicGuardedTable<In>(kRows, dim).fill(1, true);
     const auto run = [&](Kernel<GatherArgs<Id>>* f, bool streaming) {
-      std::vector<Line> lines(static_cast<std::size_t>((count * dim) / 16));
-      f({table.view().data(), table.view().row_stride(), ids.data(), count, lines.data()->floats, dim, dim, level,
+      std::vector<Line> lines(static_cast<std::size_t>(count * dim) * sizeof(Out) / 64);
+      f({table.view().bytes(), table.view().row_stride(), ids.data(), count, lines.data()->elements, dim, dim, level,
          streaming});
       return lines;
     };
     const auto lines = run(kernel, true);
     const auto expected = run(reference, false);
-    EXPECT_TRUE(same({lines.data()->floats, count, dim}, {expected.data()->floats, count, dim})) << "dim " << dim;
+    EXPECT_TRUE(same({lines.data()->elements, count, dim}, {expected.data()->elements, count, dim})) << "dim " << dim;
   }
 }
 
-template <class Id>
+template <class In, class Out, class Id>
 void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
   for (const std::int64_t dim : kDims) {
     for (const std::int64_t gap : {0, 1, 16}) {
-      const GuardedTable table = GuardedTable(kRows, dim, gap).fill(1, true);
+      const auto table = BasicGuardedTable<In>(kRows, dim, gap).fill(1, true);
       for (IdCase batch : id_cases(kRows, 100, 2)) {
         if (batch.ids.size() > 1) batch.ids[1] = -1;  // a zero row
         const auto count = static_cast<std::int64_t>(batch.ids.size());
         const PageEnd<Id> ids(ids_as<Id>(batch.ids));
-        GuardedTable out(count, dim, gap);
-        GuardedTable expected(count, dim, gap);
-        const auto run = [&](Kernel<GatherArgs<Id>>* f, GuardedTable& to) {
-          f({table.view().data(), table.view().row_stride(), ids.data(), count, to.view().data(),
+        BasicGuardedTable<Out> out(count, dim, gap);
+        BasicGuardedTable<Out> expected(count, dim, gap);
+        const auto run = [&](Kernel<GatherArgs<Id>>* f, BasicGuardedTable<Out>& to) {
+          f({table.view().bytes(), table.view().row_stride(), ids.data(), count, to.view().bytes(),
              to.view().row_stride(), dim, level, false});
         };
         run(kernel, out);
@@ -79,9 +80,11 @@ void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* refere
       }
     }
   }
-  check_gather_streaming(kernel, reference);
+  constexpr bool kStreams = sizeof(In) == sizeof(Out) || sizeof(Out) == sizeof(float);
+  if constexpr (kStreams) check_gather_streaming<In, Out>(kernel, reference);
 }
 
+template <class T>
 void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* reference) {
   for (const std::int64_t dim : kDims) {
     for (IdCase batch : id_cases(kRows, 100, 3)) {
@@ -89,10 +92,10 @@ void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* r
       const auto count = static_cast<std::int64_t>(batch.ids.size());
       const GuardedTable values = GuardedTable(count, dim, 2).fill(4, true);
       const PageEnd<std::int64_t> rows(batch.ids);
-      GuardedTable table = GuardedTable(kRows, dim, 3).fill(5);
-      GuardedTable expected = table;
-      const auto run = [&](Kernel<ScatterAddArgs>* f, GuardedTable& to) {
-        f({to.view().data(), to.view().row_stride(), rows.data(), count, values.view().data(),
+      auto table = BasicGuardedTable<T>(kRows, dim, 3).fill(5);
+      auto expected = table;
+      const auto run = [&](Kernel<ScatterAddArgs>* f, BasicGuardedTable<T>& to) {
+        f({to.view().bytes(), to.view().row_stride(), rows.data(), count, values.view().data(),
            values.view().row_stride(), dim, level});
       };
       run(kernel, table);
@@ -188,29 +191,29 @@ constexpr std::pair<WeightDecay, bool> kDecaysAndGradients[] = {
     {WeightDecay::none, true},  {WeightDecay::l2, true},  {WeightDecay::decoupled, true}};
 
 /// Runs an optimizer kernel on copies of one start, with each of these; `make` gives its arguments.
-template <class Args, class Make>
+template <class T, class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments& segments, const Layout& layout,
                      std::int64_t dim, Make make) {
   for (const auto& each : kDecaysAndGradients) {
     const WeightDecay decay = each.first;
     const bool near = each.second;
     SCOPED_TRACE("decay " + std::to_string(static_cast<int>(decay)) + (near ? ", near gradients" : ""));
-    const GuardedTable start = GuardedTable(kRows, dim, layout.table_gap).fill(7);
+    const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
     const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
-    const auto run = [&](Kernel<Args>* f, GuardedTable& weights, GuardedTable& state) {
-      GuardedTable scratch(1, dim);
+    const auto run = [&](Kernel<Args>* f, BasicGuardedTable<T>& weights, GuardedTable& state) {
+      GuardedTable scratch(1, 2 * dim);
       for (float& x : scratch.view().row(0)) x = 77;
       for (std::int64_t r = 0; r < state.view().rows(); ++r) {
         for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
       }
       const bool squares_known = near && decay != WeightDecay::l2;
-      const UpdateArgs update{segments.args(dim, scratch.view().data(), near, squares_known), weights.view().data(),
+      const UpdateArgs update{segments.args(dim, scratch.view().data(), near, squares_known), weights.view().bytes(),
                               weights.view().row_stride(), decay, decay == WeightDecay::l2 ? 0.03F : 0.97F};
       f(make(update, state.view()));
       EXPECT_TRUE(scratch.guards_intact());
     };
-    GuardedTable weights = start;
-    GuardedTable expected = start;
+    auto weights = start;
+    auto expected = start;
     GuardedTable state = start_state;
     GuardedTable expected_state = start_state;
     run(kernel, weights, state);
@@ -222,13 +225,13 @@ void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segmen
   }
 }
 
-template <class Args, class Make>
+template <class T, class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
   for (const std::int64_t dim : kDims) {
     for (const Layout& layout : layouts_for(dim)) {
       SCOPED_TRACE("dim " + std::to_string(dim) + ", table gap " + std::to_string(layout.table_gap) + ", " +
                    std::to_string(layout.passes) + " passes, gradient gap " + std::to_string(layout.gradient_gap));
-      check_optimizer(kernel, reference, Segments(dim, layout), layout, dim, make);
+      check_optimizer<T>(kernel, reference, Segments(dim, layout), layout, dim, make);
     }
   }
 }
@@ -251,7 +254,7 @@ AdagradArgs adagrad_args(const UpdateArgs& update, const TableView& state) {
 }
 
 /// Bags of 0, 1, 2, ... ids, some of them negative, the last bags of negative ids alone and of none.
-template <class Id>
+template <class In, class Out, class Id>
 void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   std::vector<Id> ids;
   std::vector<std::int64_t> begin = {3};  // the ids before belong to other calls
@@ -270,13 +273,13 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   const PageEnd<Id> all_ids(ids);
   const PageEnd<std::int64_t> all_begin(begin);
   for (const std::int64_t dim : kDims) {
-    const GuardedTable table = GuardedTable(kRows, dim, 2).fill(10, true);
+    const auto table = BasicGuardedTable<In>(kRows, dim, 2).fill(10, true);
     for (const bool near : {false, true}) {
       for (const bool mean : {false, true}) {
-        GuardedTable out(bags, dim, 1);
-        GuardedTable expected(bags, dim, 1);
-        const auto run = [&](Kernel<PoolArgs<Id>>* f, GuardedTable& to) {
-          f({table.view().data(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().data(),
+        BasicGuardedTable<Out> out(bags, dim, 1);
+        BasicGuardedTable<Out> expected(bags, dim, 1);
+        const auto run = [&](Kernel<PoolArgs<Id>>* f, BasicGuardedTable<Out>& to) {
+          f({table.view().bytes(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().bytes(),
              to.view().row_stride(), dim, level, near, mean});
         };
         run(kernel, out);
@@ -288,14 +291,15 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   }
 }
 
+template <class T>
 void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<ScatterAddSegmentsArgs>* reference) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
-    const GuardedTable start = GuardedTable(kRows, dim, 3).fill(5);
-    GuardedTable table = start;
-    GuardedTable expected = start;
-    const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, GuardedTable& to) {
-      f({segments.args(dim, nullptr, false, false), to.view().data(), to.view().row_stride()});
+    const auto start = BasicGuardedTable<T>(kRows, dim, 3).fill(5);
+    auto table = start;
+    auto expected = start;
+    const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, BasicGuardedTable<T>& to) {
+      f({segments.args(dim, nullptr, false, false), to.view().bytes(), to.view().row_stride()});
     };
     run(kernel, table);
     run(reference, expected);
@@ -309,15 +313,56 @@ namespace check {
 
 void find_bad_id_i32(FindBadId<std::int32_t>* f, FindBadId<std::int32_t>* r) { check_find_bad_id(f, r); }
 void find_bad_id_i64(FindBadId<std::int64_t>* f, FindBadId<std::int64_t>* r) { check_find_bad_id(f, r); }
-void gather_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) { check_gather(f, r); }
-void gather_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) { check_gather(f, r); }
-void scatter_add_f32(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add(f, r); }
-void scatter_add_segments_f32(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterAddSegmentsArgs>* r) {
-  check_scatter_add_segments(f, r);
+void gather_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather<float, float>(f, r);
 }
-
-void pool_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) { check_pool(f, r); }
-void pool_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) { check_pool(f, r); }
+void gather_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather<float, float>(f, r);
+}
+void gather_bf16_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather<Bf16, Bf16>(f, r);
+}
+void gather_bf16_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather<Bf16, Bf16>(f, r);
+}
+void gather_bf16_to_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather<Bf16, float>(f, r);
+}
+void gather_bf16_to_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather<Bf16, float>(f, r);
+}
+void gather_f32_to_bf16_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather<float, Bf16>(f, r);
+}
+void gather_f32_to_bf16_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather<float, Bf16>(f, r);
+}
+void scatter_add_f32(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add<float>(f, r); }
+void scatter_add_bf16(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add<Bf16>(f, r); }
+void scatter_add_segments_f32(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterAddSegmentsArgs>* r) {
+  check_scatter_add_segments<float>(f, r);
+}
+void scatter_add_segments_bf16(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterAddSegmentsArgs>* r) {
+  check_scatter_add_segments<Bf16>(f, r);
+}
+void pool_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool<float, float>(f, r);
+}
+void pool_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<float, float>(f, r);
+}
+void pool_bf16_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool<Bf16, Bf16>(f, r);
+}
+void pool_bf16_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<Bf16, Bf16>(f, r);
+}
+void pool_bf16_to_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool<Bf16, float>(f, r);
+}
+void pool_bf16_to_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<Bf16, float>(f, r);
+}
 
 void divide_rows_f32(Kernel<DivideRowsArgs>* f, Kernel<DivideRowsArgs>* r) {
   const std::vector<std::int64_t> divisors = {1, 0, 3, 7, 1LL << 30};
@@ -374,20 +419,31 @@ void mean_squares_f32(Kernel<MeanSquaresArgs>* f, Kernel<MeanSquaresArgs>* r) {
   }
 }
 
-void sgd_f32(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
+template <class T>
+void check_sgd(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
   for (const bool has_momentum : {false, true}) {
     for (const bool nesterov : {false, true}) {
-      check_optimizer(f, r, [&](const UpdateArgs& update, const TableView& state) {
+      check_optimizer<T>(f, r, [&](const UpdateArgs& update, const TableView& state) {
         return SgdArgs{update, has_momentum ? state.data() : nullptr, 0.1F, 0.9F, nesterov};
       });
     }
   }
 }
 
-void adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) { check_optimizer(f, r, adagrad_args); }
-void row_wise_adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) { check_optimizer(f, r, adagrad_args); }
-void adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer(f, r, adam_args); }
-void partial_row_wise_adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer(f, r, adam_args); }
+void sgd_f32(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) { check_sgd<float>(f, r); }
+void sgd_bf16(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) { check_sgd<Bf16>(f, r); }
+void adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) { check_optimizer<float>(f, r, adagrad_args); }
+void adagrad_bf16(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) { check_optimizer<Bf16>(f, r, adagrad_args); }
+void row_wise_adagrad_f32(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) {
+  check_optimizer<float>(f, r, adagrad_args);
+}
+void row_wise_adagrad_bf16(Kernel<AdagradArgs>* f, Kernel<AdagradArgs>* r) {
+  check_optimizer<Bf16>(f, r, adagrad_args);
+}
+void adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer<float>(f, r, adam_args); }
+void adam_bf16(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer<Bf16>(f, r, adam_args); }
+void partial_row_wise_adam_f32(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer<float>(f, r, adam_args); }
+void partial_row_wise_adam_bf16(Kernel<AdamArgs>* f, Kernel<AdamArgs>* r) { check_optimizer<Bf16>(f, r, adam_args); }
 
 void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
   for (const std::int64_t dim : kDims) {
@@ -435,7 +491,7 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       PageEnd<float> state(std::vector<float>(static_cast<std::size_t>(dim)));
       const std::int64_t begin[] = {0, 1};
       const GradientPass pass{out.data(), dim, 1};
-      std::vector<float> scratch(static_cast<std::size_t>(dim));
+      std::vector<float> scratch(static_cast<std::size_t>(2 * dim));
       const UpdateArgs update{{&id, begin, &id, 1, kSumBlock, &pass, 1, dim, each, false, scratch.data(), nullptr},
                               table.data(),
                               dim,
@@ -446,6 +502,45 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       GetParam()->adagrad_f32({update, state.data(), 1, 0});
       for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c));
     }
+  }
+}
+
+TEST_P(KernelTest, ReadsAndWritesNothingPastARowOfBf16) {
+  for (std::int64_t dim = 1; dim < 70; ++dim) {
+    const auto size = static_cast<std::size_t>(dim);
+    PageEnd<Bf16> table{std::vector<Bf16>(size)};
+    PageEnd<Bf16> out{std::vector<Bf16>(size)};
+    PageEnd<float> floats{std::vector<float>(size)};
+    for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = Bf16(static_cast<float>(c + 1));
+    const std::int64_t id = 0;
+    const std::int64_t begin[] = {0, 1};
+    const KernelTable& k = *GetParam();
+    k.gather_bf16_i64({table.data(), dim, &id, 1, out.data(), dim, dim, level, false});
+    EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+    k.gather_bf16_to_f32_i64({table.data(), dim, &id, 1, floats.data(), dim, dim, level, false});
+    for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(floats.data()[c], static_cast<float>(c + 1));
+    k.pool_bf16_i64({table.data(), dim, &id, begin, 1, out.data(), dim, dim, level, false, false});
+    EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+    k.scatter_add_bf16({table.data(), dim, &id, 1, floats.data(), dim, dim, level});
+    for (std::int64_t c = 0; c < dim; ++c)
+      EXPECT_EQ(static_cast<float>(table.data()[c]), static_cast<float>(2 * (c + 1)));
+  }
+}
+
+/// Each of the 65,536 values, and floats beside and between them.
+TEST_P(KernelTest, RoundsToBf16) {
+  std::vector<float> in;
+  for (std::uint32_t upper = 0; upper < 0x10000; ++upper) {
+    for (const std::uint32_t lower : {0x0U, 0x1U, 0x7FFFU, 0x8000U, 0x8001U, 0xFFFFU}) {
+      in.push_back(std::bit_cast<float>(upper << 16 | lower));
+    }
+  }
+  const auto dim = static_cast<std::int64_t>(in.size());
+  const std::int64_t id = 0;
+  std::vector<Bf16> out(in.size());
+  GetParam()->gather_f32_to_bf16_i64({in.data(), dim, &id, 1, out.data(), dim, dim, level, false});
+  for (std::size_t c = 0; c < in.size(); ++c) {
+    ASSERT_EQ(out[c].bits, Bf16(in[c]).bits) << "bits " << std::hex << std::bit_cast<std::uint32_t>(in[c]);
   }
 }
 

@@ -40,14 +40,15 @@ std::vector<OptimizerOptions> all_optimizers() {
   return all;
 }
 
-/// Steps an optimizer and the reference side by side.
+/// Steps an optimizer and the reference side by side. T is the weights' storage type.
+template <StorageType T = float>
 class Pair {
  public:
   Pair(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim)
       : options_(options),
         optimizer_(options, rows, dim, "words"),
         expected_optimizer_(options, rows, dim),
-        weights_(GuardedTable(rows, dim).fill(20)),
+        weights_(BasicGuardedTable<T>(rows, dim).fill(20)),
         expected_(weights_) {}
 
   void set_learning_rate(double learning_rate) {
@@ -73,8 +74,8 @@ class Pair {
   OptimizerOptions options_;
   Optimizer optimizer_;
   Optimizer expected_optimizer_;  // whose state the reference updates
-  GuardedTable weights_;
-  GuardedTable expected_;
+  BasicGuardedTable<T> weights_;
+  BasicGuardedTable<T> expected_;
   std::int64_t t_ = 0;
 };
 
@@ -94,10 +95,29 @@ TEST_P(OptimizerTest, EqualsTheReference) {
         // Decay is tried on every shape in kernels_test.cpp.
         const bool decays = std::visit([](const auto& o) { return o.decay != WeightDecay::none; }, options);
         if (decays && dim != 17) continue;
-        Pair pair(options, kRows, dim);
+        Pair<> pair(options, kRows, dim);
         for (std::size_t i = 0; i < batches.size(); ++i) {
           SCOPED_TRACE(batches[i].name);
           pair.step(batches[i].ids, gradients[i].view());
+          if (testing::Test::HasFailure()) return;
+        }
+      }
+    }
+  });
+}
+
+TEST_P(OptimizerTest, EqualsTheReferenceInBf16) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    const std::vector<IdCase> batches = id_cases(kRows, 2500, 21);
+    for (const std::int64_t dim : {1, 17, 64, 256}) {
+      SCOPED_TRACE("dim " + std::to_string(dim));
+      for (const OptimizerOptions& options : all_optimizers()) {
+        Pair<Bf16> pair(options, kRows, dim);
+        for (const IdCase& batch : batches) {
+          SCOPED_TRACE(batch.name);
+          const auto n = static_cast<std::int64_t>(batch.ids.size());
+          pair.step(batch.ids, GuardedTable(n, dim).fill(22, batch.name == "skewed").view());
           if (testing::Test::HasFailure()) return;
         }
       }
@@ -177,7 +197,7 @@ TEST_P(OptimizerTest, UpdatesAHotShortRow) {
     constexpr std::int64_t kIds = 13'000;
     const std::vector<std::int32_t> ids(kIds, 2);
     const GuardedTable gradient = GuardedTable(kIds, 32).fill(43);
-    for (const OptimizerOptions& options : all_optimizers()) Pair(options, 5, 32).step(ids, gradient.view());
+    for (const OptimizerOptions& options : all_optimizers()) Pair<>(options, 5, 32).step(ids, gradient.view());
   });
 }
 
@@ -185,7 +205,7 @@ TEST_P(OptimizerTest, IgnoresIdsOutOfRangeUnderZero) {
   run([] {
     const std::vector<std::int32_t> ids = {3, -1, 70, 3, 5};
     for (const OptimizerOptions& options : all_optimizers()) {
-      Pair pair(options, 61, 17);
+      Pair<> pair(options, 61, 17);
       pair.step(ids, GuardedTable(5, 17).fill(23).view(), OutOfRange::zero);
     }
   });
@@ -200,7 +220,7 @@ TEST_P(OptimizerTest, GivesEachIdItsBagsGradient) {
     const Bags bags(ids, offsets);
     const Bags rows_of_30(ids, 100, 30);
     for (const OptimizerOptions& options : all_optimizers()) {
-      Pair pair(options, 61, 17);
+      Pair<> pair(options, 61, 17);
       pair.step(bags, GuardedTable(bags.size(), 17).fill(32).view());
       pair.step(rows_of_30, GuardedTable(100, 17).fill(33).view());
     }
@@ -219,7 +239,7 @@ TEST_P(OptimizerTest, SquaresEachBagsGradientOnce) {
       for (const OptimizerOptions& options : all_optimizers()) {
         const std::size_t kind = options.index();
         if (dim == 256 && kind != OptimizerOptions(RowWiseAdagradOptions{}).index()) continue;
-        Pair(options, kRows, dim).step(Bags(ids, bags, length), gradient.view());
+        Pair<>(options, kRows, dim).step(Bags(ids, bags, length), gradient.view());
       }
     }
   });
@@ -252,7 +272,7 @@ TEST_P(OptimizerTest, FollowsAChangeOfTheLearningRate) {
   run([] {
     const std::vector<std::int32_t> ids = {3, 4, 3};
     for (const OptimizerOptions& options : all_optimizers()) {
-      Pair pair(options, 61, 17);
+      Pair<> pair(options, 61, 17);
       for (const double learning_rate : {0.5, 0.125}) {
         pair.set_learning_rate(learning_rate);
         pair.step(ids, GuardedTable(3, 17).fill(34).view());
@@ -281,7 +301,7 @@ TEST_P(OptimizerTest, ReadsABroadcastGradient) {
   run([] {
     const GuardedTable row = GuardedTable(1, 16).fill(27);
     const std::vector<std::int64_t> ids = id_cases(61, 3000, 28).back().ids;
-    Pair pair(SgdOptions{}, 61, 16);
+    Pair<> pair(SgdOptions{}, 61, 16);
     pair.step(ids, ConstTableView(row.view().data(), 3000, 16, 0));
   });
 }

@@ -27,10 +27,11 @@ std::vector<std::int64_t> any_offsets(std::int64_t count, std::int64_t longest, 
   return offsets;
 }
 
+template <StorageType Out = float>
 void expect_pool(const ConstTableView& table, const Bags& bags, OutOfRange policy = OutOfRange::error) {
   for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
-    GuardedTable out(bags.size(), table.dim(), 3);
-    GuardedTable expected(bags.size(), table.dim());
+    BasicGuardedTable<Out> out(bags.size(), table.dim(), 3);
+    BasicGuardedTable<Out> expected(bags.size(), table.dim());
     reference::pool(table, bags, expected.view(), pooling == Pooling::mean, policy);
     Workspace workspace(pool_memory_required(bags.ids().size()));
     const std::size_t capacity = workspace.capacity();
@@ -39,6 +40,25 @@ void expect_pool(const ConstTableView& table, const Bags& bags, OutOfRange polic
     EXPECT_TRUE(out.guards_intact());
     EXPECT_EQ(workspace.capacity(), capacity) << "pool_memory_required promised too little";
   }
+}
+
+TEST_P(PoolTest, EqualsTheReferenceInBf16) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    for (const std::int64_t dim : kDims) {
+      const auto table = GuardedBf16Table(kRows, dim, dim % 7).fill(1, true);
+      for (const IdCase& batch : id_cases(kRows, 1200, 2)) {
+        SCOPED_TRACE("dim " + std::to_string(dim) + ", ids: " + batch.name);
+        const auto offsets = any_offsets(static_cast<std::int64_t>(batch.ids.size()), 40, 3);
+        for (const auto policy : {OutOfRange::error, OutOfRange::zero}) {
+          expect_pool<Bf16>(table.view(), Bags(batch.ids, offsets), policy);
+          expect_pool<float>(table.view(), Bags(batch.ids, offsets), policy);
+          expect_pool<Bf16>(table.view(), Bags(narrow(batch.ids), narrow(offsets)), policy);
+          expect_pool<float>(table.view(), Bags(narrow(batch.ids), narrow(offsets)), policy);
+        }
+      }
+    }
+  });
 }
 
 TEST_P(PoolTest, EqualsTheReference) {

@@ -11,17 +11,18 @@ namespace {
 class ScatterAddTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(ScatterAddTest);
 
+template <StorageType T = float>
 void expect_scatter_add(std::int64_t rows, Ids ids, const ConstTableView& values, OutOfRange policy) {
-  const GuardedTable start = GuardedTable(rows, values.dim()).fill(5);
-  GuardedTable expected = start;
+  const auto start = BasicGuardedTable<T>(rows, values.dim()).fill(5);
+  auto expected = start;
   reference::scatter_add(expected.view(), ids, values, policy);
 
-  GuardedTable table = start;
+  auto table = start;
   scatter_add(table.view(), ids, values, {.out_of_range = policy});
   EXPECT_TRUE(same(table.view(), expected.view()));
   EXPECT_TRUE(table.guards_intact());
 
-  GuardedTable planned = start;
+  auto planned = start;
   scatter_add(planned.view(), Plan(ids, rows, policy), values);
   EXPECT_TRUE(same(planned.view(), expected.view())) << "with a plan";
   EXPECT_TRUE(planned.guards_intact());
@@ -38,6 +39,7 @@ TEST_P(ScatterAddTest, EqualsTheLoop) {
         const GuardedTable values = GuardedTable(n, dim, 3).fill(7, batch.name == "uniform");
         expect_scatter_add(kRows, batch.ids, values.view(), OutOfRange::error);
         expect_scatter_add(kRows, narrow(batch.ids), values.view(), OutOfRange::error);
+        expect_scatter_add<Bf16>(kRows, batch.ids, values.view(), OutOfRange::error);
       }
     }
   });
@@ -79,7 +81,7 @@ TEST_P(ScatterAddTest, AddsARowOfEachBag) {
       const GuardedTable start = GuardedTable(rows, 33).fill(18);
       GuardedTable expected = start;
       reference::scatter_add(expected.view(), ids, {repeated.data(), 12000, 33}, OutOfRange::zero);
-      GuardedTable table = start;
+      auto table = start;
       scatter_add(table.view(), Plan(bags, rows, OutOfRange::zero), values.view());
       EXPECT_TRUE(same(table.view(), expected.view())) << rows << " rows";
       EXPECT_TRUE(table.guards_intact());

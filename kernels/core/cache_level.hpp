@@ -5,8 +5,7 @@
 
 namespace rowmill {
 
-/// The cache into which a kernel prefetches what it will read: prefetch_level() of kernels/memory/. `none`, no
-/// prefetch, is never an argument of a kernel: it is what updates make of gradients that are near.
-enum class CacheLevel : std::uint8_t { none, first, second };
+/// The cache into which a kernel prefetches what it will read: prefetch_level() of kernels/memory/.
+enum class CacheLevel : std::uint8_t { first, second };
 
 }  // namespace rowmill

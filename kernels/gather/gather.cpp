@@ -2,6 +2,7 @@
 #include "rowmill/gather.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
@@ -12,31 +13,46 @@
 namespace rowmill {
 namespace {
 
-void run(const KernelTable& k, const GatherArgs<std::int32_t>& args) { k.gather_f32_i32(args); }
-void run(const KernelTable& k, const GatherArgs<std::int64_t>& args) { k.gather_f32_i64(args); }
+using Gather32 = Kernel<GatherArgs<std::int32_t>>;
+using Gather64 = Kernel<GatherArgs<std::int64_t>>;
+
+/// The kernels from one format into another, for ids of either width.
+std::pair<Gather32*, Gather64*> kernels_for(Format from, Format to) {
+  const KernelTable& k = kernels();
+  if (from == Format::f32) {
+    return to == Format::f32 ? std::pair(k.gather_f32_i32, k.gather_f32_i64)
+                             : std::pair(k.gather_f32_to_bf16_i32, k.gather_f32_to_bf16_i64);
+  }
+  return to == Format::f32 ? std::pair(k.gather_bf16_to_f32_i32, k.gather_bf16_to_f32_i64)
+                           : std::pair(k.gather_bf16_i32, k.gather_bf16_i64);
+}
 
 /// Measured (docs/design/performance.md): an output beyond the threads' share of the caches is written faster past
 /// them.
-bool use_streaming(const TableView& out, Stores stores, std::int64_t threads) {
+bool use_streaming(const ConstTableView& table, const TableView& out, Stores stores, std::int64_t threads) {
   constexpr std::int64_t kAlignment = 64;
-  const std::int64_t row_bytes = out.dim() * std::int64_t{sizeof(float)};
-  const bool aligned = reinterpret_cast<std::uintptr_t>(out.data()) % kAlignment == 0 &&
-                       out.row_stride() * std::int64_t{sizeof(float)} % kAlignment == 0 && row_bytes % kAlignment == 0;
+  const std::int64_t size = element_size(out.format());
+  const std::int64_t row_bytes = out.dim() * size;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(out.bytes()) % kAlignment == 0 &&
+                       out.row_stride() * size % kAlignment == 0 && row_bytes % kAlignment == 0;
   if (!aligned || stores == Stores::ordinary) return false;
+  // A vector that is narrowed to 16 bits fills half of itself: no kernel streams those.
+  if (out.format() != Format::f32 && out.format() != table.format()) return false;
   if (stores == Stores::streaming) return true;
   return out.rows() * row_bytes > cache_share_bytes(threads);
 }
 
 /// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
 template <class Id>
-void gather_resolved(const KernelTable& k, const GatherArgs<Id>& args, std::int64_t rows, OutOfRange policy) {
+void gather_resolved(Gather64* kernel, const GatherArgs<Id>& args, std::int64_t out_row_bytes, std::int64_t rows,
+                     OutOfRange policy) {
   constexpr std::int64_t kBlock = 256;
   std::int64_t resolved[kBlock];
   for (std::int64_t begin = 0; begin < args.count; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, args.count - begin);
     for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
-    k.gather_f32_i64({args.table, args.table_stride, resolved, count, args.out + begin * args.out_stride,
-                      args.out_stride, args.dim, args.ask_into, args.streaming});
+    kernel({args.table, args.table_stride, resolved, count, static_cast<std::byte*>(args.out) + begin * out_row_bytes,
+            args.out_stride, args.dim, args.ask_into, args.streaming});
   }
 }
 
@@ -46,35 +62,40 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   constexpr std::string_view kOp = "gather";
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, {Format::f32});
-  check_format(kOp, "out", out, {Format::f32});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16});
+  check_format(kOp, "out", out, {Format::f32, Format::bf16});
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
   check_disjoint(kOp, "out", out, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
 
-  const KernelTable& k = kernels();
-  const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
-  const std::int64_t threads = concurrency_for(2 * ids.size() * row_bytes);
-  const bool streaming = use_streaming(out, options.stores, threads);
+  const auto [kernel32, kernel64] = kernels_for(table.format(), out.format());
+  const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
+  const std::int64_t traffic_each = table.dim() * (element_size(table.format()) + element_size(out.format()));
+  const std::int64_t threads = concurrency_for(ids.size() * traffic_each);
+  const bool streaming = use_streaming(table, out, options.stores, threads);
   const CacheLevel level = prefetch_level(table);
-  const std::int64_t grain = rows_per_task(ids.size(), 2 * row_bytes, threads);
-  ids.visit([&]<class Id>(const Id* data) {
+  const std::int64_t grain = rows_per_task(ids.size(), traffic_each, threads);
+  ids.visit([&, kernel32 = kernel32, kernel64 = kernel64]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      const GatherArgs<Id> args{.table = table.data(),
+      const GatherArgs<Id> args{.table = table.bytes(),
                                 .table_stride = table.row_stride(),
                                 .ids = data + begin,
                                 .count = end - begin,
-                                .out = out.row(begin).data(),
+                                .out = static_cast<std::byte*>(out.bytes()) + begin * out_row_bytes,
                                 .out_stride = out.row_stride(),
                                 .dim = table.dim(),
                                 .ask_into = level,
                                 .streaming = streaming};
       if (options.out_of_range == OutOfRange::error) {
-        run(k, args);
+        if constexpr (sizeof(Id) == 4) {
+          kernel32(args);
+        } else {
+          kernel64(args);
+        }
       } else {
-        gather_resolved(k, args, table.rows(), options.out_of_range);
+        gather_resolved(kernel64, args, out_row_bytes, table.rows(), options.out_of_range);
       }
     });
   });

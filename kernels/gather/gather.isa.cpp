@@ -1,71 +1,146 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/kernel_list.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// kVectors, here and below: how many whole vectors a row is, if the loop is for that width, else 0.
+// Where table and output have one format, rows are copied as bytes, whatever it is.
+
+constexpr std::int64_t kVectorBytes = kLanes * std::int64_t{sizeof(float)};
+
+inline Floats load_bytes(const char* p) { return load(reinterpret_cast<const float*>(p)); }
+inline void store_bytes(char* p, Floats v) { store(reinterpret_cast<float*>(p), v); }
+
+/// Copies n bytes, of which the last kPart may be some of the first ones too: cheaper than a partial vector.
+template <std::size_t kPart>
+[[gnu::always_inline]] inline void copy_ends(char* out, const char* in, std::int64_t n) {
+  const std::int64_t last = n - static_cast<std::int64_t>(kPart);
+  char parts[2][kPart];
+  __builtin_memcpy(parts[0], in, kPart);
+  __builtin_memcpy(parts[1], in + last, kPart);
+  __builtin_memcpy(out, parts[0], kPart);
+  __builtin_memcpy(out + last, parts[1], kPart);
+}
+
+/// Rows of less than a vector. An element has 2 bytes or more.
+inline void copy_short_row(char* out, const char* in, std::int64_t bytes) {
+  if (bytes >= 32) return copy_ends<32>(out, in, bytes);
+  if (bytes >= 16) return copy_ends<16>(out, in, bytes);
+  if (bytes >= 8) return copy_ends<8>(out, in, bytes);
+  if (bytes >= 4) return copy_ends<4>(out, in, bytes);
+  copy_ends<2>(out, in, bytes);
+}
+
+/// kVectors, here and below: how many full vectors a row is, if the loop is for that width, else 0.
 template <std::int64_t kVectors>
-[[gnu::always_inline]] inline void copy_row(float* out, const float* in, std::int64_t dim) {
-  const auto copy = [=]<std::int64_t n>(std::int64_t c) __attribute__((always_inline)) {
+[[gnu::always_inline]] inline void copy_row(char* out, const char* in, std::int64_t bytes) {
+  const auto copy = [=]<std::int64_t n>(std::int64_t b) __attribute__((always_inline)) {
     Floats vectors[n];
-    unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { vectors[v] = load(in + c + v * kLanes); });
-    unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { store(out + c + v * kLanes, vectors[v]); });
+    unrolled<n>([&](std::int64_t v)
+                    __attribute__((always_inline)) { vectors[v] = load_bytes(in + b + v * kVectorBytes); });
+    unrolled<n>([&](std::int64_t v)
+                    __attribute__((always_inline)) { store_bytes(out + b + v * kVectorBytes, vectors[v]); });
   };
   if constexpr (kVectors > 0) {
     copy.template operator()<kVectors>(0);
   } else {
-    std::int64_t c = 0;
-    for (; c + 4 * kLanes <= dim; c += 4 * kLanes) copy.template operator()<4>(c);
-    for (; c + kLanes <= dim; c += kLanes) copy.template operator()<1>(c);
-    if (c == dim) return;
-    if (dim >= kLanes) {
-      // The last vector overlaps the one before it, inside the row: cheaper than a partial one.
-      copy.template operator()<1>(dim - kLanes);
+    std::int64_t b = 0;
+    for (; b + 4 * kVectorBytes <= bytes; b += 4 * kVectorBytes) copy.template operator()<4>(b);
+    for (; b + kVectorBytes <= bytes; b += kVectorBytes) copy.template operator()<1>(b);
+    if (b == bytes) return;
+    if (bytes >= kVectorBytes) {
+      // The last vector overlaps the one before it, inside the row.
+      copy.template operator()<1>(bytes - kVectorBytes);
     } else {
-      store_partial(out, load_partial(in, dim), dim);
+      copy_short_row(out, in, bytes);
     }
   }
 }
 
-inline void stream_row(float* out, const float* in, std::int64_t dim) {
-  for (std::int64_t c = 0; c < dim; c += kLanes) stream(out + c, load(in + c));
+inline void stream_row(char* out, const char* in, std::int64_t bytes) {
+  for (std::int64_t b = 0; b < bytes; b += kVectorBytes) {
+    stream(reinterpret_cast<float*>(out + b), load_bytes(in + b));
+  }
 }
 
 template <CacheLevel kInto, std::int64_t kVectors, class Id>
-inline void gather_rows(const GatherArgs<Id>& args) {
+inline void copy_rows(const GatherArgs<Id>& args, std::int64_t element_bytes) {
   const GatherArgs<Id> a = args;  // vector stores may alias anything in memory, but not a local copy
-  const std::int64_t dim = kVectors > 0 ? kVectors * kLanes : a.dim;
-  const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = read_distance(row_bytes);
+  const auto* const table = static_cast<const char*>(a.table);
+  const std::int64_t stride = a.table_stride * element_bytes;
+  const std::int64_t bytes = kVectors > 0 ? kVectors * kVectorBytes : a.dim * element_bytes;
+  const std::int64_t ahead = read_distance(bytes);
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (i + ahead < a.count && a.ids[i + ahead] >= 0) {
-      prefetch<kInto>(a.table + a.ids[i + ahead] * a.table_stride, row_bytes);
-    }
-    float* out = a.out + i * a.out_stride;
+    if (i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch<kInto>(table + a.ids[i + ahead] * stride, bytes);
+    char* const out = static_cast<char*>(a.out) + i * a.out_stride * element_bytes;
     if (a.ids[i] < 0) {
-      zero_row(out, dim);
+      __builtin_memset(out, 0, static_cast<std::size_t>(bytes));
     } else if (a.streaming) {
-      stream_row(out, a.table + a.ids[i] * a.table_stride, dim);
+      stream_row(out, table + a.ids[i] * stride, bytes);
     } else {
-      copy_row<kVectors>(out, a.table + a.ids[i] * a.table_stride, dim);
+      copy_row<kVectors>(out, table + a.ids[i] * stride, bytes);
     }
   }
   if (a.streaming) stream_fence();
 }
 
 template <class Id>
-inline void gather(const GatherArgs<Id>& a) {
-  constexpr std::int64_t kMaxColumns = 32;  // wider rows gain nothing
+inline void copy(const GatherArgs<Id>& a, std::int64_t element_bytes) {
+  constexpr std::int64_t kMaxColumns = 32;  // of floats; wider rows gain nothing
+  constexpr std::int64_t kFloat = sizeof(float);
+  const std::int64_t bytes = a.dim * element_bytes;
   with_level(a.ask_into, [&]<CacheLevel kInto>() {
-    with_width<kMaxColumns>(a.dim, [&]<std::int64_t kVectors>() { gather_rows<kInto, kVectors>(a); });
+    with_width<kMaxColumns>(bytes % kFloat == 0 ? bytes / kFloat : 0,
+                            [&]<std::int64_t kVectors>() { copy_rows<kInto, kVectors>(a, element_bytes); });
   });
+}
+
+/// Gathers from one format into another. Outputs of floats may be streamed.
+template <class In, class Out, CacheLevel kInto, class Id>
+inline void convert_rows(const GatherArgs<Id>& args) {
+  const GatherArgs<Id> a = args;  // as in copy_rows
+  constexpr bool kStreams = std::is_same_v<Out, F32Format>;
+  const auto* const table = static_cast<const typename In::Value*>(a.table);
+  const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(typename In::Value)};
+  const std::int64_t ahead = read_distance(row_bytes);
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    if (i + ahead < a.count && a.ids[i + ahead] >= 0) {
+      prefetch<kInto>(table + a.ids[i + ahead] * a.table_stride, row_bytes);
+    }
+    auto* const out = static_cast<typename Out::Value*>(a.out) + i * a.out_stride;
+    if (a.ids[i] < 0) {
+      __builtin_memset(out, 0, static_cast<std::size_t>(a.dim) * sizeof *out);
+      continue;
+    }
+    const auto* const row = table + a.ids[i] * a.table_stride;
+    if constexpr (kStreams) {
+      if (a.streaming) {
+        for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(out + c, In::load(row + c, FullVector{}));
+        continue;
+      }
+    }
+    for_each_vector(
+        a.dim, [=](std::int64_t c, auto lanes)
+                   __attribute__((always_inline)) { Out::store(out + c, In::load(row + c, lanes), lanes); });
+  }
+  if (kStreams && a.streaming) stream_fence();
+}
+
+template <class In, class Out, class Id>
+inline void convert(const GatherArgs<Id>& a) {
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
 }
 
 }  // namespace
 
-void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather(a); }
-void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather(a); }
+void gather_f32_i32(const GatherArgs<std::int32_t>& a) { copy(a, 4); }
+void gather_f32_i64(const GatherArgs<std::int64_t>& a) { copy(a, 4); }
+void gather_bf16_i32(const GatherArgs<std::int32_t>& a) { copy(a, 2); }
+void gather_bf16_i64(const GatherArgs<std::int64_t>& a) { copy(a, 2); }
+void gather_bf16_to_f32_i32(const GatherArgs<std::int32_t>& a) { convert<Bf16Format, F32Format>(a); }
+void gather_bf16_to_f32_i64(const GatherArgs<std::int64_t>& a) { convert<Bf16Format, F32Format>(a); }
+void gather_f32_to_bf16_i32(const GatherArgs<std::int32_t>& a) { convert<F32Format, Bf16Format>(a); }
+void gather_f32_to_bf16_i64(const GatherArgs<std::int64_t>& a) { convert<F32Format, Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -30,33 +30,27 @@ inline void sum_in_blocks(const SegmentArgs& a, std::int64_t s) {
   });
 }
 
-template <CacheLevel kInto>
-inline void sum_block(const SumBlockArgs& a) {
-  const std::int64_t row_bytes = a.dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = sum_distance(row_bytes);
-  const std::int64_t* const last_ahead = a.positions + a.count - ahead;
-  const Gradients gradients{a.passes, a.pass_count};
-  for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
-    const auto later = [&](const std::int64_t* p, const float* row) {
-      return p < last_ahead ? gradients.row(p[ahead]) : row;
-    };
-    Floats sum[kVectors];
-    sum_rows(gradients, a.positions, a.count, c, lanes, kInto, later, sum);
-    unrolled<kVectors>([&](std::int64_t v)
-                           __attribute__((always_inline)) { store(a.out + c + v * kLanes, sum[v], lanes); });
-  });
-}
-
 }  // namespace
 
 void sum_segment(const SegmentArgs& a, std::int64_t s) {
-  const CacheLevel into = gradient_level(a);
-  if (into == CacheLevel::none) return sum_in_blocks<CacheLevel::none>(a, s);
-  with_level(into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(a, s); });
+  with_level(a.ask_into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(a, s); });
 }
 
 void sum_block_f32(const SumBlockArgs& a) {
-  with_level(a.ask_into, [&]<CacheLevel kInto>() { sum_block<kInto>(a); });
+  const std::int64_t begin[] = {0, a.count};
+  sum_segment({.rows = nullptr,
+               .begin = begin,
+               .positions = a.positions,
+               .count = 1,
+               .block = a.count,
+               .passes = a.passes,
+               .pass_count = a.pass_count,
+               .dim = a.dim,
+               .ask_into = a.ask_into,
+               .near_gradients = false,
+               .scratch = a.out,
+               .mean_squares = nullptr},
+              0);
 }
 
 void mean_squares_f32(const MeanSquaresArgs& args) {

@@ -104,7 +104,7 @@ std::vector<Table> make_state(const Options& o, std::int64_t rows, std::int64_t 
   return state;
 }
 
-/// One update of the segments of a shard, by any kind of optimizer.
+/// One update of the segments of a shard, by any kind of optimizer. The kernel is that of the weights' format.
 struct Update {
   const KernelTable& k;
   const SegmentArgs& segments;
@@ -115,17 +115,27 @@ struct Update {
   /// What is common to all kernels' arguments.
   [[nodiscard]] UpdateArgs common(const auto& o) const {
     const double factor = o.decay == WeightDecay::decoupled ? 1 - o.learning_rate * o.weight_decay : o.weight_decay;
-    return {segments, weights.data(), weights.row_stride(), o.decay, static_cast<float>(factor)};
+    return {segments, weights.bytes(), weights.row_stride(), o.decay, static_cast<float>(factor)};
+  }
+
+  template <class Args>
+  void run(Kernel<Args>* f32, Kernel<Args>* bf16, const Args& args) const {
+    (weights.format() == Format::f32 ? f32 : bf16)(args);
   }
 
   void operator()(const SgdOptions& o) const {
-    k.sgd_f32({common(o), state.empty() ? nullptr : state[0].data(), static_cast<float>(o.learning_rate),
-               static_cast<float>(o.momentum), o.nesterov});
+    run(k.sgd_f32, k.sgd_bf16,
+        SgdArgs{common(o), state.empty() ? nullptr : state[0].data(), static_cast<float>(o.learning_rate),
+                static_cast<float>(o.momentum), o.nesterov});
   }
-  void operator()(const AdagradOptions& o) const { k.adagrad_f32(adagrad(o)); }
-  void operator()(const RowWiseAdagradOptions& o) const { k.row_wise_adagrad_f32(adagrad(o)); }
-  void operator()(const AdamOptions& o) const { k.adam_f32(adam(o)); }
-  void operator()(const PartialRowWiseAdamOptions& o) const { k.partial_row_wise_adam_f32(adam(o)); }
+  void operator()(const AdagradOptions& o) const { run(k.adagrad_f32, k.adagrad_bf16, adagrad(o)); }
+  void operator()(const RowWiseAdagradOptions& o) const {
+    run(k.row_wise_adagrad_f32, k.row_wise_adagrad_bf16, adagrad(o));
+  }
+  void operator()(const AdamOptions& o) const { run(k.adam_f32, k.adam_bf16, adam(o)); }
+  void operator()(const PartialRowWiseAdamOptions& o) const {
+    run(k.partial_row_wise_adam_f32, k.partial_row_wise_adam_bf16, adam(o));
+  }
 
   [[nodiscard]] AdagradArgs adagrad(const auto& o) const {
     return {common(o), state[0].data(), static_cast<float>(o.learning_rate), static_cast<float>(o.epsilon)};

@@ -18,7 +18,7 @@ namespace {
 /// Hot segments have at most so many blocks in all: each has more than one, and only its last may be partial.
 std::int64_t most_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSumBlock); }
 
-/// A step's scratch memory: what to sum, room for one gradient row per shard, the block sums of hot segments, and mean
+/// A step's scratch memory: what to sum, two rows for each shard, the block sums of hot segments, and mean
 /// squares.
 struct Scratch {
   std::int64_t pass_count;
@@ -35,7 +35,7 @@ struct Scratch {
       : pass_count(passes_of_step),
         passes(memory.take<GradientPass>(pass_count)),
         row_stride((dim + 15) / 16 * 16),
-        rows(memory.take<float>(Plan::shard_count_for(id_count) * row_stride)),
+        rows(memory.take<float>(Plan::shard_count_for(id_count) * 2 * row_stride)),
         hot_begin(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
         blocks(memory.take<SumBlockArgs>(most_hot_blocks(id_count))),
         block_numbers(memory.take<std::int64_t>(most_hot_blocks(id_count))),
@@ -107,7 +107,7 @@ std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t
 void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
                            Workspace* workspace) {
   check_writable(name_, "weights", weights);
-  check_format(name_, "weights", weights, {Format::f32});
+  check_format(name_, "weights", weights, {Format::f32, Format::bf16});
   check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
   check_plan(name_, plan, weights);
   for (const TableView& state : state_) check_disjoint(name_, "weights", weights, "state", state);
@@ -156,7 +156,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
 
   parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = plan.shard(s);
-    float* const row = scratch.rows + s * scratch.row_stride;
+    float* const row = scratch.rows + s * 2 * scratch.row_stride;
     const auto update_segments = [&](std::int64_t first, std::int64_t last) {
       update(k,
              {.rows = shard.rows.data() + first,

@@ -106,7 +106,7 @@ template <class Formula, class Value>
 }
 
 /// Rows of kVectors full vectors, packed, as their gradients are.
-template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, CacheLevel kGradients>
+template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto>
 [[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
   constexpr std::int64_t kRowBytes = kColumns * std::int64_t{sizeof(float)};
@@ -123,12 +123,13 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
     prefetch_row(formula, weights + row * kColumns, row, kColumns, kInto);
   };
-  Segments(a.segments).prefetch_first(kRowBytes, kGradients, prefetch_later);
+  Segments(a.segments).prefetch_first(kRowBytes, kInto, prefetch_later);
   const bool l2 = std::is_same_v<Decay, Scaled> && a.decay == WeightDecay::l2;
   // Rows of at most so many contributions take the short way: all of them, mostly.
   const std::int64_t max_contributions = l2 ? 0 : a.segments.block;
   const std::int64_t* position = a.segments.positions + begin[0];
-  const std::int64_t* const last_ahead = a.segments.positions + begin[count] - kAhead;
+  const std::int64_t* const last_ahead =
+      prefetches_gradients(a.segments) ? a.segments.positions + begin[count] - kAhead : nullptr;
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t row = rows[s];
     auto* const w = weights + row * kColumns;
@@ -137,7 +138,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     Floats sum[kVectors];
     const auto sum_contributions = [&]() __attribute__((always_inline)) {
       sum_rows(
-          gradients, position, contributions, 0, FullVector{}, kGradients,
+          gradients, position, contributions, 0, FullVector{}, kInto,
           [&](const std::int64_t* p, const float* gradient)
               __attribute__((always_inline)) { return p < last_ahead ? gradients.row(p[kAhead]) : gradient; },
           sum);
@@ -180,7 +181,7 @@ template <class Weights>
 
 /// The gradient of segment s, which has no more than a block of contributions: summed in registers, group by group, for
 /// an update that goes through it once.
-template <CacheLevel kGradients>
+template <CacheLevel kInto>
 struct GradientOfSegment {
   const Segments& segments;
   std::int64_t s;
@@ -193,7 +194,7 @@ struct GradientOfSegment {
         segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
           Floats sum[kVectors];
           sum_rows(
-              segments.gradients, segments.positions + position, contributions, c, lanes, kGradients,
+              segments.gradients, segments.positions + position, contributions, c, lanes, kInto,
               [&](const std::int64_t* p, const float* row)
                   __attribute__((always_inline)) { return segments.later_gradient(p, row); },
               sum);
@@ -204,17 +205,17 @@ struct GradientOfSegment {
 };
 
 /// Updates a row without states, of several contributions, from the registers that hold their sum.
-template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
+template <class Formula, class Weights, CacheLevel kInto>
 [[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Formula formula,
                                               const typename Weights::Value* later, typename Weights::Value* w) {
   const Segments segments = of;  // a store may alias it
   update_row<Weights>(
-      formula, Scaled(a), GradientOfSegment<kGradients>{segments, s}, Nothing{}, w,
+      formula, Scaled(a), GradientOfSegment<kInto>{segments, s}, Nothing{}, w,
       {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, kInto); });
 }
 
 /// Rows of any width and stride.
-template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
+template <class Formula, class Weights, CacheLevel kInto>
 [[gnu::noinline]] inline void update_strided_rows(const typename Formula::Args& args) {
   using Value = typename Weights::Value;
   const UpdateArgs& a = args.update;
@@ -228,7 +229,7 @@ template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
   const std::int64_t block = a.segments.block;
   float* const scratch = a.segments.scratch;
   const float* const mean_squares = a.segments.mean_squares;
-  segments.prefetch_first(dim * std::int64_t{sizeof(float)}, kGradients,
+  segments.prefetch_first(dim * std::int64_t{sizeof(float)}, kInto,
                           [&](std::int64_t r) { prefetch_row(formula, weights + r * stride, r, dim, kInto); });
   for (std::int64_t s = 0; s < segments.count; ++s) {
     const std::int64_t row = segments.rows[s];
@@ -239,7 +240,7 @@ template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if constexpr (Formula::kStates == 0 && !Formula::kUsesMeanSquare) {
       if (contributions > 1 && contributions <= block && !l2) {
-        update_from_sum<Formula, Weights, kInto, kGradients>(segments, a, s, formula, later_w, w);
+        update_from_sum<Formula, Weights, kInto>(segments, a, s, formula, later_w, w);
         continue;
       }
     }
@@ -266,7 +267,7 @@ template <class Formula, class Weights, CacheLevel kInto, CacheLevel kGradients>
     update_row<Weights>(
         formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
         state_rows(formula, row, dim), [&](std::int64_t c) __attribute__((always_inline)) {
-          prefetch_column(later, c, kGradients);
+          prefetch_column(later, c, kInto);
           prefetch_column(later_w, c, kInto);
           unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
             prefetch_column(later_states.row[i], c, kInto);
@@ -281,15 +282,15 @@ inline void update_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 256 : 128;
   const UpdateArgs& a = args.update;
   const std::int64_t width = are_packed(a.segments, a.stride) ? a.segments.dim : 0;
-  with_width<kMaxColumns>(width, [&]<std::int64_t kVectors>() {
-    with_levels(a.segments, [&]<CacheLevel kInto, CacheLevel kGradients>() {
+  with_width<std::is_same_v<Weights, F32Format> ? kMaxColumns : 0>(width, [&]<std::int64_t kVectors>() {
+    with_level(a.segments.ask_into, [&]<CacheLevel kInto>() {
       if constexpr (kVectors == 0) {
-        update_strided_rows<Formula, Weights, kInto, kGradients>(args);
+        update_strided_rows<Formula, Weights, kInto>(args);
       } else if (Formula::kStates == 0 && a.decay == WeightDecay::none) {
         using Decay = std::conditional_t<Formula::kStates == 0, Unscaled, Scaled>;
-        update_packed_rows<Formula, Weights, Decay, kVectors, kInto, kGradients>(args);
+        update_packed_rows<Formula, Weights, Decay, kVectors, kInto>(args);
       } else {
-        update_packed_rows<Formula, Weights, Scaled, kVectors, kInto, kGradients>(args);
+        update_packed_rows<Formula, Weights, Scaled, kVectors, kInto>(args);
       }
     });
   });

@@ -42,19 +42,9 @@ inline bool are_packed(const SegmentArgs& a, std::int64_t table_stride) {
   return table_stride == a.dim && a.pass_count == 1 && a.passes[0].stride == a.dim;
 }
 
-/// The cache into which to prefetch gradients: none, where they are near and rows are prefetched into the second level.
-inline CacheLevel gradient_level(const SegmentArgs& a) {
-  return a.near_gradients && a.ask_into == CacheLevel::second ? CacheLevel::none : a.ask_into;
-}
-
-/// Calls f.operator()<tables, gradients>(): the levels for rows of the tables and of the gradients.
-template <class F>
-[[gnu::always_inline]] inline void with_levels(const SegmentArgs& a, F f) {
-  if (gradient_level(a) == CacheLevel::none) {
-    f.template operator()<CacheLevel::second, CacheLevel::none>();
-  } else {
-    with_level(a.ask_into, [&]<CacheLevel kInto>() { f.template operator()<kInto, kInto>(); });
-  }
+/// Whether to prefetch gradients further on: not where they are near and rows are prefetched into the second level.
+inline bool prefetches_gradients(const SegmentArgs& a) {
+  return !(a.near_gradients && a.ask_into == CacheLevel::second);
 }
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
@@ -93,7 +83,7 @@ struct Segments {
   Gradients gradients;
   std::int64_t ahead;  // in segments, and in positions
   std::int64_t end;
-  const std::int64_t* last_ahead;
+  const std::int64_t* last_ahead;  // of the positions; null where gradients are not prefetched
 
   explicit Segments(const SegmentArgs& a) : Segments(a, update_distance(row_bytes_of(a), a.ask_into)) {}
   Segments(const SegmentArgs& a, std::int64_t distance)
@@ -105,7 +95,7 @@ struct Segments {
         gradients{a.passes, a.pass_count},
         ahead(distance),
         end(a.begin[a.count]),
-        last_ahead(a.positions + end - distance) {}
+        last_ahead(prefetches_gradients(a) ? a.positions + end - distance : nullptr) {}
 
   /// The row of the table to prefetch while segment s is worked on.
   [[nodiscard]] std::int64_t later_row(std::int64_t s) const { return rows[s + ahead < count ? s + ahead : s]; }
@@ -115,9 +105,9 @@ struct Segments {
   }
   /// Prefetches the first gradient rows, and calls prefetch_row(row) for the first rows of the table.
   template <class PrefetchRow>
-  void prefetch_first(std::int64_t row_bytes, CacheLevel gradients_into, PrefetchRow prefetch_row) const {
-    for (std::int64_t p = begin[0]; p < begin[0] + ahead && p < end; ++p) {
-      prefetch(gradients.row(positions[p]), row_bytes, gradients_into);
+  void prefetch_first(std::int64_t row_bytes, CacheLevel into, PrefetchRow prefetch_row) const {
+    for (std::int64_t p = begin[0]; last_ahead != nullptr && p < begin[0] + ahead && p < end; ++p) {
+      prefetch(gradients.row(positions[p]), row_bytes, into);
     }
     for (std::int64_t s = 0; s < ahead && s < count; ++s) prefetch_row(rows[s]);
   }

@@ -14,26 +14,35 @@ namespace rowmill {
 namespace {
 
 constexpr std::string_view kOp = "pool";
-constexpr std::int64_t kFloat = sizeof(float);
 
-void run(const KernelTable& k, const PoolArgs<std::int32_t>& args) { k.pool_f32_i32(args); }
-void run(const KernelTable& k, const PoolArgs<std::int64_t>& args) { k.pool_f32_i64(args); }
+/// The kernel from one format into another.
+template <class Id>
+Kernel<PoolArgs<Id>>* kernel_for(Format from, Format to) {
+  const KernelTable& k = kernels();
+  if constexpr (sizeof(Id) == 4) {
+    return from == Format::f32 ? k.pool_f32_i32 : to == Format::f32 ? k.pool_bf16_to_f32_i32 : k.pool_bf16_i32;
+  } else {
+    return from == Format::f32 ? k.pool_f32_i64 : to == Format::f32 ? k.pool_bf16_to_f32_i64 : k.pool_bf16_i64;
+  }
+}
 
 /// Bags [first, last), a block of them at a time: their begins are widened on the stack.
 template <class Id>
-void pool_range(const KernelTable& k, const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first,
-                std::int64_t last, const TableView& out, CacheLevel level, bool mean) {
+void pool_range(const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first, std::int64_t last,
+                const TableView& out, CacheLevel level, bool mean) {
   constexpr std::int64_t kBlock = 256;
+  Kernel<PoolArgs<Id>>* const kernel = kernel_for<Id>(table.format(), out.format());
+  const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
   std::int64_t begin[kBlock + 1];
   for (std::int64_t b = first; b < last; b += kBlock) {
     const std::int64_t count = std::min(kBlock, last - b);
     for (std::int64_t i = 0; i <= count; ++i) begin[i] = bags.begin(b + i);
-    run(k, {.table = table.data(),
+    kernel({.table = table.bytes(),
             .table_stride = table.row_stride(),
             .ids = ids,
             .begin = begin,
             .bags = count,
-            .out = out.row(b).data(),
+            .out = static_cast<std::byte*>(out.bytes()) + b * out_row_bytes,
             .out_stride = out.row_stride(),
             .dim = table.dim(),
             .ask_into = level,
@@ -55,8 +64,12 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
           Workspace* workspace) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, {Format::f32});
-  check_format(kOp, "out", out, {Format::f32});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16});
+  if (table.format() == Format::f32) {
+    check_format(kOp, "out", out, {Format::f32});
+  } else {
+    check_format(kOp, "out", out, {Format::f32, Format::bf16});
+  }
   check_bags(kOp, bags);
   check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
@@ -65,9 +78,8 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
   if (bags.size() == 0) return;
 
-  const KernelTable& k = kernels();
   const Ids ids = bags.ids();
-  const std::int64_t row_bytes = table.dim() * kFloat;
+  const std::int64_t row_bytes = table.dim() * element_size(table.format());
   const std::int64_t threads = concurrency_for((ids.size() / 2 + bags.size()) * row_bytes);
   const CacheLevel level = prefetch_level(table);
   const bool mean = options.pooling == Pooling::mean;
@@ -79,7 +91,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
     parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
       const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
-      pool_range(k, table, bags, data, first, last, out, level, mean);
+      pool_range(table, bags, data, first, last, out, level, mean);
     });
   };
   if (options.out_of_range == OutOfRange::error) return ids.visit(pool_all);

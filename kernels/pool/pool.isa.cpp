@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/kernel_list.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
 /// sums in registers.
-template <CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
+template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
 [[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
-  const std::int64_t ahead = (a.near ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(float)});
+  using Value = typename In::Value;
+  const std::int64_t ahead = (a.near ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(Value)});
   const Id* const ids = a.ids;
-  const float* const table = a.table + c;
+  const Value* const table = static_cast<const Value*>(a.table) + c;
   const std::int64_t stride = a.table_stride;
   const std::int64_t end = a.begin[a.bags];
   const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * stride; };
@@ -23,12 +24,12 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
     Floats sum[kVectors];
     std::int64_t count = 0;
     const auto read = [&](auto take) __attribute__((always_inline)) {
-      const float* const now = row(i);
+      const Value* const now = row(i);
       // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
-      const float* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
+      const Value* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
         prefetch_column(later, v * kLanes, kInto);
-        take(v, load(now + v * kLanes, lanes));
+        take(v, In::load(now + v * kLanes, lanes));
       });
       ++count;
     };
@@ -45,25 +46,29 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
       const Floats divisor(static_cast<float>(count));
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = divide(sum[v], divisor); });
     }
-    float* const out = a.out + b * a.out_stride + c;
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(out + v * kLanes, sum[v], lanes); });
+    auto* const out = static_cast<typename Out::Value*>(a.out) + b * a.out_stride + c;
+    unrolled<kVectors>([&](std::int64_t v)
+                           __attribute__((always_inline)) { Out::store(out + v * kLanes, sum[v], lanes); });
   }
 }
 
-template <CacheLevel kInto, class Id>
+template <class In, class Out, class Id>
 inline void pool(const PoolArgs<Id>& a) {
-  for_each_group(
-      a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) { pool_columns<kInto, kVectors>(a, c, lanes); });
+  with_level(a.ask_into, [&]<CacheLevel kInto>() {
+    for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+      pool_columns<In, Out, kInto, kVectors>(a, c, lanes);
+    });
+  });
 }
 
 }  // namespace
 
-void pool_f32_i32(const PoolArgs<std::int32_t>& a) {
-  with_level(a.ask_into, [&]<CacheLevel kInto>() { pool<kInto>(a); });
-}
-void pool_f32_i64(const PoolArgs<std::int64_t>& a) {
-  with_level(a.ask_into, [&]<CacheLevel kInto>() { pool<kInto>(a); });
-}
+void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<F32Format, F32Format>(a); }
+void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<F32Format, F32Format>(a); }
+void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format, Bf16Format>(a); }
+void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format, Bf16Format>(a); }
+void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format, F32Format>(a); }
+void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format, F32Format>(a); }
 
 void divide_rows_f32(const DivideRowsArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {

@@ -6,6 +6,7 @@
 #include "kernels/plan/passes.hpp"
 #include "kernels/random/philox.hpp"
 #include "kernels/reference/reference.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
@@ -110,29 +111,52 @@ std::int64_t find_bad_id(const FindBadIdArgs<Id>& a) {
   return a.count;
 }
 
-template <class Id>
+// In and Out, here and below: float or Bf16, the storage types of a table and of what is written.
+
+template <class In, class Out, class Id>
 void gather(const GatherArgs<Id>& a) {
+  const auto* const table = static_cast<const In*>(a.table);
+  auto* const out = static_cast<Out*>(a.out);
   for (std::int64_t i = 0; i < a.count; ++i) {
     const std::int64_t row = a.ids[i];
     for (std::int64_t c = 0; c < a.dim; ++c) {
-      a.out[i * a.out_stride + c] = row < 0 ? 0.0F : a.table[row * a.table_stride + c];
+      out[i * a.out_stride + c] =
+          row < 0 ? Out(0.0F) : static_cast<Out>(static_cast<float>(table[row * a.table_stride + c]));
     }
   }
 }
 
-template <class Id>
+template <class In, class Out, class Id>
 void pool(const PoolArgs<Id>& a) {
+  const auto* const table = static_cast<const In*>(a.table);
+  auto* const out = static_cast<Out*>(a.out);
   for (std::int64_t b = 0; b < a.bags; ++b) {
     for (std::int64_t c = 0; c < a.dim; ++c) {
       float sum = 0;
       std::int64_t count = 0;
       for (std::int64_t i = a.begin[b]; i < a.begin[b + 1]; ++i) {
         if (a.ids[i] < 0) continue;
-        const float x = a.table[a.ids[i] * a.table_stride + c];
+        const auto x = static_cast<float>(table[a.ids[i] * a.table_stride + c]);
         sum = count == 0 ? x : sum + x;
         ++count;
       }
-      a.out[b * a.out_stride + c] = a.mean && count > 0 ? sum / static_cast<float>(count) : sum;
+      out[b * a.out_stride + c] = static_cast<Out>(a.mean && count > 0 ? sum / static_cast<float>(count) : sum);
+    }
+  }
+}
+
+template <class Value>
+void add_to(Value& x, float y) {
+  x = static_cast<Value>(static_cast<float>(x) + y);
+}
+
+template <class Value>
+void scatter_add(const ScatterAddArgs& a) {
+  auto* const table = static_cast<Value*>(a.table);
+  for (std::int64_t k = 0; k < a.count; ++k) {
+    if (a.rows[k] < 0) continue;
+    for (std::int64_t c = 0; c < a.dim; ++c) {
+      add_to(table[a.rows[k] * a.table_stride + c], a.values[k * a.values_stride + c]);
     }
   }
 }
@@ -141,6 +165,18 @@ const float* contribution(const GradientPass* passes, std::int64_t pass_count, s
   const GradientPass* const pass = pass_of(passes, pass_count, position);
   const std::int64_t begin = pass == passes ? 0 : pass[-1].end;
   return pass->data + (position - begin) * pass->stride;
+}
+
+template <class Value>
+void scatter_add_segments(const ScatterAddSegmentsArgs& a) {
+  const SegmentArgs& segments = a.segments;
+  auto* const table = static_cast<Value*>(a.table);
+  for (std::int64_t s = 0; s < segments.count; ++s) {
+    for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
+      const float* const values = contribution(segments.passes, segments.pass_count, segments.positions[k]);
+      for (std::int64_t c = 0; c < segments.dim; ++c) add_to(table[segments.rows[s] * a.table_stride + c], values[c]);
+    }
+  }
 }
 
 /// As reference::sum_in_blocks, column by column, without allocating.
@@ -159,16 +195,64 @@ float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
   return a.scratch;
 }
 
-/// Calls update(row, w, g) for each touched row, after decay.
-template <class Update>
+/// Calls update(row, w, g) for each touched row, after decay. The weights w are floats, rounded to the table's format
+/// afterwards.
+template <class Value, class Update>
 void for_each_row(const UpdateArgs& a, Update update) {
+  const std::int64_t dim = a.segments.dim;
+  float* const w = a.segments.scratch + dim;
   for (std::int64_t s = 0; s < a.segments.count; ++s) {
     const std::int64_t row = a.segments.rows[s];
-    float* const w = static_cast<float*>(a.weights) + row * a.stride;
+    auto* const weights = static_cast<Value*>(a.weights) + row * a.stride;
+    for (std::int64_t c = 0; c < dim; ++c) w[c] = static_cast<float>(weights[c]);
     float* const g = segment_gradient(a.segments, s);
-    reference::decay_row(w, g, a.segments.dim, a.decay, a.decay_factor);
+    reference::decay_row(w, g, dim, a.decay, a.decay_factor);
     update(row, w, g);
+    for (std::int64_t c = 0; c < dim; ++c) weights[c] = static_cast<Value>(w[c]);
   }
+}
+
+template <class Value>
+void sgd(const SgdArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
+    if (a.buffer == nullptr) {
+      reference::sgd_row(w, g, dim, a.learning_rate);
+    } else {
+      reference::sgd_momentum_row(w, a.buffer + row * dim, g, dim, a.learning_rate, a.momentum, a.nesterov);
+    }
+  });
+}
+
+template <class Value>
+void adagrad(const AdagradArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::adagrad_row(w, a.accumulator + row * dim, g, dim, a.learning_rate, a.epsilon);
+  });
+}
+
+template <class Value>
+void row_wise_adagrad(const AdagradArgs& a) {
+  for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::row_wise_adagrad_row(w, a.accumulator + row, g, a.update.segments.dim, a.learning_rate, a.epsilon);
+  });
+}
+
+template <class Value>
+void adam(const AdamArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::adam_row(w, a.m + row * dim, a.v + row * dim, g, dim, a.scalars);
+  });
+}
+
+template <class Value>
+void partial_row_wise_adam(const AdamArgs& a) {
+  const std::int64_t dim = a.update.segments.dim;
+  for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
+    reference::partial_row_wise_adam_row(w, a.m + row * dim, a.v + row, g, dim, a.scalars);
+  });
 }
 
 }  // namespace
@@ -176,11 +260,21 @@ void for_each_row(const UpdateArgs& a, Update update) {
 std::int64_t find_bad_id_i32(const FindBadIdArgs<std::int32_t>& a) { return find_bad_id(a); }
 std::int64_t find_bad_id_i64(const FindBadIdArgs<std::int64_t>& a) { return find_bad_id(a); }
 
-void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather(a); }
-void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather(a); }
+void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather<float, float>(a); }
+void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather<float, float>(a); }
+void gather_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16, Bf16>(a); }
+void gather_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16, Bf16>(a); }
+void gather_bf16_to_f32_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16, float>(a); }
+void gather_bf16_to_f32_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16, float>(a); }
+void gather_f32_to_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<float, Bf16>(a); }
+void gather_f32_to_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<float, Bf16>(a); }
 
-void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool(a); }
-void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool(a); }
+void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<float, float>(a); }
+void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<float, float>(a); }
+void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16, Bf16>(a); }
+void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16, Bf16>(a); }
+void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16, float>(a); }
+void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16, float>(a); }
 
 void divide_rows_f32(const DivideRowsArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {
@@ -191,24 +285,10 @@ void divide_rows_f32(const DivideRowsArgs& a) {
   }
 }
 
-void scatter_add_f32(const ScatterAddArgs& a) {
-  for (std::int64_t k = 0; k < a.count; ++k) {
-    if (a.rows[k] < 0) continue;
-    for (std::int64_t c = 0; c < a.dim; ++c) {
-      a.table[a.rows[k] * a.table_stride + c] += a.values[k * a.values_stride + c];
-    }
-  }
-}
-
-void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
-  const SegmentArgs& segments = a.segments;
-  for (std::int64_t s = 0; s < segments.count; ++s) {
-    for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
-      const float* const values = contribution(segments.passes, segments.pass_count, segments.positions[k]);
-      for (std::int64_t c = 0; c < segments.dim; ++c) a.table[segments.rows[s] * a.table_stride + c] += values[c];
-    }
-  }
-}
+void scatter_add_f32(const ScatterAddArgs& a) { scatter_add<float>(a); }
+void scatter_add_bf16(const ScatterAddArgs& a) { scatter_add<Bf16>(a); }
+void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) { scatter_add_segments<float>(a); }
+void scatter_add_segments_bf16(const ScatterAddSegmentsArgs& a) { scatter_add_segments<Bf16>(a); }
 
 void sum_block_f32(const SumBlockArgs& a) {
   for (std::int64_t c = 0; c < a.dim; ++c) {
@@ -224,43 +304,16 @@ void mean_squares_f32(const MeanSquaresArgs& a) {
   }
 }
 
-void sgd_f32(const SgdArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
-  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
-    if (a.buffer == nullptr) {
-      reference::sgd_row(w, g, dim, a.learning_rate);
-    } else {
-      reference::sgd_momentum_row(w, a.buffer + row * dim, g, dim, a.learning_rate, a.momentum, a.nesterov);
-    }
-  });
-}
-
-void adagrad_f32(const AdagradArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
-  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
-    reference::adagrad_row(w, a.accumulator + row * dim, g, dim, a.learning_rate, a.epsilon);
-  });
-}
-
-void row_wise_adagrad_f32(const AdagradArgs& a) {
-  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
-    reference::row_wise_adagrad_row(w, a.accumulator + row, g, a.update.segments.dim, a.learning_rate, a.epsilon);
-  });
-}
-
-void adam_f32(const AdamArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
-  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
-    reference::adam_row(w, a.m + row * dim, a.v + row * dim, g, dim, a.scalars);
-  });
-}
-
-void partial_row_wise_adam_f32(const AdamArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
-  for_each_row(a.update, [&](std::int64_t row, float* w, const float* g) {
-    reference::partial_row_wise_adam_row(w, a.m + row * dim, a.v + row, g, dim, a.scalars);
-  });
-}
+void sgd_f32(const SgdArgs& a) { sgd<float>(a); }
+void sgd_bf16(const SgdArgs& a) { sgd<Bf16>(a); }
+void adagrad_f32(const AdagradArgs& a) { adagrad<float>(a); }
+void adagrad_bf16(const AdagradArgs& a) { adagrad<Bf16>(a); }
+void row_wise_adagrad_f32(const AdagradArgs& a) { row_wise_adagrad<float>(a); }
+void row_wise_adagrad_bf16(const AdagradArgs& a) { row_wise_adagrad<Bf16>(a); }
+void adam_f32(const AdamArgs& a) { adam<float>(a); }
+void adam_bf16(const AdamArgs& a) { adam<Bf16>(a); }
+void partial_row_wise_adam_f32(const AdamArgs& a) { partial_row_wise_adam<float>(a); }
+void partial_row_wise_adam_bf16(const AdamArgs& a) { partial_row_wise_adam<Bf16>(a); }
 
 void fill_uniform_f32(const FillUniformArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {

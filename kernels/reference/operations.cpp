@@ -23,6 +23,20 @@ std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
   return id;
 }
 
+float load(const ConstTableView& view, std::int64_t r, std::int64_t c) {
+  const auto column = static_cast<std::size_t>(c);
+  return view.format() == Format::f32 ? view.row(r)[column] : static_cast<float>(view.row<Bf16>(r)[column]);
+}
+
+void store(const TableView& view, std::int64_t r, std::int64_t c, float x) {
+  const auto column = static_cast<std::size_t>(c);
+  if (view.format() == Format::f32) {
+    view.row(r)[column] = x;
+  } else {
+    view.row<Bf16>(r)[column] = Bf16(x);
+  }
+}
+
 std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions, std::int64_t dim) {
   constexpr std::size_t kBlock = 1024;
   std::vector<float> total;
@@ -44,27 +58,27 @@ std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions,
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
   for (std::int64_t i = 0; i < ids.size(); ++i) {
     const std::int64_t row = resolve(ids[i], table.rows(), policy);
-    for (std::size_t c = 0; c < static_cast<std::size_t>(table.dim()); ++c) {
-      out.row(i)[c] = row == kIgnored ? 0.0F : table.row(row)[c];
-    }
+    for (std::int64_t c = 0; c < table.dim(); ++c) store(out, i, c, row == kIgnored ? 0.0F : load(table, row, c));
   }
 }
 
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, bool mean, OutOfRange policy) {
   for (std::int64_t b = 0; b < bags.size(); ++b) {
-    std::ranges::fill(out.row(b), 0.0F);
+    std::vector<float> sum(static_cast<std::size_t>(table.dim()));
     std::int64_t count = 0;
     for (std::int64_t i = bags.begin(b); i < bags.begin(b + 1); ++i) {
       const std::int64_t row = resolve(bags.ids()[i], table.rows(), policy);
       if (row == kIgnored) continue;
       for (std::size_t c = 0; c < static_cast<std::size_t>(table.dim()); ++c) {
-        const float x = table.row(row)[c];
-        out.row(b)[c] = count == 0 ? x : out.row(b)[c] + x;
+        const float x = load(table, row, static_cast<std::int64_t>(c));
+        sum[c] = count == 0 ? x : sum[c] + x;
       }
       ++count;
     }
-    if (!mean || count == 0) continue;
-    for (float& x : out.row(b)) x = x / static_cast<float>(count);
+    for (std::int64_t c = 0; c < table.dim(); ++c) {
+      const float x = sum[static_cast<std::size_t>(c)];
+      store(out, b, c, mean && count > 0 ? x / static_cast<float>(count) : x);
+    }
   }
 }
 
@@ -72,7 +86,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   for (std::int64_t i = 0; i < ids.size(); ++i) {
     const std::int64_t row = resolve(ids[i], table.rows(), policy);
     if (row == kIgnored) continue;
-    for (std::size_t c = 0; c < static_cast<std::size_t>(table.dim()); ++c) table.row(row)[c] += values.row(i)[c];
+    for (std::int64_t c = 0; c < table.dim(); ++c) store(table, row, c, load(table, row, c) + load(values, i, c));
   }
 }
 
@@ -131,7 +145,9 @@ void step(const OptimizerOptions& options, std::int64_t t, const TableView& weig
   }
   for (const auto& [row, terms] : contributions) {
     std::vector<float> g = sum_in_blocks(terms, weights.dim());
-    float* const w = weights.row(row).data();
+    std::vector<float> widened(g.size());  // rounded once, when all is computed
+    for (std::int64_t c = 0; c < weights.dim(); ++c) widened[static_cast<std::size_t>(c)] = load(weights, row, c);
+    float* const w = widened.data();
     std::visit(
         [&](const auto& o) {
           const double factor =
@@ -142,6 +158,7 @@ void step(const OptimizerOptions& options, std::int64_t t, const TableView& weig
     std::vector<float*> state_rows;
     for (const TableView& table : state) state_rows.push_back(table.row(row).data());
     std::visit(RowUpdate{t, weights.dim(), w, state_rows, g.data()}, options);
+    for (std::int64_t c = 0; c < weights.dim(); ++c) store(weights, row, c, widened[static_cast<std::size_t>(c)]);
   }
 }
 

@@ -21,6 +21,10 @@ namespace rowmill::reference {
 inline constexpr std::int64_t kIgnored = -1;
 std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy);
 
+/// A table's element as a float; and what rounds to its format, once.
+float load(const ConstTableView& view, std::int64_t r, std::int64_t c);
+void store(const TableView& view, std::int64_t r, std::int64_t c, float x);
+
 /// Sums gradient rows in order, in blocks of 1,024, block sums then in order; each sum starts from its first term.
 std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions, std::int64_t dim);
 

@@ -21,7 +21,7 @@ constexpr std::string_view kOp = "scatter_add";
 void check_views(const TableView& table, const ConstTableView& values) {
   check_writable(kOp, "table", table);
   check_view(kOp, "values", values);
-  check_format(kOp, "table", table, {Format::f32});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16});
   check_format(kOp, "values", values, {Format::f32});
   check_disjoint(kOp, "table", table, "values", values);
 }
@@ -32,15 +32,17 @@ std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim 
 /// time: this needs no memory.
 void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy) {
   const FpEnvironment environment;
+  const KernelTable& k = kernels();
+  const auto kernel = table.format() == Format::f32 ? k.scatter_add_f32 : k.scatter_add_bf16;
   const auto add = [&](const std::int64_t* rows, std::int64_t begin, std::int64_t count) {
-    kernels().scatter_add_f32({.table = table.data(),
-                               .table_stride = table.row_stride(),
-                               .rows = rows,
-                               .count = count,
-                               .values = values.data() + begin * values.row_stride(),
-                               .values_stride = values.row_stride(),
-                               .dim = table.dim(),
-                               .ask_into = prefetch_level()});
+    kernel({.table = table.bytes(),
+            .table_stride = table.row_stride(),
+            .rows = rows,
+            .count = count,
+            .values = values.data() + begin * values.row_stride(),
+            .values_stride = values.row_stride(),
+            .dim = table.dim(),
+            .ask_into = prefetch_level()});
   };
   ids.visit([&]<class Id>(const Id* data) {
     if constexpr (std::is_same_v<Id, std::int64_t>) {
@@ -61,23 +63,24 @@ template <class ShardOf>
 void scatter_add_shards(const TableView& table, const ConstTableView& values, std::int64_t threads, std::int64_t shards,
                         ShardOf shard_of) {
   const KernelTable& k = kernels();
+  const auto kernel = table.format() == Format::f32 ? k.scatter_add_segments_f32 : k.scatter_add_segments_bf16;
   const GradientPass pass{values.data(), values.row_stride(), values.rows()};
   parallel_tasks(threads, shards, [&](std::int64_t s) {
     const Plan::Shard shard = shard_of(s);
-    k.scatter_add_segments_f32({.segments = {.rows = shard.rows.data(),
-                                             .begin = shard.segment_begin.data(),
-                                             .positions = shard.positions.data(),
-                                             .count = static_cast<std::int64_t>(shard.rows.size()),
-                                             .block = 0,
-                                             .passes = &pass,
-                                             .pass_count = 1,
-                                             .dim = table.dim(),
-                                             .ask_into = prefetch_level(),
-                                             .near_gradients = false,
-                                             .scratch = nullptr,
-                                             .mean_squares = nullptr},
-                                .table = table.data(),
-                                .table_stride = table.row_stride()});
+    kernel({.segments = {.rows = shard.rows.data(),
+                         .begin = shard.segment_begin.data(),
+                         .positions = shard.positions.data(),
+                         .count = static_cast<std::int64_t>(shard.rows.size()),
+                         .block = 0,
+                         .passes = &pass,
+                         .pass_count = 1,
+                         .dim = table.dim(),
+                         .ask_into = prefetch_level(),
+                         .near_gradients = false,
+                         .scratch = nullptr,
+                         .mean_squares = nullptr},
+            .table = table.bytes(),
+            .table_stride = table.row_stride()});
   });
 }
 

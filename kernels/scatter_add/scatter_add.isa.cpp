@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/kernel_list.hpp"
 #include "kernels/plan/segments.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// kVectors, here and below: how many whole vectors a row is, if the loop is for that width, else 0.
-template <std::int64_t kVectors>
-[[gnu::always_inline]] inline void add_row(float* row, const float* values, std::int64_t dim) {
+/// kVectors, here and below: how many full vectors a row is, if the loop is for that width, else 0.
+template <class Table, std::int64_t kVectors>
+[[gnu::always_inline]] inline void add_row(typename Table::Value* row, const float* values, std::int64_t dim) {
   const auto add = [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
-    store(row + c, load(row + c, lanes) + load(values + c, lanes), lanes);
+    Table::store(row + c, Table::load(row + c, lanes) + load(values + c, lanes), lanes);
   };
   if constexpr (kVectors > 0) {
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { add(v * kLanes, FullVector{}); });
@@ -19,46 +19,56 @@ template <std::int64_t kVectors>
   }
 }
 
-template <CacheLevel kInto, std::int64_t kVectors>
+template <class Table, CacheLevel kInto, std::int64_t kVectors>
 inline void add_rows(const ScatterAddArgs& args) {
   const ScatterAddArgs a = args;  // vector stores may alias anything in memory, but not a local copy
+  auto* const table = static_cast<typename Table::Value*>(a.table);
   const std::int64_t dim = kVectors > 0 ? kVectors * kLanes : a.dim;
-  const std::int64_t row_bytes = dim * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t ahead = update_distance(row_bytes, kInto);
+  const std::int64_t row_bytes = dim * std::int64_t{sizeof *table};
+  const std::int64_t value_bytes = dim * std::int64_t{sizeof(float)};
+  const std::int64_t ahead = update_distance(value_bytes, kInto);
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (k + ahead < a.count && a.rows[k + ahead] >= 0) {
-      prefetch<kInto>(a.table + a.rows[k + ahead] * a.table_stride, row_bytes);
-      prefetch<kInto>(a.values + (k + ahead) * a.values_stride, row_bytes);
+      prefetch<kInto>(table + a.rows[k + ahead] * a.table_stride, row_bytes);
+      prefetch<kInto>(a.values + (k + ahead) * a.values_stride, value_bytes);
     }
-    if (a.rows[k] >= 0) add_row<kVectors>(a.table + a.rows[k] * a.table_stride, a.values + k * a.values_stride, dim);
+    if (a.rows[k] >= 0) {
+      add_row<Table, kVectors>(table + a.rows[k] * a.table_stride, a.values + k * a.values_stride, dim);
+    }
   }
 }
 
-template <CacheLevel kInto, std::int64_t kVectors>
+/// A row is read and written once; what it holds is rounded to the table's format after each contribution all the same.
+template <class Table, CacheLevel kInto, std::int64_t kVectors>
 inline void add_segments(const ScatterAddSegmentsArgs& a) {
+  using Value = typename Table::Value;
   const Segments segments(a.segments);
-  const std::int64_t row_bytes = segments.dim * static_cast<std::int64_t>(sizeof(float));
-  const auto row_of = [table = a.table, stride = a.table_stride](std::int64_t row) { return table + row * stride; };
-  segments.prefetch_first(row_bytes, kInto, [=](std::int64_t row) { prefetch<kInto>(row_of(row), row_bytes); });
+  const auto row_of = [table = static_cast<Value*>(a.table), stride = a.table_stride](std::int64_t row) {
+    return table + row * stride;
+  };
+  segments.prefetch_first(segments.dim * std::int64_t{sizeof(float)}, kInto, [=, dim = segments.dim](std::int64_t row) {
+    prefetch<kInto>(row_of(row), dim * std::int64_t{sizeof(Value)});
+  });
   for (std::int64_t s = 0; s < segments.count; ++s) {
-    float* const row = row_of(segments.rows[s]);
-    const float* const later_row = row_of(segments.later_row(s));
+    Value* const row = row_of(segments.rows[s]);
+    const Value* const later_row = row_of(segments.later_row(s));
     const std::int64_t* const last = segments.positions + segments.begin[s + 1];
     const auto add = [&]<std::int64_t n>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
       Floats sum[n];
       unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
         prefetch_column(later_row + c, v * kLanes, kInto);
-        sum[v] = load(row + c + v * kLanes, lanes);
+        sum[v] = Table::load(row + c + v * kLanes, lanes);
       });
       for (const std::int64_t* p = segments.positions + segments.begin[s]; p < last; ++p) {
         const float* const value = segments.gradients.row(*p);
         const float* const later = segments.later_gradient(p, value) + c;
         unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
           prefetch_column(later, v * kLanes, kInto);
-          sum[v] += load(value + c + v * kLanes, lanes);
+          sum[v] = Table::round(sum[v] + load(value + c + v * kLanes, lanes));
         });
       }
-      unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { store(row + c + v * kLanes, sum[v], lanes); });
+      unrolled<n>([&](std::int64_t v)
+                      __attribute__((always_inline)) { Table::store(row + c + v * kLanes, sum[v], lanes); });
     };
     if constexpr (kVectors > 0) {
       add.template operator()<kVectors>(0, FullVector{});
@@ -77,16 +87,23 @@ inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
   });
 }
 
+template <class Table>
+inline void add(const ScatterAddArgs& a) {
+  with_level_and_width(a.ask_into, a.dim,
+                       [&]<CacheLevel kInto, std::int64_t kVectors>() { add_rows<Table, kInto, kVectors>(a); });
+}
+
+template <class Table>
+inline void add(const ScatterAddSegmentsArgs& a) {
+  with_level_and_width(a.segments.ask_into, a.segments.dim,
+                       [&]<CacheLevel kInto, std::int64_t kVectors>() { add_segments<Table, kInto, kVectors>(a); });
+}
+
 }  // namespace
 
-void scatter_add_f32(const ScatterAddArgs& a) {
-  with_level_and_width(a.ask_into, a.dim,
-                       [&]<CacheLevel kInto, std::int64_t kVectors>() { add_rows<kInto, kVectors>(a); });
-}
-
-void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) {
-  with_level_and_width(a.segments.ask_into, a.segments.dim,
-                       [&]<CacheLevel kInto, std::int64_t kVectors>() { add_segments<kInto, kVectors>(a); });
-}
+void scatter_add_f32(const ScatterAddArgs& a) { add<F32Format>(a); }
+void scatter_add_bf16(const ScatterAddArgs& a) { add<Bf16Format>(a); }
+void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) { add<F32Format>(a); }
+void scatter_add_segments_bf16(const ScatterAddSegmentsArgs& a) { add<Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -6,6 +6,7 @@
 //   Value                        what one column of a row is in memory
 //   load(row + column, lanes)    the vector of floats there; lanes is FullVector or Tail
 //   store(row + column, v, lanes)
+//   round(v)                     what load would give after store
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -13,7 +14,7 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-struct F32 {
+struct F32Format {
   using Value = float;
 
   template <class Lanes>
@@ -24,6 +25,17 @@ struct F32 {
   [[gnu::always_inline]] static void store(float* p, Floats v, Lanes lanes) {
     ROWMILL_ISA::store(p, v, lanes);
   }
+  [[gnu::always_inline]] static Floats round(Floats v) { return v; }
+};
+
+struct Bf16Format {
+  using Value = std::uint16_t;
+
+  [[gnu::always_inline]] static Floats load(const Value* p, FullVector) { return load_bf16(p); }
+  [[gnu::always_inline]] static Floats load(const Value* p, Tail tail) { return load_bf16_partial(p, tail.n); }
+  [[gnu::always_inline]] static void store(Value* p, Floats v, FullVector) { store_bf16(p, v); }
+  [[gnu::always_inline]] static void store(Value* p, Floats v, Tail tail) { store_bf16_partial(p, v, tail.n); }
+  [[gnu::always_inline]] static Floats round(Floats v) { return round_bf16(v); }
 };
 
 }  // namespace

@@ -38,7 +38,6 @@ template <CacheLevel kInto>
   for (; b < bytes; b += kCacheLine) prefetch_line(begin + b, kInto);
 }
 [[gnu::always_inline]] inline void prefetch(const void* p, std::int64_t bytes, CacheLevel into) {
-  if (into == CacheLevel::none) return;
   with_level(
       into, [=]<CacheLevel kInto>() __attribute__((always_inline)) { prefetch<kInto>(p, bytes); });
 }

@@ -42,9 +42,29 @@ mutation("partial store of one lane too many, avx2 and sse2", "kernels_test:*avx
          (SIMD, "return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));", "return two(p + 2, _mm_movehl_ps(v, v));"))
 mutation("partial store of one lane too few, avx2 and sse2", "kernels_test:*avx2:*sse2",
          (SIMD, "return _mm_store_ss(p + 2, _mm_movehl_ps(v, v));", "return;"))
-mutation("partial load reads past the row, avx2 and sse2", "kernels_test:*avx2:*sse2",
+mutation("partial load reads past the row, sse2", "kernels_test:*sse2",
          (SIMD, "return _mm_movelh_ps(two(p), _mm_load_ss(p + 2));",
-          "return _mm_movelh_ps(two(p), two(p + 2));"))
+          "return _mm_movelh_ps(two(p), two(p + 2));"), isa="sse2")
+mutation("partial load reads past the row, avx2", "kernels_test:*avx2",
+         (SIMD, "_mm256_set1_epi32(static_cast<int>(n)), lanes)", "_mm256_set1_epi32(static_cast<int>(n) + 1), lanes)"),
+         isa="avx2")
+mutation("bf16 is cut off, not rounded, avx512", "kernels_test:*bf16*avx512:*Bf16*avx512",
+         (SIMD, "_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))", "_mm512_and_si512(odd, _mm512_setzero_si512())"),
+         isa="avx512")
+mutation("a tie of bf16 rounds up, avx512", "kernels_test:*RoundsToBf16*avx512",
+         (SIMD, "_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))", "_mm512_set1_epi32(0x8000)"), isa="avx512")
+mutation("a tie of bf16 rounds up, avx2", "kernels_test:*RoundsToBf16*avx2",
+         (SIMD, "_mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))", "_mm256_set1_epi32(0x8000)"), isa="avx2")
+mutation("a NaN becomes an infinity of bf16, avx512", "kernels_test:*RoundsToBf16*avx512",
+         (SIMD, "_mm512_mask_or_epi32(rounded, nan, bits,", "_mm512_mask_or_epi32(rounded, nan & 0, bits,"), isa="avx512")
+mutation("a tail of bf16 of one lane too many, avx512", "kernels_test:*bf16*avx512",
+         (SIMD, "_mm512_mask_storeu_epi16(p, static_cast<__mmask32>((1U << n) - 1U)",
+          "_mm512_mask_storeu_epi16(p, static_cast<__mmask32>((2U << n) - 1U)"), isa="avx512")
+mutation("a tail of bf16 of one lane too few, avx2 and sse2", "kernels_test:*bf16*avx2:*bf16*sse2",
+         (SIMD, "if ((n & 1) != 0) *p = static_cast<std::uint16_t>(rest);", ""))
+mutation("a tail of bf16 reads past the row, avx2 and sse2", "kernels_test:*OfBf16*avx2:*OfBf16*sse2",
+         (SIMD, "if ((n & 1) != 0) rest |= std::uint64_t{last[n & 2]} << (n & 2) * 16;",
+          "if ((n & 1) != 0) rest |= (std::uint64_t{last[n & 2]} | std::uint64_t{last[(n & 2) + 1]} << 16) << (n & 2) * 16;"))
 
 # ---- Leaf kernels
 
@@ -56,14 +76,18 @@ mutation("ids that are too large go unseen in whole blocks", "kernels_test:*find
 
 GATHER = "kernels/gather/gather.isa.cpp"
 mutation("gather reads ids past the end to prefetch", "kernels_test:*gather*",
-         (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0", "a.ids[i + ahead] >= 0"))
+         (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch", "a.ids[i + ahead] >= 0) prefetch"))
 mutation("gather copies the tail of a row from the wrong place", "kernels_test:*gather*",
-         (GATHER, "<1>(dim - kLanes)", "<1>(dim - kLanes - 1)"))
-mutation("gather copies one vector of a row of a usual width", "kernels_test:*gather*",
+         (GATHER, "<1>(bytes - kVectorBytes)", "<1>(bytes - kVectorBytes - 4)"))
+mutation("gather copies one vector of a row of a fixed width", "kernels_test:*gather*",
          (GATHER, "<kVectors>(0)", "<1>(0)"))
 mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
-         (GATHER, "(out, a.table + a.ids[i] * a.table_stride, dim);\n    }\n",
-          "(out, a.table + static_cast<std::int32_t>(a.ids[i] * a.table_stride), dim);\n    }\n"))
+         (GATHER, "copy_row<kVectors>(out, table + a.ids[i] * stride, bytes);",
+          "copy_row<kVectors>(out, table + static_cast<std::int32_t>(a.ids[i] * stride), bytes);"))
+mutation("gather copies the ends of a short row from the wrong place", "kernels_test:*gather_bf16*",
+         (GATHER, "__builtin_memcpy(parts[1], in + last, kPart);", "__builtin_memcpy(parts[1], in, kPart);"))
+mutation("gather into another format reads ids past the end to prefetch", "kernels_test:*gather*_to_*",
+         (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0) {", "a.ids[i + ahead] >= 0) {"))
 
 SCATTER = "kernels/scatter_add/scatter_add.isa.cpp"
 mutation("scatter_add reads ids past the end to prefetch", "kernels_test:*scatter_add*",
@@ -71,23 +95,25 @@ mutation("scatter_add reads ids past the end to prefetch", "kernels_test:*scatte
 mutation("scatter_add goes backwards", "kernels_test:*scatter_add*",
          (SCATTER, "for (std::int64_t k = 0; k < a.count; ++k)", "for (std::int64_t k = a.count - 1; k >= 0; --k)"))
 mutation("scatter_add adds ignored ids to the row before the table", "kernels_test:*scatter_add*",
-         (SCATTER, "if (a.rows[k] >= 0) add_row", "add_row"))
-mutation("scatter_add adds to the first vector of a row of a usual width alone", "kernels_test:*scatter_add*",
-         (SCATTER, "add(v * kLanes, Whole{}, Whole{})", "add(0, Whole{}, Whole{})"))
-mutation("scatter_add adds one vector of a row of a usual width", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "    if (a.rows[k] >= 0) {", "    {"))
+mutation("scatter_add adds to the first vector of a row of a fixed width alone", "kernels_test:*scatter_add*",
+         (SCATTER, "add(v * kLanes, FullVector{})", "add(0, FullVector{})"))
+mutation("scatter_add adds one vector of a row of a fixed width", "kernels_test:*scatter_add_segments*",
          (SCATTER, "add.template operator()<kVectors>(0,", "add.template operator()<1>(0,"))
 mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
-         (SCATTER, "(a.table + a.rows[k] * a.table_stride, a.values",
-          "(a.table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), a.values"))
+         (SCATTER, "(table + a.rows[k] * a.table_stride, a.values",
+          "(table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), a.values"))
 mutation("scatter_add adds a row's values backwards", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "segments.gradients.row(segments.positions[p])",
-          "segments.gradients.row(segments.positions[segments.begin[s] + segments.begin[s + 1] - 1 - p])"))
+         (SCATTER, "segments.gradients.row(*p)",
+          "segments.gradients.row(*(segments.positions + segments.begin[s] + (last - 1 - p)))"))
 mutation("scatter_add leaves out a row's last values", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "p < segments.begin[s + 1]", "p + 1 < segments.begin[s + 1]"))
+         (SCATTER, "p < last; ++p", "p + 1 < last; ++p"))
 mutation("scatter_add sums a row's values before it adds them", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "sum[v] = load_from(row + c + v * kLanes)", "sum[v] = Floats(-0.0F)"),
-         (SCATTER, "store_to(row + c + v * kLanes, sum[v])",
-          "store_to(row + c + v * kLanes, load_from(row + c + v * kLanes) + sum[v])"))
+         (SCATTER, "sum[v] = Table::load(row + c + v * kLanes, lanes);", "sum[v] = Floats(-0.0F);"),
+         (SCATTER, "Table::store(row + c + v * kLanes, sum[v], lanes);",
+          "Table::store(row + c + v * kLanes, Table::load(row + c + v * kLanes, lanes) + sum[v], lanes);"))
+mutation("scatter_add into bf16 rounds once for all of a row's values", "kernels_test:*scatter_add_segments_bf16*",
+         (SCATTER, "Table::round(sum[v] + load(value + c + v * kLanes, lanes))", "sum[v] + load(value + c + v * kLanes, lanes)"))
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
@@ -95,7 +121,7 @@ mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
 mutation("a bag lacks its last id", "kernels_test:*pool*",
          (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > i ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
-         (POOL, "const float* const now = row(i);", "const float* const now = row(a.begin[b] + last - 1 - i);"))
+         (POOL, "const Value* const now = row(i);", "const Value* const now = row(a.begin[b] + last - 1 - i);"))
 mutation("a bag's first row is added to zero", "kernels_test:*pool*",
          (POOL, "sum[v] = value;", "sum[v] = Floats(0.0F) + value;"))
 mutation("mean divides by a count of one less", "kernels_test:*pool*",
@@ -116,23 +142,25 @@ mutation("Philox has 9 rounds", "table_test:Philox*",
 # ---- Sums of gradients
 
 SEGMENTS = "kernels/plan/segments.hpp"
+GRADIENTS = "kernels/optimizer/gradients.isa.cpp"
+MEAN_SQUARE = "kernels/optimizer/mean_square.hpp"
+PASSES = "kernels/plan/passes.hpp"
 mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
          (SEGMENTS, "sum[v] = value;", "sum[v] = Floats(0.0F) + value;"))
 mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
-         (SEGMENTS, "gradients.row(positions[k]);", "gradients.row(positions[count - 1 - k]);"))
+         (SEGMENTS, "const float* const row = gradients.row(*p);",
+          "const float* const row = gradients.row(positions[positions + count - 1 - p]);"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
-         (SEGMENTS, "end - block < a.block ? end - block : a.block", "end - block"))
+         (GRADIENTS, "end - block < a.block ? end - block : a.block", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
-         (SEGMENTS, "position >= pass->end", "position > pass->end"))
+         (PASSES, "position < pass[half - 1].end ? pass", "position <= pass[half - 1].end ? pass"))
 mutation("the first pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
          (SEGMENTS, "position < first.end", "position <= first.end"))
 
 mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
          (SEGMENTS, "rows[s + ahead < count ? s + ahead : s]", "rows[s + ahead]"))
 mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
-         (SEGMENTS, "p + ahead < end ? gradients", "p >= 0 ? gradients"))
-mutation("a block reads positions past the end to prefetch", "kernels_test:*sum_block*",
-         ("kernels/optimizer/optimizer.isa.cpp", "k + ahead < a.count ? gradients", "k >= 0 ? gradients"))
+         (SEGMENTS, "p < last_ahead ? gradients", "p != nullptr ? gradients"))
 
 STEP = "kernels/optimizer/step.cpp"
 mutation("blocks of 1,023", "optimizer_test:*EqualsTheReference*1_threads*",
@@ -156,62 +184,71 @@ mutation("a step counts before its checks", "bad_input_test:*FailedStep*",
 
 # ---- Optimizers
 
-OPTIMIZER = "kernels/optimizer/optimizer.isa.cpp"
+FORMULAS = "kernels/optimizer/formulas/"
 mutation("the lanes of a sum across columns combine in another order", "kernels_test:*row_wise*",
          (SIMD, "v = _mm_add_ps(v, _mm_movehl_ps(v, v));", "v = _mm_add_ps(v, _mm_shuffle_ps(v, v, 0xB1));"),
          (SIMD, "_mm_shuffle_ps(v, v, 1)", "_mm_shuffle_ps(v, v, 2)"))
 mutation("the lanes of a sum across columns are not those of 16", "kernels_test:*row_wise*",
-         (OPTIMIZER, "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
+         (MEAN_SQUARE, "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
-         (OPTIMIZER, "static_cast<float>(gradient.dim)", "static_cast<float>(gradient.dim - 1)"))
-mutation("a mean square is that of an undecayed gradient", "kernels_test:*row_wise*",
-         (OPTIMIZER, "squares.add(c / kLanes, decay.gradient(g, load_from(w + c)))", "squares.add(c / kLanes, g)"))
-ROWS = "kernels/optimizer/rows.hpp"
-mutation("a narrower row is taken for one of a usual width", "kernels_test:*sgd*",
-         ("kernels/simd.hpp", "if (dim == kColumns)", "if (dim <= kColumns)"))
+         (MEAN_SQUARE, "static_cast<float>(gradient.dim)", "static_cast<float>(gradient.dim - 1)"))
+ROWS = "kernels/optimizer/update_rows.hpp"
+VECTORS = "kernels/simd/vectors.hpp"
+mutation("a narrower row is taken for one of a fixed width", "kernels_test:*sgd*",
+         (VECTORS, "if (dim == kColumns)", "if (dim <= kColumns)"))
 mutation("a group begins at a row's first column again", "kernels_test:*scatter_add_segments*",
-         ("kernels/simd.hpp", "for_each_group<n / 2>(dim, body, c);", "for_each_group<n / 2>(dim, body);"))
-mutation("rows of a strided table count as close", "kernels_test:*sgd*",
+         (VECTORS, "for_each_group<n / 2>(dim, body, c);", "for_each_group<n / 2>(dim, body);"))
+mutation("rows of a strided table count as packed", "kernels_test:*sgd*",
          (SEGMENTS, "table_stride == a.dim && ", ""))
-mutation("gradients of three passes count as close", "kernels_test:*sgd*",
+mutation("gradients of three passes count as packed", "kernels_test:*sgd*",
          (SEGMENTS, "a.pass_count == 1 && ", ""))
-mutation("strided gradients count as close", "kernels_test:*sgd*",
+mutation("strided gradients count as packed", "kernels_test:*sgd*",
          (SEGMENTS, " && a.passes[0].stride == a.dim", ""))
-mutation("a close row past the end is asked for", "kernels_test:*sgd*",
+mutation("a packed row past the end is prefetched", "kernels_test:*sgd*",
          (ROWS, "rows[s + kAhead < count ? s + kAhead : s]", "rows[s + kAhead]"))
-mutation("a close gradient past the end is asked for", "kernels_test:*sgd*",
-         (ROWS, "k < left ? gradients", "k >= 0 ? gradients"))
-mutation("a sum's first vector stands for the others, usual widths", "kernels_test:*sgd*",
-         (ROWS, "sum[v], Whole{}, Whole{}", "sum[0], Whole{}, Whole{}"))
-mutation("more than a block is summed in registers, usual widths", "kernels_test:*sgd*",
-         (ROWS, "contributions <= block) [[likely]]", "contributions > 0) [[likely]]"))
+mutation("a packed gradient past the end is prefetched", "kernels_test:*sgd*",
+         (ROWS, "p < last_ahead ? gradients", "p != nullptr ? gradients"))
+mutation("a sum's first vector stands for the others, fixed widths", "kernels_test:*sgd*",
+         (MEAN_SQUARE, "body(v * kLanes, sum[v], FullVector{})", "body(v * kLanes, sum[0], FullVector{})"))
+mutation("more than a block is summed in registers, fixed widths", "kernels_test:*sgd*",
+         (ROWS, "contributions <= max_contributions) [[likely]]", "contributions > 0 && max_contributions > 0) [[likely]]"))
+mutation("more than a block is summed in registers, L2 decay", "kernels_test:*sgd*",
+         (ROWS, "if (l2 && contributions <= a.segments.block)", "if (l2)"))
+mutation("L2 decay is left out, fixed widths", "kernels_test:*sgd*",
+         (ROWS, "sum[v] = sum[v] + factor * Weights::load", "sum[v] = sum[v] + Floats(0.0F) * Weights::load"))
+mutation("L2 decay is left out, other widths", "kernels_test:*sgd*",
+         (ROWS, "      data = scratch;\n", ""))
+mutation("a sum of several contributions escapes L2 decay, other widths", "kernels_test:*sgd*",
+         (ROWS, "contributions <= block && !l2", "contributions <= block"))
 mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
-         (ROWS, "contributions > 1 && contributions <= block", "contributions > 1"))
+         (ROWS, "contributions > 1 && contributions <= block", "contributions > 1 && block > 0"))
 mutation("the first vector of a long sum stands for the others", "kernels_test:*sgd*",
          (ROWS, "load(a.segments.scratch + v * kLanes)", "load(a.segments.scratch)"))
 mutation("a sum takes the mean square of its first gradient", "kernels_test:*row_wise*",
          (ROWS, "contributions == 1 && mean_squares != nullptr", "mean_squares != nullptr"))
-mutation("a row takes the mean square of another gradient, usual widths", "kernels_test:*row_wise*",
-         (ROWS, "mean_squares + positions[position]", "mean_squares + position"))
+mutation("a row takes the mean square of another gradient, fixed widths", "kernels_test:*row_wise*",
+         (ROWS, "mean_squares + *position", "mean_squares + s"))
 mutation("a row takes the mean square of another gradient, other widths", "kernels_test:*row_wise*",
-         (ROWS, "mean_square = mean_squares + p;", "mean_square = mean_squares + s;"))
+         (ROWS, "known = mean_squares + p;", "known = mean_squares + s;"))
 mutation("weight decay comes after the step", "kernels_test:*sgd*",
-         (OPTIMIZER, "decay.weight(old) - learning_rate * g)", "decay.weight(old - learning_rate * g))"))
+         (ROWS, "formula(decay(Weights::load(w + c, lanes)), g, row, state)",
+          "decay(formula(Weights::load(w + c, lanes), g, row, state))"))
 mutation("nesterov is plain momentum", "kernels_test:*sgd*",
-         (OPTIMIZER, "return g + momentum * b;", "return b;"))
+         (FORMULAS + "sgd.isa.cpp", "nesterov ? g + momentum * state[0] : state[0]", "state[0]"))
 mutation("Adagrad's epsilon stands inside the root", "kernels_test:*adagrad*",
-         (OPTIMIZER, "square_root(sum) + epsilon", "square_root(sum + epsilon)"))
+         (FORMULAS + "adagrad.isa.cpp", "square_root(state[0]) + epsilon", "square_root(state[0] + epsilon)"))
 mutation("Adam's epsilon stands inside the root", "kernels_test:*adam*",
-         (OPTIMIZER, "square_root(new_v) * inverse_sqrt_bc2 + epsilon", "square_root(new_v + epsilon) * inverse_sqrt_bc2"))
+         (FORMULAS + "adam.isa.cpp", "square_root(state[1]) * inverse_sqrt_bc2 + epsilon",
+          "square_root(state[1] + epsilon) * inverse_sqrt_bc2"))
 mutation("mean squares stand where the rows of a part begin", "kernels_test:*mean_squares*",
-         (OPTIMIZER, "a.out[p] = mean_square(", "a.out[p - a.begin] = mean_square("))
+         (GRADIENTS, "a.out[p] = mean_square(", "a.out[p - a.begin] = mean_square("))
 mutation("mean squares of gradients are taken though L2 adds to them", "optimizer_test:*SquaresEach*",
          (STEP, "uses_mean_squares() &&", ""))
 mutation("a gradient row of each task goes unsquared", "optimizer_test:*SquaresEach*",
-         (STEP, "k.mean_squares_f32({scratch.passes, begin, end, dim,", "k.mean_squares_f32({scratch.passes, begin, end - 1, dim,"))
+         (STEP, "scratch.pass_count, begin, end, dim,", "scratch.pass_count, begin, end - 1, dim,"))
 mutation("row-wise Adam's epsilon is not corrected for bias", "kernels_test:*row_wise_adam*",
-         (OPTIMIZER, "__builtin_sqrtf(new_v) * scalars.inverse_sqrt_bc2 + scalars.epsilon",
-          "(__builtin_sqrtf(new_v) + scalars.epsilon) * scalars.inverse_sqrt_bc2"))
+         (FORMULAS + "partial_row_wise_adam.isa.cpp", "__builtin_sqrtf(v) * scalars.inverse_sqrt_bc2 + scalars.epsilon",
+          "(__builtin_sqrtf(v) + scalars.epsilon) * scalars.inverse_sqrt_bc2"))
 
 SCALARS = "kernels/optimizer/optimizer.cpp"
 mutation("Adam corrects v's bias by beta1", "optimizer_test:*EqualsTheReference*1_threads*",
@@ -328,4 +365,4 @@ mutation("a last chunk runs over the end", "gather_test:*EqualsTheReference*2_th
 # ---- The build
 
 mutation("multiply and add fuse", "kernels_test",
-         ("cmake/isa.cmake", "PRIVATE -ffp-contract=off", "PRIVATE -ffp-contract=fast"))
+         ("cmake/isa.cmake", "-ffp-contract=off", "-ffp-contract=fast"))

@@ -11,6 +11,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "rowmill/ids.hpp"
@@ -20,10 +21,12 @@ namespace rowmill::test {
 
 inline constexpr std::array<std::int64_t, 11> kDims = {1, 3, 15, 16, 17, 32, 64, 100, 128, 256, 1000};
 
-/// A rows x dim table with guard elements before, between and after its rows, at any element alignment.
-class GuardedTable {
+/// A rows x dim table of float or Bf16 with guard elements before, between and after its rows, at any element
+/// alignment.
+template <StorageType T>
+class BasicGuardedTable {
  public:
-  GuardedTable(std::int64_t rows, std::int64_t dim, std::int64_t gap = 5, std::int64_t offset = 1)
+  BasicGuardedTable(std::int64_t rows, std::int64_t dim, std::int64_t gap = 5, std::int64_t offset = 1)
       : rows_(rows), dim_(dim), stride_(dim + gap), offset_(kMargin + offset) {
     elements_.assign(static_cast<std::size_t>(offset_ + rows * stride_ + kMargin), guard());
   }
@@ -32,16 +35,17 @@ class GuardedTable {
   [[nodiscard]] ConstTableView view() const { return {elements_.data() + offset_, rows_, dim_, stride_}; }
 
   /// Values of all magnitudes, with signed zeros, denormals, infinities and NaN if `special`.
-  GuardedTable& fill(std::uint64_t seed, bool special = false) {
+  BasicGuardedTable& fill(std::uint64_t seed, bool special = false) {
     std::mt19937_64 random(seed);
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const std::array<float, 8> specials = {0.0F,      -0.0F,      1e-40F, -1e-41F,
                                            kInfinity, -kInfinity, 3e38F,  std::numeric_limits<float>::quiet_NaN()};
     for (std::int64_t r = 0; r < rows_; ++r) {
-      for (float& x : view().row(r)) {
+      for (T& to : view().template row<T>(r)) {
         const double mantissa = static_cast<double>(static_cast<std::int64_t>(random() >> 11)) * 0x1p-52 - 1;
-        x = static_cast<float>(std::ldexp(mantissa, static_cast<int>(random() % 24) - 12));
+        auto x = static_cast<float>(std::ldexp(mantissa, static_cast<int>(random() % 24) - 12));
         if (special && random() % 8 == 0) x = specials[random() % specials.size()];
+        to = static_cast<T>(x);
       }
     }
     return *this;
@@ -52,8 +56,7 @@ class GuardedTable {
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(elements_.size()); ++i) {
       const std::int64_t from_first_row = i - offset_;
       const bool in_row = from_first_row >= 0 && from_first_row < rows_ * stride_ && from_first_row % stride_ < dim_;
-      const auto bits = std::bit_cast<std::uint32_t>(elements_[static_cast<std::size_t>(i)]);
-      if (!in_row && bits != std::bit_cast<std::uint32_t>(guard())) {
+      if (!in_row && std::bit_cast<Bits>(elements_[static_cast<std::size_t>(i)]) != std::bit_cast<Bits>(guard())) {
         return testing::AssertionFailure() << "a guard was overwritten " << from_first_row << " elements after row 0";
       }
     }
@@ -62,11 +65,21 @@ class GuardedTable {
 
  private:
   static constexpr std::int64_t kMargin = 64;
-  static float guard() { return std::bit_cast<float>(0x7FABCDEFU); }  // a NaN that no arithmetic makes
+  using Bits = std::conditional_t<sizeof(T) == 2, std::uint16_t, std::uint32_t>;
+  static T guard() {
+    return std::bit_cast<T>(static_cast<Bits>(sizeof(T) == 2 ? 0x7FABU : 0x7FABCDEFU));
+  }  // a NaN that no arithmetic makes
 
   std::int64_t rows_, dim_, stride_, offset_;
-  std::vector<float> elements_;
+  std::vector<T> elements_;
 };
+using GuardedTable = BasicGuardedTable<float>;
+using GuardedBf16Table = BasicGuardedTable<Bf16>;
+
+/// A table's element as a float, which holds every format's exactly.
+inline float element(const ConstTableView& view, std::int64_t r, std::size_t c) {
+  return view.format() == Format::f32 ? view.row(r)[c] : static_cast<float>(view.row<Bf16>(r)[c]);
+}
 
 inline bool same_bits(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
@@ -74,13 +87,13 @@ inline bool same_bits(float a, float b) {
 
 /// Bit for bit, except that any NaN equals any NaN.
 inline testing::AssertionResult same(const ConstTableView& actual, const ConstTableView& expected) {
-  if (actual.rows() != expected.rows() || actual.dim() != expected.dim()) {
+  if (actual.rows() != expected.rows() || actual.dim() != expected.dim() || actual.format() != expected.format()) {
     return testing::AssertionFailure() << "shapes differ";
   }
   for (std::int64_t r = 0; r < actual.rows(); ++r) {
     for (std::size_t c = 0; c < static_cast<std::size_t>(actual.dim()); ++c) {
-      const float a = actual.row(r)[c];
-      const float e = expected.row(r)[c];
+      const float a = element(actual, r, c);
+      const float e = element(expected, r, c);
       if (!same_bits(a, e)) {
         return testing::AssertionFailure()
                << "row " << r << ", column " << c << ": " << std::hexfloat << a << " instead of " << e;

@@ -23,6 +23,7 @@ struct Adagrad {
 
 }  // namespace
 
-void adagrad_f32(const AdagradArgs& a) { update_rows<Adagrad, F32>(a); }
+void adagrad_f32(const AdagradArgs& a) { update_rows<Adagrad, F32Format>(a); }
+void adagrad_bf16(const AdagradArgs& a) { update_rows<Adagrad, Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -37,6 +37,7 @@ struct Adam {
 
 }  // namespace
 
-void adam_f32(const AdamArgs& a) { update_rows<Adam, F32>(a); }
+void adam_f32(const AdamArgs& a) { update_rows<Adam, F32Format>(a); }
+void adam_bf16(const AdamArgs& a) { update_rows<Adam, Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

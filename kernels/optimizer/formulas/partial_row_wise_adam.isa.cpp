@@ -35,6 +35,7 @@ struct PartialRowWiseAdam {
 
 }  // namespace
 
-void partial_row_wise_adam_f32(const AdamArgs& a) { update_rows<PartialRowWiseAdam, F32>(a); }
+void partial_row_wise_adam_f32(const AdamArgs& a) { update_rows<PartialRowWiseAdam, F32Format>(a); }
+void partial_row_wise_adam_bf16(const AdamArgs& a) { update_rows<PartialRowWiseAdam, Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

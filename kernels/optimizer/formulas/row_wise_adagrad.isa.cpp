@@ -26,6 +26,7 @@ struct RowWiseAdagrad {
 
 }  // namespace
 
-void row_wise_adagrad_f32(const AdagradArgs& a) { update_rows<RowWiseAdagrad, F32>(a); }
+void row_wise_adagrad_f32(const AdagradArgs& a) { update_rows<RowWiseAdagrad, F32Format>(a); }
+void row_wise_adagrad_bf16(const AdagradArgs& a) { update_rows<RowWiseAdagrad, Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -42,6 +42,7 @@ void sgd(const SgdArgs& a) {
 
 }  // namespace
 
-void sgd_f32(const SgdArgs& a) { sgd<F32>(a); }
+void sgd_f32(const SgdArgs& a) { sgd<F32Format>(a); }
+void sgd_bf16(const SgdArgs& a) { sgd<Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA
