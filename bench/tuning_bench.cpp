@@ -97,7 +97,7 @@ void sweep_library(const Operation& operation, const Shape& shape) {
   std::vector<Contestant> ways;
   for (const bool first_level : {true, false}) {
     rowmill::Tuning changed;
-    changed.first_level_bytes = first_level ? 0 : std::numeric_limits<std::int64_t>::max();
+    changed.prefetch_level = first_level ? rowmill::CacheLevel::first : rowmill::CacheLevel::second;
     ways.push_back({[=, &subject](std::size_t batch) {
       rowmill::override_tuning(changed);
       subject.run(batch);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/gather.hpp"
 
-#include "kernels/memory/memory.hpp"
+#include "kernels/core/prefetch_level.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"

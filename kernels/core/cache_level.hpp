@@ -5,7 +5,7 @@
 
 namespace rowmill {
 
-/// The cache into which a kernel prefetches what it will read: prefetch_level() of kernels/memory/.
+/// The cache into which a kernel prefetches what it will read: prefetch_level.hpp decides.
 enum class CacheLevel : std::uint8_t { first, second };
 
 }  // namespace rowmill

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "kernels/core/cache_level.hpp"
 
 namespace rowmill {
 
@@ -23,10 +26,8 @@ struct Tuning {
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
   /// second level, on the servers of today. A larger output is written past the caches.
   std::int64_t core_cache_bytes = std::int64_t{8} << 20;
-  /// Rows are prefetched into the first-level cache if it has at least this size or its size is unknown, else into the
-  /// second level. A smaller one stands for cores with few miss buffers, whose other loads then wait for the
-  /// prefetches. Measured on Zen 4 (32 KiB) and Zen 5 (48 KiB) alone.
-  std::int64_t first_level_bytes = std::int64_t{48} << 10;
+  /// The cache into which rows are prefetched, if not the one that prefetch_level.cpp chooses for the processor.
+  std::optional<CacheLevel> prefetch_level = std::nullopt;
   /// Gradients of bags are not prefetched if they are at most this large and there are two ids or more for each: their
   /// rows are in a cache of the core.
   std::int64_t near_gradient_bytes = std::int64_t{1} << 20;

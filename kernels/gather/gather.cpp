@@ -7,6 +7,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/core/prefetch_level.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 

@@ -25,11 +25,6 @@ constexpr std::align_val_t kCacheLine{64};
               "rowmill: " + std::string(what) + ": the system refused " + std::to_string(bytes) + " bytes of memory");
 }
 
-struct CacheSizes {
-  std::int64_t first_level = 0;  // 0: unknown
-  std::int64_t last_level = 0;
-};
-
 /// What the system says of a cache of the first processor, such as "32K"; empty if it says nothing. Allocates nothing:
 /// a first call of an operation may get here.
 std::string_view cache_property(int cache, const char* property, char (&text)[32]) {
@@ -43,22 +38,19 @@ std::string_view cache_property(int cache, const char* property, char (&text)[32
 }
 
 /// Not from sysconf(): on AMD it adds up the caches of other core complexes, which this core can't fill.
-const CacheSizes& cache_sizes() {
-  static const CacheSizes sizes = [] {
-    CacheSizes found;
+std::int64_t known_last_level() {
+  static const std::int64_t bytes = [] {
+    std::int64_t largest = 0;
     for (int cache = 0; cache < 8; ++cache) {
       char text[32];
       std::int64_t kibibytes = 0;
       const std::string_view size = cache_property(cache, "size", text);
       std::from_chars(size.data(), size.data() + size.size(), kibibytes);
-      found.last_level = std::max(found.last_level, kibibytes << 10);
-      if (!cache_property(cache, "level", text).starts_with('1')) continue;
-      const std::string_view type = cache_property(cache, "type", text);
-      if (type.starts_with("Data") || type.starts_with("Unified")) found.first_level = kibibytes << 10;
+      largest = std::max(largest, kibibytes << 10);
     }
-    return found;
+    return largest;
   }();
-  return sizes;
+  return bytes;
 }
 
 }  // namespace
@@ -86,19 +78,8 @@ std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
 void free_scratch(std::byte* p) noexcept { ::operator delete(p, kCacheLine); }
 
 std::int64_t last_level_cache_bytes() {
-  const std::int64_t known = cache_sizes().last_level;
+  const std::int64_t known = known_last_level();
   return known > 0 ? known : std::int64_t{32} << 20;
-}
-
-CacheLevel prefetch_level() {
-  const std::int64_t known = cache_sizes().first_level;
-  return known == 0 || known >= tuning().first_level_bytes ? CacheLevel::first : CacheLevel::second;
-}
-
-CacheLevel prefetch_level(const ConstTableView& table) {
-  // As checks.cpp bounds it: any view may have any stride, if it has one row.
-  const std::int64_t elements = table.rows() == 0 ? 0 : (table.rows() - 1) * table.row_stride() + table.dim();
-  return elements * element_size(table.format()) <= tuning().near_table_bytes ? CacheLevel::first : prefetch_level();
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {

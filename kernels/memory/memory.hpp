@@ -6,9 +6,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "kernels/kernel_list.hpp"
-#include "rowmill/table_view.hpp"
-
 namespace rowmill {
 
 /// Uninitialised memory of a table or an output: aligned to 64, or, from 2 MiB on, pages of its own aligned to that,
@@ -23,10 +20,6 @@ void free_scratch(std::byte* p) noexcept;
 
 /// The size of the last-level cache; 32 MiB where the system does not say.
 std::int64_t last_level_cache_bytes();
-
-/// The cache into which kernels prefetch rows on this machine; and those of a table that is only read.
-CacheLevel prefetch_level();
-CacheLevel prefetch_level(const ConstTableView& table);
 
 /// What `threads` threads can count on of the caches they share: a part for each, for a system may report all of a
 /// large machine's.

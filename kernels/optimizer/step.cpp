@@ -6,6 +6,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/core/prefetch_level.hpp"
 #include "kernels/core/tuning.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place that decides into which cache rows are prefetched. How far ahead stands in kernels/simd/prefetch.hpp.
+#pragma once
+
+#include "kernels/core/cache_level.hpp"
+#include "rowmill/table_view.hpp"
+
+namespace rowmill {
+
+/// The level for rows that are updated, and for those of a table beyond the caches: the second, but for processors on
+/// which the first was measured to be better.
+CacheLevel prefetch_level();
+
+/// The level for rows of a table that is only read: the first, if the table is near.
+CacheLevel prefetch_level(const ConstTableView& table);
+
+}  // namespace rowmill
