@@ -53,7 +53,7 @@ void gather_resolved(Gather64* kernel, const GatherArgs<Id>& args, std::int64_t 
     const std::int64_t count = std::min(kBlock, args.count - begin);
     for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
     kernel({args.table, args.table_stride, resolved, count, static_cast<std::byte*>(args.out) + begin * out_row_bytes,
-            args.out_stride, args.dim, args.ask_into, args.streaming});
+            args.out_stride, args.dim, args.prefetch_into, args.streaming});
   }
 }
 
@@ -87,7 +87,7 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
                                 .out = static_cast<std::byte*>(out.bytes()) + begin * out_row_bytes,
                                 .out_stride = out.row_stride(),
                                 .dim = table.dim(),
-                                .ask_into = level,
+                                .prefetch_into = level,
                                 .streaming = streaming};
       if (options.out_of_range == OutOfRange::error) {
         if constexpr (sizeof(Id) == 4) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/kernel_list.hpp"
+#include "kernels/gather/gather_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -90,7 +90,7 @@ inline void copy(const GatherArgs<Id>& a, std::int64_t element_bytes) {
   constexpr std::int64_t kMaxColumns = 32;  // of floats; wider rows gain nothing
   constexpr std::int64_t kFloat = sizeof(float);
   const std::int64_t bytes = a.dim * element_bytes;
-  with_level(a.ask_into, [&]<CacheLevel kInto>() {
+  with_level(a.prefetch_into, [&]<CacheLevel kInto>() {
     with_width<kMaxColumns>(bytes % kFloat == 0 ? bytes / kFloat : 0,
                             [&]<std::int64_t kVectors>() { copy_rows<kInto, kVectors>(a, element_bytes); });
   });
@@ -129,7 +129,7 @@ inline void convert_rows(const GatherArgs<Id>& args) {
 
 template <class In, class Out, class Id>
 inline void convert(const GatherArgs<Id>& a) {
-  with_level(a.ask_into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
+  with_level(a.prefetch_into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/kernel_list.hpp"
+#include "kernels/ids/ids_kernels.hpp"
 #include "kernels/simd.hpp"
 
 namespace rowmill::ROWMILL_ISA {

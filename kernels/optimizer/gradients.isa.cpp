@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums of gradients that do not fit into the loop over rows, and their mean squares.
+#include "kernels/optimizer/gradient_kernels.hpp"
 #include "kernels/optimizer/mean_square.hpp"
 #include "kernels/plan/segments.hpp"
 
@@ -33,7 +34,7 @@ inline void sum_in_blocks(const SegmentArgs& a, std::int64_t s) {
 }  // namespace
 
 void sum_segment(const SegmentArgs& a, std::int64_t s) {
-  with_level(a.ask_into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(a, s); });
+  with_level(a.prefetch_into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(a, s); });
 }
 
 void sum_block_f32(const SumBlockArgs& a) {
@@ -46,7 +47,7 @@ void sum_block_f32(const SumBlockArgs& a) {
                .passes = a.passes,
                .pass_count = a.pass_count,
                .dim = a.dim,
-               .ask_into = a.ask_into,
+               .prefetch_into = a.prefetch_into,
                .near_gradients = false,
                .scratch = a.out,
                .mean_squares = nullptr},

@@ -60,7 +60,7 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
                                 .passes = scratch.passes,
                                 .pass_count = scratch.pass_count,
                                 .dim = dim,
-                                .ask_into = level,
+                                .prefetch_into = level,
                                 .out = scratch.block_sums + blocks * scratch.row_stride};
       ++blocks;
     }
@@ -168,7 +168,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
               .passes = scratch.passes,
               .pass_count = passes,
               .dim = dim_,
-              .ask_into = level,
+              .prefetch_into = level,
               .near_gradients = near_gradients,
               .scratch = row,
               .mean_squares = mean_squares_first ? scratch.mean_squares : nullptr},
@@ -187,7 +187,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
               .passes = &block_sums,
               .pass_count = 1,
               .dim = dim_,
-              .ask_into = level,
+              .prefetch_into = level,
               .near_gradients = false,
               .scratch = row,
               .mean_squares = nullptr},

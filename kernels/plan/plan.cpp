@@ -4,8 +4,8 @@
 #include <string>
 
 #include "kernels/core/checks.hpp"
-#include "kernels/kernel_list.hpp"
 #include "kernels/plan/grouping.hpp"
+#include "kernels/plan/segment_args.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {

@@ -3,8 +3,8 @@
 // files only.
 #pragma once
 
-#include "kernels/kernel_list.hpp"
 #include "kernels/plan/passes.hpp"
+#include "kernels/plan/segment_args.hpp"
 #include "kernels/simd.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -44,7 +44,7 @@ inline bool are_packed(const SegmentArgs& a, std::int64_t table_stride) {
 
 /// Whether to prefetch gradients further on: not where they are near and rows are prefetched into the second level.
 inline bool prefetches_gradients(const SegmentArgs& a) {
-  return !(a.near_gradients && a.ask_into == CacheLevel::second);
+  return !(a.near_gradients && a.prefetch_into == CacheLevel::second);
 }
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
@@ -85,7 +85,7 @@ struct Segments {
   std::int64_t end;
   const std::int64_t* last_ahead;  // of the positions; null where gradients are not prefetched
 
-  explicit Segments(const SegmentArgs& a) : Segments(a, update_distance(row_bytes_of(a), a.ask_into)) {}
+  explicit Segments(const SegmentArgs& a) : Segments(a, update_distance(row_bytes_of(a), a.prefetch_into)) {}
   Segments(const SegmentArgs& a, std::int64_t distance)
       : rows(a.rows),
         begin(a.begin),

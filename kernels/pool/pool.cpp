@@ -46,7 +46,7 @@ void pool_range(const ConstTableView& table, const Bags& bags, const Id* ids, st
             .out = static_cast<std::byte*>(out.bytes()) + b * out_row_bytes,
             .out_stride = out.row_stride(),
             .dim = table.dim(),
-            .ask_into = level,
+            .prefetch_into = level,
             .near = level != prefetch_level(),
             .mean = mean});
   }

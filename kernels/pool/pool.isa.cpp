@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/kernel_list.hpp"
+#include "kernels/pool/pool_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -25,7 +25,7 @@ template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id
     std::int64_t count = 0;
     const auto read = [&](auto take) __attribute__((always_inline)) {
       const Value* const now = row(i);
-      // Between the loads, where asking is almost free. To ask again for what is read now costs as little.
+      // Between the loads, where a prefetch is almost free. To prefetch again what is read now costs as little.
       const Value* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
         prefetch_column(later, v * kLanes, kInto);
@@ -54,7 +54,7 @@ template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id
 
 template <class In, class Out, class Id>
 inline void pool(const PoolArgs<Id>& a) {
-  with_level(a.ask_into, [&]<CacheLevel kInto>() {
+  with_level(a.prefetch_into, [&]<CacheLevel kInto>() {
     for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
       pool_columns<In, Out, kInto, kVectors>(a, c, lanes);
     });

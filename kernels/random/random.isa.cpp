@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/kernel_list.hpp"
 #include "kernels/random/philox.hpp"
+#include "kernels/random/random_kernels.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {

@@ -43,7 +43,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
             .values = values.data() + begin * values.row_stride(),
             .values_stride = values.row_stride(),
             .dim = table.dim(),
-            .ask_into = prefetch_level()});
+            .prefetch_into = prefetch_level()});
   };
   ids.visit([&]<class Id>(const Id* data) {
     if constexpr (std::is_same_v<Id, std::int64_t>) {
@@ -76,7 +76,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                          .passes = &pass,
                          .pass_count = 1,
                          .dim = table.dim(),
-                         .ask_into = prefetch_level(),
+                         .prefetch_into = prefetch_level(),
                          .near_gradients = false,
                          .scratch = nullptr,
                          .mean_squares = nullptr},

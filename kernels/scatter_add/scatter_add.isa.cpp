@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/kernel_list.hpp"
 #include "kernels/plan/segments.hpp"
+#include "kernels/scatter_add/scatter_add_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -89,13 +89,13 @@ inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
 
 template <class Table>
 inline void add(const ScatterAddArgs& a) {
-  with_level_and_width(a.ask_into, a.dim,
+  with_level_and_width(a.prefetch_into, a.dim,
                        [&]<CacheLevel kInto, std::int64_t kVectors>() { add_rows<Table, kInto, kVectors>(a); });
 }
 
 template <class Table>
 inline void add(const ScatterAddSegmentsArgs& a) {
-  with_level_and_width(a.segments.ask_into, a.segments.dim,
+  with_level_and_width(a.segments.prefetch_into, a.segments.dim,
                        [&]<CacheLevel kInto, std::int64_t kVectors>() { add_segments<Table, kInto, kVectors>(a); });
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/optimizer/formulas/adam.hpp"
+
 #include "kernels/optimizer/update_rows.hpp"
 
 namespace rowmill::ROWMILL_ISA {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Leaf kernels of gather.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/cache_level.hpp"
+#include "kernels/core/kernel.hpp"
+
+namespace rowmill {
+
+/// out[i, :] = ids[i] < 0 ? 0 : table[ids[i], :]
+template <class Id>
+struct GatherArgs {
+  const void* table;  ///< this and `out` have the formats of the kernel's name; strides are in elements
+  std::int64_t table_stride;
+  const Id* ids;
+  std::int64_t count;
+  void* out;
+  std::int64_t out_stride;
+  std::int64_t dim;
+  CacheLevel prefetch_into;
+  bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into bf16 from another format
+};
+
+#define ROWMILL_GATHER_KERNELS(X)                             \
+  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)         \
+  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)         \
+  X(gather_bf16_i32, Kernel<GatherArgs<std::int32_t>>)        \
+  X(gather_bf16_i64, Kernel<GatherArgs<std::int64_t>>)        \
+  X(gather_bf16_to_f32_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_bf16_to_f32_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(gather_f32_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_f32_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)
+
+}  // namespace rowmill
+
+#ifdef ROWMILL_ISA
+namespace rowmill::ROWMILL_ISA {
+ROWMILL_GATHER_KERNELS(ROWMILL_DECLARE_KERNEL)
+}  // namespace rowmill::ROWMILL_ISA
+#endif

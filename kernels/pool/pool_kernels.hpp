@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Leaf kernels of pool, and of its gradient.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/cache_level.hpp"
+#include "kernels/core/kernel.hpp"
+
+namespace rowmill {
+
+/// out[b, :] = sum of table[ids[i], :] over i from begin[b] to begin[b+1]-1, in that order, starting from the first;
+/// negative ids are skipped and not counted; divided by the count if `mean`; zero for a bag without ids. Sums are
+/// float32, and rounded once, at the store.
+template <class Id>
+struct PoolArgs {
+  const void* table;  ///< as for GatherArgs
+  std::int64_t table_stride;
+  const Id* ids;
+  const std::int64_t* begin;
+  std::int64_t bags;
+  void* out;
+  std::int64_t out_stride;
+  std::int64_t dim;
+  CacheLevel prefetch_into;
+  bool near;  ///< to prefetch half as far ahead: the table is near, and the first level small
+  bool mean;
+};
+
+/// out[r, :] = in[r, :] / divisors[r]; rows with divisor 0 become zero
+struct DivideRowsArgs {
+  const float* in;
+  std::int64_t in_stride;
+  const std::int64_t* divisors;
+  std::int64_t rows;
+  float* out;
+  std::int64_t out_stride;
+  std::int64_t dim;
+};
+
+#define ROWMILL_POOL_KERNELS(X)                           \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>) \
+  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>) \
+  X(divide_rows_f32, Kernel<DivideRowsArgs>)
+
+}  // namespace rowmill
+
+#ifdef ROWMILL_ISA
+namespace rowmill::ROWMILL_ISA {
+ROWMILL_POOL_KERNELS(ROWMILL_DECLARE_KERNEL)
+}  // namespace rowmill::ROWMILL_ISA
+#endif
