@@ -144,6 +144,7 @@ TEST(PrefetchLevel, IsTheFirstForATableThatIsNear) {
   EXPECT_EQ(prefetch_level(ConstTableView(&x, 0, 64)), CacheLevel::first);
   EXPECT_EQ(prefetch_level(ConstTableView(&x, rows, 64, 0)), CacheLevel::first);
   EXPECT_EQ(prefetch_level(ConstTableView(&x, rows, 64)), prefetch_level());
+  EXPECT_EQ(prefetch_level_of_update(rows), prefetch_level());
 }
 
 TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {

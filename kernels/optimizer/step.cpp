@@ -138,7 +138,9 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   ++step_count_;
   prepare_step();
   if (plan.id_count() == 0) return;
-  const CacheLevel level = prefetch_level();
+  std::int64_t columns = dim_;
+  for (const auto& table : state_) columns += table.dim();
+  const CacheLevel level = prefetch_level_of_update(rows_ * columns * std::int64_t{sizeof(float)});
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
   const bool near_gradients =
       gradient_bytes <= tuning().near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();

@@ -27,6 +27,10 @@ void check_views(const TableView& table, const ConstTableView& values) {
   check_disjoint(kOp, "table", table, "values", values);
 }
 
+CacheLevel level_for(const TableView& table) {
+  return prefetch_level_of_update(table.rows() * table.dim() * element_size(table.format()));
+}
+
 std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim * std::int64_t{sizeof(float)}; }
 
 /// On the calling thread, in position order. Ids that are not rows as they stand become rows on the stack, some at a
@@ -43,7 +47,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
             .values = values.data() + begin * values.row_stride(),
             .values_stride = values.row_stride(),
             .dim = table.dim(),
-            .prefetch_into = prefetch_level()});
+            .prefetch_into = level_for(table)});
   };
   ids.visit([&]<class Id>(const Id* data) {
     if constexpr (std::is_same_v<Id, std::int64_t>) {
@@ -76,7 +80,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                          .passes = &pass,
                          .pass_count = 1,
                          .dim = table.dim(),
-                         .prefetch_into = prefetch_level(),
+                         .prefetch_into = level_for(table),
                          .near_gradients = false,
                          .scratch = nullptr,
                          .mean_squares = nullptr},
