@@ -262,8 +262,9 @@ mutation("an optimizer does not see a new learning rate", "optimizer_test:*Learn
 
 GROUPING = "kernels/plan/grouping.cpp"
 mutation("a shard's chunks stand in the wrong order", "plan_test:*SaysWhich*1_threads* scatter_add_test:*EqualsTheLoop*",
-         (GROUPING, "for (std::int64_t begin = 0; begin < id_count_; begin += chunk_size_)",
-          "for (std::int64_t begin = (chunk_count_for(id_count_) - 1) * chunk_size_; begin >= 0; begin -= chunk_size_)"))
+         (GROUPING, "std::uint32_t* list = lists(0) + s;", "std::uint32_t* list = lists(chunk_count_for(id_count_) - 1) + s;"),
+         (GROUPING, "std::int64_t begin = 0; begin < id_count_; begin += chunk_size_, list +=",
+          "std::int64_t begin = (chunk_count_for(id_count_) - 1) * chunk_size_; begin >= 0; begin -= chunk_size_, list -="))
 mutation("a row lies in two shards", "plan_test:*SaysWhich*1_threads*",
          (GROUPING, "std::int64_t) { ++next[shard_of(row) + 1]; }", "std::int64_t i) { ++next[shard_of(row + i % 2) + 1]; }"),
          (GROUPING, "sorted[next[shard_of(row) + 1]++]", "sorted[next[shard_of(row + position % 2) + 1]++]"))
@@ -282,7 +283,8 @@ mutation("one row's shard is another's", "plan_test:*OfOneRow*1_threads*",
 mutation("one row that is ignored is planned", "plan_test:*OfOneRow*1_threads*",
          (GROUPING, "row == kIgnored ? 0 : id_count_", "id_count_"))
 mutation("rows whose hashes collide are one", "plan_test:PlanLarge.KeepsRowsApart*",
-         (GROUPING, "while (segment_rows[segment] != row)", "while (false)"))
+         ("kernels/plan/numbering.hpp", "while (__builtin_expect(out.rows[number] != row, 0)) {",
+          "while (__builtin_expect(out.rows[number] != row, 0) && mask < 0) {"))
 mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_threads*",
          (GROUPING, ".rows = {segment_rows_ + begin, length(segment_counts_[s])}",
           ".rows = {segment_rows_ + begin, length(segment_counts_[s] - (segment_counts_[s] > 0 ? 1 : 0))}"))
@@ -298,8 +300,8 @@ mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
 mutation("shards whose hot rows are small are not searched for them", "plan_test:PlanHot*",
          (PLAN, "largest_segment(s) <= kSumBlock", "largest_segment(s) <= 2 * kSumBlock"))
 mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
-         (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy);",
-          "  build(ids, nullptr, rows, policy);\n  check_ids(kOp, ids, rows, policy, name);"))
+         (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy, false);",
+          "  build(ids, nullptr, rows, policy, false);\n  check_ids(kOp, ids, rows, policy, name);"))
 
 # ---- Operations
 
