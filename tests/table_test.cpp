@@ -63,7 +63,10 @@ TEST_P(InitializeTest, RoundsOnceToBf16) {
         const Table halves = make(Format::bf16);
         ASSERT_EQ(halves.view().format(), Format::bf16);
         for (std::int64_t i = 0; i < rows * dim; ++i) {
-          ASSERT_EQ(halves.data<Bf16>()[i].bits, Bf16(floats.data()[i]).bits) << i;
+          std::uint16_t expected = Bf16(floats.data()[i]).bits;
+          // A uniform value is never the upper bound: it is the largest below where rounding would make it so.
+          if (initializer.kind == Initializer::Kind::uniform && expected == Bf16(2.0F).bits) --expected;
+          ASSERT_EQ(halves.data<Bf16>()[i].bits, expected) << i;
         }
         const Table copy = halves.clone();
         ASSERT_EQ(copy.format(), Format::bf16);
