@@ -365,8 +365,11 @@ std::string describe(const Case& c) {
 }
 
 /// Runs the cases, some at a time: a newer oneTBB sleeps between its own attempts.
-void run_all(const std::vector<Case>& cases) {
+void run_all(std::vector<Case> cases) {
   constexpr std::size_t kAtOnce = 6;
+#ifdef __SANITIZE_THREAD__
+  std::erase_if(cases, [n = 0](const Case&) mutable { return n++ % 4 != 0; });  // each takes some seconds with it
+#endif
   std::map<pid_t, Case> running;
   const auto wait_for_one = [&] {
     int status = 0;
@@ -429,7 +432,9 @@ int main(int argc, char** argv) {
     return rowmill::test::run_child(
         {std::stoi(argv[1]), std::stoi(argv[2]) != 0, std::stoi(argv[3]), std::stoi(argv[4]) != 0, std::stoi(argv[5])});
   }
-  setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // in the children: looking for leaks needs a thread
+  // For the children: looking for leaks needs a thread, and the thread sanitizer waits a second when a process ends.
+  setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+  setenv("TSAN_OPTIONS", "atexit_sleep_ms=0", 0);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
