@@ -82,6 +82,7 @@ Vocabulary load_npy_words(const std::filesystem::path& npy, std::int64_t rows) {
 }
 
 FileKind file_kind(const std::filesystem::path& path) {
+  if (path == "-" || std::filesystem::is_fifo(path)) return FileKind::text;  // which can be read only once
   ByteStream stream(path);
   const std::string_view start = stream.peek(std::size_t{1} << 16);
   if (start.starts_with(kNpyMagic)) return FileKind::npy;
@@ -104,7 +105,6 @@ FileKind file_kind(const std::filesystem::path& path) {
 }
 
 WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOptions& options) {
-  if (path == "-") return load_text_vectors(path, options.text);  // which can be read once, and not looked into before
   switch (file_kind(path)) {
     case FileKind::safetensors: {
       const SafetensorsFile file(path);

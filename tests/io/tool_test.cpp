@@ -63,6 +63,13 @@ TEST_F(ToolTest, ConvertsBetweenAllKinds) {
   EXPECT_TRUE(rowmill::test::same(load_npy(directory / "5.npy"), table.view()));
 }
 
+TEST_F(ToolTest, ReadsAPipe) {
+  write_file(directory / "v.txt", "a 1 2\nb 3 4\n");
+  EXPECT_EQ(run("--version && mkfifo pipe && { cat v.txt > pipe & } && '" ROWMILL_TOOL "' convert pipe out.npy").status,
+            0);
+  EXPECT_EQ(load_npy(directory / "out.npy").data()[3], 4);
+}
+
 TEST_F(ToolTest, QuantizesAndTells) {
   save_vectors(directory / "a.safetensors", Table(3, 2, {.initializer = Initializer::constant(1.00390625F)}));
   EXPECT_EQ(run("quantize a.safetensors b.safetensors --format bf16").status, 0);

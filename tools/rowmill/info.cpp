@@ -17,8 +17,8 @@ using nlohmann::ordered_json;
 ordered_json describe(const InputOptions& input) {
   ordered_json description;
   description["file"] = input.file.string();
-  if (input.file != "-") description["bytes"] = std::filesystem::file_size(input.file);
-  const io::FileKind kind = input.file == "-" ? io::FileKind::text : io::file_kind(input.file);
+  if (std::filesystem::is_regular_file(input.file)) description["bytes"] = std::filesystem::file_size(input.file);
+  const io::FileKind kind = io::file_kind(input.file);
   switch (kind) {
     case io::FileKind::safetensors: {
       const io::SafetensorsFile file(input.file);

@@ -17,7 +17,7 @@ using nlohmann::ordered_json;
 /// A table with words, mapped where its file can be, else loaded.
 struct Source {
   explicit Source(const InputOptions& input) {
-    const io::FileKind kind = input.file == "-" ? io::FileKind::text : io::file_kind(input.file);
+    const io::FileKind kind = io::file_kind(input.file);
     if (kind == io::FileKind::safetensors || kind == io::FileKind::npy) {
       // A pass over the whole table is what the system's own read-ahead is for.
       mapped.emplace(input.file, io::MappedTableOptions{.tensor = input.load.tensor, .read_ahead = false});

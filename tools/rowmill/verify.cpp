@@ -55,7 +55,7 @@ int verify(const InputOptions& input) {
                                 {"first_row_not_finite", found.first_row}});
     whole = whole && found.rows == 0;
   };
-  if (input.file != "-" && io::file_kind(input.file) == io::FileKind::safetensors) {
+  if (io::file_kind(input.file) == io::FileKind::safetensors) {
     const io::SafetensorsFile file(input.file);
     if (file.verify()) report["checksums"] = "right";
     for (const io::TensorInfo& tensor : file.tensors()) {

@@ -100,8 +100,8 @@ void save_words(const std::filesystem::path& path, const Vocabulary& words, cons
 
 enum class FileKind : std::uint8_t { safetensors, npy, word2vec_binary, text };
 
-/// What kind of file this is, by its first bytes. Throws FileError if it can't be read (io_error), or is a pickle, a
-/// .bin of fastText or a zip file (bad_file).
+/// What kind of file this is, by its first bytes; text, for "-" and pipes, which can't be read twice. Throws FileError
+/// if it can't be read (io_error), or is a pickle, a .bin of fastText or a zip file (bad_file).
 [[nodiscard]] FileKind file_kind(const std::filesystem::path& path);
 
 struct LoadVectorsOptions {
