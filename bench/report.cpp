@@ -128,7 +128,8 @@ std::string record(const std::vector<Result>& results) {
 
 std::map<std::string, Times> read_record(const std::string& path) {
   std::ifstream file(path);
-  if (!file) throw std::runtime_error("cannot read the record '" + path + "'");
+  if (!file)
+    throw std::runtime_error("there is no record '" + path + "' that can be read: bench/run --record stores one");
   std::map<std::string, Times> times;
   try {
     const nlohmann::json json = nlohmann::json::parse(file);
