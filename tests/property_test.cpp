@@ -76,7 +76,8 @@ RC_GTEST_PROP(Property, ScatterAddEqualsTheReference, ()) {
 
 RC_GTEST_PROP(Property, StepsEqualTheReference, ()) {
   const Call call = any_call();
-  const OptimizerOptions options = *rc::gen::element<OptimizerOptions>(SgdOptions{}, AdagradOptions{}, AdamOptions{});
+  const OptimizerOptions options = *rc::gen::element<OptimizerOptions>(
+      SgdOptions{}, AdagradOptions{}, RowWiseAdagradOptions{}, AdamOptions{}, PartialRowWiseAdamOptions{});
   Optimizer optimizer(options, call.rows, call.dim);
   Optimizer copy = optimizer.clone();
   const std::vector<TableView> state(copy.state().begin(), copy.state().end());
