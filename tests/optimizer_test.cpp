@@ -130,9 +130,9 @@ struct CountedPass {
   struct End {
     std::int64_t value;
     std::int64_t* looks;
-    friend bool operator<(std::int64_t position, const End& end) {
-      ++*end.looks;
-      return position < end.value;
+    friend bool operator<(std::int64_t position, const End& of) {
+      ++*of.looks;
+      return position < of.value;
     }
   } end;
 };

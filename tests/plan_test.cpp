@@ -340,7 +340,7 @@ TEST(PlanNumbers, ByHashGiveUpWhereRowsCollide) {
 
 // Callers split ids by the top bits of a product with a well-known number, by remainder, or in blocks.
 TEST(PlanNumbers, OfIdsThatWereSplitBeforeAreNotSorted) {
-  for (const std::size_t count : {2000, 16384}) {
+  for (const std::size_t count : {2000U, 16384U}) {
     const auto expect_few = [&](const std::string& what, auto take) {
       SCOPED_TRACE(what + ", " + std::to_string(count) + " ids");
       std::vector<std::int64_t> ids;
@@ -357,7 +357,7 @@ TEST(PlanNumbers, OfIdsThatWereSplitBeforeAreNotSorted) {
       }
     }
     expect_few("Knuth's 32-bit product", [](std::uint64_t row) { return (row * 2654435761U & 0xFFFFFFFF) >> 24 == 1; });
-    for (const std::uint64_t parts : {1, 2, 3, 8, 10, 100, 256}) {
+    for (const std::uint64_t parts : {1U, 2U, 3U, 8U, 10U, 100U, 256U}) {
       expect_few("remainder of " + std::to_string(parts), [&](std::uint64_t row) { return row % parts == parts - 1; });
       expect_few("blocks of " + std::to_string(parts), [&](std::uint64_t row) { return row / parts % 8 == 1; });
     }
