@@ -68,18 +68,19 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id>
 inline void copy_rows(const GatherArgs<Id>& args, std::int64_t element_bytes) {
   const GatherArgs<Id> a = args;  // vector stores may alias anything in memory, but not a local copy
   const auto* const table = static_cast<const char*>(a.table);
-  const std::int64_t stride = a.table_stride * element_bytes;
+  // In this order: a table of one row may have any stride.
+  const auto row = [=](Id id) __attribute__((always_inline)) { return table + id * a.table_stride * element_bytes; };
   const std::int64_t bytes = kVectors > 0 ? kVectors * kVectorBytes : a.dim * element_bytes;
   const std::int64_t ahead = read_distance(bytes);
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch<kInto>(table + a.ids[i + ahead] * stride, bytes);
+    if (i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch<kInto>(row(a.ids[i + ahead]), bytes);
     char* const out = static_cast<char*>(a.out) + i * a.out_stride * element_bytes;
     if (a.ids[i] < 0) {
       __builtin_memset(out, 0, static_cast<std::size_t>(bytes));
     } else if (a.streaming) {
-      stream_row(out, table + a.ids[i] * stride, bytes);
+      stream_row(out, row(a.ids[i]), bytes);
     } else {
-      copy_row<kVectors>(out, table + a.ids[i] * stride, bytes);
+      copy_row<kVectors>(out, row(a.ids[i]), bytes);
     }
   }
   if (a.streaming) stream_fence();
