@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/core/dispatch.hpp"
+#include "tests/support/word_vector_data.hpp"
 
 namespace rowmill {
 namespace {
@@ -156,6 +157,21 @@ void run(benchmark::State& state, Kernel<AdamArgs>* kernel) {
 void run(benchmark::State& state, Kernel<FillUniformArgs>* kernel) {
   std::vector<float> table = values(kRows);
   repeat(state, kernel, {table.data(), kDim, 0, kRows, kDim, {1, 2}, 0, -1, 2, 0.99F}, kRows);
+}
+
+void run(benchmark::State& state, Kernel<PhiloxArgs>* kernel) {
+  std::vector<std::uint32_t> words(kIds);
+  repeat(state, kernel, {{0, 0, 0, 0}, {1, 2}, kIds / 4, words.data()});
+}
+
+/// Kernels of word vectors: a tile of 256 positions, or a group of 16 with 8 samples.
+template <class Args>
+void run(benchmark::State& state, Kernel<Args>* kernel) {
+  test::WordVectorData data(kDim, kRows, 8, 3);
+  Args args;
+  data.make(args);
+  constexpr bool kTile = requires { args.count; };
+  repeat(state, kernel, args, kTile ? kRows : kGroup);
 }
 
 void register_kernels(const KernelTable* table) {

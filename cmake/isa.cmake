@@ -31,9 +31,13 @@ set(ROWMILL_ISA_SOURCES
   kernels/pool/pool.isa.cpp
   kernels/random/random.isa.cpp
   kernels/scatter_add/scatter_add.isa.cpp
+  kernels/word_vectors/tiles.isa.cpp
+  kernels/word_vectors/updates.isa.cpp
+  kernels/word_vectors/windows.isa.cpp
   kernels/kernel_table.isa.cpp)
 set(ROWMILL_REFERENCE_SOURCES
   kernels/reference/kernels.cpp
+  kernels/reference/word_vectors.cpp
   kernels/kernel_table.isa.cpp)
 list(TRANSFORM ROWMILL_ISA_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 list(TRANSFORM ROWMILL_REFERENCE_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")

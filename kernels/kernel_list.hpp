@@ -12,6 +12,7 @@
 #include "kernels/pool/pool_kernels.hpp"
 #include "kernels/random/random_kernels.hpp"
 #include "kernels/scatter_add/scatter_add_kernels.hpp"
+#include "kernels/word_vectors/word_vectors_kernels.hpp"
 
 // X(name, type of the function)
 #define ROWMILL_KERNEL_LIST(X)   \
@@ -23,7 +24,8 @@
   ROWMILL_SGD_KERNELS(X)         \
   ROWMILL_ADAGRAD_KERNELS(X)     \
   ROWMILL_ADAM_KERNELS(X)        \
-  ROWMILL_RANDOM_KERNELS(X)
+  ROWMILL_RANDOM_KERNELS(X)      \
+  ROWMILL_WORD_VECTORS_KERNELS(X)
 
 namespace rowmill {
 

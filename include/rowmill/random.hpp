@@ -15,7 +15,12 @@ namespace rowmill {
                                                          std::array<std::uint32_t, 2> key);
 
 /// What a stream of random numbers is for. Streams of one seed that differ in table or purpose are independent.
-enum class RandomPurpose : std::uint32_t { initialize = 0 };
+enum class RandomPurpose : std::uint32_t {
+  initialize = 0,
+  word_vector_keep = 1,  ///< 1 to 3: which words WordVectorTrainer keeps, their windows, their negative samples
+  word_vector_window = 2,
+  word_vector_sample = 3,
+};
 
 /// Which random numbers a table gets. The layout, which no version changes without a major number:
 ///

@@ -37,4 +37,5 @@
 #include "rowmill/table_view.hpp"
 #include "rowmill/version.hpp"
 #include "rowmill/weight_decay.hpp"
+#include "rowmill/word_vectors.hpp"
 #include "rowmill/workspace.hpp"

@@ -13,6 +13,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/random/initialize.hpp"
+#include "kernels/random/streams.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/workspace.hpp"
 
@@ -28,6 +29,8 @@ std::uint64_t fnv1a_64(std::string_view text) {
   return hash;
 }
 
+}  // namespace
+
 std::array<std::uint32_t, 2> stream_key(const RandomStream& stream) {
   const std::uint64_t table = fnv1a_64(stream.name) ^ stream.stream;
   const auto words = philox4x32_10({low_word(table), high_word(table), static_cast<std::uint32_t>(stream.purpose), 0},
@@ -35,7 +38,7 @@ std::array<std::uint32_t, 2> stream_key(const RandomStream& stream) {
   return {words[0], words[1]};
 }
 
-/// ln x for 0 < x <= 1: x = m * 2^e with m near 1, then the series of 2 artanh((m-1)/(m+1)). A fixed sequence of
+// x = m * 2^e with m near 1, then the series of 2 artanh((m-1)/(m+1)). A fixed sequence of
 /// + - * /, so that no C library can change a bit.
 double natural_log(double x) {
   constexpr std::uint64_t kOneBits = std::uint64_t{1023} << 52;
@@ -52,6 +55,8 @@ double natural_log(double x) {
   for (int k = 21; k >= 1; k -= 2) series = series * s2 + 1.0 / k;
   return static_cast<double>(exponent) * std::numbers::ln2 + 2 * s * series;
 }
+
+namespace {
 
 struct SinCos {
   double sin, cos;

@@ -8,16 +8,16 @@ namespace {
 constexpr int kBlocks = 16;  // counters that run side by side; loops of this length become vectors
 using Words = std::uint32_t[kBlocks];
 
-/// philox4x32_10 of kBlocks counters that differ in their first word only: first, first + 1, ...
-inline void philox_blocks(const FillUniformArgs& a, std::uint32_t first, std::uint64_t row, Words (&x)[4]) {
+/// philox4x32_10 of kBlocks counters that differ in their first word only: counter[0], counter[0] + 1, ...
+inline void philox_blocks(const std::uint32_t (&counter)[4], const std::uint32_t (&key)[2], Words (&x)[4]) {
   for (int i = 0; i < kBlocks; ++i) {
-    x[0][i] = first + static_cast<std::uint32_t>(i);
-    x[1][i] = static_cast<std::uint32_t>(row);
-    x[2][i] = static_cast<std::uint32_t>(row >> 32);
-    x[3][i] = a.step;
+    x[0][i] = counter[0] + static_cast<std::uint32_t>(i);
+    x[1][i] = counter[1];
+    x[2][i] = counter[2];
+    x[3][i] = counter[3];
   }
-  std::uint32_t k0 = a.key[0];
-  std::uint32_t k1 = a.key[1];
+  std::uint32_t k0 = key[0];
+  std::uint32_t k1 = key[1];
   for (int round = 0; round < philox::kRounds; ++round) {
     for (int i = 0; i < kBlocks; ++i) {
       const std::uint64_t p0 = std::uint64_t{philox::kMultiplier0} * x[0][i];
@@ -39,7 +39,10 @@ void fill_uniform_f32(const FillUniformArgs& a) {
     float* row = a.data + r * a.stride;
     for (std::int64_t c = 0; c < a.dim; c += 4 * kBlocks) {
       Words x[4];
-      philox_blocks(a, static_cast<std::uint32_t>(c / 4), static_cast<std::uint64_t>(a.first_row + r), x);
+      const auto row_number = static_cast<std::uint64_t>(a.first_row + r);
+      philox_blocks({static_cast<std::uint32_t>(c / 4), static_cast<std::uint32_t>(row_number),
+                     static_cast<std::uint32_t>(row_number >> 32), a.step},
+                    a.key, x);
       float values[kBlocks][4];
       for (int i = 0; i < kBlocks; ++i) {
         for (int w = 0; w < 4; ++w) {
@@ -50,6 +53,17 @@ void fill_uniform_f32(const FillUniformArgs& a) {
       }
       const std::int64_t n = a.dim - c < 4 * kBlocks ? a.dim - c : 4 * kBlocks;
       __builtin_memcpy(row + c, values, static_cast<std::size_t>(n) * sizeof(float));
+    }
+  }
+}
+
+void philox_u32(const PhiloxArgs& a) {
+  for (std::int64_t b = 0; b < a.blocks; b += kBlocks) {
+    Words x[4];
+    philox_blocks({a.counter[0] + static_cast<std::uint32_t>(b), a.counter[1], a.counter[2], a.counter[3]}, a.key, x);
+    std::uint32_t* const out = a.out + 4 * b;
+    for (int i = 0; i < kBlocks; ++i) {
+      for (int w = 0; w < 4; ++w) out[4 * i + w] = x[w][i];
     }
   }
 }

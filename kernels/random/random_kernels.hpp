@@ -23,7 +23,17 @@ struct FillUniformArgs {
   float most;
 };
 
-#define ROWMILL_RANDOM_KERNELS(X) X(fill_uniform_f32, Kernel<FillUniformArgs>)
+/// out[4 i .. 4 i + 3] = philox4x32_10({counter[0] + i, counter[1], counter[2], counter[3]}, key) for i < blocks.
+struct PhiloxArgs {
+  std::uint32_t counter[4];
+  std::uint32_t key[2];
+  std::int64_t blocks;  ///< a multiple of 16
+  std::uint32_t* out;
+};
+
+#define ROWMILL_RANDOM_KERNELS(X)              \
+  X(fill_uniform_f32, Kernel<FillUniformArgs>) \
+  X(philox_u32, Kernel<PhiloxArgs>)
 
 }  // namespace rowmill
 

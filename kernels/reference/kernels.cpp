@@ -322,4 +322,12 @@ void fill_uniform_f32(const FillUniformArgs& a) {
   }
 }
 
+void philox_u32(const PhiloxArgs& a) {
+  for (std::int64_t b = 0; b < a.blocks; ++b) {
+    const auto first = a.counter[0] + static_cast<std::uint32_t>(b);
+    const auto words = philox4x32_10({first, a.counter[1], a.counter[2], a.counter[3]}, {a.key[0], a.key[1]});
+    for (std::size_t w = 0; w < 4; ++w) a.out[4 * b + static_cast<std::int64_t>(w)] = words[w];
+  }
+}
+
 }  // namespace rowmill::scalar

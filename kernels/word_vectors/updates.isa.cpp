@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/simd.hpp"
+#include "kernels/word_vectors/word_vectors_kernels.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+
+void add_scaled_rows_f32(const AddScaledRowsArgs& args) {
+  const AddScaledRowsArgs a = args;  // vector stores may alias anything in memory, but not a local copy
+  const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(float)};
+  const std::int64_t ahead = update_distance(row_bytes, CacheLevel::first);
+  for (std::int64_t e = 0; e < a.count; ++e) {
+    if (e + ahead < a.count) {
+      prefetch<CacheLevel::first>(a.table + a.entries[e + ahead].row * a.table_stride, row_bytes);
+    }
+    const ScaledRow entry = a.entries[e];
+    float* const row = a.table + entry.row * a.table_stride;
+    const Floats scale(entry.scale);
+    for (std::int64_t c = 0; c < a.dim; c += kLanes) store(row + c, load(row + c) + scale * load(entry.values + c));
+  }
+}
+
+}  // namespace rowmill::ROWMILL_ISA

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layers/word_vectors/tile.hpp"
+
+#include <algorithm>
+
+#include "kernels/core/dispatch.hpp"
+#include "kernels/random/streams.hpp"
+
+namespace rowmill::word_vectors {
+namespace {
+
+/// Twice over all entries, in order: to count those of each owner, then to put each into its owner's part.
+template <class ForEach>
+void sort_by_owner(Entries& entries, ForEach for_each) {
+  std::int64_t counts[kOwners] = {};
+  for_each([&](std::int32_t row, const float*, float) { ++counts[owner_of(row)]; });
+  std::int64_t next[kOwners];
+  std::int64_t sum = 0;
+  for (std::int64_t o = 0; o < kOwners; ++o) {
+    entries.begin[o] = next[o] = sum;
+    sum += counts[o];
+  }
+  entries.begin[kOwners] = sum;
+  for_each([&](std::int32_t row, const float* values, float scale) {
+    entries.rows[next[owner_of(row)]++] = {values, row, scale};
+  });
+}
+
+}  // namespace
+
+void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t blocks) {
+  kernels().philox_u32({{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first >> 32), epoch, 0},
+                        {key[0], key[1]},
+                        blocks,
+                        out});
+}
+
+/// Up to 16 rows that each predict a word, and share their samples.
+struct Tile::Group {
+  const float* rows[kGroup];
+  const float* targets[kGroup];
+  std::int32_t target_ids[kGroup];  // -1 where there is none
+  float* gradients[kGroup];
+  float* target_coefficients;
+
+  /// Of rows that are not there.
+  Group(const float* zeros, float* unread, float* coefficients) : target_coefficients(coefficients) {
+    std::ranges::fill(rows, zeros);
+    std::ranges::fill(targets, zeros);
+    std::ranges::fill(target_ids, -1);
+    std::ranges::fill(gradients, unread);
+  }
+};
+
+Tile::Tile(const Model& model, Carver& memory) {
+  const std::int64_t groups = model.most_groups();
+  const std::int64_t spread = kTile + 2 * model.window;
+  const bool cbow = model.kind == WordVectorModel::cbow;
+  left_ = memory.take<std::int32_t>(kTile + 4 * model.window);
+  right_ = memory.take<std::int32_t>(kTile + 4 * model.window);
+  if (left_ != nullptr) {
+    std::fill_n(left_, kTile + 4 * model.window, 0);
+    std::fill_n(right_, kTile + 4 * model.window, 0);
+    left_ += 2 * model.window;
+    right_ += 2 * model.window;
+  }
+  rows_ = memory.take<float>(kTile * model.dim);
+  gradients_ = memory.take<float>((cbow ? kTile : kGroup) * model.dim);
+  spread_ = memory.take<float>(spread * model.dim);
+  sample_gradients_ = memory.take<float>(groups * model.samples * model.dim);
+  unread_ = memory.take<float>(model.dim);
+  target_coefficients_ = memory.take<float>(cbow ? kTile : kGroup);
+  target_scores_ = memory.take<float>(kGroup);
+  scores_ = memory.take<float>(kGroup * model.samples);
+  coefficients_ = memory.take<float>(kGroup * model.samples);
+  random_ = memory.take<std::uint32_t>(std::max(kTile, groups * model.samples * 2));
+  samples_ = memory.take<std::int32_t>(groups * model.samples);
+  vectors.rows = memory.take<ScaledRow>(spread);
+  output_vectors.rows = memory.take<ScaledRow>(kTile + groups * model.samples);
+}
+
+void Tile::run(const Model& model, const TileInput& input) {
+  loss = 0;
+  loss_of = 0;
+  find_windows(model, input);
+  if (model.kind == WordVectorModel::cbow) {
+    run_cbow(model, input);
+  } else {
+    run_skip_gram(model, input);
+  }
+}
+
+void Tile::find_windows(const Model& model, const TileInput& input) {
+  random_words(model.window_key, input.number * (kTile / 4), input.epoch, random_, kTile / 4);
+  const std::int64_t most = model.window;
+  std::int64_t run = 0;  // positions of the sentence before this one
+  for (std::int64_t p = -std::min(input.before, most); p < input.count; ++p) {
+    run = input.begins[p] != 0 || p == -input.before ? 0 : std::min(run + 1, most);
+    if (p < 0) continue;
+    const auto width = static_cast<std::int64_t>(random_[p] % static_cast<std::uint32_t>(most)) + 1;
+    left_[p] = static_cast<std::int32_t>(std::min(run, width));
+    right_[p] = static_cast<std::int32_t>(width);
+  }
+  run = 0;  // and after it
+  for (std::int64_t p = std::min(input.after, input.count + most) - 1; p >= 0; --p) {
+    run = p + 1 == input.after || input.begins[p + 1] != 0 ? 0 : std::min(run + 1, most);
+    if (p < input.count) right_[p] = static_cast<std::int32_t>(std::min<std::int64_t>(run, right_[p]));
+  }
+  std::fill(left_ + input.count, left_ + kTile, 0);
+  std::fill(right_ + input.count, right_ + kTile, 0);
+}
+
+void Tile::draw_samples(const Model& model, const TileInput& input, std::int64_t groups) {
+  groups_ = groups;
+  const std::int64_t count = groups * model.samples;
+  kernels().philox_u32(
+      {{0, static_cast<std::uint32_t>(input.number), static_cast<std::uint32_t>(input.number >> 32), input.epoch},
+       {model.sample_key[0], model.sample_key[1]},
+       (count / 2 + 15) / 16 * 16,
+       random_});
+  for (std::int64_t s = 0; s < count; ++s) {
+    samples_[s] = draw(model.aliases, model.words, random_[2 * s], random_[2 * s + 1]);
+  }
+}
+
+void Tile::run_group(const Model& model, const Group& group, std::int64_t number, double alpha) {
+  constexpr std::int64_t kMostSamples = 64;
+  const float* samples[kMostSamples];
+  const float* next[kMostSamples];
+  const std::int32_t* const ids = samples_ + number * model.samples;
+  const std::int64_t after = number + 1 < groups_ ? model.samples : 0;
+  for (std::int64_t k = 0; k < model.samples; ++k) {
+    samples[k] = model.output_vectors + ids[k] * model.dim;
+    next[k] = model.output_vectors + ids[k + after] * model.dim;
+  }
+  const KernelTable& k = kernels();
+  k.dot_pairs_f32({group.rows, group.targets, target_scores_, model.dim});
+  k.dot_tile_f32({group.rows, samples, model.samples, next, scores_, model.dim});
+  k.sample_coefficients_f32_i32({target_scores_, scores_, group.target_ids, ids, model.samples,
+                                 static_cast<float>(alpha), static_cast<float>(alpha * model.sample_weight),
+                                 group.target_coefficients, coefficients_});
+  k.coefficient_tile_f32({group.rows, group.targets, group.target_coefficients, samples, model.samples, coefficients_,
+                          group.gradients, sample_gradients_ + number * model.samples * model.dim, model.dim});
+  if (number == 0) add_loss(model, group, alpha);
+}
+
+/// From the coefficients, which hold the sigmoids. A few logarithms of products do for many factors.
+void Tile::add_loss(const Model& model, const Group& group, double alpha) {
+  const auto of = [](double sigmoid) {
+    constexpr double kLeast = 0x1p-25;
+    return std::max(1 - sigmoid, kLeast);
+  };
+  const double rate = static_cast<float>(alpha);
+  const double sample_rate = static_cast<float>(alpha * model.sample_weight);
+  double of_targets = 1;
+  for (std::int64_t i = 0; i < kGroup; ++i) {
+    loss_of += group.target_ids[i] >= 0 ? 1 : 0;
+    of_targets *= of(group.target_coefficients[i] / rate);
+  }
+  double of_samples = 0;
+  for (std::int64_t k = 0; k < model.samples; ++k) {
+    double product = 1;
+    for (std::int64_t i = 0; i < kGroup; ++i) product *= of(-coefficients_[k * kGroup + i] / sample_rate);
+    of_samples -= natural_log(product);
+  }
+  loss = model.sample_weight * of_samples - natural_log(of_targets);
+}
+
+void Tile::run_cbow(const Model& model, const TileInput& input) {
+  const std::int64_t dim = model.dim;
+  const std::int64_t groups = std::min(kGroups, input.count);
+  draw_samples(model, input, groups);
+  kernels().window_mean_f32_i32({model.vectors, dim, input.ids, input.after, left_, right_, input.count, model.window,
+                                 model.zeros, model.output_vectors, rows_, dim});
+  for (std::int64_t r = 0; r < groups; ++r) {
+    Group group(model.zeros, unread_, target_coefficients_ + r * kGroup);
+    for (std::int64_t i = r; i < input.count; i += kGroups) {
+      const std::int64_t at = i / kGroups;
+      const bool empty = left_[i] + right_[i] == 0;
+      group.rows[at] = rows_ + i * dim;
+      group.gradients[at] = gradients_ + i * dim;
+      group.targets[at] = model.output_vectors + input.ids[i] * dim;
+      group.target_ids[at] = empty ? -1 : input.ids[i];
+    }
+    run_group(model, group, r, input.alpha);
+  }
+  kernels().window_transpose_f32({gradients_, left_, right_, input.count, model.window, model.zeros, spread_, dim});
+  list_entries(model, input);
+}
+
+void Tile::run_skip_gram(const Model& model, const TileInput& input) {
+  const std::int64_t dim = model.dim;
+  const std::int64_t window = model.window;
+  std::fill_n(rows_, kTile * dim, 0.0F);
+  std::fill_n(spread_, (kTile + 2 * window) * dim, 0.0F);
+
+  // The samples of all groups are drawn at once.
+  std::int64_t groups = 0;
+  for (std::int64_t r = 0; r < kGroups; ++r) {
+    std::int64_t pairs = 0;
+    for (std::int64_t i = r; i < input.count; i += kGroups) pairs += left_[i] + right_[i];
+    groups += (pairs + kGroup - 1) / kGroup;
+  }
+  draw_samples(model, input, groups);
+
+  std::int64_t number = 0;
+  for (std::int64_t r = 0; r < kGroups; ++r) {
+    ScaledRow to_outputs[kGroup];
+    ScaledRow to_words[kGroup];
+    std::int64_t pairs = 0;
+    Group group(model.zeros, unread_, target_coefficients_);
+    const auto finish = [&] {
+      run_group(model, group, number++, input.alpha);
+      for (std::int64_t p = 0; p < pairs; ++p) to_outputs[p].scale = target_coefficients_[p];
+      kernels().add_scaled_rows_f32({rows_, dim, to_outputs, pairs, dim});
+      kernels().add_scaled_rows_f32({spread_, dim, to_words, pairs, dim});
+      group = Group(model.zeros, unread_, target_coefficients_);
+      pairs = 0;
+    };
+    for (std::int64_t d = -window; d <= window; ++d) {
+      for (std::int64_t i = r; d != 0 && i < input.count; i += kGroups) {
+        if (d < -left_[i] || d > right_[i]) continue;
+        group.rows[pairs] = model.vectors + input.ids[i + d] * dim;
+        group.gradients[pairs] = gradients_ + pairs * dim;
+        group.targets[pairs] = model.output_vectors + input.ids[i] * dim;
+        group.target_ids[pairs] = input.ids[i];
+        to_outputs[pairs] = {group.rows[pairs], static_cast<std::int32_t>(i), 0};
+        to_words[pairs] = {group.gradients[pairs], static_cast<std::int32_t>(i + d + window), 1};
+        if (++pairs == kGroup) finish();
+      }
+    }
+    if (pairs > 0) finish();
+  }
+  list_entries(model, input);
+}
+
+void Tile::list_entries(const Model& model, const TileInput& input) {
+  const std::int64_t dim = model.dim;
+  const std::int64_t window = model.window;
+  // Position j is in some window if it is in that of a neighbour, which has a word on each side in its sentence; or,
+  // outside the tile, in that of a position within reach.
+  const auto in_a_window = [&](std::int64_t j) {
+    if (j >= 0 && j < input.count && (left_[j + 1] > 0 || right_[j - 1] > 0)) return true;
+    for (std::int64_t d = 1; d <= window; ++d) {
+      if (left_[j + d] >= d || right_[j - d] >= d) return true;
+    }
+    return false;
+  };
+  sort_by_owner(vectors, [&](auto add) {
+    for (std::int64_t j = -window; j < input.count + window; ++j) {
+      if (in_a_window(j)) add(input.ids[j], spread_ + (j + window) * dim, 1.0F);
+    }
+  });
+  const bool cbow = model.kind == WordVectorModel::cbow;
+  sort_by_owner(output_vectors, [&](auto add) {
+    for (std::int64_t i = 0; i < input.count; ++i) {
+      if (left_[i] + right_[i] == 0) continue;
+      const float scale = cbow ? target_coefficients_[i % kGroups * kGroup + i / kGroups] : 1.0F;
+      add(input.ids[i], rows_ + i * dim, scale);
+    }
+    for (std::int64_t s = 0; s < groups_ * model.samples; ++s) add(samples_[s], sample_gradients_ + s * dim, 1.0F);
+  });
+}
+
+}  // namespace rowmill::word_vectors

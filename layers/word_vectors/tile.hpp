@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tile: up to 256 positions of a batch, the work of one task. It reads both tables, and writes down what they are to
+// get.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "kernels/memory/carve.hpp"
+#include "kernels/word_vectors/word_vectors_kernels.hpp"
+#include "layers/word_vectors/sampling.hpp"
+#include "rowmill/word_vectors.hpp"
+
+namespace rowmill::word_vectors {
+
+inline constexpr std::int64_t kTile = 256;               ///< positions
+inline constexpr std::int64_t kGroups = kTile / kGroup;  ///< group r has the positions r, r + 16, r + 32, ...
+/// Rows are shared out to so many owners, by a hash: enough for any thread to find work, few enough to count.
+inline constexpr std::uint32_t kOwnerBits = 4;
+inline constexpr std::int64_t kOwners = std::int64_t{1} << kOwnerBits;
+
+inline std::int64_t owner_of(std::int32_t row) {
+  return (static_cast<std::uint32_t>(row) * 0x9E3779B1U) >> (32 - kOwnerBits);
+}
+
+using Key = std::array<std::uint32_t, 2>;
+
+/// The random words of positions of an epoch: four for each block, from block `first` on. Runs never cross a multiple
+/// of 2^32 blocks, for each starts at a multiple of its length. `blocks` is a multiple of 16.
+void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t blocks);
+
+/// What all tiles of a trainer share.
+struct Model {
+  WordVectorModel kind;
+  std::int64_t dim;  ///< rounded up to a multiple of 16: the stride of all rows
+  std::int64_t window;
+  std::int64_t samples;  ///< shared by a group
+  double sample_weight;  ///< of each
+  std::uint64_t words;   ///< of the vocabulary
+  const Alias* aliases;
+  const float* vectors;
+  const float* output_vectors;
+  const float* zeros;  ///< a row
+  Key window_key;
+  Key sample_key;
+
+  /// Groups that a tile may have: CBOW has a row for each position, skip-gram one for each word of its window.
+  [[nodiscard]] std::int64_t most_groups() const {
+    return kind == WordVectorModel::cbow ? kGroups : kGroups * 2 * window;
+  }
+};
+
+/// The positions of a tile, in a run of kept words.
+struct TileInput {
+  const std::int32_t* ids;     ///< of the first position; some lie before it
+  const std::uint8_t* begins;  ///< whether a position is the first of its sentence
+  std::int64_t before;         ///< positions that there are before the first
+  std::int64_t after;          ///< and from it on
+  std::int64_t count;          ///< of the tile
+  std::uint32_t epoch;
+  std::uint64_t number;  ///< of the tile, in its epoch
+  double alpha;
+};
+
+/// What a table is to get, in the order of owners.
+struct Entries {
+  ScaledRow* rows;
+  std::int64_t begin[kOwners + 1];
+};
+
+/// Memory of a tile. What its entries point to stays there until they are applied.
+struct Tile {
+  explicit Tile(const Model& model, Carver& memory);
+
+  /// Computes all below from the input.
+  void run(const Model& model, const TileInput& input);
+
+  Entries vectors{};
+  Entries output_vectors{};
+  double loss = 0;           ///< a sum
+  std::int64_t loss_of = 0;  ///< predictions
+
+ private:
+  struct Group;
+
+  void find_windows(const Model& model, const TileInput& input);
+  void draw_samples(const Model& model, const TileInput& input, std::int64_t groups);
+  void run_group(const Model& model, const Group& group, std::int64_t number, double alpha);
+  void add_loss(const Model& model, const Group& group, double alpha);
+  void run_cbow(const Model& model, const TileInput& input);
+  void run_skip_gram(const Model& model, const TileInput& input);
+  void list_entries(const Model& model, const TileInput& input);
+
+  std::int32_t* left_;       ///< words of each position's window before it; zeros around the tile's positions
+  std::int32_t* right_;      ///< and after it
+  float* rows_;              ///< of each position: CBOW's means; what a skip-gram's output row gets
+  float* gradients_;         ///< of each position (CBOW), or of a group's rows
+  float* spread_;            ///< what each position's word gets, from `window` positions before the tile on
+  float* sample_gradients_;  ///< of each group's samples
+  float* unread_;            ///< a row
+  float* target_coefficients_;
+  float* target_scores_;
+  float* scores_;
+  float* coefficients_;
+  std::uint32_t* random_;
+  std::int32_t* samples_;
+  std::int64_t groups_ = 0;
+};
+
+}  // namespace rowmill::word_vectors
