@@ -22,7 +22,7 @@ struct ByteStream::Gzip {
   Gzip& operator=(const Gzip&) = delete;
 
   z_stream state{};
-  std::vector<char> packed = std::vector<char>(std::size_t{1} << 18);
+  std::vector<char> packed = std::vector<char>(std::size_t{1} << 16);
   bool in_member = true;  // a gzip file may be several, one after another
   bool at_end = false;
 };

@@ -62,6 +62,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(std:
   SafetensorsHeader header = read_header(*file_);
   tensors_ = std::move(header.tensors);
   metadata_ = std::move(header.metadata);
+  for (std::size_t i = 0; i < tensors_.size(); ++i) places_.emplace(tensors_[i].name, i);
 }
 
 SafetensorsFile::~SafetensorsFile() = default;
@@ -71,8 +72,8 @@ SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = defaul
 const std::filesystem::path& SafetensorsFile::path() const { return file_->path(); }
 
 const TensorInfo* SafetensorsFile::find(std::string_view name) const {
-  const auto found = std::ranges::find(tensors_, name, &TensorInfo::name);
-  return found == tensors_.end() ? nullptr : &*found;
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : &tensors_[found->second];
 }
 
 const TensorInfo& SafetensorsFile::tensor(std::string_view name) const {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxWordBytes = std::size_t{1} << 16;
 constexpr std::int64_t kBlockBytes = std::int64_t{4} << 20;
+constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
 /// A stream that is read byte by byte or in bulk.
 class Reader {
@@ -54,11 +55,22 @@ class Reader {
   }
 
   ByteStream& stream_;
-  std::vector<char> buffer_ = std::vector<char>(std::size_t{1} << 18);
+  std::vector<char> buffer_ = std::vector<char>(kBufferBytes);
   std::size_t at_ = 0;
   std::size_t size_ = 0;
   std::int64_t base_ = 0;
 };
+
+/// Appends `count` floats, as far as the stream has them: memory for what a header claims is taken piece by piece.
+bool read_floats(Reader& reader, std::int64_t count, std::vector<float>& values) {
+  constexpr std::int64_t kPiece = kBufferBytes / sizeof(float);
+  for (; count > 0; count -= kPiece) {
+    const std::size_t have = values.size();
+    values.resize(have + static_cast<std::size_t>(std::min(count, kPiece)));
+    if (!reader.read(std::as_writable_bytes(std::span(values).subspan(have)))) return false;
+  }
+  return true;
+}
 
 CountsLine read_counts(ByteStream& stream, Reader& reader) {
   std::string line;
@@ -108,9 +120,7 @@ WordVectors load_word2vec_binary(const std::filesystem::path& path, const LoadBi
     const std::int64_t offset = reader.offset();
     read_word(stream, reader, r, word);
     block.words.add(checked_word(word, options.invalid_utf8, replaced, stream.path(), offset));
-    const std::size_t have = block.values.size();
-    block.values.resize(have + static_cast<std::size_t>(counts.dim));
-    if (!reader.read(std::as_writable_bytes(std::span(block.values).subspan(have)))) {
+    if (!read_floats(reader, counts.dim, block.values)) {
       throw stream.bad(reader.offset(), "the file ends in the vector of word " + std::to_string(r) + " of " +
                                             std::to_string(counts.words));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/word_vectors/line_blocks.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace rowmill::io {
@@ -12,14 +13,15 @@ std::vector<LineBlock> LineBlocks::next(std::int64_t count) {
 }
 
 bool LineBlocks::next(LineBlock& block) {
-  constexpr std::size_t kBlockBytes = std::size_t{1} << 21;
+  constexpr std::size_t kMaxBlockBytes = std::size_t{1} << 21;
   constexpr std::size_t kMaxLineBytes = std::size_t{1} << 28;
   std::string text = std::exchange(begun_, {});
   while (true) {
     const std::size_t have = text.size();
-    text.resize(have + kBlockBytes);
+    const std::size_t wanted = std::exchange(block_bytes_, std::min(2 * block_bytes_, kMaxBlockBytes));
+    text.resize(have + wanted);
     text.resize(have + stream_.read(std::span(text).subspan(have)));
-    const bool at_end = text.size() < have + kBlockBytes;
+    const bool at_end = text.size() < have + wanted;
     const std::size_t last = text.rfind('\n');
     if (at_end && text.empty()) return false;
     if (at_end && last + 1 != text.size()) {

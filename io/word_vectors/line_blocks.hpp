@@ -17,10 +17,14 @@ struct LineBlock {
   std::int64_t offset = 0;  // of its first byte
 };
 
-/// Cuts a stream into blocks of whole lines.
+/// Cuts a stream into blocks of whole lines. Their sizes double, so that a small file takes little memory.
 class LineBlocks {
  public:
-  explicit LineBlocks(ByteStream& stream) : stream_(stream) {}
+  static constexpr std::size_t kFirstBytes = std::size_t{1} << 16;
+
+  /// The first block is cut from `first_bytes` bytes: what is read does not depend on it.
+  explicit LineBlocks(ByteStream& stream, std::size_t first_bytes = kFirstBytes)
+      : stream_(stream), block_bytes_(first_bytes) {}
 
   /// Up to `count` blocks, the next of the stream; none at its end. Throws FileError: as the stream, or if a line has
   /// no end or is longer than 2^28 bytes.
@@ -30,6 +34,7 @@ class LineBlocks {
   [[nodiscard]] bool next(LineBlock& block);
 
   ByteStream& stream_;
+  std::size_t block_bytes_;
   std::string begun_;  // the beginning of a line, of which the rest is not read yet
   std::int64_t offset_ = 0;
 };

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "io/word_vectors/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -26,6 +28,8 @@ RowBlock parse_block(const LineBlock& block, std::int64_t dim, InvalidUtf8 polic
   RowBlock rows;
   std::string replaced;
   for_each_line(block, [&](std::string_view line, std::int64_t offset) {
+    // A line that is too short for its numbers gets no memory for them: the dim may be a header's lie.
+    if (static_cast<std::int64_t>(line.size()) < 2 * dim) throw stream.bad(offset, too_few_numbers(line, dim));
     const std::size_t have = rows.values.size();
     rows.values.resize(have + static_cast<std::size_t>(dim));
     std::string_view word;
@@ -94,8 +98,12 @@ void check_text_word(std::string_view word, std::int64_t row) {
 WordVectors load_text_vectors(const std::filesystem::path& path, const LoadTextOptions& options) {
   check_options(options);
   ByteStream stream(path);
+  return load_text(stream, options, LineBlocks::kFirstBytes);
+}
+
+WordVectors load_text(ByteStream& stream, const LoadTextOptions& options, std::size_t first_bytes) {
   refuse_foreign(stream.path(), stream.peek(8));
-  LineBlocks lines(stream);
+  LineBlocks lines(stream, first_bytes);
   std::vector<LineBlock> blocks = lines.next(blocks_at_once());
   if (blocks.empty()) throw stream.bad(0, "the file is empty; expected vectors as text");
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/word_vectors/text_line.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -78,10 +79,7 @@ std::string parse_line(std::string_view line, std::int64_t dim, std::string_view
   std::string_view rest = line;
   for (std::int64_t c = dim; c-- > 0;) {
     const std::string_view field = take_last_field(rest);
-    if (rest.empty()) {
-      return "expected a word and " + std::to_string(dim) + " numbers; found " + std::to_string(dim - 1 - c) +
-             " numbers after the first field";
-    }
+    if (rest.empty()) return too_few_numbers(line, dim);
     if (!parse_number(field, values[c])) {
       return "number " + std::to_string(c + 1) + " of " + std::to_string(dim) + " is '" +
              std::string(field.substr(0, 40)) + "', which is no number that a float can be";
@@ -95,6 +93,13 @@ std::string parse_line(std::string_view line, std::int64_t dim, std::string_view
     return "more than " + std::to_string(dim) + " numbers";
   }
   return {};
+}
+
+std::string too_few_numbers(std::string_view line, std::int64_t dim) {
+  std::int64_t found = -1;
+  for (std::string_view rest = line; !rest.empty(); ++found) take_last_field(rest);
+  return "expected a word and " + std::to_string(dim) + " numbers; found " +
+         std::to_string(std::max<std::int64_t>(found, 0)) + " numbers after the first field";
 }
 
 std::int64_t numbers_at_end(std::string_view line) {

@@ -15,6 +15,9 @@ namespace rowmill::io {
 /// empty string.
 [[nodiscard]] std::string parse_line(std::string_view line, std::int64_t dim, std::string_view& word, float* values);
 
+/// What parse_line says of a line with fewer than `dim` fields after the first, whatever they are.
+[[nodiscard]] std::string too_few_numbers(std::string_view line, std::int64_t dim);
+
 /// How many fields at the end of a line are numbers, if its first is the word in any case.
 [[nodiscard]] std::int64_t numbers_at_end(std::string_view line);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "io/word_vectors/text.hpp"
 #include "io/word_vectors/text_line.hpp"
 #include "rowmill/io/npy.hpp"
 #include "tests/io/support.hpp"
@@ -117,6 +118,7 @@ TEST_F(TextTest, RefusesBadLines) {
   expect_bad("1 2\na 1 2\nb 1 2\n", "the header says 1 words; the file has 2");
   expect_bad("1 0\na\n", "allowed: 1 ..");
   expect_bad("1 99999999999\na 1\n", "allowed: 1 ..");
+  expect_bad("1 16777216\na 1 \n", "expected a word and 16777216 numbers; found 1 numbers");
   expect_bad(std::string_view("\xba\x16\x4f\x2f\x0c\0\0\0", 8), ".vec");
   expect_bad(std::string_view("\x80\x04\x95\0\0", 5), "save_word2vec_format");
   expect_bad("PK\x03\x04", "zip");
@@ -190,6 +192,25 @@ TEST_F(TextTest, RoundTripsAreExactAtAnyThreadCount) {
       write_file(path, damaged);
       expect_file_error(ErrorCode::bad_file, path, "at byte " + std::to_string(places[0] + 1) + ":",
                         [&] { (void)load_text_vectors(path); });
+    });
+  }
+}
+
+// Blocks of 1 to 40 bytes: they end in every place of a line.
+TEST_F(TextTest, BlocksMayEndAnywhere) {
+  const std::string text = "3 2\r\nthe 1 -2.5e-1 \r\n. . . 3 4\nx 5 6\n";
+  const WordVectors expected = load(text);
+  const std::string damaged = text.substr(0, text.size() - 2) + "?\n";
+  for (std::size_t first_bytes = 1; first_bytes <= 40; ++first_bytes) {
+    write_file(path, text);
+    ByteStream stream(path);
+    const WordVectors loaded = load_text(stream, {}, first_bytes);
+    EXPECT_EQ(strings(loaded.words), strings(expected.words)) << first_bytes;
+    EXPECT_TRUE(same_bits(loaded.table, expected.table.view())) << first_bytes;
+    write_file(path, damaged);
+    expect_file_error(ErrorCode::bad_file, path, "at byte 31: number 2 of 2 is '?'", [&] {
+      ByteStream bad(path);
+      (void)load_text(bad, {}, first_bytes);
     });
   }
 }

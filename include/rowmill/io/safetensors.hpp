@@ -97,6 +97,7 @@ class SafetensorsFile {
 
   std::unique_ptr<InputFile> file_;
   std::vector<TensorInfo> tensors_;
+  std::map<std::string, std::size_t, std::less<>> places_;  // of names in tensors_
   Metadata metadata_;
 };
 

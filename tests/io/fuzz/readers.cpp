@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/io/fuzz/readers.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "io/file/byte_stream.hpp"
+#include "io/file/checksum.hpp"
+#include "io/safetensors/header.hpp"
+#include "io/safetensors/save.hpp"
+#include "io/word_vectors/text.hpp"
+#include "rowmill/io/checkpoint.hpp"
+#include "rowmill/io/delta.hpp"
+#include "rowmill/io/mapped_table.hpp"
+#include "rowmill/io/npy.hpp"
+#include "rowmill/io/safetensors.hpp"
+#include "rowmill/io/word_vectors.hpp"
+
+namespace rowmill::io::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where the bytes stand: a file in memory, without a name.
+class MemoryFile {
+ public:
+  MemoryFile() : file_(memfd_create("input", MFD_CLOEXEC)), path_(fmt::format("/proc/self/fd/{}", file_)) {}
+  ~MemoryFile() { ::close(file_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  void write(std::string_view bytes) const {
+    if (::ftruncate(file_, 0) != 0 || ::pwrite(file_, bytes.data(), bytes.size(), 0) != std::ssize(bytes)) {
+      throw std::system_error(errno, std::generic_category(), "memfd");
+    }
+  }
+
+ private:
+  int file_;
+  fs::path path_;
+};
+
+void safetensors(const fs::path& path) {
+  const SafetensorsFile file(path);
+  for (const TensorInfo& tensor : file.tensors()) {
+    if (SafetensorsFile::is_table(tensor)) static_cast<void>(file.load_table(tensor.name));
+  }
+  static_cast<void>(file.verify());
+  for (const TensorInfo& tensor : file.tensors()) static_cast<void>(file.load_words(tensor.name));
+}
+
+void checkpoint(const fs::path& path) {
+  const CheckpointFile file(path);
+  file.verify();
+  Table table(2, 2);
+  Optimizer optimizer(AdamOptions{}, 2, 2);
+  file.restore("w", table, &optimizer);
+}
+
+/// The file with the checksums that it ought to have: without them, almost every change ends at the first comparison.
+void with_checksums(const fs::path& path, const MemoryFile& out) {
+  const InputFile file(path);
+  SafetensorsHeader header = read_header(file);
+  std::string data;
+  for (TensorInfo& tensor : header.tensors) {
+    std::string bytes(static_cast<std::size_t>(tensor.end - tensor.begin), '\0');
+    file.read(tensor.begin, std::as_writable_bytes(std::span(bytes)));
+    TreeChecksum checksum(std::ssize(bytes));
+    if (!bytes.empty()) checksum.add(0, std::as_bytes(std::span(bytes)));
+    header.metadata[std::string(kTensorChecksum) + tensor.name] = hexadecimal(checksum.value());
+    tensor.begin = std::ssize(data);
+    data += bytes;
+    tensor.end = std::ssize(data);
+  }
+  header.metadata[std::string(kFileChecksum)] = file_checksum(header.tensors, header.metadata);
+  out.write(format_header(header.tensors, header.metadata) + data);
+}
+
+void restore(const fs::path& path) {
+  static const MemoryFile checked;
+  with_checksums(path, checked);
+  checkpoint(checked.path());
+}
+
+/// The base of every delta below: 4 rows, Adam, the same bits in each process.
+ChainLink save_chain_base(const fs::path& path) {
+  const Table table(4, 2, {.initializer = Initializer::constant(0.5F)});
+  const Optimizer optimizer(AdamOptions{}, 4, 2);
+  CheckpointContents contents;
+  contents.add("w", table, &optimizer);
+  save_checkpoint(path, contents, {.sync = false});
+  return chain_link(CheckpointFile(path));
+}
+
+void delta(const fs::path& path) {
+  static const MemoryFile base;
+  static const MemoryFile checked;
+  if (fs::file_size(base.path()) == 0) {
+    const fs::path file = fs::temp_directory_path() / fmt::format("rowmill-fuzz-base-{}", ::getpid());
+    save_chain_base(file);
+    const InputFile saved(file);
+    std::string bytes(static_cast<std::size_t>(saved.size()), '\0');
+    saved.read(0, std::as_writable_bytes(std::span(bytes)));
+    base.write(bytes);
+    fs::remove(file);
+  }
+  with_checksums(path, checked);
+  Table table(4, 2);
+  Optimizer optimizer(AdamOptions{}, 4, 2);
+  restore_chain(std::vector{base.path(), checked.path()}, "w", table, &optimizer);
+}
+
+void mapped(const fs::path& path) {
+  for (const bool guarded : {false, true}) {
+    const MappedTable table(path, {.guarded = guarded});
+    if (table.rows() == 0) continue;
+    Table out(2, table.dim(), {.format = table.format()});
+    gather(table, std::vector<std::int64_t>{0, table.rows() - 1}, out);
+    static_cast<void>(table.load_words());
+  }
+}
+
+void npy(const fs::path& path) { static_cast<void>(load_npy(path)); }
+
+/// The first byte says how the text is cut into blocks.
+void text(const fs::path& path) {
+  const InputFile file(path);
+  char first = 0;
+  if (file.size() > 0) file.read(0, std::as_writable_bytes(std::span(&first, 1)));
+  ByteStream stream(path);
+  static_cast<void>(
+      load_text(stream, {.invalid_utf8 = InvalidUtf8::replace}, 1 + static_cast<unsigned char>(first) % 32U));
+}
+
+void words(const fs::path& path) { static_cast<void>(load_words(path)); }
+
+void word2vec(const fs::path& path) {
+  static_cast<void>(load_word2vec_binary(path, {.invalid_utf8 = InvalidUtf8::replace}));
+}
+
+void any_kind(const fs::path& path) { static_cast<void>(load_vectors(path)); }
+
+constexpr Reader kReaders[] = {{"safetensors", safetensors},
+                               {"checkpoint", checkpoint},
+                               {"restore", restore},
+                               {"delta", delta},
+                               {"mapped", mapped},
+                               {"npy", npy},
+                               {"text", text},
+                               {"words", words},
+                               {"word2vec", word2vec},
+                               {"any_kind", any_kind}};
+
+}  // namespace
+
+std::span<const Reader> readers() { return kReaders; }
+
+const Reader& reader(std::string_view name) {
+  const auto* const found = std::ranges::find(kReaders, name, &Reader::name);
+  if (found == std::end(kReaders)) throw std::out_of_range("no reader " + std::string(name));
+  return *found;
+}
+
+void read_bytes(const Reader& reader, std::string_view bytes) {
+  static const MemoryFile file;
+  file.write(bytes);
+  try {
+    reader.read(file.path());
+  } catch (const FileError&) {
+  } catch (const Error& error) {
+    // A claim that is right and needs more memory than there is, or a table of another shape or format than the one
+    // that is restored.
+    if (error.code() != ErrorCode::out_of_memory && error.code() != ErrorCode::shape_mismatch &&
+        error.code() != ErrorCode::invalid_argument) {
+      throw;
+    }
+  }
+}
+
+void write_seeds(const fs::path& folder) {
+  for (const Reader& each : kReaders) fs::create_directories(folder / each.name);
+  const auto write = [&](const fs::path& name, std::string_view bytes) {
+    std::ofstream(folder / name, std::ios::binary) << bytes;
+  };
+  const auto copy = [&](const fs::path& from, const char* to) {
+    fs::copy(folder / from, folder / to, fs::copy_options::overwrite_existing);
+  };
+  const Table table(2, 2, {.initializer = Initializer::constant(0.5F)});
+  const Table half(2, 3, {.format = Format::bf16});
+  const Vocabulary two(std::vector<std::string>{"one", "two"});
+
+  SafetensorsContents contents;
+  contents.metadata = {{"key", "value"}};
+  contents.add("t", table).add("half", half).add_words("t", two);
+  save_safetensors(folder / "safetensors/tables", contents);
+  save_vectors(folder / "mapped/one.safetensors", table, two);
+  save_npy(folder / "mapped/one.npy", table);
+
+  const Optimizer optimizer(AdamOptions{}, 2, 2);
+  CheckpointContents checkpoint_contents;
+  checkpoint_contents.add("w", table, &optimizer);
+  save_checkpoint(folder / "checkpoint/adam", checkpoint_contents);
+  copy("checkpoint/adam", "restore");
+
+  const ChainLink base = save_chain_base(folder / "base");
+  const Table changed(4, 2, {.initializer = Initializer::constant(2)});
+  TouchedRows touched(4);
+  touched.mark(std::vector<std::int64_t>{1, 3});
+  const Optimizer stepped(AdamOptions{}, 4, 2);
+  DeltaContents delta_contents;
+  delta_contents.add("w", changed, touched, &stepped);
+  save_delta(folder / "delta/first", delta_contents, base);
+  fs::remove(folder / "base");
+
+  save_npy(folder / "npy/table", table);
+  write("npy/columns", std::string("\x93NUMPY\x02\x00\x40\x00\x00\x00", 12) +
+                           "{'descr':'>f4','fortran_order':True,'shape':(2L,1L)}           \n" + std::string(8, '\1'));
+  save_text_vectors(folder / "text/header", table, two);
+  save_text_vectors(folder / "text/glove", table, two, {.header = false});
+  write("text/spaces", ". . . 1 -2e-3 \r\n\xff inf nan\r\n");
+  write("text/gzip", std::string_view("\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x54\x30\x54\x30\xe2\x02\x00\x13\x36"
+                                      "\xd4\xce\x06\x00\x00\x00",
+                                      26));
+  copy("text/gzip", "words");
+  write("words/list", "one\ntwo words\r\n\n");
+  save_word2vec_binary(folder / "word2vec/table", table, two);
+  write("word2vec/together", std::string_view("2 1\na \0\0\x80\x3f"
+                                              "b\xff \0\0\0\x40",
+                                              16));
+  for (const char* const from : {"safetensors/tables", "npy/table", "text/header", "text/gzip", "word2vec/table"}) {
+    copy(from, "any_kind");
+  }
+}
+
+}  // namespace rowmill::io::fuzz
