@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <string>
+#include <system_error>
 
 namespace rowmill::io {
 namespace {
@@ -101,14 +102,22 @@ void NewFile::write(std::int64_t offset, std::span<const std::byte> bytes) const
 }
 
 void NewFile::commit(bool sync) {
-  if (sync && ::fsync(file_.get()) != 0) throw_system_error(path_, "written", errno);
+  // All that can fail is done before the name changes, but for syncing the directory.
+  const fs::path directory = directory_of(path_);
+  const Descriptor opened(sync ? ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+  if (sync && !opened.valid()) throw_system_error(directory, "synced", errno);
+  // Some file systems report at a close what they could not write; the other descriptor keeps the lock.
+  if (sync ? ::fsync(file_.get()) != 0 : !Descriptor(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)).close()) {
+    throw_system_error(path_, "written", errno);
+  }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_system_error(path_, "replaced", errno);
   temporary_.clear();
-  if (!file_.close()) throw_system_error(path_, "written", errno);
-  if (!sync) return;
-  const fs::path directory = directory_of(path_);
-  const Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened.valid() || (::fsync(opened.get()) != 0 && errno != EINVAL)) throw_system_error(path_, "synced", errno);
+  if (sync && ::fsync(opened.get()) != 0 && errno != EINVAL) {
+    throw FileError(ErrorCode::io_error, path_, FileError::kNowhere,
+                    "is the new file, but its directory cannot be synced, and a crash of the machine may bring the old "
+                    "one back: " +
+                        std::generic_category().message(errno));
+  }
 }
 
 }  // namespace rowmill::io

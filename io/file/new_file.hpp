@@ -27,7 +27,8 @@ class NewFile {
   void write(std::int64_t offset, std::span<const std::byte> bytes) const;
 
   /// Makes it PATH: the file is synced (if `sync`), then renamed, then the directory is synced (if `sync`).
-  /// Throws FileError (io_error).
+  /// Throws FileError (io_error); PATH is then the old file, unless only the directory could not be synced: the message
+  /// says so.
   void commit(bool sync);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
