@@ -29,11 +29,12 @@ rowmill::Initializer glorot(std::int64_t dim) {
 
 Model::Model(const ModelOptions& options)
     : dim_(options.dim),
+      train_vectors_(options.vector_rate > 0),
       embedding_({.rows = options.rows,
                   .dim = options.dim,
                   .name = "words",
                   .seed = options.seed,
-                  .optimizer = rowmill::AdamOptions{.learning_rate = options.learning_rate},
+                  .optimizer = rowmill::AdamOptions{.learning_rate = options.vector_rate * options.learning_rate},
                   .pooling = rowmill::Pooling::mean}),
       dense_(kLabels, dim_ + 1, {.name = "dense", .initializer = glorot(dim_), .seed = options.seed}),
       dense_optimizer_(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels, dim_ + 1, "dense"),
@@ -77,10 +78,11 @@ double Model::train(const EncodedCorpus& corpus, std::span<const std::int64_t> b
   }
   logit_gradient_ /= static_cast<float>(texts);
   dense_gradient_.noalias() = logit_gradient_.transpose() * means_;
-  mean_gradient_.noalias() = logit_gradient_ * dense().leftCols(dim_);
-
-  embedding_.backward({ids_, offsets_}, rowmill::ConstTableView(mean_gradient_.data(), texts, dim_));
-  embedding_.step();
+  if (train_vectors_) {
+    mean_gradient_.noalias() = logit_gradient_ * dense().leftCols(dim_);
+    embedding_.backward({ids_, offsets_}, rowmill::ConstTableView(mean_gradient_.data(), texts, dim_));
+    embedding_.step();
+  }
   dense_optimizer_.step(dense_, dense_plan_, rowmill::ConstTableView(dense_gradient_.data(), kLabels, dim_ + 1),
                         &workspace_);
   return loss;

@@ -18,6 +18,7 @@ struct ModelOptions {
   std::int64_t dim = 256;
   double learning_rate = 0.0005;
   std::uint64_t seed = 1;
+  double vector_rate = 1;  ///< learning rate of the vectors, in units of learning_rate; 0: they stay as they are
 };
 
 /// Embedding(rows, dim) -> Mean -> Dense(2) -> LogSoftmax, trained by Adam on the negative log-likelihood.
@@ -51,6 +52,7 @@ class Model {
   [[nodiscard]] Eigen::Map<const Matrix> dense() const { return {dense_.data(), kLabels, dim_ + 1}; }
 
   std::int64_t dim_;
+  bool train_vectors_;
   rowmill::EmbeddingBag embedding_;
   rowmill::Table dense_;
   rowmill::Optimizer dense_optimizer_;
