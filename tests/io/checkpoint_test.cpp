@@ -9,25 +9,12 @@
 #include <thread>
 
 #include "tests/io/support.hpp"
-#include "tests/support/isa_test.hpp"
 
 namespace rowmill::io::test {
 namespace {
 
 constexpr std::int64_t kRows = 300;
 constexpr std::int64_t kDim = 24;
-
-struct Case {
-  const char* name;
-  OptimizerOptions options;
-};
-const Case kCases[] = {{"sgd", SgdOptions{}},
-                       {"momentum", SgdOptions{.momentum = 0.9}},
-                       {"adagrad", AdagradOptions{}},
-                       {"row_wise_adagrad", RowWiseAdagradOptions{}},
-                       {"adam", AdamOptions{}},
-                       {"adamw", adamw()},
-                       {"partial_row_wise_adam", PartialRowWiseAdamOptions{}}};
 
 /// Steps first .. last-1 of a training, each with ids and gradients of its own.
 void train(Table& table, Optimizer& optimizer, std::uint64_t first, std::uint64_t last) {
@@ -42,35 +29,6 @@ void train(Table& table, Optimizer& optimizer, std::uint64_t first, std::uint64_
 
 Table initial(std::int64_t rows = kRows) {
   return Table(rows, kDim, {.initializer = Initializer::normal(0, 1), .seed = 9});
-}
-
-TEST(Checkpoint, TrainingGoesOnWithTheSameBits) {
-  const TemporaryDirectory directory;
-  for (const auto& [name, options] : kCases) {
-    Table table = initial();
-    Optimizer optimizer(options, kRows, kDim, "words");
-    train(table, optimizer, 0, 5);
-    optimizer.set_learning_rate(0.02);
-    CheckpointContents contents;
-    contents.add("words", table, &optimizer);
-    save_checkpoint(directory / "c", contents);
-    train(table, optimizer, 5, 10);
-
-    for (const int threads : {1, 7}) {
-      rowmill::test::with_threads(threads, [&, name_ = name, options_ = options] {
-        Table resumed(kRows, kDim);
-        Optimizer resumed_optimizer(options_, kRows, kDim);  // of no name: states are known by what they are
-        CheckpointFile(directory / "c").restore("words", resumed, &resumed_optimizer);
-        EXPECT_EQ(resumed_optimizer.step_count(), 5);
-        EXPECT_EQ(resumed_optimizer.learning_rate(), 0.02);
-        train(resumed, resumed_optimizer, 5, 10);
-        EXPECT_TRUE(same_bits(resumed, table.view())) << name_;
-        for (std::size_t s = 0; s < optimizer.state().size(); ++s) {
-          EXPECT_TRUE(same_bits(resumed_optimizer.state()[s], optimizer.state()[s])) << name_;
-        }
-      });
-    }
-  }
 }
 
 TEST(Checkpoint, ALargerTableIsFilledAtItsBeginning) {

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training that is resumed has the same bits as training that never stopped: for every optimizer and format, from a
+// checkpoint and from a chain of deltas, into a table of the same size and into a larger one.
+#include <random>
+
+#include "rowmill/io/checkpoint.hpp"
+#include "rowmill/io/delta.hpp"
+#include "tests/io/support.hpp"
+#include "tests/support/isa_test.hpp"
+
+namespace rowmill::io::test {
+namespace {
+
+constexpr std::int64_t kRows = 150;
+constexpr std::int64_t kMoreRows = 170;
+constexpr std::int64_t kDim = 19;
+constexpr std::uint64_t kSaved = 4;  // steps before the last save
+constexpr std::uint64_t kEnd = 7;
+
+struct Case {
+  const char* name;
+  OptimizerOptions options;
+};
+const Case kCases[] = {
+    {"sgd", SgdOptions{}},
+    {"sgd, L2 decay", SgdOptions{.decay = WeightDecay::l2, .weight_decay = 0.01}},
+    {"momentum", SgdOptions{.momentum = 0.9}},
+    {"nesterov", SgdOptions{.momentum = 0.9, .nesterov = true}},
+    {"adagrad", AdagradOptions{.initial_accumulator = 0.1}},
+    {"row_wise_adagrad", RowWiseAdagradOptions{.initial_accumulator = 0.1}},
+    {"adam", AdamOptions{}},
+    {"adamw", adamw()},
+    {"partial_row_wise_adam", PartialRowWiseAdamOptions{}},
+};
+
+/// A table and its optimizer, new, or as a program has them that begins again.
+struct Training {
+  Training(const OptimizerOptions& options, Format format, std::int64_t rows)
+      : table(rows, kDim, {.initializer = Initializer::normal(0, 1), .seed = 9, .format = format}),
+        optimizer(options, rows, kDim),
+        touched(rows) {}
+
+  /// Steps first .. last-1, each with ids and gradients of its own: of the first rows before the save, and of all after
+  /// it. The learning rate falls.
+  void run(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t step = first; step < last; ++step) {
+      std::mt19937_64 random(step);
+      const std::uint64_t rows = step < kSaved ? kRows : static_cast<std::uint64_t>(table.rows());
+      std::vector<std::int64_t> ids(100);
+      for (std::int64_t& id : ids) id = static_cast<std::int64_t>(random() % rows);
+      const Table gradient(100, kDim, {.initializer = Initializer::normal(0, 1), .seed = step});
+      const Plan plan(Ids(ids), table.rows());
+      optimizer.step(table, plan, gradient);
+      optimizer.set_learning_rate(optimizer.learning_rate() * 0.9);
+      touched.mark(plan);
+    }
+  }
+
+  Table table;
+  Optimizer optimizer;
+  TouchedRows touched;
+};
+
+void expect_same(Training& actual, Training& expected, const std::string& what) {
+  EXPECT_TRUE(same_bits(actual.table, expected.table.view())) << what;
+  ASSERT_EQ(actual.optimizer.state().size(), expected.optimizer.state().size());
+  for (std::size_t s = 0; s < expected.optimizer.state().size(); ++s) {
+    EXPECT_TRUE(same_bits(actual.optimizer.state()[s], expected.optimizer.state()[s])) << what << ", state " << s;
+  }
+  EXPECT_EQ(actual.optimizer.step_count(), expected.optimizer.step_count()) << what;
+  EXPECT_EQ(actual.optimizer.learning_rate(), expected.optimizer.learning_rate()) << what;
+}
+
+/// Calls f(name, options, format, rows of the training that goes on).
+template <class F>
+void for_each_case(F f) {
+  for (const auto& [name, options] : kCases) {
+    for (const Format format : {Format::f32, Format::bf16}) {
+      for (const std::int64_t rows : {kRows, kMoreRows}) {
+        f(std::string(name) + (format == Format::f32 ? ", f32, " : ", bf16, ") + std::to_string(rows) + " rows",
+          options, format, rows);
+      }
+    }
+  }
+}
+
+TEST(Resume, FromACheckpoint) {
+  const TemporaryDirectory directory;
+  for_each_case([&](const std::string& name, const OptimizerOptions& options, Format format, std::int64_t rows) {
+    Training whole(options, format, rows);
+    whole.run(0, kEnd);
+
+    Training saved(options, format, kRows);
+    saved.run(0, kSaved);
+    CheckpointContents contents;
+    contents.add("t", saved.table, &saved.optimizer);
+    save_checkpoint(directory / "c", contents, {.sync = false});
+
+    for (const int threads : {1, 7}) {
+      rowmill::test::with_threads(threads, [&] {
+        Training resumed(options, format, rows);
+        CheckpointFile(directory / "c").restore("t", resumed.table, &resumed.optimizer);
+        resumed.run(kSaved, kEnd);
+        expect_same(resumed, whole, name);
+      });
+    }
+  });
+}
+
+TEST(Resume, FromAChainOfDeltas) {
+  const TemporaryDirectory directory;
+  for_each_case([&](const std::string& name, const OptimizerOptions& options, Format format, std::int64_t rows) {
+    Training whole(options, format, rows);
+    whole.run(0, kEnd);
+
+    Training saved(options, format, kRows);
+    saved.run(0, kSaved - 3);
+    CheckpointContents contents;
+    contents.add("t", saved.table, &saved.optimizer);
+    save_checkpoint(directory / "0", contents, {.sync = false});
+    saved.touched.clear();
+    std::vector<std::filesystem::path> files = {directory / "0"};
+    ChainLink link = chain_link(CheckpointFile(files[0]));
+    for (std::uint64_t step = kSaved - 3; step < kSaved; ++step) {
+      saved.run(step, step + 1);
+      files.push_back(directory / std::to_string(step));
+      DeltaContents delta;
+      delta.add("t", saved.table, saved.touched, &saved.optimizer);
+      link = save_delta(files.back(), delta, link, {.sync = false});
+      saved.touched.clear();
+    }
+
+    Training resumed(options, format, rows);
+    restore_chain(files, "t", resumed.table, &resumed.optimizer);
+    resumed.run(kSaved, kEnd);
+    expect_same(resumed, whole, name);
+  });
+}
+
+}  // namespace
+}  // namespace rowmill::io::test
