@@ -8,8 +8,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "rowmill/io/npy.hpp"
+#include "rowmill/io/word_vectors.hpp"
 #include "tests/io/support.hpp"
 
 namespace rowmill::io::test {
@@ -94,11 +96,19 @@ TEST(NewFile, WhatCannotBeWrittenIsRefused) {
 }
 
 TEST(NewFile, AnUnwritableDirectoryIsRefused) {
-  if (::getuid() == 0) GTEST_SKIP() << "root may write everywhere: the next test mounts a read-only file system";
   const TemporaryDirectory directory;
-  std::filesystem::permissions(directory.path(), std::filesystem::perms(0500));
+  write_file(directory / "f", "old");
+  std::filesystem::permissions(directory / "f", std::filesystem::perms(0));
+  std::filesystem::permissions(directory.path(), std::filesystem::perms(0555));
+  const uid_t user = ::geteuid();
+  constexpr uid_t kNobody = 65534;
+  ASSERT_EQ(::seteuid(user == 0 ? kNobody : user), 0);  // root may write everywhere
   expect_file_error(ErrorCode::io_error, directory / "f", "Permission denied",
                     [&] { const NewFile file(directory / "f"); });
+  expect_file_error(ErrorCode::io_error, directory / "f", "Permission denied",
+                    [&] { const InputFile file(directory / "f"); });
+  ASSERT_EQ(::seteuid(user), 0);
+  std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
 }
 
 TEST(NewFile, ASmallFileSystem) {
@@ -106,12 +116,26 @@ TEST(NewFile, ASmallFileSystem) {
   const auto mount_point = directory / "small";
   std::filesystem::create_directory(mount_point);
   if (::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=1m") != 0) GTEST_SKIP() << "needs root, to mount one";
-  const auto path = mount_point / "t.npy";
-  const Table small(1000, 16);
+  const Table small(100, 16);
   const Table large(100000, 16);
-  save_npy(path, small);
+  Vocabulary few;
+  Vocabulary many;
+  for (int r = 0; r < 100; ++r) few.add(std::to_string(r));
+  for (int r = 0; r < 100000; ++r) many.add(std::to_string(r));
+  for (const char* const name : {"t.safetensors", "t.npy", "t.bin", "t.txt"}) {
+    const auto file = mount_point / name;
+    save_vectors(file, small, few);
+    const std::string whole = read_file(file);
+    try {
+      save_vectors(file, large, many);
+      ADD_FAILURE() << name;
+    } catch (const FileError& error) {  // about the words, where these are a file of their own and come first
+      EXPECT_NE(std::string_view(error.what()).find("No space left"), std::string_view::npos) << error.what();
+    }
+    EXPECT_EQ(read_file(file), whole) << name;
+  }
+  const auto path = mount_point / "t.npy";
   const std::string before = read_file(path);
-  expect_file_error(ErrorCode::io_error, path, "No space left", [&] { save_npy(path, large); });
   {
     // Without a size known beforehand the disk is full in the middle.
     const NewFile file(path);
@@ -120,7 +144,7 @@ TEST(NewFile, ASmallFileSystem) {
     });
   }
   EXPECT_EQ(read_file(path), before);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(mount_point), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(mount_point), {}), 5) << "four files, and t.words.txt";
 
   EXPECT_EQ(::mount("tmpfs", mount_point.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=1m"), 0);
   expect_file_error(ErrorCode::io_error, path, "Read-only file system", [&] { save_npy(path, small); });

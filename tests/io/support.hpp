@@ -46,6 +46,9 @@ class TemporaryDirectory {
 };
 
 inline void write_file(const std::filesystem::path& path, std::string_view bytes) {
+  // A file that is truncated goes to the disk when it is closed, on some file systems: milliseconds. A new one does
+  // not.
+  std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary) << bytes;
 }
 

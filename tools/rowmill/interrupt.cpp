@@ -13,18 +13,22 @@ volatile std::sig_atomic_t in_save = 0;
 volatile std::sig_atomic_t received = 0;
 
 extern "C" void on_signal(int signal) {
-  if (in_save == 0) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-  }
+  if (in_save == 0 || received != 0) end_by(signal);  // a second one does not wait for a slow disk
   received = signal;
 }
 
 }  // namespace
 
+void end_by(int signal) {
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 void catch_interrupts() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // What the caller has ignored (a shell's background jobs, nohup) stays ignored.
+    if (std::signal(signal, on_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
 }
 
 io::Progress saving(const char* what) {
@@ -41,6 +45,9 @@ io::Progress saving(const char* what) {
   };
 }
 
-void saved() { in_save = 0; }
+void saved() {
+  in_save = 0;
+  if (received != 0) end_by(received);  // it came too late to stop the save, but stops what would follow
+}
 
 }  // namespace rowmill::tool

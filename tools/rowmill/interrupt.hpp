@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGINT and SIGTERM end a save by way of its progress callback, so that it removes its temporary file.
+// SIGINT, SIGTERM and SIGHUP end a save by way of its progress callback, so that it removes its temporary file.
 #pragma once
 
 #include "rowmill/io/save_options.hpp"
@@ -11,12 +11,16 @@ struct Interrupted {
   int signal;
 };
 
-/// Outside of saves, both signals end the process as they do by themselves.
+/// Outside of saves, the signals end the process as they do by themselves; so does a second one in a save, whose
+/// temporary file then stays for the next save to remove.
 void catch_interrupts();
+
+/// Ends the process by this signal, so that a shell's loop around it ends too.
+void end_by(int signal);
 
 /// A progress callback for a save: a bar on standard error if that is a terminal, and Interrupted after a signal.
 [[nodiscard]] io::Progress saving(const char* what);
-/// The save is over; signals end the process again.
+/// The save is over: signals end the process again, and one that came too late for it does so now.
 void saved();
 
 }  // namespace rowmill::tool

@@ -142,6 +142,7 @@ int main(int argc, char** argv) {
     return rowmill::tool::run(argc, argv);
   } catch (const rowmill::tool::Interrupted& interrupted) {
     fmt::print(stderr, "\nrowmill: interrupted; nothing was written\n");
+    rowmill::tool::end_by(interrupted.signal);
     return 128 + interrupted.signal;
   } catch (const std::exception& error) {
     const std::string_view what = error.what();
