@@ -19,16 +19,18 @@ enum class WordVectorModel : std::uint8_t {
 /// How word vectors are trained. The defaults of what word2vec has too are its own.
 struct WordVectorOptions {
   WordVectorModel model = WordVectorModel::cbow;
-  std::int64_t dim = 100;     ///< columns of a vector: 1 to 65,536
-  int window = 5;             ///< the most words on each side: 1 to 128
-  int negative = 5;           ///< what the negative samples of a word weigh together, in words: 1 to 1,000
-  int shared_negatives = 8;   ///< how many are drawn for 16 words, each weighing negative / shared_negatives:
-                              ///< 8, 16, 24, ... 64
-  double sample = 1e-3;       ///< words more frequent than this are left out at random: 0 to 1; 0 leaves out none
-  double alpha = 0.05;        ///< learning rate at the start: above 0
-  double min_alpha = 1e-4;    ///< and at the end: 0 to alpha
-  int epochs = 5;             ///< 1 to 1,000,000
-  std::int64_t batch = 1024;  ///< kept words that see the same tables: 256, 512, 768, ... 65,536
+  std::int64_t dim = 100;    ///< columns of a vector: 1 to 65,536
+  int window = 5;            ///< the most words on each side: 1 to 128
+  int negative = 5;          ///< what the negative samples of a word weigh together, in words: 1 to 1,000
+  int shared_negatives = 8;  ///< how many are drawn for 16 words, each weighing negative / shared_negatives:
+                             ///< 8, 16, 24, ... 64
+  double sample = 1e-3;      ///< words more frequent than this are left out at random: 0 to 1; 0 leaves out none
+  double alpha = 0.05;       ///< learning rate at the start: above 0
+  double min_alpha = 1e-4;   ///< and at the end: 0 to alpha
+  int epochs = 5;            ///< 1 to 1,000,000
+  /// Kept words that see the same tables: 4, 8, 16, ... 128, or a multiple of 256 up to 65,536. 0: 1,024, or less where
+  /// the vocabulary is so small or alpha so large that the sums of a batch's gradients would overshoot, to diverge.
+  std::int64_t batch = 0;
   std::uint64_t seed = 1;
 };
 
@@ -102,6 +104,7 @@ class WordVectorTrainer {
   /// Throws Error (invalid_argument) if all epochs have ended.
   void end_epoch();
 
+  /// As they were given, but for `batch`, which is the one that was chosen.
   [[nodiscard]] const WordVectorOptions& options() const noexcept;
   [[nodiscard]] WordVectorProgress progress() const noexcept;
 

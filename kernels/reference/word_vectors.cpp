@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scalar reference of word vectors' leaf kernels: kernels/word_vectors/word_vectors_kernels.hpp says what each is.
+#include "kernels/reference/word_vectors.hpp"
+
 #include "kernels/word_vectors/sigmoid.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
 
-namespace rowmill::scalar {
-namespace {
+namespace rowmill::reference {
 
 float dot(const float* a, const float* b, std::int64_t dim) {
   constexpr std::int64_t kLanes = 16;
@@ -31,7 +32,12 @@ float sigmoid(float x) {
   return 0.5F + 0.5F * ((u * p) / q);
 }
 
-}  // namespace
+}  // namespace rowmill::reference
+
+namespace rowmill::scalar {
+
+using reference::dot;
+using reference::sigmoid;
 
 void window_mean_f32_i32(const WindowMeanArgs& a) {
   for (std::int64_t i = 0; i < a.count; ++i) {

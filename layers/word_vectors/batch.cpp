@@ -31,6 +31,7 @@ BatchLoss train_batch(const Model& model, const TileInput& input, std::vector<Ti
     of_tile.before += first;
     of_tile.after -= first;
     of_tile.count = std::min(kTile, input.count - first);
+    of_tile.position += static_cast<std::uint64_t>(first);
     of_tile.number += static_cast<std::uint64_t>(t);
     tiles[static_cast<std::size_t>(t)].run(model, of_tile);
   });

@@ -25,6 +25,20 @@ void make_keep(std::span<const std::int64_t> counts, double sample, std::uint32_
   }
 }
 
+std::int64_t choose_batch(std::span<const std::int64_t> counts, const std::uint32_t* keep, double alpha, bool cbow) {
+  double sum = 0;
+  double squares = 0;
+  for (std::size_t w = 0; w < counts.size(); ++w) {
+    const double kept = static_cast<double>(counts[w]) * (static_cast<double>(keep[w]) * 0x1p-32);
+    sum += kept;
+    squares += kept * kept;
+  }
+  const double most = (cbow ? 2 : 1) * (0.05 / alpha) * (sum * sum / squares);
+  std::int64_t batch = 1024;
+  while (batch > kLeastBatch && static_cast<double>(batch) > most) batch /= 2;
+  return batch;
+}
+
 void make_aliases(std::span<const std::int64_t> counts, Alias* aliases, double* shares, std::int32_t* work) {
   const std::size_t n = counts.size();
   double total = 0;

@@ -28,10 +28,11 @@ void sort_by_owner(Entries& entries, ForEach for_each) {
 
 }  // namespace
 
-void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t blocks) {
-  kernels().philox_u32({{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first >> 32), epoch, 0},
+void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t count) {
+  const std::uint64_t block = first / 4;
+  kernels().philox_u32({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), epoch, 0},
                         {key[0], key[1]},
-                        blocks,
+                        count / 4,
                         out});
 }
 
@@ -91,7 +92,7 @@ void Tile::run(const Model& model, const TileInput& input) {
 }
 
 void Tile::find_windows(const Model& model, const TileInput& input) {
-  random_words(model.window_key, input.number * (kTile / 4), input.epoch, random_, kTile / 4);
+  random_words(model.window_key, input.position, input.epoch, random_, kTile);
   const std::int64_t most = model.window;
   std::int64_t run = 0;  // positions of the sentence before this one
   for (std::int64_t p = -std::min(input.before, most); p < input.count; ++p) {

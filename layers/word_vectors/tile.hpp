@@ -25,9 +25,9 @@ inline std::int64_t owner_of(std::int32_t row) {
 
 using Key = std::array<std::uint32_t, 2>;
 
-/// The random words of positions of an epoch: four for each block, from block `first` on. Runs never cross a multiple
-/// of 2^32 blocks, for each starts at a multiple of its length. `blocks` is a multiple of 16.
-void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t blocks);
+/// The random words of an epoch's positions, one each, from position `first` on. Runs that are used never cross a
+/// multiple of 2^34, for each starts at a multiple of its length. `count` is a multiple of 64.
+void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t count);
 
 /// What all tiles of a trainer share.
 struct Model {
@@ -58,7 +58,8 @@ struct TileInput {
   std::int64_t after;          ///< and from it on
   std::int64_t count;          ///< of the tile
   std::uint32_t epoch;
-  std::uint64_t number;  ///< of the tile, in its epoch
+  std::uint64_t position;  ///< of the first, among the kept words of the epoch
+  std::uint64_t number;    ///< of the tile, in its epoch
   double alpha;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -59,7 +60,12 @@ void check_options(const WordVectorOptions& o) {
   integer("negative", o.negative, 1, 1000);
   integer("shared_negatives", o.shared_negatives, 8, 64, 8);
   integer("epochs", o.epochs, 1, 1000000);
-  integer("batch", o.batch, kTile, 65536, kTile);
+  const bool part_of_tile = o.batch >= word_vectors::kLeastBatch && o.batch < kTile &&
+                            std::has_single_bit(static_cast<std::uint64_t>(o.batch));
+  if (o.batch != 0 && !part_of_tile && (o.batch < kTile || o.batch > 65536 || o.batch % kTile != 0)) {
+    fail("batch is " + std::to_string(o.batch) +
+         "; allowed: 0, 4, 8, 16, 32, 64, 128, and multiples of 256 up to 65536");
+  }
   check_range("sample", o.sample, 0.0, 1.0);
   // In float, of which the learning rate is one, neither 0 nor infinite.
   check_range("alpha", o.alpha, 1e-30, 1e30);
@@ -107,6 +113,12 @@ class WordVectorTrainer::Impl {
 
  private:
   [[nodiscard]] std::int64_t words() const noexcept { return vectors_.rows(); }
+  /// Of a full batch.
+  [[nodiscard]] std::int64_t tiles() const noexcept { return (options_.batch + kTile - 1) / kTile; }
+  /// How many of the words that a state has are of the batch before.
+  [[nodiscard]] std::int64_t first_after(std::int64_t batches) const noexcept {
+    return std::min(model_.window, batches * options_.batch);
+  }
   void lay_out();
   void check_not_done(const char* call) const;
   void check_state(const WordVectorState& state) const;
@@ -121,6 +133,7 @@ class WordVectorTrainer::Impl {
   std::int64_t epoch_words_ = 0;
   Table vectors_;
   Table output_vectors_;
+  Workspace words_memory_;
   Workspace memory_;
   std::vector<word_vectors::Tile> tiles_;
   word_vectors::Model model_{};
@@ -168,32 +181,36 @@ WordVectorTrainer::Impl::Impl(std::span<const std::int64_t> counts, const WordVe
             .sample_key = key(RandomPurpose::word_vector_sample)};
   vectors_ = zeros(n, model_.dim, "vectors");
   output_vectors_ = zeros(n, model_.dim, "output_vectors");
+  words_memory_.reserve(counts.size() * (sizeof(word_vectors::Alias) + sizeof(std::uint32_t)), "word vectors");
+  aliases_ = reinterpret_cast<word_vectors::Alias*>(words_memory_.data());
+  keep_ = reinterpret_cast<std::uint32_t*>(aliases_ + counts.size());
+  word_vectors::make_keep(counts, options.sample, keep_);
+  if (options.batch == 0) {
+    const bool cbow = options.model == WordVectorModel::cbow;
+    options_.batch = word_vectors::choose_batch(counts, keep_, options.alpha, cbow);
+  }
   lay_out();
 
   const auto bound = static_cast<float>(1.0 / static_cast<double>(options.dim));
   initialize({vectors_.data(), n, options.dim, model_.dim, vectors_.name()}, Initializer::uniform(-bound, bound),
              {.seed = options.seed, .name = "vectors"});
-  word_vectors::make_keep(counts, options.sample, keep_);
   Workspace scratch(counts.size() * (sizeof(double) + sizeof(std::int32_t)));
   auto* const shares = reinterpret_cast<double*>(scratch.data());
   word_vectors::make_aliases(counts, aliases_, shares, reinterpret_cast<std::int32_t*>(shares + counts.size()));
 }
 
-/// Takes all memory that training needs.
+/// Takes the memory that batches need.
 void WordVectorTrainer::Impl::lay_out() {
-  const std::int64_t tiles = options_.batch / kTile;
-  tiles_.reserve(static_cast<std::size_t>(tiles));
+  tiles_.reserve(static_cast<std::size_t>(tiles()));
   for (const bool counting : {true, false}) {
     Carver memory(counting ? nullptr : memory_.data());
-    keep_ = memory.take<std::uint32_t>(words());
-    aliases_ = memory.take<word_vectors::Alias>(words());
     random_ = memory.take<std::uint32_t>(kRandomWords);
     const std::int64_t most = options_.batch + 2 * model_.window + 1;
     ids_ = memory.take<std::int32_t>(most);
     begins_ = memory.take<std::uint8_t>(most);
     auto* const zero_row = memory.take<float>(model_.dim);
     tiles_.clear();
-    for (std::int64_t t = 0; t < tiles; ++t) tiles_.emplace_back(model_, memory);
+    for (std::int64_t t = 0; t < tiles(); ++t) tiles_.emplace_back(model_, memory);
     if (counting) {
       memory_.reserve(memory.used(), "word vectors");
       continue;
@@ -223,8 +240,8 @@ double WordVectorTrainer::Impl::alpha() const noexcept {
 const std::uint32_t* WordVectorTrainer::Impl::random_of(std::int64_t word) {
   const std::int64_t begin = word / kRandomWords * kRandomWords;
   if (begin != random_begin_) {
-    word_vectors::random_words(keep_key_, static_cast<std::uint64_t>(begin / 4), static_cast<std::uint32_t>(epoch_),
-                               random_, kRandomWords / 4);
+    word_vectors::random_words(keep_key_, static_cast<std::uint64_t>(begin), static_cast<std::uint32_t>(epoch_),
+                               random_, kRandomWords);
     random_begin_ = begin;
   }
   return random_ + (word - begin);
@@ -268,14 +285,14 @@ void WordVectorTrainer::Impl::train(std::span<const std::int32_t> words_read) {
 }
 
 void WordVectorTrainer::Impl::run_batch(std::int64_t count) noexcept {
-  const std::int64_t tiles_each = options_.batch / kTile;
   const word_vectors::TileInput input{.ids = ids_ + first_,
                                       .begins = begins_ + first_,
                                       .before = first_,
                                       .after = size_ - first_,
                                       .count = count,
                                       .epoch = static_cast<std::uint32_t>(epoch_),
-                                      .number = static_cast<std::uint64_t>(batches_ * tiles_each),
+                                      .position = static_cast<std::uint64_t>(batches_ * options_.batch),
+                                      .number = static_cast<std::uint64_t>(batches_ * tiles()),
                                       .alpha = alpha()};
   const word_vectors::BatchLoss loss = train_batch(model_, input, tiles_, vectors_.data(), output_vectors_.data());
   if (loss.predictions > 0) {
@@ -341,7 +358,7 @@ void WordVectorTrainer::Impl::check_state(const WordVectorState& state) const {
                   static_cast<std::int64_t>(p), pending[p]);
   }
   const auto waiting = static_cast<std::int64_t>(pending.size()) - std::ranges::count(pending, kSentenceEnd);
-  const std::int64_t first = state.batches == 0 ? 0 : model_.window;
+  const std::int64_t first = first_after(state.batches);
   check_range("state.pending's number of words", waiting, first, first + options_.batch + model_.window - 1);
 }
 
@@ -370,7 +387,7 @@ void WordVectorTrainer::Impl::restore(const WordVectorState& state, const ConstT
   sentence_words_ = state.sentence_words;
   batches_ = state.batches;
   loss_ = state.loss;
-  first_ = batches_ == 0 ? 0 : model_.window;
+  first_ = first_after(batches_);
   begins_next_ = false;
   for (const std::int32_t word : state.pending) {
     if (word == kSentenceEnd) {
