@@ -78,6 +78,29 @@ class Interop(unittest.TestCase):
         rowmill("convert", "in.safetensors", "wide.npy", "--format", "f32")
         self.assert_same_bits(np.load("wide.npy"), (bits.astype(np.uint32) << 16).view(np.float32))
 
+    def test_bf16_through_torch(self):
+        try:
+            import safetensors.torch
+            import torch
+        except ImportError:
+            self.skipTest("no torch: see tests/io/interop/run")
+        bits = torch.arange(65536, dtype=torch.int32).to(torch.uint16).reshape(256, 256)
+        table = bits.view(torch.bfloat16)
+        safetensors.torch.save_file({"t": table, "other": torch.zeros(3)}, "in.safetensors")
+        rowmill("convert", "in.safetensors", "out.safetensors", "--tensor", "t")
+        loaded = safetensors.torch.load_file("out.safetensors")["vectors"]
+        self.assertEqual(loaded.dtype, torch.bfloat16)
+        self.assertTrue(torch.equal(loaded.view(torch.uint16), bits))
+        # Rounding agrees with torch's, ties and NaNs apart from their payloads.
+        wide = torch.from_numpy(awkward(1000, 7))
+        safetensors.torch.save_file({"t": wide}, "wide.safetensors")
+        rowmill("quantize", "wide.safetensors", "half.safetensors", "--format", "bf16")
+        half = safetensors.torch.load_file("half.safetensors")["vectors"]
+        expected = wide.to(torch.bfloat16)
+        self.assertTrue(torch.equal(half.isnan(), expected.isnan()))
+        kept = ~expected.isnan()
+        self.assertTrue(torch.equal(half[kept].view(torch.uint16), expected[kept].view(torch.uint16)))
+
     def test_gensim(self):
         for table, binary in [(awkward(), True), (finite(), False)]:
             vectors = KeyedVectors(table.shape[1])
