@@ -12,6 +12,7 @@
 #include <csignal>
 #include <numeric>
 #include <random>
+#include <string_view>
 
 #include "corpus.hpp"
 #include "model.hpp"
@@ -184,7 +185,9 @@ int main(int argc, char** argv) {
     }
     return status;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "sentiment: {}\n", e.what());
+    std::string_view what = e.what();
+    if (what.starts_with("rowmill: ")) what.remove_prefix(9);
+    fmt::print(stderr, "sentiment: {}\n", what);
     return 1;
   }
 }

@@ -11,6 +11,8 @@
 #include <string>
 #include <system_error>
 
+#include "rowmill/io/save_options.hpp"
+
 namespace rowmill::io {
 namespace {
 
@@ -77,6 +79,8 @@ NewFile::NewFile(const fs::path& path, std::int64_t size) : path_(path) {
 NewFile::~NewFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
+
+void check_can_save(const fs::path& path) { const NewFile file(path); }
 
 void NewFile::remove_leftovers() const {
   const std::string prefix = temporary_prefix(path_);

@@ -38,6 +38,7 @@ TEST(NewFile, TakesTheOldOnesPlaceWhenItIsWhole) {
     const NewFile file(path);
     file.write(0, bytes("never"));
   }
+  check_can_save(path);
   EXPECT_EQ(read_file(path), "new");
   EXPECT_EQ(directory.names(), Names{"f"});
 }
@@ -84,6 +85,7 @@ TEST(NewFile, WhatCannotBeWrittenIsRefused) {
   const TemporaryDirectory directory;
   const auto refused = [](const std::filesystem::path& path, std::string_view what) {
     expect_file_error(ErrorCode::io_error, path, what, [&] { const NewFile file(path); });
+    expect_file_error(ErrorCode::io_error, path, what, [&] { check_can_save(path); });
   };
   refused(directory.path(), "Is a directory");
   refused(directory / "no such directory" / "f", "No such file or directory");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 
 #include "rowmill/config.hpp"
@@ -23,5 +24,10 @@ struct SaveOptions {
   bool sync = true;
   Progress progress = {};
 };
+
+/// Throws the FileError (io_error) that a save of this file would begin with: its directory does not exist or can't be
+/// written, or it is a directory itself. Whoever computes for an hour and then saves wants to know before. Changes
+/// nothing.
+void check_can_save(const std::filesystem::path& path);
 
 }  // namespace rowmill::io
