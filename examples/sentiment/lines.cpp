@@ -10,6 +10,13 @@
 
 namespace sentiment {
 
+std::string_view message_of(const std::exception& error) {
+  constexpr std::string_view kLibrary = "rowmill: ";
+  std::string_view what = error.what();
+  if (what.starts_with(kLibrary)) what.remove_prefix(kLibrary.size());
+  return what;
+}
+
 void for_each_line(const std::string& path, const std::function<void(const std::string&, std::int64_t)>& use) {
   std::ifstream file(path, std::ios::binary);
   const auto fail = [&] { throw UserError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno))); };

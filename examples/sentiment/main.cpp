@@ -12,7 +12,6 @@
 #include <csignal>
 #include <numeric>
 #include <random>
-#include <string_view>
 
 #include "corpus.hpp"
 #include "model.hpp"
@@ -185,9 +184,7 @@ int main(int argc, char** argv) {
     }
     return status;
   } catch (const std::exception& e) {
-    std::string_view what = e.what();
-    if (what.starts_with("rowmill: ")) what.remove_prefix(9);
-    fmt::print(stderr, "sentiment: {}\n", what);
+    fmt::print(stderr, "sentiment: {}\n", sentiment::message_of(e));
     return 1;
   }
 }

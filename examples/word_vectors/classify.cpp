@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
     }
     return 0;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "classify: {}\n", e.what());
+    fmt::print(stderr, "classify: {}\n", sentiment::message_of(e));
     return 1;
   }
 }

@@ -36,5 +36,5 @@ if(trained STREQUAL tuned)
 endif()
 
 classify(1 "classify: missing.tsv: cannot be read: No such file" texts.tsv missing.tsv test.tsv)
-classify(1 "missing.words.txt: cannot be opened: No such file" ${files} --load missing)
+classify(1 "classify: missing.words.txt: cannot be opened: No such file" ${files} --load missing)
 classify(1 "holds 25 vectors of 8 features" ${files} --load trained --dim 16)
