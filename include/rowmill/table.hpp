@@ -73,6 +73,7 @@ class Table {
     std::size_t bytes;
     void operator()(std::byte* p) const noexcept;
   };
+  friend Table uninitialized_table(std::int64_t rows, std::int64_t dim, const TableOptions& options);
   static Table uninitialized(std::int64_t rows, std::int64_t dim, Format format, bool huge_pages,
                              const std::string& name);
   void swap(Table& other) noexcept {

@@ -10,6 +10,7 @@
 #include "io/file/transfer.hpp"
 #include "io/npy/header.hpp"
 #include "kernels/core/checks.hpp"
+#include "kernels/table/uninitialized.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -47,10 +48,13 @@ void read_columns(const InputFile& file, const NpyInfo& info, const TableView& t
 
 NpyInfo read_npy_info(const std::filesystem::path& path) { return read_npy_header(InputFile(path)); }
 
-Table load_npy(const std::filesystem::path& path, TableOptions options) {
+Table load_npy(const std::filesystem::path& path, const TableOptions& options) {
+  if (options.format != Format::f32) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: load_npy: options.format is not f32, which .npy files hold");
+  }
   const InputFile file(path);
   const NpyInfo info = read_npy_header(file);
-  Table table(info.rows, info.dim, std::move(options));
+  Table table = uninitialized_table(info.rows, info.dim, options);
   if (info.fortran_order && info.rows > 1) {
     read_columns(file, info, table);
   } else {

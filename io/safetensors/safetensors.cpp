@@ -14,6 +14,7 @@
 #include "io/safetensors/header.hpp"
 #include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
+#include "kernels/table/uninitialized.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -110,7 +111,7 @@ Format SafetensorsFile::table_format(const TensorInfo& info) const {
 Table SafetensorsFile::load_table(std::string_view name) const {
   const TensorInfo& info = tensor(name);
   const Format format = table_format(info);
-  Table table(info.shape[0], info.shape[1], {.name = info.name, .format = format});
+  Table table = uninitialized_table(info.shape[0], info.shape[1], {.name = info.name, .format = format});
   read_rows(*file_, info.begin, bytes_of(table.view()));
   return table;
 }

@@ -51,8 +51,8 @@ Vocabulary load_words(const std::filesystem::path& path) {
   ByteStream stream(path);
   LineBlocks lines(stream);
   Vocabulary words;
-  for (std::vector<LineBlock> blocks = lines.next(1); !blocks.empty(); blocks = lines.next(1)) {
-    for_each_line(blocks.front(), [&](std::string_view line, std::int64_t) { words.add(line); });
+  for (std::optional<LineBlock> block = lines.next(); block; block = lines.next()) {
+    for_each_line(*block, [&](std::string_view line, std::int64_t) { words.add(line); });
   }
   return words;
 }
@@ -140,11 +140,14 @@ void save_vectors(const std::filesystem::path& path, const ConstTableView& table
     return words.empty() ? save_npy(path, table, options) : save_npy_and_words(path, table, words, options);
   }
   if (end == ".bin") return save_word2vec_binary(path, table, words, options);
-  if (end == ".txt" || end == ".vec" || end == ".glove") {
-    return save_text_vectors(path, table, words, {.header = end != ".glove", .save = options});
+  // Text may be packed: .txt.gz
+  const std::string text_end = end == ".gz" ? path.stem().extension().string() : end;
+  if (text_end == ".txt" || text_end == ".vec" || text_end == ".glove") {
+    return save_text_vectors(path, table, words, {.header = text_end != ".glove", .save = options});
   }
-  throw Error(ErrorCode::invalid_argument, "rowmill: save_vectors: the name '" + path.string() + "' ends in '" + end +
-                                               "'; known: .safetensors, .npy, .bin, .txt, .vec, .glove");
+  throw Error(ErrorCode::invalid_argument,
+              "rowmill: save_vectors: the name '" + path.string() + "' ends in '" + end +
+                  "'; known: .safetensors, .npy, .bin, .txt, .vec, .glove, and .txt.gz, .vec.gz, .glove.gz");
 }
 
 }  // namespace rowmill::io

@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/word_vectors/line_blocks.hpp"
 
-#include <algorithm>
-#include <utility>
-
 namespace rowmill::io {
 
-std::vector<LineBlock> LineBlocks::next(std::int64_t count) {
-  std::vector<LineBlock> blocks;
-  for (LineBlock block; count > 0 && next(block); --count) blocks.push_back(std::move(block));
-  return blocks;
-}
-
-bool LineBlocks::next(LineBlock& block) {
-  constexpr std::size_t kMaxBlockBytes = std::size_t{1} << 21;
+std::optional<LineBlock> LineBlocks::next() {
+  if (next_) return std::exchange(next_, std::nullopt);
+  constexpr std::size_t kMaxBlockBytes = std::size_t{1} << 20;
   constexpr std::size_t kMaxLineBytes = std::size_t{1} << 28;
   std::string text = std::exchange(begun_, {});
-  while (true) {
+  while (!at_end_) {
     const std::size_t have = text.size();
     const std::size_t wanted = std::exchange(block_bytes_, std::min(2 * block_bytes_, kMaxBlockBytes));
     text.resize(have + wanted);
     text.resize(have + stream_.read(std::span(text).subspan(have)));
-    const bool at_end = text.size() < have + wanted;
+    at_end_ = text.size() < have + wanted;
     const std::size_t last = text.rfind('\n');
-    if (at_end && text.empty()) return false;
-    if (at_end && last + 1 != text.size()) {
+    if (at_end_ && text.empty()) break;
+    if (at_end_ && last + 1 != text.size()) {
       const std::size_t begin = last == std::string::npos ? 0 : last + 1;
       throw stream_.bad(offset_ + static_cast<std::int64_t>(begin),
                         "the last line has no end: the file seems to be cut off");
@@ -32,13 +24,14 @@ bool LineBlocks::next(LineBlock& block) {
     if (last != std::string::npos) {
       begun_ = text.substr(last + 1);
       text.resize(last + 1);
-      block = {std::move(text), offset_};
+      LineBlock block = {std::move(text), offset_};
       offset_ += static_cast<std::int64_t>(block.text.size());
-      return true;
+      return block;
     }
     if (text.size() > kMaxLineBytes)
       throw stream_.bad(offset_, "a line of more than 2^28 bytes; expected vectors as text");
   }
+  return std::nullopt;
 }
 
 }  // namespace rowmill::io

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "io/file/byte_stream.hpp"
+#include "io/file/parallel.hpp"
 
 namespace rowmill::io {
 
@@ -17,7 +23,8 @@ struct LineBlock {
   std::int64_t offset = 0;  // of its first byte
 };
 
-/// Cuts a stream into blocks of whole lines. Their sizes double, so that a small file takes little memory.
+/// Cuts a stream into blocks of whole lines. Their sizes double, so that a small file takes little memory, up to 1 MiB
+/// or what a line needs.
 class LineBlocks {
  public:
   static constexpr std::size_t kFirstBytes = std::size_t{1} << 16;
@@ -26,18 +33,57 @@ class LineBlocks {
   explicit LineBlocks(ByteStream& stream, std::size_t first_bytes = kFirstBytes)
       : stream_(stream), block_bytes_(first_bytes) {}
 
-  /// Up to `count` blocks, the next of the stream; none at its end. Throws FileError: as the stream, or if a line has
-  /// no end or is longer than 2^28 bytes.
-  [[nodiscard]] std::vector<LineBlock> next(std::int64_t count);
+  /// The next block of the stream; nothing at its end. Throws FileError: as the stream, or if a line has no end or is
+  /// longer than 2^28 bytes.
+  [[nodiscard]] std::optional<LineBlock> next();
+
+  /// Makes `block` the next one again.
+  void put_back(LineBlock block) { next_ = std::move(block); }
 
  private:
-  [[nodiscard]] bool next(LineBlock& block);
-
   ByteStream& stream_;
   std::size_t block_bytes_;
+  std::optional<LineBlock> next_;
   std::string begun_;  // the beginning of a line, of which the rest is not read yet
   std::int64_t offset_ = 0;
+  bool at_end_ = false;
 };
+
+/// Calls f(i, block) for each block i of the rest of a stream, on all threads: while one reads the next block, and
+/// unpacks it, the others work on theirs. What is thrown is what the lowest block throws, or the failure to read it.
+template <class F>
+void for_each_block(LineBlocks& blocks, F f) {
+  std::mutex mutex;
+  std::int64_t taken = 0;
+  std::int64_t failed = std::numeric_limits<std::int64_t>::max();
+  std::exception_ptr error;
+  const auto work_on_next = [&] {
+    std::int64_t i = 0;
+    try {
+      std::optional<LineBlock> block;
+      {
+        const std::lock_guard lock(mutex);
+        if (error) return false;  // of a lower block: blocks are taken in order
+        i = taken++;
+        block = blocks.next();
+      }
+      if (!block) return false;
+      f(i, *block);
+      return true;
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (i < failed) error = std::current_exception();
+      failed = std::min(i, failed);
+      return false;
+    }
+  };
+  const std::int64_t threads = concurrency_for(std::numeric_limits<std::int64_t>::max());
+  parallel_tasks(threads, threads, [&](std::int64_t) {
+    while (work_on_next()) {
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
 
 /// Calls f(line, offset) for each line of a block, without its end.
 template <class F>

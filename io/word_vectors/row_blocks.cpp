@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "kernels/core/parallel.hpp"
+#include "kernels/table/uninitialized.hpp"
 
 namespace rowmill::io {
 
@@ -18,7 +19,7 @@ WordVectors assemble(std::vector<RowBlock>& blocks, std::int64_t dim) {
     first_row.push_back(whole.words.size());
     for (std::int64_t r = 0; r < block.words.size(); ++r) whole.words.add(block.words[r]);
   }
-  whole.table = Table(whole.words.size(), dim);
+  whole.table = uninitialized_table(whole.words.size(), dim, {});
   const std::int64_t bytes = whole.table.rows() * dim * std::int64_t{sizeof(float)};
   parallel_tasks(concurrency_for(bytes), static_cast<std::int64_t>(blocks.size()), [&](std::int64_t b) {
     RowBlock block = std::move(blocks[static_cast<std::size_t>(b)]);

@@ -9,6 +9,7 @@
 #include "kernels/memory/memory.hpp"
 #include "kernels/random/initialize.hpp"
 #include "kernels/table/copy_rows.hpp"
+#include "kernels/table/uninitialized.hpp"
 
 namespace rowmill {
 
@@ -29,6 +30,10 @@ Table Table::uninitialized(std::int64_t rows, std::int64_t dim, Format format, b
   table.huge_pages_ = huge_pages;
   if (!name.empty()) table.name_ = std::make_unique<const std::string>(name);
   return table;
+}
+
+Table uninitialized_table(std::int64_t rows, std::int64_t dim, const TableOptions& options) {
+  return Table::uninitialized(rows, dim, options.format, options.huge_pages, options.name);
 }
 
 Table::Table(std::int64_t rows, std::int64_t dim, TableOptions options)

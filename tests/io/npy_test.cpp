@@ -115,6 +115,8 @@ TEST(Npy, BadHeadersAreRefused) {
     write_file(directory / "h", bytes);
     expect_file_error(ErrorCode::bad_file, directory / "h", what, [&] { (void)load_npy(directory / "h"); });
   }
+  save_npy(directory / "t.npy", Table(2, 2));
+  EXPECT_THROW((void)load_npy(directory / "t.npy", {.format = Format::bf16}), Error);
 }
 
 }  // namespace

@@ -4,15 +4,12 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/word_vectors.hpp"
 #include "tests/io/support.hpp"
-#include "tools/rowmill/similarity.hpp"
 
 namespace rowmill::io::test {
 namespace {
@@ -184,39 +181,6 @@ TEST_F(ToolTest, AReaderThatLeavesEndsItQuietly) {
       run_shell("bash -c 'set -o pipefail; \"" ROWMILL_TOOL "\" nearest v.txt --queries queries | head -n 1'");
   EXPECT_EQ(result.status, 128 + SIGPIPE);
   EXPECT_EQ(std::ranges::count(result.output, '\n'), 1) << result.output;
-}
-
-TEST(MostSimilar, AgreesWithPlainLoops) {
-  for (const Format format : {Format::f32, Format::bf16}) {
-    for (const std::int64_t dim : {1, 15, 16, 17, 300}) {
-      const Table table(5000, dim, {.initializer = Initializer::normal(0, 1), .seed = 3, .format = format});
-      std::vector<tool::Query> queries;
-      for (std::int64_t q = 0; q < 70; ++q) queries.push_back({tool::float_row(table, q * 7), {q * 7}});
-      const auto answers = tool::most_similar(table, queries, 9);
-      ASSERT_EQ(answers.size(), 70U);
-      for (std::size_t q = 0; q < 70; q += 23) {
-        const auto cosine = [&](std::int64_t r) {
-          const std::vector<float> row = tool::float_row(table, r);
-          double product = 0, a = 0, b = 0;
-          for (std::size_t c = 0; c < row.size(); ++c) {
-            product += double{row[c]} * double{queries[q].vector[c]};
-            a += double{row[c]} * double{row[c]};
-            b += double{queries[q].vector[c]} * double{queries[q].vector[c]};
-          }
-          return product / std::sqrt(a * b);
-        };
-        ASSERT_EQ(answers[q].size(), 9U);
-        for (const tool::Neighbour& neighbour : answers[q]) {
-          EXPECT_NE(neighbour.row, queries[q].without[0]);
-          EXPECT_NEAR(neighbour.cosine, cosine(neighbour.row), 1e-5);
-        }
-        std::int64_t better = 0;
-        for (std::int64_t r = 0; r < table.rows(); ++r)
-          better += cosine(r) > double{answers[q].back().cosine} + 1e-5 ? 1 : 0;
-        EXPECT_LE(better, 9) << "nine answers and the query itself, but for the last";
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ Words strings(const Vocabulary& words) {
 
 std::string gzip(const std::string& bytes) {
   z_stream state{};
-  EXPECT_EQ(deflateInit2(&state, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  EXPECT_EQ(deflateInit2(&state, Z_BEST_SPEED, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
   std::string packed(bytes.size() + 1000, '\0');
   std::string copy = bytes;
   state.next_in = reinterpret_cast<Bytef*>(copy.data());
@@ -173,7 +173,7 @@ WordVectors large(std::int64_t rows, std::int64_t dim) {
 }
 
 TEST_F(TextTest, RoundTripsAreExactAtAnyThreadCount) {
-  const WordVectors vectors = large(40000, 50);
+  const WordVectors vectors = large(9000, 50);
   std::string first;
   for (const int threads : {1, 2, 7}) {
     rowmill::test::with_threads(threads, [&] {
@@ -185,13 +185,6 @@ TEST_F(TextTest, RoundTripsAreExactAtAnyThreadCount) {
       }
       if (first.empty()) first = read_file(path);
       EXPECT_EQ(read_file(path), first);
-      // Several bad lines: the error is the first one's.
-      std::string damaged = first;
-      const std::size_t places[] = {damaged.find("\nwx1 "), damaged.rfind("\nw")};
-      for (const std::size_t place : places) damaged[damaged.find(' ', place) + 1] = '?';
-      write_file(path, damaged);
-      expect_file_error(ErrorCode::bad_file, path, "at byte " + std::to_string(places[0] + 1) + ":",
-                        [&] { (void)load_text_vectors(path); });
     });
   }
 }
@@ -213,6 +206,65 @@ TEST_F(TextTest, BlocksMayEndAnywhere) {
       (void)load_text(bad, {}, first_bytes);
     });
   }
+}
+
+TEST_F(TextTest, TheFirstErrorIsReportedAtAnyThreadCount) {
+  const WordVectors vectors = large(6000, 50);
+  save_text_vectors(path, vectors.table, vectors.words, {.save = {.sync = false}});
+  const std::string text = read_file(path);
+  // Lines in the middle of the first block, of a later one, and the last line of all.
+  std::vector<std::size_t> lines;
+  for (const std::size_t near : {text.size() / 50, text.size() / 2, text.size() / 3 * 2}) {
+    lines.push_back(text.find('\n', near) + 1);
+  }
+  lines.push_back(text.rfind('\n', text.size() - 2) + 1);
+  for (const int threads : {1, 2, 7}) {
+    rowmill::test::with_threads(threads, [&] {
+      for (std::size_t first = 0; first < lines.size(); ++first) {
+        std::string damaged = text;
+        for (std::size_t i = first; i < lines.size(); ++i) damaged[damaged.find(' ', lines[i]) + 1] = '?';
+        const std::string where = "at byte " + std::to_string(lines[first]) + ": number 1 of 50 is '?";
+        expect_bad(damaged, where);
+        if (first % 2 == 0) continue;
+        // So it is in a packed file, and in one whose end can't be read any more.
+        const std::string packed = gzip(damaged);
+        expect_bad(packed, where);
+        if (first + 1 < lines.size()) expect_bad(std::string_view(packed).substr(0, packed.size() - 5), where);
+      }
+      expect_bad(std::string_view(text).substr(0, text.size() - 1),
+                 "at byte " + std::to_string(lines.back()) + ": the last line has no end");
+      std::string more = text;
+      more.insert(lines[1], "another" + text.substr(text.find(' ', lines[1]), lines[2] - lines[1]));
+      more.resize(more.rfind('\n') + 1);
+      EXPECT_THROW((void)load(more), FileError) << "more lines than the header says";
+    });
+  }
+}
+
+TEST_F(TextTest, LinesLongerThanABlock) {
+  const Table table(3, 400000, {.initializer = Initializer::uniform(-1, 1)});
+  save_text_vectors(path, table, Vocabulary(Words{"a", "b", "c"}), {.save = {.sync = false}});
+  EXPECT_TRUE(same_bits(load_text_vectors(path).table, table.view()));
+}
+
+TEST_F(TextTest, WritesGzip) {
+  const WordVectors vectors = large(6011, 50);
+  const std::filesystem::path packed = directory / "vectors.txt.gz";
+  std::string first;
+  for (const int threads : {1, 2, 7}) {
+    rowmill::test::with_threads(threads, [&] {
+      save_text_vectors(packed, vectors.table, vectors.words, {.save = {.sync = false}});
+      if (first.empty()) first = read_file(packed);
+      EXPECT_EQ(read_file(packed), first);
+    });
+  }
+  save_text_vectors(path, vectors.table, vectors.words, {.save = {.sync = false}});
+  EXPECT_LT(first.size(), read_file(path).size() / 3 * 2);
+  EXPECT_EQ(std::system(("gzip -dc '" + packed.string() + "' | cmp - '" + path.string() + "'").c_str()), 0);
+  EXPECT_TRUE(same_bits(load_text_vectors(packed).table, vectors.table.view()));
+  // Nothing at all is a gzip file too.
+  save_text_vectors(packed, Table(0, 3), Vocabulary(), {.header = false});
+  EXPECT_EQ(std::system(("gzip -t '" + packed.string() + "'").c_str()), 0);
 }
 
 TEST_F(TextTest, WordsThatCouldNotBeReadBackAreNotWritten) {
@@ -291,7 +343,10 @@ TEST(AnyKind, IsToldByItsContents) {
                                                      {"v.bin", FileKind::word2vec_binary},
                                                      {"v.txt", FileKind::text},
                                                      {"v.vec", FileKind::text},
-                                                     {"v.glove", FileKind::text}}) {
+                                                     {"v.glove", FileKind::text},
+                                                     {"v.txt.gz", FileKind::text},
+                                                     {"v.vec.gz", FileKind::text},
+                                                     {"v.glove.gz", FileKind::text}}) {
     save_vectors(directory / name, vectors.table, vectors.words);
     std::filesystem::rename(directory / name, directory / "unnamed");
     EXPECT_EQ(file_kind(directory / "unnamed"), kind) << name;
@@ -302,7 +357,9 @@ TEST(AnyKind, IsToldByItsContents) {
   }
   save_npy(directory / "alone.npy", vectors.table);
   EXPECT_TRUE(load_vectors(directory / "alone.npy").words.empty());
-  EXPECT_THROW(save_vectors(directory / "v.xyz", vectors.table), Error);
+  for (const char* const name : {"v.xyz", "v.npy.gz", "v.gz"}) {
+    EXPECT_THROW(save_vectors(directory / name, vectors.table, vectors.words), Error) << name;
+  }
   EXPECT_THROW(save_vectors(directory / "v.txt", vectors.table), Error) << "text needs words";
   save_words(directory / "v.words.txt", Vocabulary(Words{"one"}));
   expect_file_error(ErrorCode::bad_file, directory / "v.words.txt", "1 words for the 100 rows",

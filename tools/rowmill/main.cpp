@@ -73,7 +73,7 @@ int run(int argc, char** argv) {
   add_input(*convert_command, convert_options.input);
   convert_command
       ->add_option("OUTPUT", convert_options.output,
-                   "Ends in .safetensors, .npy, .bin (word2vec), .txt, .vec or .glove")
+                   "Ends in .safetensors, .npy, .bin (word2vec), .txt, .vec or .glove; text may be packed: .txt.gz")
       ->required();
   convert_command->add_option("--format", convert_options.format, "Of the numbers in a safetensors file: f32 or bf16")
       ->transform(CLI::CheckedTransformer(kFormats));

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "rowmill/io/nearest.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "commands.hpp"
+#include "rowmill/gather.hpp"
 #include "rowmill/io/mapped_table.hpp"
-#include "similarity.hpp"
 
 namespace rowmill::tool {
 namespace {
@@ -58,20 +61,46 @@ std::vector<Term> parse(const std::string& expression, const io::WordIndex& inde
   }
 }
 
-/// The sum of the words' vectors, each of length 1 and with its sign; the words themselves are no answers.
+struct Query {
+  std::vector<float> vector;
+  std::vector<std::int64_t> rows;  ///< of its own words, which are no answers
+};
+
+/// The sum of the words' vectors, each of length 1 and with its sign.
 Query query_of(const std::vector<Term>& terms, const Source& source, const io::WordIndex& index) {
-  Query query{.vector = std::vector<float>(static_cast<std::size_t>(source.table.dim())), .without = {}};
+  const std::int64_t dim = source.table.dim();
+  Query query{.vector = std::vector<float>(static_cast<std::size_t>(dim)), .rows = {}};
+  std::vector<float> vector(query.vector.size());
   for (const Term& term : terms) {
     const std::optional<std::int64_t> row = index.find(term.word);
     if (!row) throw std::runtime_error("the word '" + term.word + "' is not in the vocabulary");
-    const std::vector<float> vector = float_row(source.table, *row);
+    gather(source.table, std::span(&*row, 1), TableView(vector.data(), 1, dim));
     double square = 0;
     for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
     const auto scale = static_cast<float>(term.sign / std::sqrt(square));
     for (std::size_t c = 0; c < vector.size(); ++c) query.vector[c] += scale * vector[c];
-    query.without.push_back(*row);
+    query.rows.push_back(*row);
   }
   return query;
+}
+
+/// For each query its answers. So many more are asked for as any query has words.
+std::vector<std::vector<io::Neighbour>> answers_to(const std::vector<Query>& queries, const ConstTableView& table,
+                                                   std::int64_t count) {
+  Table vectors(static_cast<std::int64_t>(queries.size()), table.dim());
+  std::size_t most = 0;
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    std::ranges::copy(queries[q].vector, vectors.view().row(static_cast<std::int64_t>(q)).begin());
+    most = std::max(most, queries[q].rows.size());
+  }
+  auto answers = io::nearest(table, vectors, count + static_cast<std::int64_t>(most));
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    std::erase_if(answers[q], [&](const io::Neighbour& neighbour) {
+      return std::ranges::find(queries[q].rows, neighbour.row) != queries[q].rows.end();
+    });
+    answers[q].resize(std::min(answers[q].size(), static_cast<std::size_t>(count)));
+  }
+  return answers;
 }
 
 std::vector<std::string> expressions_of(const NearestOptions& options) {
@@ -100,12 +129,12 @@ int nearest(const NearestOptions& options) {
   for (const std::string& expression : expressions) {
     queries.push_back(query_of(parse(expression, index), source, index));
   }
-  const std::vector<std::vector<Neighbour>> answers = most_similar(source.table, queries, options.count);
+  const std::vector<std::vector<io::Neighbour>> answers = answers_to(queries, source.table, options.count);
   ordered_json output = ordered_json::array();
   for (std::size_t q = 0; q < answers.size(); ++q) {
     if (!options.input.json && answers.size() > 1) fmt::print("{}{}\n", q == 0 ? "" : "\n", expressions[q]);
     ordered_json neighbours = ordered_json::array();
-    for (const Neighbour& neighbour : answers[q]) {
+    for (const io::Neighbour& neighbour : answers[q]) {
       const std::string word(source.words[neighbour.row]);
       if (options.input.json) {
         neighbours.push_back({{"word", word}, {"row", neighbour.row}, {"cosine", neighbour.cosine}});

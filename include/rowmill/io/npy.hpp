@@ -25,9 +25,10 @@ struct NpyInfo {
 /// not what the header says (bad_file).
 [[nodiscard]] NpyInfo read_npy_info(const std::filesystem::path& path);
 
-/// Reads a table, on all threads. Big-endian and column by column (Fortran's order) are understood.
-/// Throws as read_npy_info, and Error (out_of_memory).
-[[nodiscard]] Table load_npy(const std::filesystem::path& path, TableOptions options = {});
+/// Reads a table, on all threads. Big-endian and column by column (Fortran's order) are understood. Of the options,
+/// name and huge_pages count. Throws as read_npy_info, and Error if options.format is not f32 (invalid_argument) or the
+/// system refuses the memory (out_of_memory).
+[[nodiscard]] Table load_npy(const std::filesystem::path& path, const TableOptions& options = {});
 
 /// Writes a table as a .npy file of version 1.0: little-endian float32, row by row; data begin at a multiple of 64.
 /// See SaveOptions. Throws FileError (io_error) if the file can't be written, Error (invalid_argument) if the view is

@@ -75,10 +75,10 @@ struct SaveTextOptions {
 };
 
 /// Writes vectors as text, each number with as few digits as give its bits back (a NaN's bits are lost; bf16 is
-/// widened). Lines are made on all threads. Throws Error (invalid_argument) if the words are not one for each row, or
-/// one could not be read back: it is empty, begins or ends with a space, holds a line's end, or its last field of
-/// several is a number; FileError (io_error) if the file can't be written; and what options.save.progress throws. The
-/// old file is then untouched.
+/// widened). A name that ends in .gz is that of a gzip file. Lines are made, and packed, on all threads. Throws Error
+/// (invalid_argument) if the words are not one for each row, or one could not be read back: it is empty, begins or ends
+/// with a space, holds a line's end, or its last field of several is a number; FileError (io_error) if the file can't
+/// be written; and what options.save.progress throws. The old file is then untouched.
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                        const SaveTextOptions& options = {});
 
@@ -114,7 +114,8 @@ struct LoadVectorsOptions {
 
 /// Writes a table, and its words if there are some, in the format of the file name's end: .safetensors (the table is
 /// named "vectors"), .npy (words go to words_path()), .bin (word2vec binary), .txt or .vec (text with a header), or
-/// .glove (text without). Throws Error (invalid_argument) for others, and as the writers above.
+/// .glove (text without), or one of these three with .gz behind it. Throws Error (invalid_argument) for others, and as
+/// the writers above.
 void save_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words = {},
                   const SaveOptions& options = {});
 
