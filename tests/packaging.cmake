@@ -105,6 +105,11 @@ find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
   rowmill_add_readme_test(pkg-config pkg-config)
   rowmill_add_readme_test(c-pkg-config c-pkg-config)
+  if(ROWMILL_BUILD_IO)
+    file(WRITE ${readme}/files/vectors.txt "4 2\nking 1 1\nman 1 0\nwoman 0.5 0.5\nqueen 0.5 1.5\n")
+    rowmill_add_command(rowmill ${prefix}/${CMAKE_INSTALL_BINDIR}/rowmill)
+    rowmill_add_readme_test(files files)
+  endif()
 endif()
 
 # As a part of another build, which names no build type. Afterwards: Rowmill's sources were optimised, and no others built.

@@ -2,7 +2,7 @@
 # cmake -DREADME=<file> -DNAME=<test> -DFOLDER=<folder> -P run.cmake
 # Does in FOLDER what the README tells its reader to do. A comment before a code block says what the block is for:
 #   <!-- test NAME...: FILE -->    in the tests of these names it is the file FILE
-#   <!-- test NAME...: run -->     it is commands, for a shell, as they stand
+#   <!-- test NAME...: run -->     it is commands, for a shell, as they stand, after those of blocks before it
 #   <!-- test NAME...: output -->  it is what the commands print last
 # tests/packaging.cmake sets the environment in which they run.
 cmake_minimum_required(VERSION 3.22)
@@ -25,7 +25,7 @@ while(NOT begin EQUAL -1)
   if(NAME IN_LIST names)
     string(SUBSTRING "${text}" 0 ${end} block)
     if(file STREQUAL "run")
-      set(commands "${block}")
+      string(APPEND commands "${block}")
     elseif(file STREQUAL "output")
       set(output "${block}")
     else()
