@@ -196,6 +196,28 @@ TEST(WordVectors, DoesNotDivergeInSmallVocabularies) {
   EXPECT_EQ(WordVectorTrainer(many, {.dim = 1, .batch = 4096}).options().batch, 4096);
 }
 
+TEST(WordVectors, DoesNotDivergeWhereATextRepeatsAFewWords) {
+  // As in a dictionary, where each spelling of a name has an entry with all the spellings.
+  for (const WordVectorModel model : {WordVectorModel::cbow, WordVectorModel::skip_gram}) {
+    Corpus corpus(5000, 20000, 17);
+    for (int burst = 0; burst < 4; ++burst) {
+      for (int entry = 0; entry < 100; ++entry) {
+        for (std::int32_t name = 0; name < 12; ++name) {
+          corpus.words.push_back(4900 + name);
+          ++corpus.counts[static_cast<std::size_t>(corpus.words.back())];
+        }
+        corpus.words.push_back(kSentenceEnd);
+      }
+      corpus.words.insert(corpus.words.end(), corpus.words.begin(), corpus.words.begin() + 5000);
+    }
+    const WordVectorTrainer trainer =
+        trained(corpus, {.model = model, .dim = 16, .sample = 0, .epochs = 5, .batch = 1024});
+    for (std::int64_t w = 0; w < 5000; ++w) {
+      for (const float x : trainer.vectors().row(w)) ASSERT_LT(std::fabs(x), 20) << "word " << w;
+    }
+  }
+}
+
 TEST(WordVectors, DoesNotDependOnWherePiecesAreCut) {
   std::vector<Case> all = cases();
   all.push_back({"a corpus", Corpus(100, 3000, 3)});

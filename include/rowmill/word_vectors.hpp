@@ -71,7 +71,8 @@ struct WordVectorState {
 /// Words are numbers from 0, the vocabulary's order. What is computed, bit by bit, is in docs/numerics.md, "Word
 /// vectors". In short: of a sentence's words some are left out at random, by their frequency. Each that is kept has a
 /// window of up to `window` kept words on each side. For a batch of kept words both tables stay as they are; the sums
-/// of its gradients are then added to them.
+/// of its gradients are then added to them. Where a text repeats a few words, 256 kept words may update one row more
+/// than 4 times: it then gets 4 times their mean, for the sum would overshoot.
 ///
 ///     h = mean of the vectors of the window's words             # cbow; skip_gram does this for each of them alone
 ///     loss = -log sigmoid(h . output[word]) - negative / shared_negatives * sum over n: log sigmoid(-h . output[n])

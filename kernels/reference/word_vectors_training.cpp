@@ -111,6 +111,14 @@ void add(std::vector<Row>& table, const std::vector<Update>& updates) {
   }
 }
 
+/// A row with more than 4 updates of a tile gets the sum of 4 average ones, which does not overshoot.
+void limit_repeats(std::span<Update> updates) {
+  for (Update& u : updates) {
+    const auto count = std::ranges::count(updates, u.row, &Update::row);
+    u.scale *= count <= 4 ? 1.0F : 4.0F / static_cast<float>(count);
+  }
+}
+
 struct Training {
   std::span<const std::int64_t> counts;
   const WordVectorOptions& options;
@@ -235,6 +243,8 @@ void Training::run_tile(std::int64_t begin, std::int64_t end, std::uint64_t numb
   }
   if (cbow) std::ranges::sort(in_order, {}, &Prediction::position);
 
+  const Index in_begin = in.size();
+  const Index out_begin = out.size();
   for (std::int64_t j = begin - window; j < end + window; ++j) {
     Row sum(dim, 0.0F);
     bool any = false;
@@ -256,6 +266,8 @@ void Training::run_tile(std::int64_t begin, std::int64_t end, std::uint64_t numb
     }
     if (any && !cbow) out.push_back({kept[static_cast<Index>(i)].word, 1, sum});
   }
+  limit_repeats(std::span(in).subspan(in_begin));
+  limit_repeats(std::span(out).subspan(out_begin));
   out.insert(out.end(), samples.begin(), samples.end());
 }
 

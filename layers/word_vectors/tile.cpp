@@ -5,6 +5,7 @@
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/random/streams.hpp"
+#include "layers/word_vectors/row_counts.hpp"
 
 namespace rowmill::word_vectors {
 namespace {
@@ -247,17 +248,25 @@ void Tile::list_entries(const Model& model, const TileInput& input) {
     }
     return false;
   };
+  RowCounts of_vectors;
+  for (std::int64_t j = -window; j < input.count + window; ++j) {
+    if (in_a_window(j)) of_vectors.add(input.ids[j]);
+  }
   sort_by_owner(vectors, [&](auto add) {
     for (std::int64_t j = -window; j < input.count + window; ++j) {
-      if (in_a_window(j)) add(input.ids[j], spread_ + (j + window) * dim, 1.0F);
+      if (in_a_window(j)) add(input.ids[j], spread_ + (j + window) * dim, of_vectors.scale(input.ids[j]));
     }
   });
+  RowCounts of_outputs;
+  for (std::int64_t i = 0; i < input.count; ++i) {
+    if (left_[i] + right_[i] != 0) of_outputs.add(input.ids[i]);
+  }
   const bool cbow = model.kind == WordVectorModel::cbow;
   sort_by_owner(output_vectors, [&](auto add) {
     for (std::int64_t i = 0; i < input.count; ++i) {
       if (left_[i] + right_[i] == 0) continue;
       const float scale = cbow ? target_coefficients_[i % kGroups * kGroup + i / kGroups] : 1.0F;
-      add(input.ids[i], rows_ + i * dim, scale);
+      add(input.ids[i], rows_ + i * dim, scale * of_outputs.scale(input.ids[i]));
     }
     for (std::int64_t s = 0; s < groups_ * model.samples; ++s) add(samples_[s], sample_gradients_ + s * dim, 1.0F);
   });

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// How often a tile updates each row, and what keeps many updates of one row from overshooting.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rowmill::word_vectors {
+
+/// A text repeats some words within a few lines: a list of names, say. All updates of a batch are computed from the
+/// same rows. So if a hundred of them move one row the same way, their sum moves it a hundred steps, past its goal, and
+/// more so with each batch. A row that a tile updates more than kMost times gets the sum of as many average updates
+/// instead.
+class RowCounts {
+ public:
+  static constexpr std::int32_t kMost = 4;
+
+  void add(std::int32_t row) { ++slot(row).count; }
+
+  /// By which each update of the row is multiplied.
+  [[nodiscard]] float scale(std::int32_t row) {
+    const std::int32_t count = slot(row).count;
+    return count <= kMost ? 1.0F : static_cast<float>(kMost) / static_cast<float>(count);
+  }
+
+ private:
+  struct Slot {
+    std::int32_t row = -1;
+    std::int32_t count = 0;
+  };
+  /// A tile updates at most 256 + 2 * 128 rows by its words, so that half of the slots stay free.
+  static constexpr std::size_t kSlotBits = 10;
+
+  Slot& slot(std::int32_t row) {
+    std::size_t at = (static_cast<std::uint32_t>(row) * 0x9E3779B1U) >> (32 - kSlotBits);
+    while (slots_[at].row != row && slots_[at].row != -1) at = (at + 1) % (std::size_t{1} << kSlotBits);
+    slots_[at].row = row;
+    return slots_[at];
+  }
+
+  Slot slots_[std::size_t{1} << kSlotBits];
+};
+
+}  // namespace rowmill::word_vectors
