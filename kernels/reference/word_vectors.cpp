@@ -56,11 +56,12 @@ void window_mean_f32_i32(const WindowMeanArgs& a) {
 
 void window_transpose_f32(const WindowTransposeArgs& a) {
   for (std::int64_t j = -a.window; j < a.count + a.window; ++j) {
-    float* const out = a.out + (a.window + j) * a.dim;
-    for (std::int64_t c = 0; c < a.dim; ++c) out[c] = 0;
-    for (std::int64_t i = 0; i < a.count; ++i) {
-      if (i == j || j < i - a.left[i] || j > i + a.right[i]) continue;
-      for (std::int64_t c = 0; c < a.dim; ++c) out[c] += a.in[i * a.dim + c];
+    for (std::int64_t c = 0; c < a.dim; ++c) {
+      float sum = 0;
+      for (std::int64_t i = 0; i < a.count; ++i) {
+        if (i != j && j >= i - a.left[i] && j <= i + a.right[i]) sum += a.in[i * a.dim + c];
+      }
+      a.out[(a.window + j) * a.dim + c] = sum;
     }
   }
 }

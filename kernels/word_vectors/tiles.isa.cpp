@@ -98,9 +98,15 @@ void dot_pairs_f32(const DotPairsArgs& args) {
 void dot_tile_f32(const DotTileArgs& args) {
   const DotTileArgs a = args;
   constexpr std::int64_t kAtOnce = 4;  // samples, and rows: 16 sums
+  // Spread over the work, which hides them.
+  const std::int64_t steps = a.sample_count / kAtOnce * (kGroup / kAtOnce);
+  const std::int64_t next_each = (a.next_count + steps - 1) / steps;
+  std::int64_t next = 0;
   for (std::int64_t k = 0; k < a.sample_count; k += kAtOnce) {
     for (std::int64_t i = 0; i < kGroup; i += kAtOnce) {
-      prefetch<CacheLevel::first>(a.next[k + i / kAtOnce], a.dim * std::int64_t{sizeof(float)});
+      for (const std::int64_t end = next + next_each; next < end && next < a.next_count; ++next) {
+        prefetch<CacheLevel::first>(a.next[next], a.dim * std::int64_t{sizeof(float)});
+      }
       Floats sums[kAtOnce * kAtOnce];
       if constexpr (kSums == 16) {
         dots<4, 4>(a.samples + k, a.rows + i, a.dim, sums, kAtOnce);

@@ -11,6 +11,7 @@ void add_scaled_rows_f32(const AddScaledRowsArgs& args) {
   for (std::int64_t e = 0; e < a.count; ++e) {
     if (e + ahead < a.count) {
       prefetch<CacheLevel::first>(a.table + a.entries[e + ahead].row * a.table_stride, row_bytes);
+      prefetch<CacheLevel::first>(a.entries[e + ahead / 2].values, row_bytes);
     }
     const ScaledRow entry = a.entries[e];
     float* const row = a.table + entry.row * a.table_stride;

@@ -44,7 +44,6 @@ void window_mean_f32_i32(const WindowMeanArgs& args) {
           const std::int64_t right = a.right[i];
           if (c == 0 && i + a.window + kAhead < a.ids_end) {
             prefetch<CacheLevel::first>(a.table + a.ids[i + a.window + kAhead] * a.table_stride, row_bytes);
-            prefetch<CacheLevel::second>(a.targets + a.ids[i + kAhead] * a.table_stride, row_bytes);
           }
           Floats sum[n];
           clear(sum);

@@ -25,14 +25,14 @@ struct WindowMeanArgs {
   const std::int32_t* right;  ///< 0 .. window
   std::int64_t count;
   std::int64_t window;
-  const float* zeros;    ///< a row
-  const float* targets;  ///< a table of the same stride, whose rows ids[i] are prefetched too
-  float* out;            ///< rows one after another
+  const float* zeros;  ///< a row
+  float* out;          ///< rows one after another
   std::int64_t dim;
 };
 
 /// The transpose of the windows: out[window + j, :] = the sum of in[i, :] for all i but j with
-/// i - left[i] <= j <= i + right[i], from +0 in the order of i; for j in -window .. count + window - 1.
+/// i - left[i] <= j <= i + right[i], from +0 in the order of i; for j in -window .. count + window - 1. `in` may be
+/// out + 2 window * dim: a row of it is written when it was read for the last time.
 struct WindowTransposeArgs {
   const float* in;            ///< rows one after another
   const std::int32_t* left;   ///< zeros for i in -2 window .. -1, and for count .. count + 2 window - 1
@@ -57,7 +57,8 @@ struct DotTileArgs {
   const float* const* rows;
   const float* const* samples;
   std::int64_t sample_count;  ///< a multiple of 8
-  const float* const* next;   ///< so many rows that are prefetched
+  const float* const* next;   ///< rows that are prefetched, from the caches further away
+  std::int64_t next_count;
   float* out;
   std::int64_t dim;
 };

@@ -67,8 +67,12 @@ Tile::Tile(const Model& model, Carver& memory) {
     right_ += 2 * model.window;
   }
   rows_ = memory.take<float>(kTile * model.dim);
-  gradients_ = memory.take<float>((cbow ? kTile : kGroup) * model.dim);
   spread_ = memory.take<float>(spread * model.dim);
+  if (cbow) {
+    gradients_ = spread_ == nullptr ? nullptr : spread_ + 2 * model.window * model.dim;
+  } else {
+    gradients_ = memory.take<float>(kGroup * model.dim);
+  }
   sample_gradients_ = memory.take<float>(groups * model.samples * model.dim);
   unread_ = memory.take<float>(model.dim);
   target_coefficients_ = memory.take<float>(cbow ? kTile : kGroup);
@@ -125,19 +129,25 @@ void Tile::draw_samples(const Model& model, const TileInput& input, std::int64_t
   }
 }
 
-void Tile::run_group(const Model& model, const Group& group, std::int64_t number, double alpha) {
+/// `next` is the group after it, if it is known.
+void Tile::run_group(const Model& model, const Group& group, std::int64_t number, double alpha, const Group* next) {
   constexpr std::int64_t kMostSamples = 64;
   const float* samples[kMostSamples];
-  const float* next[kMostSamples];
+  const float* later[kMostSamples + kGroup];
+  std::int64_t later_count = 0;
   const std::int32_t* const ids = samples_ + number * model.samples;
-  const std::int64_t after = number + 1 < groups_ ? model.samples : 0;
-  for (std::int64_t k = 0; k < model.samples; ++k) {
-    samples[k] = model.output_vectors + ids[k] * model.dim;
-    next[k] = model.output_vectors + ids[k + after] * model.dim;
+  const auto row = [&](std::int32_t id) { return model.output_vectors + id * model.dim; };
+  for (std::int64_t s = 0; s < model.samples; ++s) {
+    samples[s] = row(ids[s]);
+    if (number + 1 < groups_) later[later_count++] = row(ids[s + model.samples]);
+  }
+  if (next != nullptr) {
+    std::ranges::copy(next->targets, later + later_count);
+    later_count += kGroup;
   }
   const KernelTable& k = kernels();
   k.dot_pairs_f32({group.rows, group.targets, target_scores_, model.dim});
-  k.dot_tile_f32({group.rows, samples, model.samples, next, scores_, model.dim});
+  k.dot_tile_f32({group.rows, samples, model.samples, later, later_count, scores_, model.dim});
   k.sample_coefficients_f32_i32({target_scores_, scores_, group.target_ids, ids, model.samples,
                                  static_cast<float>(alpha), static_cast<float>(alpha * model.sample_weight),
                                  group.target_coefficients, coefficients_});
@@ -172,9 +182,9 @@ void Tile::run_cbow(const Model& model, const TileInput& input) {
   const std::int64_t dim = model.dim;
   const std::int64_t groups = std::min(kGroups, input.count);
   draw_samples(model, input, groups);
-  kernels().window_mean_f32_i32({model.vectors, dim, input.ids, input.after, left_, right_, input.count, model.window,
-                                 model.zeros, model.output_vectors, rows_, dim});
-  for (std::int64_t r = 0; r < groups; ++r) {
+  kernels().window_mean_f32_i32(
+      {model.vectors, dim, input.ids, input.after, left_, right_, input.count, model.window, model.zeros, rows_, dim});
+  const auto group_of = [&](std::int64_t r) {
     Group group(model.zeros, unread_, target_coefficients_ + r * kGroup);
     for (std::int64_t i = r; i < input.count; i += kGroups) {
       const std::int64_t at = i / kGroups;
@@ -184,7 +194,13 @@ void Tile::run_cbow(const Model& model, const TileInput& input) {
       group.targets[at] = model.output_vectors + input.ids[i] * dim;
       group.target_ids[at] = empty ? -1 : input.ids[i];
     }
-    run_group(model, group, r, input.alpha);
+    return group;
+  };
+  Group group = group_of(0);
+  for (std::int64_t r = 0; r < groups; ++r) {
+    const Group next = group_of(std::min(r + 1, groups - 1));
+    run_group(model, group, r, input.alpha, &next);
+    group = next;
   }
   kernels().window_transpose_f32({gradients_, left_, right_, input.count, model.window, model.zeros, spread_, dim});
   list_entries(model, input);
@@ -212,7 +228,7 @@ void Tile::run_skip_gram(const Model& model, const TileInput& input) {
     std::int64_t pairs = 0;
     Group group(model.zeros, unread_, target_coefficients_);
     const auto finish = [&] {
-      run_group(model, group, number++, input.alpha);
+      run_group(model, group, number++, input.alpha, nullptr);
       for (std::int64_t p = 0; p < pairs; ++p) to_outputs[p].scale = target_coefficients_[p];
       kernels().add_scaled_rows_f32({rows_, dim, to_outputs, pairs, dim});
       kernels().add_scaled_rows_f32({spread_, dim, to_words, pairs, dim});

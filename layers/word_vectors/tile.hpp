@@ -86,7 +86,7 @@ struct Tile {
 
   void find_windows(const Model& model, const TileInput& input);
   void draw_samples(const Model& model, const TileInput& input, std::int64_t groups);
-  void run_group(const Model& model, const Group& group, std::int64_t number, double alpha);
+  void run_group(const Model& model, const Group& group, std::int64_t number, double alpha, const Group* next);
   void add_loss(const Model& model, const Group& group, double alpha);
   void run_cbow(const Model& model, const TileInput& input);
   void run_skip_gram(const Model& model, const TileInput& input);

@@ -3,6 +3,7 @@
 // library.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <random>
@@ -89,16 +90,22 @@ struct WordVectorData {
          count,
          kWindow,
          zeros.data(),
-         other_table.data(),
          out.data(),
          dim};
   }
   void make(WindowTransposeArgs& a) {
-    a = {rows.data(), left.data() + 2 * kWindow, right.data() + 2 * kWindow, count, kWindow, zeros.data(), out.data(),
+    std::copy(rows.begin(), rows.end(), out.begin() + 2 * kWindow * dim);  // in place
+    a = {out.data() + 2 * kWindow * dim,
+         left.data() + 2 * kWindow,
+         right.data() + 2 * kWindow,
+         count,
+         kWindow,
+         zeros.data(),
+         out.data(),
          dim};
   }
   void make(DotPairsArgs& a) { a = {group.data(), targets.data(), out.data(), dim}; }
-  void make(DotTileArgs& a) { a = {group.data(), sample_rows.data(), samples, sample_rows.data(), out.data(), dim}; }
+  void make(DotTileArgs& a) { a = {group.data(), sample_rows.data(), samples, group.data(), kGroup, out.data(), dim}; }
   void make(CoefficientsArgs& a) {
     a = {target_scores.data(), scores.data(), target_ids.data(), sample_ids.data(), samples, 0.05F, 0.03F,
          more_out.data(),      out.data()};
