@@ -200,7 +200,8 @@ void add_crossovers() {
   };
   for (const std::string_view operation : {"gather", "pool", "sgd"}) {
     for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
-      add("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf, &rowmill::Tuning::parallel_bytes, kAlways,
+      add("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf,
+          operation == "sgd" ? &rowmill::Tuning::parallel_bytes : &rowmill::Tuning::parallel_lookup_bytes, kAlways,
           kNever);
     }
   }

@@ -315,10 +315,12 @@ struct Case {
 
 /// Runs the operations on one thread; then with the refusal, in order from operation `c.operation` on.
 int run_child(const Case& c) {
-  override_tuning({.parallel_bytes = std::numeric_limits<std::int64_t>::max()});
+  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  override_tuning({.parallel_bytes = kNever, .parallel_lookup_bytes = kNever});
   std::vector<std::uint64_t> expected;
   for (const auto& [name, run] : operations()) expected.push_back(run());
-  override_tuning({.parallel_bytes = std::int64_t{1} << 18});  // all of them have work for several threads
+  override_tuning({.parallel_bytes = std::int64_t{1} << 18,
+                   .parallel_lookup_bytes = std::int64_t{1} << 18});  // all of them have work for several threads
   if (starts != 0) return 2;
 
   std::optional<tbb::global_control> control;

@@ -13,8 +13,10 @@ namespace rowmill {
 struct Tuning {
   /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
   /// too, and so does fetching a row that the other core wrote. What is only read counts half, because it is often in
-  /// a cache. A worker that still spins pays from a fourth of this on, one that fell asleep from about this on.
+  /// a cache.
   std::int64_t parallel_bytes = std::int64_t{1} << 20;
+  /// The same for lookups. They find rows that nobody has written since, and so a second thread pays sooner.
+  std::int64_t parallel_lookup_bytes = std::int64_t{3} << 17;
   /// A plan's shards have about this many ids, if that makes at most 256 shards: their hash tables then stay in the
   /// first-level cache.
   std::int64_t shard_ids = 1024;

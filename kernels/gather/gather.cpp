@@ -74,7 +74,7 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   const auto [kernel32, kernel64] = kernels_for(table.format(), out.format());
   const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
   const std::int64_t traffic_each = table.dim() * (element_size(table.format()) + element_size(out.format()));
-  const std::int64_t threads = concurrency_for(ids.size() * traffic_each);
+  const std::int64_t threads = concurrency_for_lookup(ids.size() * traffic_each);
   const bool streaming = use_streaming(table, out, options.stores, threads);
   const CacheLevel level = prefetch_level(table);
   const std::int64_t grain = rows_per_task(ids.size(), traffic_each, threads);

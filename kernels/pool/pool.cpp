@@ -81,7 +81,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
 
   const Ids ids = bags.ids();
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
-  const std::int64_t threads = concurrency_for((ids.size() / 2 + bags.size()) * row_bytes);
+  const std::int64_t threads = concurrency_for_lookup((ids.size() / 2 + bags.size()) * row_bytes);
   const CacheLevel level = prefetch_level(table);
   const bool mean = options.pooling == Pooling::mean;
 

@@ -29,7 +29,7 @@ class ScopedIsa {
 /// on, so that small tests go parallel.
 template <class F>
 void with_threads(int threads, F f) {
-  override_tuning({.parallel_bytes = std::int64_t{1} << 18});
+  override_tuning({.parallel_bytes = std::int64_t{1} << 18, .parallel_lookup_bytes = std::int64_t{1} << 18});
   const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   tbb::task_arena arena(threads);
   arena.execute(f);
