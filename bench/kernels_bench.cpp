@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t kRows = 256;
 constexpr std::int64_t kDim = 256;
 constexpr std::int64_t kIds = 512;
-constexpr CacheLevel kLevel = CacheLevel::first;
+constexpr PrefetchArgs kPrefetch{CacheLevel::first, 16};
 
 /// Rows for kernels of any format: both halves of a value are the same bf16 in [0, 1).
 std::vector<float> values(std::int64_t rows) {
@@ -68,7 +68,7 @@ void run(benchmark::State& state, Kernel<GatherArgs<Id>>* kernel) {
   const std::vector<Id> ids = any_ids<Id>();
   const std::vector<float> table = values(kRows);
   std::vector<float> out(kIds * kDim);
-  repeat(state, kernel, {table.data(), kDim, ids.data(), kIds, out.data(), kDim, kDim, kLevel, false});
+  repeat(state, kernel, {table.data(), kDim, ids.data(), kIds, out.data(), kDim, kDim, kPrefetch, false});
 }
 
 /// Bags of 16 ids.
@@ -81,7 +81,7 @@ void run(benchmark::State& state, Kernel<PoolArgs<Id>>* kernel) {
   for (std::int64_t i = 0; i <= kIds; i += kLength) begin.push_back(i);
   std::vector<float> out(kIds / kLength * kDim);
   repeat(state, kernel,
-         {table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, kLevel, true, false});
+         {table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, kPrefetch, false});
 }
 
 /// Two contributions for each row, as segments of a plan.
@@ -101,11 +101,9 @@ struct Batch {
     std::iota(positions.begin(), positions.end(), 0);
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
   }
-  SegmentArgs segments() {
-    return {rows.data(), begin.data(), positions.data(), kRows, kSumBlock,      &pass,
-            1,           kDim,         kLevel,           false, scratch.data(), nullptr};
-  }
-  UpdateArgs update() { return {segments(), weights.data(), kDim, WeightDecay::none, 0}; }
+  SegmentArgs segments() { return {rows.data(), begin.data(), positions.data(), kRows}; }
+  GradientArgs gradients() { return {&pass, 1, {}, kDim, kSumBlock, true, nullptr}; }
+  UpdateArgs update() { return {segments(), gradients(), kPrefetch, scratch.data(), weights.data(), kDim}; }
 };
 
 void run(benchmark::State& state, Kernel<DivideRowsArgs>* kernel) {
@@ -119,23 +117,23 @@ void run(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
   const std::vector<std::int64_t> ids = any_ids<std::int64_t>();
   std::vector<float> table = values(kRows);
   const std::vector<float> added = values(kIds);
-  repeat(state, kernel, {table.data(), kDim, ids.data(), kIds, added.data(), kDim, kDim, kLevel});
+  repeat(state, kernel, {table.data(), kDim, ids.data(), kIds, added.data(), kDim, kDim, kPrefetch});
 }
 
 void run(benchmark::State& state, Kernel<ScatterAddSegmentsArgs>* kernel) {
   Batch b;
-  repeat(state, kernel, {b.segments(), b.weights.data(), kDim});
+  repeat(state, kernel, {b.segments(), b.gradients(), kPrefetch, b.weights.data(), kDim});
 }
 
 void run(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
   Batch b;
-  repeat(state, kernel, {b.positions.data(), kIds, &b.pass, 1, kDim, kLevel, b.scratch.data()});
+  repeat(state, kernel, {b.positions.data(), kIds, b.gradients(), kPrefetch, b.scratch.data()});
 }
 
 void run(benchmark::State& state, Kernel<MeanSquaresArgs>* kernel) {
   Batch b;
   std::vector<float> out(kIds);
-  repeat(state, kernel, {&b.pass, 1, 0, kIds, kDim, out.data()});
+  repeat(state, kernel, {b.gradients(), 0, kIds, out.data()});
 }
 
 void run(benchmark::State& state, Kernel<SgdArgs>* kernel) {

@@ -21,8 +21,6 @@
 #include "kernels/core/override_tuning.hpp"
 #include "machine.hpp"
 #include "measure.hpp"
-#include "roofline.hpp"
-#include "roofline_loops.hpp"
 #include "subject.hpp"
 
 namespace bench {
@@ -32,99 +30,48 @@ constexpr Shape kShapes[] = {{1'000'000, 64, 2048, 20}, {4'000'000, 64, 2048, 20
 constexpr std::int64_t kDistances[] = {0, 4, 8, 16, 32, 64};
 constexpr Effort kEffort{.seconds = 1.5, .min_rounds = 15};
 
-struct Loop {
-  std::string_view name;
-  int table_count;
-  bool updates;
-};
-constexpr Loop kLoops[] = {
-    {"rows read", 1, false}, {"rows updated", 1, true}, {"rows updated in three tables", 3, true}};
-
-/// A table of levels by distances: each time divided by the shortest. `ways` are those of the first level in the order
-/// of `distances`, then those of the second.
-void print_ways(const std::string& title, const std::vector<std::string>& distances, std::vector<Contestant>& ways,
-                std::size_t batch_count) {
-  const std::size_t calls = calls_per_sample(ways.front().run, batch_count, kEffort.sample_seconds);
-  measure_in_turn(ways, batch_count, calls, kEffort);
+/// How long an operation takes with each prefetch level and distance, and as the library chooses them itself: each time
+/// divided by the shortest.
+void sweep(const Operation& operation, const Shape& shape) {
+  Subject subject(operation, shape, batch_count(shape, last_level_cache()));
+  subject.set_batches(IdSource::uniform);
+  const auto under = [&](const rowmill::Tuning& tuning) {
+    return Contestant{[=, &subject](std::size_t batch) {
+      rowmill::override_tuning(tuning);
+      subject.run(batch);
+      rowmill::override_tuning({});
+    }};
+  };
+  std::vector<Contestant> ways = {under({})};
+  for (const auto level : {rowmill::CacheLevel::first, rowmill::CacheLevel::second}) {
+    for (const std::int64_t distance : kDistances) {
+      ways.push_back(under({.prefetch_level = level, .prefetch_ahead = distance}));
+    }
+  }
+  const std::size_t calls = calls_per_sample(ways.front().run, subject.batch_count(), kEffort.sample_seconds);
+  measure_in_turn(ways, subject.batch_count(), calls, kEffort);
   std::vector<double> seconds;
   for (const Contestant& way : ways) seconds.push_back(median(way.samples));
   const double best = *std::ranges::min_element(seconds);
-  std::printf("%s; best %.0f us\n%-24s", title.c_str(), best * 1e6, "  rows ahead");
-  for (const std::string& distance : distances) std::printf("%7s", distance.c_str());
-  for (std::size_t w = 0; w < ways.size(); ++w) {
-    if (w % distances.size() == 0) std::printf("\n  %-22s", w == 0 ? "first level" : "second level");
+  std::printf("%s, %s, uniform ids; best %.0f us\n  %-22s%7.2f\n  %-22s", operation.name.data(),
+              shape.table_name().c_str(), best * 1e6, "as the library chooses", seconds[0] / best, "rows ahead");
+  for (const std::int64_t distance : kDistances) std::printf("%7ld", distance);
+  for (std::size_t w = 1; w < ways.size(); ++w) {
+    if (w % std::size(kDistances) == 1) std::printf("\n  %-22s", w == 1 ? "first level" : "second level");
     std::printf("%7.2f", seconds[w] / best);
   }
   std::printf("\n\n");
   std::fflush(stdout);
 }
 
-void sweep_loop(const Loop& which, const Shape& shape, const std::vector<std::vector<std::int32_t>>& batches) {
-  std::vector<rowmill::Table> tables;
-  Rows rows{};
-  for (int t = 0; t < which.table_count; ++t) {
-    tables.emplace_back(shape.rows, shape.dim,
-                        rowmill::TableOptions{.initializer = rowmill::Initializer::uniform(-0.01F, 0.01F)});
-    rows.tables[t] = tables.back().data();
-  }
-  rows.table_count = which.table_count;
-  rows.dim = shape.dim;
-  const RooflineLoops& loops = roofline_loops();
-  auto* const loop = which.updates ? loops.update_rows : loops.read_rows;
-  std::vector<Contestant> ways;
-  for (const bool first_level : {true, false}) {
-    for (const std::int64_t distance : kDistances) {
-      ways.push_back({[=, &batches](std::size_t batch) {
-        const std::vector<std::int32_t>& ids = batches[batch];
-        for_each_part(thread_count(), std::ssize(ids), 1, [&](std::int64_t begin, std::int64_t end) {
-          Rows part = rows;
-          part.ids = ids.data() + begin;
-          part.count = end - begin;
-          part.prefetch = {distance, first_level};
-          loop(part);
-        });
-      }});
-    }
-  }
-  print_ways("plain loop, " + std::string(which.name) + ", " + shape.table_name() + ", uniform ids",
-             {"none", "4", "8", "16", "32", "64"}, ways, batches.size());
-}
-
-void sweep_library(const Operation& operation, const Shape& shape) {
-  Subject subject(operation, shape, batch_count(shape, last_level_cache()));
-  subject.set_batches(IdSource::uniform);
-  const rowmill::Tuning defaults;
-  std::vector<Contestant> ways;
-  for (const bool first_level : {true, false}) {
-    rowmill::Tuning changed;
-    changed.prefetch_level = first_level ? rowmill::CacheLevel::first : rowmill::CacheLevel::second;
-    ways.push_back({[=, &subject](std::size_t batch) {
-      rowmill::override_tuning(changed);
-      subject.run(batch);
-      rowmill::override_tuning(defaults);
-    }});
-  }
-  print_ways("library, " + std::string(operation.name) + ", " + shape.table_name() + ", uniform ids", {"own"}, ways,
-             subject.batch_count());
-}
-
-/// For random rows of large tables that are read (as a pool does), updated (SGD), and updated in three tables at once
-/// (Adam), how long each prefetch level and distance takes against the best of them; and the same of the library's
-/// operations, at each level. Only the tables whose name `operation/table` matches the regular expression.
+/// For tables whose name `operation/table` matches the regular expression.
 void print_prefetch_sweep(const std::string& filter) {
   std::printf("Prefetch level and distance, %s, %d threads: time divided by the best of the table\n\n",
               cpu_model().c_str(), thread_count());
   const std::regex wanted(filter);
   for (const Shape& shape : kShapes) {
-    const auto is_wanted = [&](std::string_view operation) {
-      return std::regex_search(std::string(operation) + "/" + shape.table_name(), wanted);
-    };
-    const auto ids = make_batches(shape, IdSource::uniform, batch_count(shape, last_level_cache()));
-    for (const Loop& loop : kLoops) {
-      if (is_wanted(loop.name)) sweep_loop(loop, shape, ids);
-    }
-    for (const std::string_view name : {"pool", "sgd", "adam"}) {
-      if (is_wanted(name)) sweep_library(operation(name), shape);
+    for (const std::string_view name : {"gather", "pool", "sgd", "adam"}) {
+      if (std::regex_search(std::string(name) + "/" + shape.table_name(), wanted)) sweep(operation(name), shape);
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/gather.hpp"
 
-#include "kernels/core/prefetch_level.hpp"
+#include "kernels/core/choose_prefetch.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"
@@ -141,10 +141,10 @@ TEST_P(GatherTest, StreamsIntoAlignedRows) {
 TEST(PrefetchLevel, IsTheFirstForATableThatIsNear) {
   const float x = 0;
   const std::int64_t rows = std::int64_t{1} << 40;
-  EXPECT_EQ(prefetch_level(ConstTableView(&x, 0, 64)), CacheLevel::first);
-  EXPECT_EQ(prefetch_level(ConstTableView(&x, rows, 64, 0)), CacheLevel::first);
-  EXPECT_EQ(prefetch_level(ConstTableView(&x, rows, 64)), prefetch_level());
-  EXPECT_EQ(prefetch_level_of_update(rows), prefetch_level());
+  EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, 0, 64)).into, CacheLevel::first);
+  EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, rows, 64, 0)).into, CacheLevel::first);
+  EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, rows, 64)).into, far_prefetch_level());
+  EXPECT_EQ(prefetch_for_update(rows, 64).into, far_prefetch_level());
 }
 
 TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {
@@ -159,7 +159,7 @@ TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {
     const ConstTableView one(row.data(), 1, 4, std::int64_t{1} << 62);
     gather(one, std::vector<std::int32_t>{0, 0, 0}, out.view());
     for (std::int64_t i = 0; i < 3; ++i) EXPECT_TRUE(std::ranges::equal(out.view().row(i), row));
-    EXPECT_EQ(prefetch_level(one), CacheLevel::first);
+    EXPECT_EQ(prefetch_for_gather(one).into, CacheLevel::first);
 
     // The left half of a buffer is gathered into its right half: the views interleave and share no element.
     std::vector<float> buffer(4 * 20);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/core/dispatch.hpp"
+#include "kernels/plan/passes.hpp"
 #include "kernels/reference/reference.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/pages.hpp"
@@ -15,7 +16,8 @@ namespace {
 
 constexpr std::int64_t kRows = 61;
 
-CacheLevel level;  // that the kernels are to ask into: each check runs with both
+constexpr PrefetchArgs kPrefetches[] = {{CacheLevel::first, 3}, {CacheLevel::second, 32}};
+PrefetchArgs prefetch;  // of the kernels: each check runs with all of these
 
 template <class Id>
 std::vector<Id> ids_as(const std::vector<std::int64_t>& ids) {
@@ -49,7 +51,7 @@ void check_gather_streaming(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id
     const auto table = BasicGuardedTable<In>(kRows, dim).fill(1, true);
     const auto run = [&](Kernel<GatherArgs<Id>>* f, bool streaming) {
       std::vector<Line> lines(static_cast<std::size_t>(count * dim) * sizeof(Out) / 64);
-      f({table.view().bytes(), table.view().row_stride(), ids.data(), count, lines.data()->elements, dim, dim, level,
+      f({table.view().bytes(), table.view().row_stride(), ids.data(), count, lines.data()->elements, dim, dim, prefetch,
          streaming});
       return lines;
     };
@@ -72,7 +74,7 @@ void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* refere
         BasicGuardedTable<Out> expected(count, dim, gap);
         const auto run = [&](Kernel<GatherArgs<Id>>* f, BasicGuardedTable<Out>& to) {
           f({table.view().bytes(), table.view().row_stride(), ids.data(), count, to.view().bytes(),
-             to.view().row_stride(), dim, level, false});
+             to.view().row_stride(), dim, prefetch, false});
         };
         run(kernel, out);
         run(reference, expected);
@@ -97,7 +99,7 @@ void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* r
       auto expected = table;
       const auto run = [&](Kernel<ScatterAddArgs>* f, BasicGuardedTable<T>& to) {
         f({to.view().bytes(), to.view().row_stride(), rows.data(), count, values.view().data(),
-           values.view().row_stride(), dim, level});
+           values.view().row_stride(), dim, prefetch});
       };
       run(kernel, table);
       run(reference, expected);
@@ -147,6 +149,8 @@ struct Segments {
   PageEnd<std::int64_t> rows{lists.rows}, begin{lists.begin}, positions{lists.positions};
   std::vector<GuardedTable> gradients;
   std::vector<GradientPass> passes;
+  std::vector<std::int64_t> index_values;
+  PassIndex index;
   std::vector<float> squares;  // the mean square of each gradient row
 
   explicit Segments(std::int64_t dim, const Layout& layout = kLayouts[0]) {
@@ -167,25 +171,20 @@ struct Segments {
       begin_of_pass = end;
     }
     for (std::size_t p = 0; p < passes.size(); ++p) passes[p].data = gradients[p].view().data();
+    index_values.resize(static_cast<std::size_t>(max_index_size(std::ssize(passes))));
+    index = index_passes(passes.data(), std::ssize(passes), index_values.data());
   }
 
-  SegmentArgs args(std::int64_t dim, float* scratch, bool near, bool squares_known) const {
-    return {rows.data(),
-            begin.data(),
-            positions.data(),
-            static_cast<std::int64_t>(lists.rows.size()),
-            kBlock,
-            passes.data(),
-            static_cast<std::int64_t>(passes.size()),
-            dim,
-            level,
-            near,
-            scratch,
-            squares_known ? squares.data() : nullptr};
+  SegmentArgs args() const {
+    return {rows.data(), begin.data(), positions.data(), static_cast<std::int64_t>(lists.rows.size())};
+  }
+  GradientArgs gradient_args(std::int64_t dim, bool prefetched = true, bool squares_known = false) const {
+    return {
+        passes.data(), std::ssize(passes), index, dim, kBlock, prefetched, squares_known ? squares.data() : nullptr};
   }
 };
 
-/// Each kind of decay, with gradients that are asked for, and with near ones, whose mean squares are known where that
+/// Each kind of decay, with gradients that are prefetched, and with near ones, whose mean squares are known where that
 /// may be.
 constexpr std::pair<WeightDecay, bool> kDecaysAndGradients[] = {
     {WeightDecay::none, false}, {WeightDecay::l2, false}, {WeightDecay::decoupled, false},
@@ -208,8 +207,14 @@ void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segmen
         for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
       }
       const bool squares_known = near && decay != WeightDecay::l2;
-      const UpdateArgs update{segments.args(dim, scratch.view().data(), near, squares_known), weights.view().bytes(),
-                              weights.view().row_stride(), decay, decay == WeightDecay::l2 ? 0.03F : 0.97F};
+      const UpdateArgs update{segments.args(),
+                              segments.gradient_args(dim, !near, squares_known),
+                              prefetch,
+                              scratch.view().data(),
+                              weights.view().bytes(),
+                              weights.view().row_stride(),
+                              decay,
+                              decay == WeightDecay::l2 ? 0.03F : 0.97F};
       f(make(update, state.view()));
       EXPECT_TRUE(scratch.guards_intact());
     };
@@ -275,19 +280,17 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   const PageEnd<std::int64_t> all_begin(begin);
   for (const std::int64_t dim : kDims) {
     const auto table = BasicGuardedTable<In>(kRows, dim, 2).fill(10, true);
-    for (const bool near : {false, true}) {
-      for (const bool mean : {false, true}) {
-        BasicGuardedTable<Out> out(bags, dim, 1);
-        BasicGuardedTable<Out> expected(bags, dim, 1);
-        const auto run = [&](Kernel<PoolArgs<Id>>* f, BasicGuardedTable<Out>& to) {
-          f({table.view().bytes(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().bytes(),
-             to.view().row_stride(), dim, level, near, mean});
-        };
-        run(kernel, out);
-        run(reference, expected);
-        EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
-        EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
-      }
+    for (const bool mean : {false, true}) {
+      BasicGuardedTable<Out> out(bags, dim, 1);
+      BasicGuardedTable<Out> expected(bags, dim, 1);
+      const auto run = [&](Kernel<PoolArgs<Id>>* f, BasicGuardedTable<Out>& to) {
+        f({table.view().bytes(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().bytes(),
+           to.view().row_stride(), dim, prefetch, mean});
+      };
+      run(kernel, out);
+      run(reference, expected);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
     }
   }
 }
@@ -300,7 +303,7 @@ void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<S
     auto table = start;
     auto expected = start;
     const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, BasicGuardedTable<T>& to) {
-      f({segments.args(dim, nullptr, false, false), to.view().bytes(), to.view().row_stride()});
+      f({segments.args(), segments.gradient_args(dim), prefetch, to.view().bytes(), to.view().row_stride()});
     };
     run(kernel, table);
     run(reference, expected);
@@ -465,14 +468,14 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
     const auto all = static_cast<std::int64_t>(segments.lists.positions.size());
-    const auto pass_count = static_cast<std::int64_t>(segments.passes.size());
+    const GradientArgs gradients = segments.gradient_args(dim);
     for (const std::int64_t count : {1, 2, 3, 100, 200}) {
       for (const std::int64_t first : {std::int64_t{0}, all - count}) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
         const std::int64_t* positions = segments.positions.data() + first;
-        f({positions, count, segments.passes.data(), pass_count, dim, level, out.view().data()});
-        r({positions, count, segments.passes.data(), pass_count, dim, level, expected.view().data()});
+        f({positions, count, gradients, prefetch, out.view().data()});
+        r({positions, count, gradients, prefetch, expected.view().data()});
         EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
         EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
       }
@@ -488,8 +491,7 @@ void mean_squares_f32(Kernel<MeanSquaresArgs>* f, Kernel<MeanSquaresArgs>* r) {
       GuardedTable out(1, 256);
       GuardedTable expected(1, 256);
       const auto run = [&](Kernel<MeanSquaresArgs>* kernel, GuardedTable& to) {
-        kernel({segments.passes.data(), static_cast<std::int64_t>(segments.passes.size()), rows.first, rows.second, dim,
-                to.view().data()});
+        kernel({segments.gradient_args(dim), rows.first, rows.second, to.view().data()});
       };
       run(f, out);
       run(r, expected);
@@ -546,18 +548,18 @@ void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
 
 class KernelTest : public testing::TestWithParam<const KernelTable*> {};
 
-#define ROWMILL_TEST_KERNEL(name, type)                                     \
-  TEST_P(KernelTest, name) {                                                \
-    for (const CacheLevel each : {CacheLevel::first, CacheLevel::second}) { \
-      level = each;                                                         \
-      check::name(GetParam()->name, supported_kernels().back()->name);      \
-    }                                                                       \
+#define ROWMILL_TEST_KERNEL(name, type)                                \
+  TEST_P(KernelTest, name) {                                           \
+    for (const PrefetchArgs& each : kPrefetches) {                     \
+      prefetch = each;                                                 \
+      check::name(GetParam()->name, supported_kernels().back()->name); \
+    }                                                                  \
   }
 ROWMILL_KERNEL_LIST(ROWMILL_TEST_KERNEL)
 #undef ROWMILL_TEST_KERNEL
 
 TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
-  for (const CacheLevel each : {CacheLevel::first, CacheLevel::second}) {
+  for (const PrefetchArgs& each : kPrefetches) {
     for (std::int64_t dim = 1; dim < 70; ++dim) {
       PageEnd<float> table(std::vector<float>(static_cast<std::size_t>(dim)));
       PageEnd<float> out(std::vector<float>(static_cast<std::size_t>(dim)));
@@ -572,11 +574,8 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       const std::int64_t begin[] = {0, 1};
       const GradientPass pass{out.data(), dim, 1};
       std::vector<float> scratch(static_cast<std::size_t>(2 * dim));
-      const UpdateArgs update{{&id, begin, &id, 1, kSumBlock, &pass, 1, dim, each, false, scratch.data(), nullptr},
-                              table.data(),
-                              dim,
-                              WeightDecay::none,
-                              0};
+      const GradientArgs gradients{&pass, 1, {}, dim, kSumBlock, true, nullptr};
+      const UpdateArgs update{{&id, begin, &id, 1}, gradients, each, scratch.data(), table.data(), dim};
       GetParam()->sgd_f32({update, nullptr, 1, 0, false});
       for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c + 1));
       GetParam()->adagrad_f32({update, state.data(), 1, 0});
@@ -595,13 +594,13 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARowOfBf16) {
     const std::int64_t id = 0;
     const std::int64_t begin[] = {0, 1};
     const KernelTable& k = *GetParam();
-    k.gather_bf16_i64({table.data(), dim, &id, 1, out.data(), dim, dim, level, false});
+    k.gather_bf16_i64({table.data(), dim, &id, 1, out.data(), dim, dim, prefetch, false});
     EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    k.gather_bf16_to_f32_i64({table.data(), dim, &id, 1, floats.data(), dim, dim, level, false});
+    k.gather_bf16_to_f32_i64({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch, false});
     for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(floats.data()[c], static_cast<float>(c + 1));
-    k.pool_bf16_i64({table.data(), dim, &id, begin, 1, out.data(), dim, dim, level, false, false});
+    k.pool_bf16_i64({table.data(), dim, &id, begin, 1, out.data(), dim, dim, prefetch, false});
     EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    k.scatter_add_bf16({table.data(), dim, &id, 1, floats.data(), dim, dim, level});
+    k.scatter_add_bf16({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch});
     for (std::int64_t c = 0; c < dim; ++c)
       EXPECT_EQ(static_cast<float>(table.data()[c]), static_cast<float>(2 * (c + 1)));
   }
@@ -618,7 +617,7 @@ TEST_P(KernelTest, RoundsToBf16) {
   const auto dim = static_cast<std::int64_t>(in.size());
   const std::int64_t id = 0;
   std::vector<Bf16> out(in.size());
-  GetParam()->gather_f32_to_bf16_i64({in.data(), dim, &id, 1, out.data(), dim, dim, level, false});
+  GetParam()->gather_f32_to_bf16_i64({in.data(), dim, &id, 1, out.data(), dim, dim, prefetch, false});
   for (std::size_t c = 0; c < in.size(); ++c) {
     ASSERT_EQ(out[c].bits, Bf16(in[c]).bits) << "bits " << std::hex << std::bit_cast<std::uint32_t>(in[c]);
   }

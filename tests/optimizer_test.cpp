@@ -155,6 +155,27 @@ TEST(PassOf, LooksAtFewOfManyPasses) {
   }
 }
 
+TEST(PassOf, FindsPassesByTheirIndex) {
+  for (const std::int64_t count : {1, 2, 3, 7, 300}) {
+    // Of one size, of many, some of them empty, and one that is longer than all others.
+    for (const auto& size_of : std::initializer_list<std::int64_t (*)(std::int64_t)>{
+             [](std::int64_t) -> std::int64_t { return 5; }, [](std::int64_t p) { return p % 4; },
+             [](std::int64_t p) -> std::int64_t { return p == 0 ? 1000 : 1; }}) {
+      std::vector<GradientPass> passes;
+      std::int64_t end = 0;
+      for (std::int64_t p = 0; p < count; ++p) passes.push_back({nullptr, 1, end += size_of(p)});
+      if (end == 0) continue;
+      std::vector<std::int64_t> values(static_cast<std::size_t>(max_index_size(count)) + 1, -1);
+      const PassIndex index = index_passes(passes.data(), count, values.data());
+      EXPECT_EQ(values.back(), -1) << count;
+      for (std::int64_t position = 0; position < end; ++position) {
+        EXPECT_EQ(pass_of(passes.data(), index, position), pass_of(passes.data(), count, position))
+            << count << ", " << position;
+      }
+    }
+  }
+}
+
 // Passes of 0 to 36 gradient rows, in different places; one row is so hot that threads share its blocks.
 TEST_P(OptimizerTest, AddsUpManyPasses) {
   run([] {

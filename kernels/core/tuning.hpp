@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "kernels/core/cache_level.hpp"
+#include "kernels/core/prefetch.hpp"
 
 namespace rowmill {
 
@@ -28,8 +28,10 @@ struct Tuning {
   /// What a thread can count on of the caches that it shares with others: a core's part of the last level, with its
   /// second level, on the servers of today. A larger output is written past the caches.
   std::int64_t core_cache_bytes = std::int64_t{8} << 20;
-  /// The cache into which rows are prefetched, if not the one that prefetch_level.cpp chooses for the processor.
+  /// The cache into which rows of far tables are prefetched, and how many rows ahead of all, if not as
+  /// choose_prefetch.cpp decides.
   std::optional<CacheLevel> prefetch_level = std::nullopt;
+  std::optional<std::int64_t> prefetch_ahead = std::nullopt;
   /// Gradients of bags are not prefetched if they are at most this large and there are two ids or more for each: their
   /// rows are in a cache of the core.
   std::int64_t near_gradient_bytes = std::int64_t{1} << 20;

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
-#include "kernels/core/prefetch_level.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 
@@ -53,7 +53,7 @@ void gather_resolved(Gather64* kernel, const GatherArgs<Id>& args, std::int64_t 
     const std::int64_t count = std::min(kBlock, args.count - begin);
     for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
     kernel({args.table, args.table_stride, resolved, count, static_cast<std::byte*>(args.out) + begin * out_row_bytes,
-            args.out_stride, args.dim, args.prefetch_into, args.streaming});
+            args.out_stride, args.dim, args.prefetch, args.streaming});
   }
 }
 
@@ -76,7 +76,7 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   const std::int64_t traffic_each = table.dim() * (element_size(table.format()) + element_size(out.format()));
   const std::int64_t threads = concurrency_for_lookup(ids.size() * traffic_each);
   const bool streaming = use_streaming(table, out, options.stores, threads);
-  const CacheLevel level = prefetch_level(table);
+  const PrefetchArgs prefetch = prefetch_for_gather(table);
   const std::int64_t grain = rows_per_task(ids.size(), traffic_each, threads);
   ids.visit([&, kernel32 = kernel32, kernel64 = kernel64]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
@@ -87,7 +87,7 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
                                 .out = static_cast<std::byte*>(out.bytes()) + begin * out_row_bytes,
                                 .out_stride = out.row_stride(),
                                 .dim = table.dim(),
-                                .prefetch_into = level,
+                                .prefetch = prefetch,
                                 .streaming = streaming};
       if (options.out_of_range == OutOfRange::error) {
         if constexpr (sizeof(Id) == 4) {

@@ -71,7 +71,7 @@ inline void copy_rows(const GatherArgs<Id>& args, std::int64_t element_bytes) {
   // In this order: a table of one row may have any stride.
   const auto row = [=](Id id) __attribute__((always_inline)) { return table + id * a.table_stride * element_bytes; };
   const std::int64_t bytes = kVectors > 0 ? kVectors * kVectorBytes : a.dim * element_bytes;
-  const std::int64_t ahead = read_distance(bytes);
+  const std::int64_t ahead = a.prefetch.ahead;
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch<kInto>(row(a.ids[i + ahead]), bytes);
     char* const out = static_cast<char*>(a.out) + i * a.out_stride * element_bytes;
@@ -91,7 +91,7 @@ inline void copy(const GatherArgs<Id>& a, std::int64_t element_bytes) {
   constexpr std::int64_t kMaxColumns = 32;  // of floats; wider rows gain nothing
   constexpr std::int64_t kFloat = sizeof(float);
   const std::int64_t bytes = a.dim * element_bytes;
-  with_level(a.prefetch_into, [&]<CacheLevel kInto>() {
+  with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
     with_width<kMaxColumns>(bytes % kFloat == 0 ? bytes / kFloat : 0,
                             [&]<std::int64_t kVectors>() { copy_rows<kInto, kVectors>(a, element_bytes); });
   });
@@ -104,7 +104,7 @@ inline void convert_rows(const GatherArgs<Id>& args) {
   constexpr bool kStreams = std::is_same_v<Out, F32Format>;
   const auto* const table = static_cast<const typename In::Value*>(a.table);
   const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(typename In::Value)};
-  const std::int64_t ahead = read_distance(row_bytes);
+  const std::int64_t ahead = a.prefetch.ahead;
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (i + ahead < a.count && a.ids[i + ahead] >= 0) {
       prefetch<kInto>(table + a.ids[i + ahead] * a.table_stride, row_bytes);
@@ -130,7 +130,7 @@ inline void convert_rows(const GatherArgs<Id>& args) {
 
 template <class In, class Out, class Id>
 inline void convert(const GatherArgs<Id>& a) {
-  with_level(a.prefetch_into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
+  with_level(a.prefetch.into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
 }
 
 }  // namespace

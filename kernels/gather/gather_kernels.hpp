@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "kernels/core/cache_level.hpp"
 #include "kernels/core/kernel.hpp"
+#include "kernels/core/prefetch.hpp"
 
 namespace rowmill {
 
@@ -19,7 +19,7 @@ struct GatherArgs {
   void* out;
   std::int64_t out_stride;
   std::int64_t dim;
-  CacheLevel prefetch_into;
+  PrefetchArgs prefetch;
   bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into bf16 from another format
 };
 

@@ -9,24 +9,21 @@
 
 namespace rowmill {
 
-/// out = the sum of the gradient rows positions[0 .. count-1], in order, starting from the first. count >= 1.
+/// out = the sum of the gradient rows positions[0 .. count-1], in order, starting from the first, whatever
+/// `gradients.block` says. count >= 1.
 struct SumBlockArgs {
   const std::int64_t* positions;
   std::int64_t count;
-  const GradientPass* passes;
-  std::int64_t pass_count;
-  std::int64_t dim;
-  CacheLevel prefetch_into;
+  GradientArgs gradients;
+  PrefetchArgs prefetch;
   float* out;
 };
 
 /// out[p] = sum(g * g) / dim of gradient row p, for p in begin .. end-1: sums across columns as in docs/numerics.md
 struct MeanSquaresArgs {
-  const GradientPass* passes;
-  std::int64_t pass_count;
+  GradientArgs gradients;
   std::int64_t begin;
   std::int64_t end;
-  std::int64_t dim;
   float* out;
 };
 

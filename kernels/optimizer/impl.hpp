@@ -39,8 +39,9 @@ class Optimizer::Impl {
   void prepare_step();
   /// Whether update() has a use for the mean square of a gradient row.
   [[nodiscard]] bool uses_mean_squares() const;
-  /// Updates the rows of `segments`. Called from many threads at once, with segments that share no row.
-  void update(const KernelTable& kernels, const SegmentArgs& segments, const TableView& weights) const;
+  /// Updates the rows of segments, of weights in this format; sets the decay of `args`. Called from many threads at
+  /// once, with segments that share no row.
+  void update(const KernelTable& kernels, Format format, UpdateArgs args) const;
 
   OptimizerOptions options_;
   std::string_view name_;  // a literal

@@ -107,20 +107,23 @@ std::vector<Table> make_state(const Options& o, std::int64_t rows, std::int64_t 
 /// One update of the segments of a shard, by any kind of optimizer. The kernel is that of the weights' format.
 struct Update {
   const KernelTable& k;
-  const SegmentArgs& segments;
-  const TableView& weights;
+  Format format;
+  UpdateArgs args;
   std::span<const TableView> state;
   const AdamScalars& scalars;
 
   /// What is common to all kernels' arguments.
   [[nodiscard]] UpdateArgs common(const auto& o) const {
     const double factor = o.decay == WeightDecay::decoupled ? 1 - o.learning_rate * o.weight_decay : o.weight_decay;
-    return {segments, weights.bytes(), weights.row_stride(), o.decay, static_cast<float>(factor)};
+    UpdateArgs result = args;
+    result.decay = o.decay;
+    result.decay_factor = static_cast<float>(factor);
+    return result;
   }
 
   template <class Args>
-  void run(Kernel<Args>* f32, Kernel<Args>* bf16, const Args& args) const {
-    (weights.format() == Format::f32 ? f32 : bf16)(args);
+  void run(Kernel<Args>* f32, Kernel<Args>* bf16, const Args& all) const {
+    (format == Format::f32 ? f32 : bf16)(all);
   }
 
   void operator()(const SgdOptions& o) const {
@@ -229,8 +232,8 @@ bool Optimizer::Impl::uses_mean_squares() const {
                     options_);
 }
 
-void Optimizer::Impl::update(const KernelTable& k, const SegmentArgs& segments, const TableView& weights) const {
-  std::visit(Update{k, segments, weights, state_, adam_}, options_);
+void Optimizer::Impl::update(const KernelTable& k, Format format, UpdateArgs args) const {
+  std::visit(Update{k, format, args, state_, adam_}, options_);
 }
 
 void Optimizer::Impl::restore(const OptimizerProgress& progress, std::span<const ConstTableView> state) {

@@ -4,13 +4,15 @@
 #include <string>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
-#include "kernels/core/prefetch_level.hpp"
 #include "kernels/core/tuning.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/optimizer/impl.hpp"
+#include "kernels/plan/passes.hpp"
+#include "kernels/plan/shard_segments.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -24,6 +26,7 @@ std::int64_t most_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSu
 struct Scratch {
   std::int64_t pass_count;
   GradientPass* passes;
+  std::int64_t* pass_index;
   std::int64_t row_stride;
   float* rows;
   std::int64_t* hot_begin;  // hot segment h has the blocks hot_begin[h] .. hot_begin[h+1] - 1
@@ -35,6 +38,7 @@ struct Scratch {
   Scratch(std::int64_t passes_of_step, std::int64_t id_count, std::int64_t dim, bool with_mean_squares, Carver& memory)
       : pass_count(passes_of_step),
         passes(memory.take<GradientPass>(pass_count)),
+        pass_index(memory.take<std::int64_t>(max_index_size(pass_count))),
         row_stride((dim + 15) / 16 * 16),
         rows(memory.take<float>(Plan::shard_count_for(id_count) * 2 * row_stride)),
         hot_begin(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
@@ -45,8 +49,8 @@ struct Scratch {
 };
 
 /// Sums the blocks of the plan's hot segments, each block a task of its own.
-void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scratch, std::int64_t dim, CacheLevel level,
-                    std::int64_t threads) {
+void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scratch, const GradientArgs& gradients,
+                    PrefetchArgs prefetch, std::int64_t threads) {
   std::int64_t blocks = 0;
   std::int64_t h = 0;
   scratch.hot_begin[0] = 0;
@@ -57,10 +61,8 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
       scratch.block_numbers[blocks] = blocks;
       scratch.blocks[blocks] = {.positions = shard.positions.data() + p,
                                 .count = std::min(kSumBlock, begin[1] - p),
-                                .passes = scratch.passes,
-                                .pass_count = scratch.pass_count,
-                                .dim = dim,
-                                .prefetch_into = level,
+                                .gradients = gradients,
+                                .prefetch = prefetch,
                                 .out = scratch.block_sums + blocks * scratch.row_stride};
       ++blocks;
     }
@@ -70,12 +72,12 @@ void sum_hot_blocks(const KernelTable& k, const Plan& plan, const Scratch& scrat
 }
 
 /// The mean square of each gradient row.
-void square_gradients(const KernelTable& k, const Plan& plan, const Scratch& scratch, std::int64_t dim) {
-  const std::int64_t row_bytes = dim * std::int64_t{sizeof(float)};
+void square_gradients(const KernelTable& k, const Plan& plan, const GradientArgs& gradients, float* out) {
+  const std::int64_t row_bytes = gradients.dim * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(plan.gradient_rows() * row_bytes);
   parallel_chunks(threads, plan.gradient_rows(), rows_per_task(plan.gradient_rows(), row_bytes, threads),
                   [&](std::int64_t begin, std::int64_t end) {
-                    k.mean_squares_f32({scratch.passes, scratch.pass_count, begin, end, dim, scratch.mean_squares});
+                    k.mean_squares_f32({gradients, begin, end, out});
                   });
 }
 
@@ -140,63 +142,64 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   if (plan.id_count() == 0) return;
   std::int64_t columns = dim_;
   for (const auto& table : state_) columns += table.dim();
-  const CacheLevel level = prefetch_level_of_update(rows_ * columns * std::int64_t{sizeof(float)});
+  const PrefetchArgs prefetch = prefetch_for_update(rows_ * columns * std::int64_t{sizeof(float)}, dim_);
   const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
   const bool near_gradients =
       gradient_bytes <= tuning().near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
+  GradientArgs all{.passes = scratch.passes,
+                   .pass_count = passes,
+                   .index = index_passes(scratch.passes, passes, scratch.pass_index),
+                   .dim = dim_,
+                   .block = kSumBlock,
+                   .prefetched = true,
+                   .mean_squares = nullptr};
 
   // One thread sums a hot segment where it stands; several share its blocks first. The bits are the same.
   std::span<const Plan::HotSegment> hot;
   if (threads > 1 && plan.id_count() * dim_ * std::int64_t{sizeof(float)} >= tuning().share_bytes) {
     hot = plan.hot_segments();
   }
-  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, dim_, level, threads);
-  const bool mean_squares_first =
-      uses_mean_squares() && plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows();
-  if (mean_squares_first) square_gradients(k, plan, scratch, dim_);
+  if (!hot.empty()) sum_hot_blocks(k, plan, scratch, all, prefetch, threads);
+  if (uses_mean_squares() && plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows()) {
+    square_gradients(k, plan, all, scratch.mean_squares);
+    all.mean_squares = scratch.mean_squares;
+  }
+  all.prefetched = !(near_gradients && prefetch.into == CacheLevel::second);
 
-  const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_hot_blocks(plan.id_count())};
+  // The gradient of a hot segment is the sum of its block sums, without blocks.
+  const std::int64_t most_blocks = most_hot_blocks(plan.id_count());
+  const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_blocks};
+  const GradientArgs of_blocks{.passes = &block_sums,
+                               .pass_count = 1,
+                               .index = {},
+                               .dim = dim_,
+                               .block = most_blocks,
+                               .prefetched = true,
+                               .mean_squares = nullptr};
 
   parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = plan.shard(s);
-    float* const row = scratch.rows + s * 2 * scratch.row_stride;
-    const auto update_segments = [&](std::int64_t first, std::int64_t last) {
-      update(k,
-             {.rows = shard.rows.data() + first,
-              .begin = shard.segment_begin.data() + first,
-              .positions = shard.positions.data(),
-              .count = last - first,
-              .block = kSumBlock,
-              .passes = scratch.passes,
-              .pass_count = passes,
-              .dim = dim_,
-              .prefetch_into = level,
-              .near_gradients = near_gradients,
-              .scratch = row,
-              .mean_squares = mean_squares_first ? scratch.mean_squares : nullptr},
-             weights);
+    const auto update_segments = [&](const SegmentArgs& segments, const GradientArgs& of) {
+      update(k, weights.format(),
+             {.segments = segments,
+              .gradients = of,
+              .prefetch = prefetch,
+              .scratch = scratch.rows + s * 2 * scratch.row_stride,
+              .weights = weights.bytes(),
+              .stride = weights.row_stride()});
     };
     std::int64_t done = 0;
     for (std::size_t h = 0; h < hot.size(); ++h) {
       if (hot[h].shard != s) continue;
-      update_segments(done, hot[h].segment);
-      update(k,
-             {.rows = shard.rows.data() + hot[h].segment,
-              .begin = scratch.hot_begin + h,
-              .positions = scratch.block_numbers,
-              .count = 1,
-              .block = scratch.hot_begin[h + 1] - scratch.hot_begin[h],  // their sums are added without blocks
-              .passes = &block_sums,
-              .pass_count = 1,
-              .dim = dim_,
-              .prefetch_into = level,
-              .near_gradients = false,
-              .scratch = row,
-              .mean_squares = nullptr},
-             weights);
+      update_segments(segments_of(shard, done, hot[h].segment), all);
+      update_segments({.rows = shard.rows.data() + hot[h].segment,
+                       .begin = scratch.hot_begin + h,
+                       .positions = scratch.block_numbers,
+                       .count = 1},
+                      of_blocks);
       done = hot[h].segment + 1;
     }
-    update_segments(done, static_cast<std::int64_t>(shard.rows.size()));
+    update_segments(segments_of(shard, done, std::ssize(shard.rows)), all);
   });
 }
 

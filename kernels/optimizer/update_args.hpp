@@ -13,10 +13,13 @@ namespace rowmill {
 /// What every optimizer's update has.
 struct UpdateArgs {
   SegmentArgs segments;
-  void* weights;  ///< of the kernel's format
+  GradientArgs gradients;
+  PrefetchArgs prefetch;
+  float* scratch;  ///< 2 * dim floats: a gradient; and a row of weights, of the scalar reference alone
+  void* weights;   ///< of the kernel's format
   std::int64_t stride;
-  WeightDecay decay;
-  float decay_factor;  ///< l2: weight_decay; decoupled: 1 - lr * weight_decay
+  WeightDecay decay = WeightDecay::none;
+  float decay_factor = 0;  ///< l2: weight_decay; decoupled: 1 - lr * weight_decay
 };
 
 }  // namespace rowmill

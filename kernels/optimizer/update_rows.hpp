@@ -111,48 +111,47 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
 [[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
   constexpr std::int64_t kRowBytes = kColumns * std::int64_t{sizeof(float)};
-  constexpr std::int64_t kAhead = update_distance(kRowBytes, kInto);
   const UpdateArgs& a = args.update;
   const Formula formula(args);
   const Decay decay(a);
   const std::int64_t* const rows = a.segments.rows;
   const std::int64_t* const begin = a.segments.begin;
   const std::int64_t count = a.segments.count;
-  const PackedGradients<kColumns> gradients{a.segments.passes[0].data};
+  const std::int64_t ahead = a.prefetch.ahead;
+  const PackedGradients<kColumns> gradients{a.gradients.passes[0].data};
   auto* const weights = static_cast<typename Weights::Value*>(a.weights);
-  const float* const mean_squares = a.segments.mean_squares;
+  const float* const mean_squares = a.gradients.mean_squares;
   const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
     prefetch_row(formula, weights + row * kColumns, row, kColumns, kInto);
   };
-  Segments(a.segments).prefetch_first(kRowBytes, kInto, prefetch_later);
+  Segments(a.segments, a.gradients, ahead).prefetch_first(kRowBytes, kInto, prefetch_later);
   const bool l2 = std::is_same_v<Decay, Scaled> && a.decay == WeightDecay::l2;
   // Rows of at most so many contributions take the short way: all of them, mostly.
-  const std::int64_t max_contributions = l2 ? 0 : a.segments.block;
+  const std::int64_t max_contributions = l2 ? 0 : a.gradients.block;
   const std::int64_t* position = a.segments.positions + begin[0];
-  const std::int64_t* const last_ahead =
-      prefetches_gradients(a.segments) ? a.segments.positions + begin[count] - kAhead : nullptr;
+  const std::int64_t* const last_ahead = a.gradients.prefetched ? a.segments.positions + begin[count] - ahead : nullptr;
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t row = rows[s];
     auto* const w = weights + row * kColumns;
     const std::int64_t contributions = begin[s + 1] - begin[s];
-    prefetch_later(rows[s + kAhead < count ? s + kAhead : s]);
+    prefetch_later(rows[s + ahead < count ? s + ahead : s]);
     Floats sum[kVectors];
     const auto sum_contributions = [&]() __attribute__((always_inline)) {
       sum_rows(
           gradients, position, contributions, 0, FullVector{}, kInto,
           [&](const std::int64_t* p, const float* gradient)
-              __attribute__((always_inline)) { return p < last_ahead ? gradients.row(p[kAhead]) : gradient; },
+              __attribute__((always_inline)) { return p < last_ahead ? gradients.row(p[ahead]) : gradient; },
           sum);
     };
     if (contributions <= max_contributions) [[likely]] {
       sum_contributions();
     } else {
-      if (l2 && contributions <= a.segments.block) {
+      if (l2 && contributions <= a.gradients.block) {
         sum_contributions();
       } else {
-        sum_segment(a.segments, s);
+        sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
         unrolled<kVectors>([&](std::int64_t v)
-                               __attribute__((always_inline)) { sum[v] = load(a.segments.scratch + v * kLanes); });
+                               __attribute__((always_inline)) { sum[v] = load(a.scratch + v * kLanes); });
       }
       if (l2) {
         const Floats factor(a.decay_factor);
@@ -223,13 +222,13 @@ template <class Formula, class Weights, CacheLevel kInto>
   const Formula formula(args);
   const Scaled decay(a);
   const bool l2 = a.decay == WeightDecay::l2;
-  const std::int64_t dim = a.segments.dim;
-  const Segments segments(a.segments);
+  const std::int64_t dim = a.gradients.dim;
+  const Segments segments(a.segments, a.gradients, a.prefetch.ahead);
   Value* const weights = static_cast<Value*>(a.weights);
   const std::int64_t stride = a.stride;
-  const std::int64_t block = a.segments.block;
-  float* const scratch = a.segments.scratch;
-  const float* const mean_squares = a.segments.mean_squares;
+  const std::int64_t block = a.gradients.block;
+  float* const scratch = a.scratch;
+  const float* const mean_squares = a.gradients.mean_squares;
   segments.prefetch_first(dim * std::int64_t{sizeof(float)}, kInto,
                           [&](std::int64_t r) { prefetch_row(formula, weights + r * stride, r, dim, kInto); });
   for (std::int64_t s = 0; s < segments.count; ++s) {
@@ -254,7 +253,7 @@ template <class Formula, class Weights, CacheLevel kInto>
       if (mean_squares != nullptr) known = mean_squares + p;
       later = segments.later_gradient(segments.positions + position, data);
     } else {
-      sum_segment(a.segments, s);
+      sum_segment(a.segments, a.gradients, a.prefetch, s, scratch);
     }
     if (l2) {
       add_decay<Weights>(data, w, dim, a.decay_factor, scratch);
@@ -285,9 +284,9 @@ inline void update_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kMaxColumns =
       std::is_same_v<Weights, F32Format> ? (kStateless ? 256 : 128) : (kStateless ? 64 : 0);
   const UpdateArgs& a = args.update;
-  const std::int64_t width = are_packed(a.segments, a.stride) ? a.segments.dim : 0;
+  const std::int64_t width = are_packed(a.gradients, a.stride) ? a.gradients.dim : 0;
   with_width<kMaxColumns>(width, [&]<std::int64_t kVectors>() {
-    with_level(a.segments.prefetch_into, [&]<CacheLevel kInto>() {
+    with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
       if constexpr (kVectors == 0) {
         update_strided_rows<Formula, Weights, kInto>(args);
       } else if (Formula::kStates == 0 && a.decay == WeightDecay::none) {

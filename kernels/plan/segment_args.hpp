@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The segments of a plan, as leaf kernels take them.
+// The segments of a plan and their gradients, as leaf kernels take them.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/core/cache_level.hpp"
+#include "kernels/core/prefetch.hpp"
 
 namespace rowmill {
+
+/// Segments of a plan: segment s touches rows[s] by positions[begin[s]] .. positions[begin[s+1]-1].
+struct SegmentArgs {
+  const std::int64_t* rows;
+  const std::int64_t* begin;
+  const std::int64_t* positions;
+  std::int64_t count;
+};
 
 /// The gradient rows of one backward pass: row p - (the previous pass's end) of `data`, for positions p below `end`.
 struct GradientPass {
@@ -15,24 +23,25 @@ struct GradientPass {
   std::int64_t end;
 };
 
+/// Where to look for the pass of a position: it is one of first[b] .. first[b+1], where b is position >> shift. Not
+/// used if there is one pass.
+struct PassIndex {
+  const std::int64_t* first;
+  int shift;
+};
+
 /// A row's gradient is summed in blocks of so many contributions; the block sums are then added in order.
 inline constexpr std::int64_t kSumBlock = 1024;
 
-/// Segments of a plan with their gradients: segment s touches rows[s] by positions[begin[s]] ..
-/// positions[begin[s+1]-1]. Its gradient is the sum of its contributions in order, in blocks of `block`, block sums
-/// then added in order.
-struct SegmentArgs {
-  const std::int64_t* rows;
-  const std::int64_t* begin;
-  const std::int64_t* positions;
-  std::int64_t count;
-  std::int64_t block;
+/// The gradients of segments. That of a segment is the sum of its contributions in order, in blocks of `block`, block
+/// sums then added in order.
+struct GradientArgs {
   const GradientPass* passes;
   std::int64_t pass_count;
+  PassIndex index;
   std::int64_t dim;
-  CacheLevel prefetch_into;
-  bool near_gradients;        ///< not to be prefetched where rows are prefetched into the second level: they are nearer
-  float* scratch;             ///< 2 * dim floats: a gradient; and a row of weights, of the scalar reference alone
+  std::int64_t block;
+  bool prefetched;            ///< not where they are nearer than the cache that rows are prefetched into
   const float* mean_squares;  ///< of each gradient row, for row-wise optimizers without l2; null: not known
 };
 

@@ -9,21 +9,24 @@
 
 namespace rowmill::ROWMILL_ISA {
 
-/// scratch = the gradient of segment s, in blocks. A function of its own, for what is rare or long.
-void sum_segment(const SegmentArgs& a, std::int64_t s);
+/// out = the gradient of segment s, in blocks. A function of its own, for what is rare or long.
+void sum_segment(const SegmentArgs& segments, const GradientArgs& gradients, PrefetchArgs prefetch, std::int64_t s,
+                 float* out);
 
 namespace {
 
 /// The gradient rows of a step, by position. Usually there is one pass: a copy of it stays in registers.
 struct Gradients {
   const GradientPass* passes;
-  std::int64_t pass_count;
+  PassIndex index;
   GradientPass first = passes[0];
+
+  explicit Gradients(const GradientArgs& a) : passes(a.passes), index(a.index) {}
 
   [[nodiscard]] const float* row(std::int64_t position) const {
     if (position < first.end) [[likely]]
       return first.data + position * first.stride;
-    const GradientPass* const pass = pass_of(passes + 1, pass_count - 1, position);
+    const GradientPass* const pass = pass_of(passes, index, position);
     return pass->data + (position - (pass - 1)->end) * pass->stride;
   }
 };
@@ -38,13 +41,8 @@ struct PackedGradients {
 
 /// Whether the rows of a table and the gradients are packed: its stride is their number of columns, and there is one
 /// pass.
-inline bool are_packed(const SegmentArgs& a, std::int64_t table_stride) {
+inline bool are_packed(const GradientArgs& a, std::int64_t table_stride) {
   return table_stride == a.dim && a.pass_count == 1 && a.passes[0].stride == a.dim;
-}
-
-/// Whether to prefetch gradients further on: not where they are near and rows are prefetched into the second level.
-inline bool prefetches_gradients(const SegmentArgs& a) {
-  return !(a.near_gradients && a.prefetch_into == CacheLevel::second);
 }
 
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
@@ -70,8 +68,6 @@ template <std::int64_t kVectors, class Rows, class Lanes, class Later>
   }
 }
 
-inline std::int64_t row_bytes_of(const SegmentArgs& a) { return a.dim * static_cast<std::int64_t>(sizeof(float)); }
-
 /// The segments of a step while a loop goes through them. While it works on one it is to prefetch what it will need
 /// further on, or, at the end, again what it has.
 struct Segments {
@@ -85,17 +81,16 @@ struct Segments {
   std::int64_t end;
   const std::int64_t* last_ahead;  // of the positions; null where gradients are not prefetched
 
-  explicit Segments(const SegmentArgs& a) : Segments(a, update_distance(row_bytes_of(a), a.prefetch_into)) {}
-  Segments(const SegmentArgs& a, std::int64_t distance)
+  Segments(const SegmentArgs& a, const GradientArgs& g, std::int64_t distance)
       : rows(a.rows),
         begin(a.begin),
         positions(a.positions),
         count(a.count),
-        dim(a.dim),
-        gradients{a.passes, a.pass_count},
+        dim(g.dim),
+        gradients(g),
         ahead(distance),
         end(a.begin[a.count]),
-        last_ahead(prefetches_gradients(a) ? a.positions + end - distance : nullptr) {}
+        last_ahead(g.prefetched ? a.positions + end - distance : nullptr) {}
 
   /// The row of the table to prefetch while segment s is worked on.
   [[nodiscard]] std::int64_t later_row(std::int64_t s) const { return rows[s + ahead < count ? s + ahead : s]; }

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
-#include "kernels/core/prefetch_level.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
@@ -30,7 +30,7 @@ Kernel<PoolArgs<Id>>* kernel_for(Format from, Format to) {
 /// Bags [first, last), a block of them at a time: their begins are widened on the stack.
 template <class Id>
 void pool_range(const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first, std::int64_t last,
-                const TableView& out, CacheLevel level, bool mean) {
+                const TableView& out, PrefetchArgs prefetch, bool mean) {
   constexpr std::int64_t kBlock = 256;
   Kernel<PoolArgs<Id>>* const kernel = kernel_for<Id>(table.format(), out.format());
   const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
@@ -46,8 +46,7 @@ void pool_range(const ConstTableView& table, const Bags& bags, const Id* ids, st
             .out = static_cast<std::byte*>(out.bytes()) + b * out_row_bytes,
             .out_stride = out.row_stride(),
             .dim = table.dim(),
-            .prefetch_into = level,
-            .near = level != prefetch_level(),
+            .prefetch = prefetch,
             .mean = mean});
   }
 }
@@ -82,7 +81,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   const Ids ids = bags.ids();
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
   const std::int64_t threads = concurrency_for_lookup((ids.size() / 2 + bags.size()) * row_bytes);
-  const CacheLevel level = prefetch_level(table);
+  const PrefetchArgs prefetch = prefetch_for_pool(table);
   const bool mean = options.pooling == Pooling::mean;
 
   // Tasks of about the same number of ids: the bags that begin in one range of positions.
@@ -92,7 +91,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
     parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
       const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
-      pool_range(table, bags, data, first, last, out, level, mean);
+      pool_range(table, bags, data, first, last, out, prefetch, mean);
     });
   };
   if (options.out_of_range == OutOfRange::error) return ids.visit(pool_all);

@@ -10,7 +10,7 @@ namespace {
 template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
 [[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
   using Value = typename In::Value;
-  const std::int64_t ahead = (a.near ? 1 : 2) * read_distance(kVectors * kLanes * std::int64_t{sizeof(Value)});
+  const std::int64_t ahead = a.prefetch.ahead;
   const Id* const ids = a.ids;
   const Value* const table = static_cast<const Value*>(a.table) + c;
   const std::int64_t stride = a.table_stride;
@@ -54,7 +54,7 @@ template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id
 
 template <class In, class Out, class Id>
 inline void pool(const PoolArgs<Id>& a) {
-  with_level(a.prefetch_into, [&]<CacheLevel kInto>() {
+  with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
     for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
       pool_columns<In, Out, kInto, kVectors>(a, c, lanes);
     });

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "kernels/core/cache_level.hpp"
 #include "kernels/core/kernel.hpp"
+#include "kernels/core/prefetch.hpp"
 
 namespace rowmill {
 
@@ -22,8 +22,7 @@ struct PoolArgs {
   void* out;
   std::int64_t out_stride;
   std::int64_t dim;
-  CacheLevel prefetch_into;
-  bool near;  ///< to prefetch half as far ahead: the table is near, and the first level small
+  PrefetchArgs prefetch;
   bool mean;
 };
 

@@ -161,9 +161,9 @@ void scatter_add(const ScatterAddArgs& a) {
   }
 }
 
-const float* contribution(const GradientPass* passes, std::int64_t pass_count, std::int64_t position) {
-  const GradientPass* const pass = pass_of(passes, pass_count, position);
-  const std::int64_t begin = pass == passes ? 0 : pass[-1].end;
+const float* contribution(const GradientArgs& a, std::int64_t position) {
+  const GradientPass* const pass = pass_of(a.passes, a.pass_count, position);
+  const std::int64_t begin = pass == a.passes ? 0 : pass[-1].end;
   return pass->data + (position - begin) * pass->stride;
 }
 
@@ -173,21 +173,25 @@ void scatter_add_segments(const ScatterAddSegmentsArgs& a) {
   auto* const table = static_cast<Value*>(a.table);
   for (std::int64_t s = 0; s < segments.count; ++s) {
     for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
-      const float* const values = contribution(segments.passes, segments.pass_count, segments.positions[k]);
-      for (std::int64_t c = 0; c < segments.dim; ++c) add_to(table[segments.rows[s] * a.table_stride + c], values[c]);
+      const float* const values = contribution(a.values, segments.positions[k]);
+      for (std::int64_t c = 0; c < a.values.dim; ++c) add_to(table[segments.rows[s] * a.table_stride + c], values[c]);
     }
   }
 }
 
 /// As reference::sum_in_blocks, column by column, without allocating.
-float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
-  for (std::int64_t c = 0; c < a.dim; ++c) {
+float* segment_gradient(const UpdateArgs& a, std::int64_t s) {
+  const GradientArgs& g = a.gradients;
+  const std::int64_t* const positions = a.segments.positions;
+  const std::int64_t first = a.segments.begin[s];
+  const std::int64_t last = a.segments.begin[s + 1];
+  for (std::int64_t c = 0; c < g.dim; ++c) {
     float total = 0;
-    for (std::int64_t block = a.begin[s]; block < a.begin[s + 1];) {
-      const std::int64_t end = a.begin[s + 1] - block < a.block ? a.begin[s + 1] : block + a.block;
-      float sum = contribution(a.passes, a.pass_count, a.positions[block])[c];
-      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(a.passes, a.pass_count, a.positions[k])[c];
-      total = block == a.begin[s] ? sum : total + sum;
+    for (std::int64_t block = first; block < last;) {
+      const std::int64_t end = last - block < g.block ? last : block + g.block;
+      float sum = contribution(g, positions[block])[c];
+      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(g, positions[k])[c];
+      total = block == first ? sum : total + sum;
       block = end;
     }
     a.scratch[c] = total;
@@ -199,13 +203,13 @@ float* segment_gradient(const SegmentArgs& a, std::int64_t s) {
 /// afterwards.
 template <class Value, class Update>
 void for_each_row(const UpdateArgs& a, Update update) {
-  const std::int64_t dim = a.segments.dim;
-  float* const w = a.segments.scratch + dim;
+  const std::int64_t dim = a.gradients.dim;
+  float* const w = a.scratch + dim;
   for (std::int64_t s = 0; s < a.segments.count; ++s) {
     const std::int64_t row = a.segments.rows[s];
     auto* const weights = static_cast<Value*>(a.weights) + row * a.stride;
     for (std::int64_t c = 0; c < dim; ++c) w[c] = static_cast<float>(weights[c]);
-    float* const g = segment_gradient(a.segments, s);
+    float* const g = segment_gradient(a, s);
     reference::decay_row(w, g, dim, a.decay, a.decay_factor);
     update(row, w, g);
     for (std::int64_t c = 0; c < dim; ++c) weights[c] = static_cast<Value>(w[c]);
@@ -214,7 +218,7 @@ void for_each_row(const UpdateArgs& a, Update update) {
 
 template <class Value>
 void sgd(const SgdArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
+  const std::int64_t dim = a.update.gradients.dim;
   for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
     if (a.buffer == nullptr) {
       reference::sgd_row(w, g, dim, a.learning_rate);
@@ -226,7 +230,7 @@ void sgd(const SgdArgs& a) {
 
 template <class Value>
 void adagrad(const AdagradArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
+  const std::int64_t dim = a.update.gradients.dim;
   for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
     reference::adagrad_row(w, a.accumulator + row * dim, g, dim, a.learning_rate, a.epsilon);
   });
@@ -235,13 +239,13 @@ void adagrad(const AdagradArgs& a) {
 template <class Value>
 void row_wise_adagrad(const AdagradArgs& a) {
   for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
-    reference::row_wise_adagrad_row(w, a.accumulator + row, g, a.update.segments.dim, a.learning_rate, a.epsilon);
+    reference::row_wise_adagrad_row(w, a.accumulator + row, g, a.update.gradients.dim, a.learning_rate, a.epsilon);
   });
 }
 
 template <class Value>
 void adam(const AdamArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
+  const std::int64_t dim = a.update.gradients.dim;
   for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
     reference::adam_row(w, a.m + row * dim, a.v + row * dim, g, dim, a.scalars);
   });
@@ -249,7 +253,7 @@ void adam(const AdamArgs& a) {
 
 template <class Value>
 void partial_row_wise_adam(const AdamArgs& a) {
-  const std::int64_t dim = a.update.segments.dim;
+  const std::int64_t dim = a.update.gradients.dim;
   for_each_row<Value>(a.update, [&](std::int64_t row, float* w, const float* g) {
     reference::partial_row_wise_adam_row(w, a.m + row * dim, a.v + row, g, dim, a.scalars);
   });
@@ -291,16 +295,16 @@ void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) { scatter_add_seg
 void scatter_add_segments_bf16(const ScatterAddSegmentsArgs& a) { scatter_add_segments<Bf16>(a); }
 
 void sum_block_f32(const SumBlockArgs& a) {
-  for (std::int64_t c = 0; c < a.dim; ++c) {
-    float sum = contribution(a.passes, a.pass_count, a.positions[0])[c];
-    for (std::int64_t k = 1; k < a.count; ++k) sum += contribution(a.passes, a.pass_count, a.positions[k])[c];
+  for (std::int64_t c = 0; c < a.gradients.dim; ++c) {
+    float sum = contribution(a.gradients, a.positions[0])[c];
+    for (std::int64_t k = 1; k < a.count; ++k) sum += contribution(a.gradients, a.positions[k])[c];
     a.out[c] = sum;
   }
 }
 
 void mean_squares_f32(const MeanSquaresArgs& a) {
   for (std::int64_t p = a.begin; p < a.end; ++p) {
-    a.out[p] = reference::mean_square(contribution(a.passes, a.pass_count, p), a.dim);
+    a.out[p] = reference::mean_square(contribution(a.gradients, p), a.gradients.dim);
   }
 }
 

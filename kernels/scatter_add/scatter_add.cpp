@@ -5,13 +5,14 @@
 #include <type_traits>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
-#include "kernels/core/prefetch_level.hpp"
 #include "kernels/core/tuning.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/plan/grouping.hpp"
+#include "kernels/plan/shard_segments.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -27,8 +28,8 @@ void check_views(const TableView& table, const ConstTableView& values) {
   check_disjoint(kOp, "table", table, "values", values);
 }
 
-CacheLevel level_for(const TableView& table) {
-  return prefetch_level_of_update(table.rows() * table.dim() * element_size(table.format()));
+PrefetchArgs prefetch_for(const TableView& table) {
+  return prefetch_for_update(table.rows() * table.dim() * element_size(table.format()), table.dim());
 }
 
 std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim * std::int64_t{sizeof(float)}; }
@@ -47,7 +48,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
             .values = values.data() + begin * values.row_stride(),
             .values_stride = values.row_stride(),
             .dim = table.dim(),
-            .prefetch_into = level_for(table)});
+            .prefetch = prefetch_for(table)});
   };
   ids.visit([&]<class Id>(const Id* data) {
     if constexpr (std::is_same_v<Id, std::int64_t>) {
@@ -70,20 +71,17 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
   const KernelTable& k = kernels();
   const auto kernel = table.format() == Format::f32 ? k.scatter_add_segments_f32 : k.scatter_add_segments_bf16;
   const GradientPass pass{values.data(), values.row_stride(), values.rows()};
+  const GradientArgs gradients{.passes = &pass,
+                               .pass_count = 1,
+                               .index = {},
+                               .dim = table.dim(),
+                               .block = 0,
+                               .prefetched = true,
+                               .mean_squares = nullptr};
   parallel_tasks(threads, shards, [&](std::int64_t s) {
-    const Plan::Shard shard = shard_of(s);
-    kernel({.segments = {.rows = shard.rows.data(),
-                         .begin = shard.segment_begin.data(),
-                         .positions = shard.positions.data(),
-                         .count = static_cast<std::int64_t>(shard.rows.size()),
-                         .block = 0,
-                         .passes = &pass,
-                         .pass_count = 1,
-                         .dim = table.dim(),
-                         .prefetch_into = level_for(table),
-                         .near_gradients = false,
-                         .scratch = nullptr,
-                         .mean_squares = nullptr},
+    kernel({.segments = segments_of(shard_of(s)),
+            .values = gradients,
+            .prefetch = prefetch_for(table),
             .table = table.bytes(),
             .table_stride = table.row_stride()});
   });

@@ -26,7 +26,7 @@ inline void add_rows(const ScatterAddArgs& args) {
   const std::int64_t dim = kVectors > 0 ? kVectors * kLanes : a.dim;
   const std::int64_t row_bytes = dim * std::int64_t{sizeof *table};
   const std::int64_t value_bytes = dim * std::int64_t{sizeof(float)};
-  const std::int64_t ahead = update_distance(value_bytes, kInto);
+  const std::int64_t ahead = a.prefetch.ahead;
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (k + ahead < a.count && a.rows[k + ahead] >= 0) {
       prefetch<kInto>(table + a.rows[k + ahead] * a.table_stride, row_bytes);
@@ -42,7 +42,7 @@ inline void add_rows(const ScatterAddArgs& args) {
 template <class Table, CacheLevel kInto, std::int64_t kVectors>
 inline void add_segments(const ScatterAddSegmentsArgs& a) {
   using Value = typename Table::Value;
-  const Segments segments(a.segments);
+  const Segments segments(a.segments, a.values, a.prefetch.ahead);
   const auto row_of = [table = static_cast<Value*>(a.table), stride = a.table_stride](std::int64_t row) {
     return table + row * stride;
   };
@@ -89,13 +89,13 @@ inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
 
 template <class Table>
 inline void add(const ScatterAddArgs& a) {
-  with_level_and_width(a.prefetch_into, a.dim,
+  with_level_and_width(a.prefetch.into, a.dim,
                        [&]<CacheLevel kInto, std::int64_t kVectors>() { add_rows<Table, kInto, kVectors>(a); });
 }
 
 template <class Table>
 inline void add(const ScatterAddSegmentsArgs& a) {
-  with_level_and_width(a.segments.prefetch_into, a.segments.dim,
+  with_level_and_width(a.prefetch.into, a.values.dim,
                        [&]<CacheLevel kInto, std::int64_t kVectors>() { add_segments<Table, kInto, kVectors>(a); });
 }
 

@@ -19,13 +19,15 @@ struct ScatterAddArgs {
   const float* values;
   std::int64_t values_stride;
   std::int64_t dim;
-  CacheLevel prefetch_into;
+  PrefetchArgs prefetch;
 };
 
 /// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the
-/// segments, `block`, `near_gradients`, `scratch` and `mean_squares` are not used.
+/// values, `block` and `mean_squares` are not used.
 struct ScatterAddSegmentsArgs {
   SegmentArgs segments;
+  GradientArgs values;
+  PrefetchArgs prefetch;
   void* table;
   std::int64_t table_stride;
 };

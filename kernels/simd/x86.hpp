@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
-#include "kernels/core/cache_level.hpp"
+#include "kernels/core/prefetch.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/core/choose_prefetch.hpp"
+
+#include <algorithm>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "kernels/core/tuning.hpp"
+
+namespace rowmill {
+namespace {
+
+struct Processor {
+  CacheLevel far = CacheLevel::second;  // for what lies beyond the caches
+  bool updates_near = true;             // whether updates of near tables go into the first level
+  bool pools_near_halved = false;       // whether pools of near tables prefetch half as far ahead
+};
+
+/// A first-level cache that waits for few misses at a time keeps the loads behind its prefetches waiting; a second
+/// level waits for many. Measured: the second level is better on AMD's family 25 (Zen 4), for near updates too, and on
+/// Intel's Sapphire and Emerald Rapids; the first on AMD's family 26 (Zen 5). Half the distance in near pools gained on
+/// Zen 4 only.
+Processor find_processor() {
+  Processor found;
+#if defined(__x86_64__)
+  constexpr unsigned kZen4Family = 25;
+  constexpr unsigned kZen5Family = 26;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0 && ebx == signature_AMD_ebx &&
+      __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) {
+    const unsigned family = (eax >> 8 & 0xF) + (eax >> 20 & 0xFF);  // the base and, on AMD since 2003, the extended one
+    if (family >= kZen5Family) found.far = CacheLevel::first;
+    if (family <= kZen4Family) {
+      found.updates_near = false;
+      found.pools_near_halved = true;
+    }
+  }
+#endif
+  return found;
+}
+
+const Processor& processor() {
+  static const Processor known = find_processor();
+  return known;
+}
+
+/// Elements that a view spans. As checks.cpp bounds it: any view may have any stride, if it has one row.
+std::int64_t elements_of(const ConstTableView& table) {
+  return table.rows() == 0 ? 0 : (table.rows() - 1) * table.row_stride() + table.dim();
+}
+
+bool is_near(const ConstTableView& table) {
+  return elements_of(table) * element_size(table.format()) <= tuning().near_table_bytes;
+}
+
+/// How many rows ahead: enough to cover a miss, fewer where they are long. Measured: docs/design/performance.md.
+std::int64_t rows_ahead(std::int64_t row_bytes, std::int64_t max) {
+  constexpr std::int64_t kBytes = 8192;
+  constexpr std::int64_t kMaxBytes = 32768;  // of the first-level cache
+  constexpr std::int64_t kMin = 8;
+  return std::clamp(kBytes / row_bytes, std::min(kMin, kMaxBytes / row_bytes), max);
+}
+
+PrefetchArgs prefetch(CacheLevel into, std::int64_t ahead) {
+  return {into, tuning().prefetch_ahead.value_or(std::max<std::int64_t>(ahead, 1))};
+}
+
+constexpr std::int64_t kMaxAhead = 32;
+
+std::int64_t row_bytes_of(const ConstTableView& table) { return table.dim() * element_size(table.format()); }
+
+}  // namespace
+
+CacheLevel far_prefetch_level() { return tuning().prefetch_level.value_or(processor().far); }
+
+PrefetchArgs prefetch_for_gather(const ConstTableView& table) {
+  return prefetch(is_near(table) ? CacheLevel::first : far_prefetch_level(),
+                  rows_ahead(row_bytes_of(table), kMaxAhead));
+}
+
+PrefetchArgs prefetch_for_pool(const ConstTableView& table) {
+  constexpr std::int64_t kGroupBytes = 1024;  // of longer rows, a group of columns is summed at a time
+  const bool near = is_near(table);
+  const std::int64_t once = rows_ahead(std::min(row_bytes_of(table), kGroupBytes), kMaxAhead);
+  return prefetch(near ? CacheLevel::first : far_prefetch_level(),
+                  near && processor().pools_near_halved ? once : 2 * once);
+}
+
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t dim) {
+  const bool near = processor().updates_near && bytes <= tuning().near_update_bytes;
+  const CacheLevel into = near ? CacheLevel::first : far_prefetch_level();
+  return prefetch(into,
+                  rows_ahead(dim * std::int64_t{sizeof(float)}, into == CacheLevel::first ? kMaxAhead / 2 : kMaxAhead));
+}
+
+}  // namespace rowmill

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place that decides into which cache rows are prefetched, and how far ahead.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/prefetch.hpp"
+#include "rowmill/table_view.hpp"
+
+namespace rowmill {
+
+/// The level for rows of tables beyond the caches: the second, but for processors on which the first was measured to be
+/// better. Near tables take the first.
+CacheLevel far_prefetch_level();
+
+/// For rows that are copied.
+PrefetchArgs prefetch_for_gather(const ConstTableView& table);
+
+/// For rows that are summed: twice as far ahead.
+PrefetchArgs prefetch_for_pool(const ConstTableView& table);
+
+/// For rows of `dim` columns that are updated, with their gradients, in a table that has `bytes` with its states.
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t dim);
+
+}  // namespace rowmill
