@@ -7,7 +7,7 @@ namespace rowmill::ROWMILL_ISA {
 void add_scaled_rows_f32(const AddScaledRowsArgs& args) {
   const AddScaledRowsArgs a = args;  // vector stores may alias anything in memory, but not a local copy
   const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(float)};
-  const std::int64_t ahead = update_distance(row_bytes, CacheLevel::first);
+  const std::int64_t ahead = row_bytes <= 512 ? 16 : 8;  // enough to cover a miss, and they fit into the first level
   for (std::int64_t e = 0; e < a.count; ++e) {
     if (e + ahead < a.count) {
       prefetch<CacheLevel::first>(a.table + a.entries[e + ahead].row * a.table_stride, row_bytes);

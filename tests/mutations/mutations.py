@@ -82,8 +82,8 @@ mutation("gather copies the tail of a row from the wrong place", "kernels_test:*
 mutation("gather copies one vector of a row of a fixed width", "kernels_test:*gather*",
          (GATHER, "<kVectors>(0)", "<1>(0)"))
 mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
-         (GATHER, "copy_row<kVectors>(out, table + a.ids[i] * stride, bytes);",
-          "copy_row<kVectors>(out, table + static_cast<std::int32_t>(a.ids[i] * stride), bytes);"))
+         (GATHER, "return table + id * a.table_stride * element_bytes;",
+          "return table + static_cast<std::int32_t>(id * a.table_stride * element_bytes);"))
 mutation("gather copies the ends of a short row from the wrong place", "kernels_test:*gather_bf16*",
          (GATHER, "__builtin_memcpy(parts[1], in + last, kPart);", "__builtin_memcpy(parts[1], in, kPart);"))
 mutation("gather into another format reads ids past the end to prefetch", "kernels_test:*gather*_to_*",
@@ -135,7 +135,7 @@ mutation("rows divided by zero are not zero", "kernels_test:*divide_rows*",
 
 RANDOM = "kernels/random/random.isa.cpp"
 mutation("Philox counts rows in 32 bits", "kernels_test:*fill_uniform*",
-         (RANDOM, "static_cast<std::uint32_t>(row >> 32)", "0"))
+         (RANDOM, "static_cast<std::uint32_t>(row_number >> 32)", "0"))
 mutation("Philox has 9 rounds", "table_test:Philox*",
          ("kernels/random/philox.hpp", "kRounds = 10", "kRounds = 9"))
 
@@ -151,9 +151,13 @@ mutation("contributions are summed in the wrong order", "kernels_test:*sum_block
          (SEGMENTS, "const float* const row = gradients.row(*p);",
           "const float* const row = gradients.row(positions[positions + count - 1 - p]);"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
-         (GRADIENTS, "end - block < a.block ? end - block : a.block", "end - block"))
+         (GRADIENTS, "end - block < g.block ? end - block : g.block", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
          (PASSES, "position < pass[half - 1].end ? pass", "position <= pass[half - 1].end ? pass"))
+mutation("the index of passes leaves out the last that a place may have", "optimizer_test:PassOf*",
+         (PASSES, "first[1] - first[0] + 1", "first[1] - first[0]"))
+mutation("the index of passes begins behind the pass", "optimizer_test:PassOf*",
+         (PASSES, "passes[pass].end <= b << index.shift", "passes[pass].end <= (b + 1) << index.shift"))
 mutation("the first pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
          (SEGMENTS, "position < first.end", "position <= first.end"))
 
@@ -171,7 +175,7 @@ mutation("a hot row's block sums are added backwards", "optimizer_test:*EqualsTh
          (STEP, "scratch.block_numbers[blocks] = blocks;",
           "scratch.block_numbers[blocks] = scratch.hot_begin[h] + (begin[1] - p - 1) / kSumBlock;"))
 mutation("a very hot row's block sums are added in blocks", "optimizer_test:*MillionContributions*",
-         (STEP, ".block = scratch.hot_begin[h + 1] - scratch.hot_begin[h],", ".block = kSumBlock,"))
+         (STEP, ".block = most_blocks,", ".block = kSumBlock,"))
 mutation("a hot row is updated twice", "optimizer_test:*EqualsTheReference*2_threads*",
          (STEP, "done = hot[h].segment + 1;", "done = hot[h].segment;"))
 mutation("a hot row's shard is not looked at", "optimizer_test:*EqualsTheReference*2_threads*",
@@ -205,7 +209,7 @@ mutation("gradients of three passes count as packed", "kernels_test:*sgd*",
 mutation("strided gradients count as packed", "kernels_test:*sgd*",
          (SEGMENTS, " && a.passes[0].stride == a.dim", ""))
 mutation("a packed row past the end is prefetched", "kernels_test:*sgd*",
-         (ROWS, "rows[s + kAhead < count ? s + kAhead : s]", "rows[s + kAhead]"))
+         (ROWS, "rows[s + ahead < count ? s + ahead : s]", "rows[s + ahead]"))
 mutation("a packed gradient past the end is prefetched", "kernels_test:*sgd*",
          (ROWS, "p < last_ahead ? gradients", "p != nullptr ? gradients"))
 mutation("a sum's first vector stands for the others, fixed widths", "kernels_test:*sgd*",
@@ -213,7 +217,7 @@ mutation("a sum's first vector stands for the others, fixed widths", "kernels_te
 mutation("more than a block is summed in registers, fixed widths", "kernels_test:*sgd*",
          (ROWS, "contributions <= max_contributions) [[likely]]", "contributions > 0 && max_contributions > 0) [[likely]]"))
 mutation("more than a block is summed in registers, L2 decay", "kernels_test:*sgd*",
-         (ROWS, "if (l2 && contributions <= a.segments.block)", "if (l2)"))
+         (ROWS, "if (l2 && contributions <= a.gradients.block)", "if (l2)"))
 mutation("L2 decay is left out, fixed widths", "kernels_test:*sgd*",
          (ROWS, "sum[v] = sum[v] + factor * Weights::load", "sum[v] = sum[v] + Floats(0.0F) * Weights::load"))
 mutation("L2 decay is left out, other widths", "kernels_test:*sgd*",
@@ -223,7 +227,7 @@ mutation("a sum of several contributions escapes L2 decay, other widths", "kerne
 mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
          (ROWS, "contributions > 1 && contributions <= block", "contributions > 1 && block > 0"))
 mutation("the first vector of a long sum stands for the others", "kernels_test:*sgd*",
-         (ROWS, "load(a.segments.scratch + v * kLanes)", "load(a.segments.scratch)"))
+         (ROWS, "load(a.scratch + v * kLanes)", "load(a.scratch)"))
 mutation("a sum takes the mean square of its first gradient", "kernels_test:*row_wise*",
          (ROWS, "contributions == 1 && mean_squares != nullptr", "mean_squares != nullptr"))
 mutation("a row takes the mean square of another gradient, fixed widths", "kernels_test:*row_wise*",
@@ -245,7 +249,7 @@ mutation("mean squares stand where the rows of a part begin", "kernels_test:*mea
 mutation("mean squares of gradients are taken though L2 adds to them", "optimizer_test:*SquaresEach*",
          (STEP, "uses_mean_squares() &&", ""))
 mutation("a gradient row of each task goes unsquared", "optimizer_test:*SquaresEach*",
-         (STEP, "scratch.pass_count, begin, end, dim,", "scratch.pass_count, begin, end - 1, dim,"))
+         (STEP, "{gradients, begin, end, out}", "{gradients, begin, end - 1, out}"))
 mutation("row-wise Adam's epsilon is not corrected for bias", "kernels_test:*row_wise_adam*",
          (FORMULAS + "partial_row_wise_adam.isa.cpp", "__builtin_sqrtf(v) * scalars.inverse_sqrt_bc2 + scalars.epsilon",
           "(__builtin_sqrtf(v) + scalars.epsilon) * scalars.inverse_sqrt_bc2"))
