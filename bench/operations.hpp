@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <rowmill/format.hpp>
 #include <string_view>
 #include <vector>
 
@@ -21,13 +22,17 @@ struct Operation {
   bool step = false;       ///< an optimizer's
   int states = 0;          ///< state tables as large as the weights
   bool row_state = false;  ///< one state value for each row
+  rowmill::Format format = rowmill::Format::f32;  ///< of the table, and of a lookup's output
 };
 
 inline constexpr Operation kOperations[] = {
     {.name = "gather", .kind = Kind::lookup},
+    {.name = "gather_bf16", .kind = Kind::lookup, .format = rowmill::Format::bf16},
     {.name = "pool", .kind = Kind::lookup, .pooled = true},
+    {.name = "pool_bf16", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::bf16},
     {.name = "scatter_add", .kind = Kind::update},
     {.name = "sgd", .kind = Kind::update, .step = true},
+    {.name = "sgd_bf16", .kind = Kind::update, .step = true, .format = rowmill::Format::bf16},
     {.name = "adagrad", .kind = Kind::update, .step = true, .states = 1},
     {.name = "row_wise_adagrad", .kind = Kind::update, .step = true, .row_state = true},
     {.name = "adam", .kind = Kind::update, .step = true, .states = 2},
@@ -41,7 +46,7 @@ inline constexpr Operation kOperations[] = {
   return *std::ranges::find(kOperations, name, &Operation::name);
 }
 
-/// The memory of an operation, and the batches that it rotates over.
+/// The memory of an operation, and the batches that it rotates over. Two values of bf16 take the place of a float.
 struct Problem {
   const Operation* operation;
   float* weights;
@@ -58,7 +63,11 @@ struct Problem {
   /// The floats of a batch's output or gradients.
   [[nodiscard]] std::int64_t buffer_floats(std::size_t batch) const {
     const std::int64_t ids = std::ssize((*batches)[batch]);
-    return (operation->pooled ? ids / length : ids) * dim;
+    return (operation->pooled ? ids / length : ids) * (operation->kind == Kind::lookup ? row_floats() : dim);
+  }
+  /// Those of a row of the table.
+  [[nodiscard]] std::int64_t row_floats() const {
+    return dim * rowmill::element_size(operation->format) / std::int64_t{sizeof(float)};
   }
 };
 

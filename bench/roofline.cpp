@@ -113,17 +113,18 @@ void Roofline::add_rows(bool updates) {
   for (const auto& rows : distinct_) rows_touched += static_cast<double>(rows.size());
   rows_touched /= static_cast<double>(distinct_.size());
   const int tables = updates ? 1 + p.operation->states : 1;
-  const double row_bytes = kFloat * static_cast<double>(p.dim * tables + (updates && p.operation->row_state ? 1 : 0));
+  const double row_bytes =
+      kFloat * static_cast<double>(p.row_floats() * tables + (updates && p.operation->row_state ? 1 : 0));
   Part part{(updates ? 2 : 1) * row_bytes * rows_touched, {}};
   for (const int count : part_counts(threads_, part.bytes)) {
-    for (const RowPrefetch prefetch : prefetches(p.dim)) {
+    for (const RowPrefetch prefetch : prefetches(p.row_floats())) {
       part.ways.push_back([this, &p, updates, tables, count, prefetch](std::size_t b) {
         const RooflineLoops& loops = roofline_loops();
         for_each_part(count, std::ssize(distinct_[b]), 1, [&](std::int64_t begin, std::int64_t end) {
           (updates ? loops.update_rows : loops.read_rows)({.tables = {p.weights, p.states[0], p.states[1]},
                                                            .table_count = tables,
                                                            .row_values = updates ? p.row_state : nullptr,
-                                                           .dim = p.dim,
+                                                           .dim = p.row_floats(),
                                                            .ids = distinct_[b].data() + begin,
                                                            .count = end - begin,
                                                            .prefetch = prefetch});

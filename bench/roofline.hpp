@@ -35,6 +35,7 @@ void for_each_part(int parts, std::int64_t count, std::int64_t unit, const F& f)
 ///     adam          4 d (n + 6 u)          and both moments
 ///     pooled steps  b for n
 ///     plan          4 (n + n + u)          each id read; each position and each distinct row written
+///     of bf16       2 for 4                rows of tables and of outputs; gradients are floats
 ///
 /// It is a yardstick and no law of nature. An operation that reads rows again, which most batches ask for, can't reach
 /// it; one that overlaps what the loops do one after the other can be faster.
@@ -47,7 +48,7 @@ class Roofline {
     std::vector<Run> ways;
   };
 
-  /// For use inside a task arena of `threads` threads. dim must be a multiple of 16. `problem` must outlive this.
+  /// For use inside a task arena of `threads` threads. dim must be a multiple of 32. `problem` must outlive this.
   Roofline(const Problem& problem, int threads);
 
   [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }

@@ -37,17 +37,26 @@ std::int64_t buffer_count(const Operation& operation, int batch_count) {
   return operation.kind == Kind::update ? batch_count : 1;
 }
 
-/// One message about the first of `count` values that differ in their bits, or nothing.
-std::string difference(const std::string& where, const float* got, const float* expected, std::int64_t count,
-                       std::int64_t dim) {
+/// One message about the first of two tables' values that differ in their bits, or nothing.
+template <class T>
+std::string difference_of(const std::string& where, const T* got, const T* expected, std::int64_t count,
+                          std::int64_t dim) {
   for (std::int64_t i = 0; i < count; ++i) {
-    if (std::memcmp(got + i, expected + i, sizeof(float)) == 0) continue;
+    if (std::memcmp(got + i, expected + i, sizeof(T)) == 0) continue;
     char message[200];
     std::snprintf(message, sizeof message, "wrong result in %s, row %ld, column %ld: %.9g, not %.9g", where.c_str(),
-                  i / dim, i % dim, static_cast<double>(got[i]), static_cast<double>(expected[i]));
+                  i / dim, i % dim, static_cast<double>(static_cast<float>(got[i])),
+                  static_cast<double>(static_cast<float>(expected[i])));
     return message;
   }
   return {};
+}
+std::string difference(const std::string& where, const rowmill::ConstTableView& got, const rowmill::Table& expected) {
+  const std::int64_t count = got.rows() * got.dim();
+  if (got.format() == rowmill::Format::f32) {
+    return difference_of(where, got.data(), expected.data(), count, got.dim());
+  }
+  return difference_of(where, got.data<rowmill::Bf16>(), expected.data<rowmill::Bf16>(), count, got.dim());
 }
 
 }  // namespace
@@ -55,18 +64,29 @@ std::string difference(const std::string& where, const float* got, const float* 
 Subject::Subject(const Operation& operation, const Shape& shape, int batch_count)
     : operation_(operation),
       shape_(shape),
-      weights_(shape.rows, shape.dim, {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F)}),
+      weights_(shape.rows, shape.dim,
+               {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F), .format = operation.format}),
       optimizer_(make_optimizer(operation, shape)),
       buffer_(buffer_count(operation, batch_count) * buffer_rows(operation, shape), shape.dim,
-              {.initializer = rowmill::Initializer::uniform(-0.001F, 0.001F)}),
-      problem_{&operation, weights_.data(), {}, nullptr, shape.rows, shape.dim, shape.length, &batches_, {}} {
+              {.initializer = rowmill::Initializer::uniform(-0.001F, 0.001F),
+               .format = operation.kind == Kind::lookup ? operation.format : rowmill::Format::f32}),
+      problem_{&operation,
+               static_cast<float*>(weights_.bytes()),
+               {},
+               nullptr,
+               shape.rows,
+               shape.dim,
+               shape.length,
+               &batches_,
+               {}} {
   for (int s = 0; s < operation.states; ++s) {
     problem_.states[s] = optimizer_->state()[static_cast<std::size_t>(s)].data();
   }
   if (operation.row_state) problem_.row_state = optimizer_->state()[0].data();
   for (int b = 0; b < batch_count; ++b) {
     const std::int64_t number = b % buffer_count(operation, batch_count);
-    problem_.buffers.push_back(buffer_.data() + number * buffer_rows(operation, shape) * shape.dim);
+    problem_.buffers.push_back(static_cast<float*>(buffer_.bytes()) +
+                               number * buffer_rows(operation, shape) * shape.dim);
   }
 }
 
@@ -95,7 +115,8 @@ void Subject::plan_and_run(std::size_t batch) {
 
 void Subject::run(std::size_t batch) {
   const std::vector<std::int32_t>& ids = batches_[batch];
-  const rowmill::TableView buffer(problem_.buffers[batch], buffer_rows(operation_, shape_), shape_.dim);
+  const rowmill::TableView buffer(problem_.buffers[batch], buffer_.format(), buffer_rows(operation_, shape_),
+                                  shape_.dim, shape_.dim);
   if (operation_.kind == Kind::plan) {
     build(plan_, batch);
   } else if (operation_.step) {
@@ -137,17 +158,16 @@ std::string Subject::check_plan() {
 std::string Subject::check_lookup() {
   const std::vector<std::int32_t>& ids = batches_.front();
   const std::int64_t rows = buffer_rows(operation_, shape_);
-  rowmill::Table expected(rows, shape_.dim);
+  rowmill::Table expected(rows, shape_.dim, {.format = operation_.format});
   if (!operation_.pooled) {
     rowmill::reference::gather(weights_, ids, expected, rowmill::OutOfRange::error);
   } else {
     const rowmill::Bags bags(ids, shape_.batch, shape_.length);
     rowmill::reference::pool(weights_, bags, expected, false, rowmill::OutOfRange::error);
   }
-  float* const out = problem_.buffers.front();
-  std::fill_n(out, rows * shape_.dim, 12345.0F);
+  std::fill_n(problem_.buffers.front(), problem_.buffer_floats(0), 12345.0F);
   run(0);
-  return difference("the output", out, expected.data(), rows * shape_.dim, shape_.dim);
+  return difference("the output", buffer_, expected);
 }
 
 std::string Subject::check_update() {
@@ -171,8 +191,13 @@ std::string Subject::check_update() {
   const auto copy_sample = [&] {
     std::vector<rowmill::Table> copies;
     for (const rowmill::TableView& table : tables) {
-      const rowmill::TableView copy = copies.emplace_back(sampled, table.dim());
-      for (const auto& [row, number] : sample) std::ranges::copy(table.row(row), copy.row(number).begin());
+      const std::int64_t row_bytes = table.dim() * rowmill::element_size(table.format());
+      auto* const copy = static_cast<std::byte*>(
+          copies.emplace_back(sampled, table.dim(), rowmill::TableOptions{.format = table.format()}).bytes());
+      const auto* const rows = static_cast<const std::byte*>(table.bytes());
+      for (const auto& [row, number] : sample) {
+        std::copy_n(rows + row * row_bytes, row_bytes, copy + number * row_bytes);
+      }
     }
     return copies;
   };
@@ -199,9 +224,7 @@ std::string Subject::check_update() {
   const std::vector<rowmill::Table> got = copy_sample();
   for (std::size_t t = 0; t < got.size(); ++t) {
     const std::string where = t == 0 ? "the weights" : "state table " + std::to_string(t);
-    const std::int64_t dim = got[t].dim();
-    std::string wrong =
-        difference(where + " (of the sampled rows)", got[t].data(), expected[t].data(), sampled * dim, dim);
+    std::string wrong = difference(where + " (of the sampled rows)", got[t], expected[t]);
     if (!wrong.empty()) return wrong;
   }
   return {};

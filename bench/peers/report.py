@@ -23,19 +23,22 @@ from suite import OPERATIONS, join_sittings, read_records
 TITLES = {
     "gather": "gather, outputs reused",
     "gather_fresh": "gather, fresh outputs",
+    "gather_bf16": "gather of bf16",
     "scatter_add": "scatter_add",
     "sgd": "SGD step",
+    "sgd_bf16": "SGD step of bf16",
     "adagrad": "Adagrad step",
     "row_wise_adagrad": "row-wise Adagrad step",
     "adam": "Adam step",
     "pool": "pool (sum), fresh outputs",
+    "pool_bf16": "pool (sum) of bf16",
     "pooled_sgd": "pooled SGD step",
     "pooled_row_wise_adagrad": "pooled row-wise Adagrad step",
     "plan": "plan",
     "plan_bags": "plan of bags",
 }
 COLUMNS = tuple(TITLES)  # those of OPERATIONS, and what only the C++ suite measures
-OF_BAGS = (*POOLED, "plan_bags")
+OF_BAGS = (*POOLED, "pool_bf16", "plan_bags")
 PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
 README_MACHINE = "zen4"  # whose results stand in the README and in docs/performance.md
