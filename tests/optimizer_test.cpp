@@ -40,6 +40,10 @@ std::vector<OptimizerOptions> all_optimizers() {
   return all;
 }
 
+bool decays(const OptimizerOptions& options) {
+  return std::visit([](const auto& o) { return o.decay != WeightDecay::none; }, options);
+}
+
 /// Steps an optimizer and the reference side by side. T is the weights' storage type.
 template <StorageType T = float>
 class Pair {
@@ -93,8 +97,7 @@ TEST_P(OptimizerTest, EqualsTheReference) {
       }
       for (const OptimizerOptions& options : all_optimizers()) {
         // Decay is tried on every shape in kernels_test.cpp.
-        const bool decays = std::visit([](const auto& o) { return o.decay != WeightDecay::none; }, options);
-        if (decays && dim != 17) continue;
+        if (decays(options) && dim != 17) continue;
         Pair<> pair(options, kRows, dim);
         for (std::size_t i = 0; i < batches.size(); ++i) {
           SCOPED_TRACE(batches[i].name);
@@ -113,6 +116,7 @@ TEST_P(OptimizerTest, EqualsTheReferenceInBf16) {
     for (const std::int64_t dim : {1, 17, 64, 256}) {
       SCOPED_TRACE("dim " + std::to_string(dim));
       for (const OptimizerOptions& options : all_optimizers()) {
+        if (decays(options) && dim != 17) continue;
         Pair<Bf16> pair(options, kRows, dim);
         for (const IdCase& batch : batches) {
           SCOPED_TRACE(batch.name);
@@ -252,14 +256,14 @@ TEST_P(OptimizerTest, GivesEachIdItsBagsGradient) {
 // gradient beforehand: on one thread, on all, and of gradients of more than a megabyte, which are prefetched.
 TEST_P(OptimizerTest, SquaresEachBagsGradientOnce) {
   run([] {
-    constexpr std::int64_t kRows = 20'000;
+    constexpr std::int64_t kRows = 6000;
     for (const auto& [bags, length, dim] :
          {std::tuple(30, 30, 17), std::tuple(300, 10, 256), std::tuple(1100, 4, 256)}) {
       const std::vector<std::int64_t> ids = id_cases(kRows, bags * length, 34)[4].ids;  // uniform
       const GuardedTable gradient = GuardedTable(bags, dim).fill(35);
       for (const OptimizerOptions& options : all_optimizers()) {
-        const std::size_t kind = options.index();
-        if (dim == 256 && kind != OptimizerOptions(RowWiseAdagradOptions{}).index()) continue;
+        const bool row_wise_adagrad = std::holds_alternative<RowWiseAdagradOptions>(options);
+        if (dim == 256 && (decays(options) || !row_wise_adagrad)) continue;
         Pair<>(options, kRows, dim).step(Bags(ids, bags, length), gradient.view());
       }
     }

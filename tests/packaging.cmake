@@ -131,7 +131,7 @@ foreach(source IN LISTS sources)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${source} ${readme}/install/${source} SYMBOLIC)
 endforeach()
 rowmill_add_readme_test(install install)
-set_tests_properties(readme.install PROPERTIES LABELS slow)
+set_tests_properties(readme.install readme.FetchContent readme.FetchContent.compile_commands PROPERTIES LABELS slow)
 
 # A program with -static is told why it can't be.
 get_target_property(tbb_type TBB::tbb TYPE)
