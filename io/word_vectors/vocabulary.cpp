@@ -2,6 +2,8 @@
 #include "rowmill/io/vocabulary.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "rowmill/error.hpp"
 
@@ -23,9 +25,17 @@ void Vocabulary::add(std::string_view word) {
   begin_.push_back(static_cast<std::int64_t>(bytes_.size()));
 }
 
-WordIndex::WordIndex(const Vocabulary& words) {
-  rows_.reserve(static_cast<std::size_t>(words.size()));
-  for (std::int64_t r = 0; r < words.size(); ++r) rows_.emplace(words[r], r);  // keeps the first
+// Sorted, not hashed: words of a file can be chosen to collide.
+WordIndex::WordIndex(const Vocabulary& words) : words_(&words), rows_(static_cast<std::size_t>(words.size())) {
+  std::iota(rows_.begin(), rows_.end(), 0);
+  std::ranges::sort(rows_, {}, [&](std::int64_t r) { return std::pair(words[r], r); });
+}
+
+std::optional<std::int64_t> WordIndex::find(std::string_view word) const {
+  const auto word_of = [&](std::int64_t r) { return (*words_)[r]; };
+  const auto found = std::ranges::lower_bound(rows_, word, {}, word_of);
+  if (found == rows_.end() || word_of(*found) != word) return std::nullopt;
+  return *found;
 }
 
 }  // namespace rowmill::io

@@ -93,6 +93,7 @@ TEST(Checkpoint, EveryChangedByteIsNoticed) {
       EXPECT_EQ(error.code(), ErrorCode::bad_file) << error.what();
     }
   }
+  expect_every_truncation_refused(directory / "c", whole, [&] { CheckpointFile(directory / "c").verify(); });
   // The last byte belongs to a tensor: nothing is restored.
   std::string damaged = whole;
   const std::size_t value = damaged.rfind(std::string_view("\x00\x00\x80\x3f", 4));

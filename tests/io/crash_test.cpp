@@ -33,27 +33,30 @@ struct Event {
   std::string bytes = {};
 };
 
-/// The calls of this process about one directory, in their order.
+class Recorder;
+Recorder* recorder = nullptr;  // the one that is there
+
+/// Records the calls of this process about one directory, in their order, as long as it lives. Syncs are recorded
+/// alone, which spares the disk. Call `fail_at`, if there is one, fails with EIO.
 class Recorder {
  public:
-  void begin(const fs::path& directory, int fail_at, int error) {
-    *this = {};
-    directory_ = directory;
-    fail_at_ = fail_at;
-    error_ = error;
+  explicit Recorder(fs::path directory, int fail_at = -1) : directory_(std::move(directory)), fail_at_(fail_at) {
+    recorder = this;
   }
-  std::vector<Event> end() {
-    directory_.clear();
-    return std::move(events_);
-  }
+  ~Recorder() { recorder = nullptr; }
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
 
-  [[nodiscard]] bool watches(const char* path) const {
-    return !directory_.empty() && (directory_ == path || directory_ == fs::path(path).parent_path());
+  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+
+  [[nodiscard]] bool watches(const fs::path& path) const {
+    return path == directory_ || path.parent_path() == directory_;
   }
   [[nodiscard]] bool is_directory(const char* path) const { return directory_ == path; }
+  /// Of a file that was created, or "" of the directory; null if it is neither.
   [[nodiscard]] const std::string* name_of(int fd) const {
     const auto found = names_.find(fd);
-    return directory_.empty() || found == names_.end() ? nullptr : &found->second;
+    return found == names_.end() ? nullptr : &found->second;
   }
   void opened(int fd, std::string name) { names_[fd] = std::move(name); }
 
@@ -61,7 +64,7 @@ class Recorder {
   [[nodiscard]] bool record(Event event) {
     events_.push_back(std::move(event));
     if (std::ssize(events_) - 1 != fail_at_) return true;
-    errno = error_;
+    errno = EIO;
     return false;
   }
 
@@ -69,11 +72,11 @@ class Recorder {
   fs::path directory_;
   std::map<int, std::string> names_;
   std::vector<Event> events_;
-  int fail_at_ = -1;
-  int error_ = 0;
+  int fail_at_;
 };
 
-Recorder recorder;
+const std::string* name_of(int fd) { return recorder == nullptr ? nullptr : recorder->name_of(fd); }
+bool watches(const char* path) { return recorder != nullptr && recorder->watches(path); }
 
 template <class Function>
 Function* next(const char* name) {
@@ -84,8 +87,10 @@ Function* next(const char* name) {
 }  // namespace rowmill::io::test
 
 using rowmill::io::test::Kind;
+using rowmill::io::test::name_of;
 using rowmill::io::test::next;
 using rowmill::io::test::recorder;
+using rowmill::io::test::watches;
 
 extern "C" {
 
@@ -95,29 +100,29 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
   const bool creates = (flags & O_CREAT) != 0;
-  const bool watched = recorder.watches(path) && (creates || recorder.is_directory(path));
+  const bool watched = watches(path) && (creates || recorder->is_directory(path));
   const std::string name = creates ? std::filesystem::path(path).filename().string() : std::string();
-  if (watched && !recorder.record({.kind = creates ? Kind::create : Kind::open_directory, .name = name})) return -1;
+  if (watched && !recorder->record({.kind = creates ? Kind::create : Kind::open_directory, .name = name})) return -1;
   const int fd = next<int(const char*, int, ...)>("open")(path, flags, mode);
-  if (watched) recorder.opened(fd, name);
+  if (watched) recorder->opened(fd, name);
   return fd;
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t size) {
-  const std::string* const name = recorder.name_of(fd);
+  const std::string* const name = name_of(fd);
   const auto zeros = static_cast<std::size_t>(size);
-  if (name && !recorder.record({.kind = Kind::reserve, .name = *name, .bytes = std::string(zeros, '\0')})) return -1;
+  if (name && !recorder->record({.kind = Kind::reserve, .name = *name, .bytes = std::string(zeros, '\0')})) return -1;
   return next<int(int, int, off_t, off_t)>("fallocate")(fd, mode, offset, size);
 }
 
 /// Takes 100 bytes at a time, as a system may.
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
-  if (const std::string* const name = recorder.name_of(fd)) {
+  if (const std::string* const name = name_of(fd)) {
     size = std::min<size_t>(size, 100);
-    if (!recorder.record({.kind = Kind::write,
-                          .name = *name,
-                          .offset = static_cast<std::size_t>(offset),
-                          .bytes = std::string(static_cast<const char*>(bytes), size)})) {
+    if (!recorder->record({.kind = Kind::write,
+                           .name = *name,
+                           .offset = static_cast<std::size_t>(offset),
+                           .bytes = std::string(static_cast<const char*>(bytes), size)})) {
       return -1;
     }
   }
@@ -125,15 +130,15 @@ ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
 }
 
 int fsync(int fd) {
-  const std::string* const name = recorder.name_of(fd);
-  if (name && !recorder.record({.kind = name->empty() ? Kind::sync_directory : Kind::sync, .name = *name})) return -1;
+  const std::string* const name = name_of(fd);
+  if (name && !recorder->record({.kind = name->empty() ? Kind::sync_directory : Kind::sync, .name = *name})) return -1;
   return name ? 0 : next<int(int)>("fsync")(fd);
 }
 
 int rename(const char* from, const char* to) noexcept {
   using std::filesystem::path;
-  if (recorder.watches(from) &&
-      !recorder.record(
+  if (watches(from) &&
+      !recorder->record(
           {.kind = Kind::rename, .name = path(from).filename().string(), .to = path(to).filename().string()})) {
     return -1;
   }
@@ -141,8 +146,8 @@ int rename(const char* from, const char* to) noexcept {
 }
 
 int unlink(const char* path) noexcept {
-  if (recorder.watches(path) &&
-      !recorder.record({.kind = Kind::remove, .name = std::filesystem::path(path).filename().string()})) {
+  if (watches(path) &&
+      !recorder->record({.kind = Kind::remove, .name = std::filesystem::path(path).filename().string()})) {
     return -1;
   }
   return next<int(const char*)>("unlink")(path);
@@ -248,9 +253,8 @@ std::optional<Files> after_crash(const std::vector<Event>& events, std::size_t e
 /// The bytes of a file of this value.
 std::string saved_bytes(const Writer& writer, float value) {
   const TemporaryDirectory directory;
-  recorder.begin(directory.path(), -1, 0);  // which spares the disk the syncs
+  const Recorder spare_the_syncs(directory.path());
   writer.save(directory / writer.file, value);
-  recorder.end();
   return read_file(directory / writer.file);
 }
 
@@ -260,9 +264,12 @@ TEST(Crash, TheOldOrTheNewFileIsWholeAtEveryMoment) {
     const std::string new_bytes = saved_bytes(writer, 2);
     const TemporaryDirectory directory;
     write_file(directory / writer.file, old_bytes);
-    recorder.begin(directory.path(), -1, 0);
-    writer.save(directory / writer.file, 2);
-    const std::vector<Event> events = recorder.end();
+    std::vector<Event> events;
+    {
+      const Recorder recording(directory.path());
+      writer.save(directory / writer.file, 2);
+      events = recording.events();
+    }
     ASSERT_EQ(read_file(directory / writer.file), new_bytes);
     ASSERT_EQ(directory.names().size(), 1U);
 
@@ -286,9 +293,8 @@ TEST(Crash, TheOldOrTheNewFileIsWholeAtEveryMoment) {
           if (unsynced != Unsynced::half) continue;
           const TemporaryDirectory found;
           for (const auto& [name, content] : *files) write_file(found / name, content);
-          recorder.begin(found.path(), -1, 0);
+          const Recorder spare_the_syncs(found.path());
           writer.save(found / writer.file, 2);
-          recorder.end();
           EXPECT_EQ(read_file(found / writer.file), new_bytes);
           EXPECT_EQ(found.names().size(), 1U) << "what the crash left is removed";
         }
@@ -307,7 +313,7 @@ TEST(Crash, WhenACallFailsTheOldFileStaysAndNothingIsLeft) {
       const TemporaryDirectory directory;
       const fs::path path = directory / writer.file;
       write_file(path, old_bytes);
-      recorder.begin(directory.path(), call, EIO);
+      const Recorder recording(directory.path(), call);
       std::string error;
       try {
         writer.save(path, 2);
@@ -315,7 +321,7 @@ TEST(Crash, WhenACallFailsTheOldFileStaysAndNothingIsLeft) {
         EXPECT_EQ(thrown.code(), ErrorCode::io_error);
         error = thrown.what();
       }
-      const std::vector<Event> events = recorder.end();
+      const std::vector<Event>& events = recording.events();
       if (std::ssize(events) <= call) break;
       const Kind kind = events[static_cast<std::size_t>(call)].kind;
       failed.insert(kind);

@@ -373,6 +373,8 @@ TEST(WordIndex, FindsTheFirstOfTwo) {
   EXPECT_EQ(index.find("b"), 1);
   EXPECT_EQ(index.find(""), 3);
   EXPECT_EQ(index.find("c"), std::nullopt);
+  EXPECT_EQ(index.find("A"), std::nullopt);
+  EXPECT_EQ(WordIndex(Vocabulary()).find(""), std::nullopt);
 }
 
 }  // namespace

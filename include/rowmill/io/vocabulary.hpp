@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "rowmill/config.hpp"
@@ -45,21 +44,18 @@ class Vocabulary {
   std::vector<std::int64_t> begin_ = {0};
 };
 
-/// Finds the rows of words, in constant time. It refers to the bytes of its vocabulary, which must outlive it and not
-/// change meanwhile.
+/// Finds the rows of words, in logarithmic time, whatever the words are. It refers to its vocabulary, which must
+/// outlive it and not change meanwhile.
 class WordIndex {
  public:
   explicit WordIndex(const Vocabulary& words);
 
   /// The first row of this word, if it has one.
-  [[nodiscard]] std::optional<std::int64_t> find(std::string_view word) const {
-    const auto found = rows_.find(word);
-    if (found == rows_.end()) return std::nullopt;
-    return found->second;
-  }
+  [[nodiscard]] std::optional<std::int64_t> find(std::string_view word) const;
 
  private:
-  std::unordered_map<std::string_view, std::int64_t> rows_;
+  const Vocabulary* words_;
+  std::vector<std::int64_t> rows_;  // in the order of their words' bytes, and of rows for the same word
 };
 
 }  // namespace rowmill::io
