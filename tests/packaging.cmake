@@ -85,6 +85,7 @@ rowmill_add_command(g++ ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_FLAGS})
 rowmill_add_command(cc ${CMAKE_C_COMPILER} ${CMAKE_C_FLAGS})
 rowmill_add_command(sudo env)
 include(GNUInstallDirs)
+rowmill_add_command(rowmill ${prefix}/${CMAKE_INSTALL_BINDIR}/rowmill)
 set(environment
   CC=${CMAKE_C_COMPILER} CFLAGS=${CMAKE_C_FLAGS} CXX=${CMAKE_CXX_COMPILER} CXXFLAGS=${CMAKE_CXX_FLAGS}
   CMAKE_GENERATOR=${CMAKE_GENERATOR} CMAKE_TOOLCHAIN_FILE=${readme}/toolchain.cmake CMAKE_EXPORT_COMPILE_COMMANDS=ON
@@ -107,7 +108,6 @@ if(PKG_CONFIG_FOUND)
   rowmill_add_readme_test(c-pkg-config c-pkg-config)
   if(ROWMILL_BUILD_IO)
     file(WRITE ${readme}/files/vectors.txt "4 2\nking 1 1\nman 1 0\nwoman 0.5 0.5\nqueen 0.5 1.5\n")
-    rowmill_add_command(rowmill ${prefix}/${CMAKE_INSTALL_BINDIR}/rowmill)
     rowmill_add_readme_test(files files)
   endif()
 endif()
@@ -132,6 +132,15 @@ foreach(source IN LISTS sources)
 endforeach()
 rowmill_add_readme_test(install install)
 set_tests_properties(readme.install readme.FetchContent readme.FetchContent.compile_commands PROPERTIES LABELS slow)
+
+# Word vectors of the project's own pages.
+if(ROWMILL_BUILD_IO)
+  file(MAKE_DIRECTORY ${readme}/train-vectors)
+  foreach(source README.md docs)
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${source} ${readme}/train-vectors/${source} SYMBOLIC)
+  endforeach()
+  rowmill_add_readme_test(train-vectors train-vectors)
+endif()
 
 # A program with -static is told why it can't be.
 get_target_property(tbb_type TBB::tbb TYPE)

@@ -10,6 +10,17 @@ namespace rowmill::io {
 
 std::uint64_t xxh3(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+struct StreamChecksum::State {
+  XXH3_state_t xxh3;
+};
+
+StreamChecksum::StreamChecksum() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh3); }
+StreamChecksum::~StreamChecksum() = default;
+void StreamChecksum::add(std::span<const std::byte> bytes) {
+  XXH3_64bits_update(&state_->xxh3, bytes.data(), bytes.size());
+}
+std::uint64_t StreamChecksum::value() const { return XXH3_64bits_digest(&state_->xxh3); }
+
 std::string hexadecimal(std::uint64_t checksum) {
   char digits[16];
   const auto [end, error] = std::to_chars(digits, digits + sizeof digits, checksum, 16);

@@ -125,29 +125,45 @@ WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOpt
   return load_text_vectors(path, options.text);
 }
 
-void save_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
-                  const SaveOptions& options) {
-  check_view("save_vectors", "table", table);
-  if (!words.empty()) check_word_count("save_vectors", table, words);
+VectorsFormat format_of_name(const std::filesystem::path& path) {
   const std::string end = path.extension().string();
-  if (end == ".safetensors") {
-    SafetensorsContents contents;
-    contents.add(std::string(kTensorName), table);
-    if (!words.empty()) contents.add_words(std::string(kTensorName), words);
-    return save_safetensors(path, contents, options);
-  }
-  if (end == ".npy") {
-    return words.empty() ? save_npy(path, table, options) : save_npy_and_words(path, table, words, options);
-  }
-  if (end == ".bin") return save_word2vec_binary(path, table, words, options);
+  if (end == ".safetensors") return VectorsFormat::safetensors;
+  if (end == ".npy") return VectorsFormat::npy;
+  if (end == ".bin") return VectorsFormat::word2vec_binary;
   // Text may be packed: .txt.gz
   const std::string text_end = end == ".gz" ? path.stem().extension().string() : end;
-  if (text_end == ".txt" || text_end == ".vec" || text_end == ".glove") {
-    return save_text_vectors(path, table, words, {.header = text_end != ".glove", .save = options});
-  }
+  if (text_end == ".txt" || text_end == ".vec") return VectorsFormat::text;
+  if (text_end == ".glove") return VectorsFormat::glove;
   throw Error(ErrorCode::invalid_argument,
               "rowmill: save_vectors: the name '" + path.string() + "' ends in '" + end +
                   "'; known: .safetensors, .npy, .bin, .txt, .vec, .glove, and .txt.gz, .vec.gz, .glove.gz");
+}
+
+void save_vectors(const std::filesystem::path& path, VectorsFormat format, const ConstTableView& table,
+                  const Vocabulary& words, const SaveOptions& options) {
+  check_view("save_vectors", "table", table);
+  if (!words.empty()) check_word_count("save_vectors", table, words);
+  switch (format) {
+    case VectorsFormat::safetensors: {
+      SafetensorsContents contents;
+      contents.add(std::string(kTensorName), table);
+      if (!words.empty()) contents.add_words(std::string(kTensorName), words);
+      return save_safetensors(path, contents, options);
+    }
+    case VectorsFormat::npy:
+      return words.empty() ? save_npy(path, table, options) : save_npy_and_words(path, table, words, options);
+    case VectorsFormat::word2vec_binary:
+      return save_word2vec_binary(path, table, words, options);
+    case VectorsFormat::text:
+    case VectorsFormat::glove:
+      return save_text_vectors(path, table, words, {.header = format == VectorsFormat::text, .save = options});
+  }
+}
+
+void save_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
+                  const SaveOptions& options) {
+  check_view("save_vectors", "table", table);
+  save_vectors(path, format_of_name(path), table, words, options);
 }
 
 }  // namespace rowmill::io

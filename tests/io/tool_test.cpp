@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rowmill tool, as a user runs it.
+#include "tests/io/tool.hpp"
+
 #include <signal.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "rowmill/io/npy.hpp"
@@ -13,34 +13,6 @@
 
 namespace rowmill::io::test {
 namespace {
-
-struct Result {
-  int status;
-  std::string output;  // and errors
-};
-
-class ToolTest : public testing::Test {
- protected:
-  /// Runs `rowmill ARGUMENTS` in a shell, in the test's directory.
-  Result run(const std::string& arguments) { return run_shell("'" ROWMILL_TOOL "' " + arguments); }
-
-  Result run_shell(const std::string& line) {
-    const std::string command = "cd '" + directory.path().string() + "' && { " + line + "; } 2>&1";
-    std::FILE* const pipe = ::popen(command.c_str(), "r");
-    Result result{0, {}};
-    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) result.output += static_cast<char>(c);
-    const int status = ::pclose(pipe);
-    result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return result;
-  }
-  nlohmann::json run_json(const std::string& arguments) {
-    const Result result = run(arguments + " --json");
-    EXPECT_EQ(result.status, 0) << result.output;
-    return nlohmann::json::parse(result.output);
-  }
-
-  TemporaryDirectory directory;
-};
 
 TEST_F(ToolTest, ConvertsBetweenAllKinds) {
   const GuardedTable table = awkward_table(20, 7);

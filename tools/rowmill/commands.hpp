@@ -10,6 +10,7 @@
 
 #include "rowmill/format.hpp"
 #include "rowmill/io/word_vectors.hpp"
+#include "rowmill/word_vectors.hpp"
 
 namespace rowmill::tool {
 
@@ -50,5 +51,20 @@ struct BenchOptions {
   bool json = false;
 };
 int bench(const BenchOptions& options);
+
+struct TrainVectorsOptions {
+  std::vector<std::filesystem::path> inputs;
+  std::filesystem::path output;
+  std::optional<io::VectorsFormat> format;  // none: that of the output's name
+  std::int64_t min_count = 5;
+  std::int64_t max_vocabulary = 0;
+  WordVectorOptions training;
+  std::filesystem::path checkpoint;  // empty: none
+  double checkpoint_seconds = 600;   // between two
+  bool resume = false;
+  bool json = false;
+};
+/// Trains word vectors on texts. A checkpoint is a file that a later call goes on from, with the same bits.
+int train_vectors(const TrainVectorsOptions& options);
 
 }  // namespace rowmill::tool

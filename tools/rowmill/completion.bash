@@ -2,13 +2,17 @@
 # Completion of rowmill's command line for bash.
 _rowmill() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= i
-  local commands="info convert quantize nearest verify bench"
+  local commands="info convert quantize nearest train-vectors verify bench"
   for ((i = 1; i < COMP_CWORD; ++i)); do
     if [[ " $commands " == *" ${COMP_WORDS[i]} "* ]]; then command=${COMP_WORDS[i]}; break; fi
   done
   local input="--tensor --dim --header --invalid-utf8 --json --threads --help"
   case $before in
-    --format) COMPREPLY=($(compgen -W "f32 bf16" -- "$word")); return ;;
+    --format)
+      local formats="f32 bf16"
+      [[ $command == train-vectors ]] && formats="safetensors npy binary text glove"
+      COMPREPLY=($(compgen -W "$formats" -- "$word")); return ;;
+    --model) COMPREPLY=($(compgen -W "cbow skip-gram" -- "$word")); return ;;
     --header) COMPREPLY=($(compgen -W "automatic present absent" -- "$word")); return ;;
     --invalid-utf8) COMPREPLY=($(compgen -W "keep replace refuse" -- "$word")); return ;;
     --operation) COMPREPLY=($(compgen -W "gather pool adam" -- "$word")); return ;;
@@ -22,6 +26,10 @@ _rowmill() {
     "") COMPREPLY=($(compgen -W "$commands --threads --version --help" -- "$word")) ;;
     convert | quantize) COMPREPLY=($(compgen -W "$input --format" -- "$word")) ;;
     nearest) COMPREPLY=($(compgen -W "$input --queries --count" -- "$word")) ;;
+    train-vectors)
+      COMPREPLY=($(compgen -W "--output --format --model --dim --window --negative --shared-negatives --min-count \
+        --max-vocabulary --sample --alpha --min-alpha --epochs --batch --seed --checkpoint --checkpoint-seconds --resume \
+        --json --threads --help" -- "$word")) ;;
     bench) COMPREPLY=($(compgen -W "--operation --rows --dim --ids --bag --seconds --json --threads --help" -- "$word")) ;;
     *) COMPREPLY=($(compgen -W "$input" -- "$word")) ;;
   esac

@@ -45,6 +45,10 @@ io::Progress saving(const char* what) {
   };
 }
 
+void note_interrupts() { in_save = 1; }
+
+int interrupt() { return received; }
+
 void saved() {
   in_save = 0;
   if (received != 0) end_by(received);  // it came too late to stop the save, but stops what would follow

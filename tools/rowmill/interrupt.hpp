@@ -20,6 +20,11 @@ void end_by(int signal);
 
 /// A progress callback for a save: a bar on standard error if that is a terminal, and Interrupted after a signal.
 [[nodiscard]] io::Progress saving(const char* what);
+
+/// Outside of saves too, the first signal ends nothing from now on; interrupt() says which one came, or 0.
+void note_interrupts();
+[[nodiscard]] int interrupt();
+
 /// The save is over: signals end the process again, and one that came too late for it does so now.
 void saved();
 

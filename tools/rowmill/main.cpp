@@ -37,6 +37,56 @@ void add_input(CLI::App& command, InputOptions& input) {
   command.add_flag("--json", input.json, "Print JSON, for machines");
 }
 
+const std::map<std::string, WordVectorModel> kModels = {{"cbow", WordVectorModel::cbow},
+                                                        {"skip-gram", WordVectorModel::skip_gram}};
+const std::map<std::string, io::VectorsFormat> kVectorsFormats = {{"safetensors", io::VectorsFormat::safetensors},
+                                                                  {"npy", io::VectorsFormat::npy},
+                                                                  {"binary", io::VectorsFormat::word2vec_binary},
+                                                                  {"text", io::VectorsFormat::text},
+                                                                  {"glove", io::VectorsFormat::glove}};
+
+/// What a training may be told. Ranges are checked by the trainer.
+void add_training(CLI::App& command, TrainVectorsOptions& options) {
+  WordVectorOptions& training = options.training;
+  command
+      .add_option("INPUT", options.inputs,
+                  "Texts, also gzipped; - is standard input. Words end at white space, sentences at the end of a line")
+      ->required();
+  command
+      .add_option("-o,--output", options.output,
+                  "Where the vectors go: ends in .safetensors, .npy, .bin (word2vec), .txt, .vec or .glove")
+      ->required();
+  command
+      .add_option("--format", options.format,
+                  "In place of what the output's name ends in: safetensors, npy, binary, text or glove")
+      ->transform(CLI::CheckedTransformer(kVectorsFormats))
+      ->option_text("FORMAT");
+  command.add_option("--model", training.model, "cbow or skip-gram")
+      ->transform(CLI::CheckedTransformer(kModels))
+      ->option_text("MODEL=cbow");
+  const auto add = [&command](const char* name, auto& value, const char* what) {
+    command.add_option(name, value, what)->capture_default_str();
+  };
+  add("--dim", training.dim, "Numbers of a vector");
+  add("--window", training.window, "The most words on each side of a word that predict it");
+  add("--negative", training.negative, "What the negative samples of a word weigh together");
+  add("--shared-negatives", training.shared_negatives, "How many are drawn for 16 words together: 8, 16, ... 64");
+  add("--min-count", options.min_count, "Leave out words that occur less often");
+  add("--max-vocabulary", options.max_vocabulary, "Keep only so many words, the most frequent; 0: all");
+  add("--sample", training.sample, "Leave out some occurrences of words more frequent than this; 0: none");
+  add("--alpha", training.alpha, "Learning rate at the start");
+  add("--min-alpha", training.min_alpha, "Learning rate at the end");
+  add("--epochs", training.epochs, "Passes over the text");
+  add("--batch", training.batch,
+      "Words that see the same vectors: 4, 8, ... 128, or 256, 512, ... 65536; 0: 1024, fewer for a small vocabulary");
+  add("--seed", training.seed, "Another seed gives other vectors, as good");
+  command.add_option("--checkpoint", options.checkpoint, "A file that --resume goes on from, with the same bits");
+  add("--checkpoint-seconds", options.checkpoint_seconds, "Write it so often, and after SIGINT or SIGTERM");
+  command.add_flag("--resume", options.resume, "Go on from the checkpoint; begin if there is none yet")
+      ->needs("--checkpoint");
+  command.add_flag("--json", options.json, "Print a summary as JSON, for machines");
+}
+
 /// The version is that of the library.
 std::string version() {
   return fmt::format("rowmill {}.{}.{}", ROWMILL_VERSION_MAJOR, ROWMILL_VERSION_MINOR, ROWMILL_VERSION_PATCH);
@@ -102,6 +152,17 @@ int run(int argc, char** argv) {
   nearest_command->add_option("-k,--count", nearest_options.count, "How many")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+
+  TrainVectorsOptions training_options;
+  add_training(
+      *add_command("train-vectors",
+                   "Train word vectors on texts (word2vec's CBOW or skip-gram with negative sampling). The same "
+                   "seed gives the same file with any number of threads, on any processor.",
+                   "  rowmill train-vectors text.txt -o words.safetensors\n"
+                   "  zcat texts/*.gz | rowmill train-vectors - -o words.vec --dim 300 --epochs 10\n"
+                   "  rowmill train-vectors big.txt -o big.bin --checkpoint big.safetensors --resume",
+                   [&] { return train_vectors(training_options); }),
+      training_options);
 
   InputOptions verify_options;
   add_input(*add_command("verify", "Check that a file is whole: its structure, its checksums, no NaN and no infinity.",

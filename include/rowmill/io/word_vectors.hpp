@@ -112,10 +112,23 @@ struct LoadVectorsOptions {
 /// Reads a table, and its words if it has some, from a file of any kind. Throws as the readers above.
 [[nodiscard]] WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOptions& options = {});
 
-/// Writes a table, and its words if there are some, in the format of the file name's end: .safetensors (the table is
-/// named "vectors"), .npy (words go to words_path()), .bin (word2vec binary), .txt or .vec (text with a header), or
-/// .glove (text without), or one of these three with .gz behind it. Throws Error (invalid_argument) for others, and as
-/// the writers above.
+enum class VectorsFormat : std::uint8_t {
+  safetensors,  ///< the table is named "vectors"
+  npy,          ///< words go to words_path()
+  word2vec_binary,
+  text,   ///< with a header line
+  glove,  ///< text without one
+};
+
+/// The format that the file name's end stands for: .safetensors, .npy, .bin (word2vec binary), .txt or .vec (text),
+/// .glove, or one of these three with .gz behind it. Throws Error (invalid_argument) for others.
+[[nodiscard]] VectorsFormat format_of_name(const std::filesystem::path& path);
+
+/// Writes a table, and its words if there are some. Throws as the writers above.
+void save_vectors(const std::filesystem::path& path, VectorsFormat format, const ConstTableView& table,
+                  const Vocabulary& words = {}, const SaveOptions& options = {});
+
+/// The same, in the format of the file name's end.
 void save_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words = {},
                   const SaveOptions& options = {});
 
