@@ -80,6 +80,22 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
   });
 }
 
+TEST_P(AllocationTest, TrainingOfWordVectorsAllocatesNothing) {
+  run([] {
+    const std::vector<std::int64_t> counts(500, 40);
+    const std::vector<std::int32_t> words = narrow(id_cases(500, 5000, 58).back().ids);
+    for (const WordVectorModel model : {WordVectorModel::cbow, WordVectorModel::skip_gram}) {
+      WordVectorTrainer trainer(counts, {.model = model, .dim = 32, .epochs = 3, .batch = 1024});
+      trainer.train(words);  // which starts the threads
+      const long before = allocations.load();
+      trainer.train(words);
+      trainer.end_epoch();
+      trainer.train(words);
+      EXPECT_EQ(allocations.load(), before);
+    }
+  });
+}
+
 TEST_P(AllocationTest, SteadyStateOfTheCInterfaceAllocatesNothing) {
   run([] {
     constexpr std::int64_t kCount = 20000;

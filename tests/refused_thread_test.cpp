@@ -179,6 +179,15 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
       {"row_wise_adagrad", [] { return optimize(RowWiseAdagradOptions{}); }},
       {"adam", [] { return optimize(AdamOptions{}); }},
       {"partial_row_wise_adam", [] { return optimize(PartialRowWiseAdamOptions{}); }},
+      {"word_vectors",
+       [] {
+         const std::vector<std::int64_t> counts(kRows, 100);
+         const std::vector<std::int32_t> words = narrow(data().ids);
+         WordVectorTrainer trainer(counts, {.dim = kDim, .epochs = 1, .batch = 1024});
+         trainer.train(words);
+         trainer.end_epoch();
+         return hash(trainer.vectors()) * 31 + hash(trainer.output_vectors());
+       }},
       {"embedding",
        [] {
          Embedding layer({.rows = kRows, .dim = kDim, .optimizer = AdamOptions{}});

@@ -136,8 +136,55 @@ mutation("rows divided by zero are not zero", "kernels_test:*divide_rows*",
 RANDOM = "kernels/random/random.isa.cpp"
 mutation("Philox counts rows in 32 bits", "kernels_test:*fill_uniform*",
          (RANDOM, "static_cast<std::uint32_t>(row_number >> 32)", "0"))
+mutation("random words of later blocks are those of the first", "kernels_test:*philox*",
+         (RANDOM, "a.counter[0] + static_cast<std::uint32_t>(b)", "a.counter[0]"))
 mutation("Philox has 9 rounds", "table_test:Philox*",
          ("kernels/random/philox.hpp", "kRounds = 10", "kRounds = 9"))
+
+# ---- Word vectors
+
+TILES = "kernels/word_vectors/tiles.isa.cpp"
+WINDOWS = "kernels/word_vectors/windows.isa.cpp"
+TILE = "layers/word_vectors/tile.cpp"
+TRAINER = "layers/word_vectors/trainer.cpp"
+SAMPLING = "layers/word_vectors/sampling.cpp"
+mutation("the tree of a dot product pairs other lanes", "kernels_test:*dot_tile*",
+         ("kernels/simd/tree.hpp", "halve<4, 4>(four(0), four(1)), halve<4, 4>(four(2), four(3))",
+          "halve<4, 4>(four(0), four(2)), halve<4, 4>(four(1), four(3))"))
+mutation("a sample that is the target counts", "kernels_test:*sample_coefficients*",
+         (TILES, "(a.targets[i] >= 0) & (a.targets[i] != sample)", "a.targets[i] >= 0"))
+mutation("the samples past the first are scored by the first", "kernels_test:*coefficient_tile*",
+         (TILES, "a.coefficients + first * kGroup", "a.coefficients"))
+mutation("gradients begin again with each part of the samples", "kernels_test:*coefficient_tile*",
+         (TILES, "first == 0 ?", "first >= 0 ?"))
+mutation("a window ends a word early", "kernels_test:*window_mean*", (WINDOWS, "d <= right ? row", "d < right ? row"))
+mutation("a window is read backwards", "kernels_test:*window_mean*",
+         (WINDOWS, "for (std::int64_t d = a.window; d > 0; --d) {", "for (std::int64_t d = 1; d <= a.window; ++d) {"))
+mutation("windows read ids past the last to prefetch", "kernels_test:*window_mean*",
+         (WINDOWS, "i + a.window + kAhead < a.ids_end", "c == 0"))
+mutation("a row of the transposed windows takes the wrong side", "kernels_test:*window_transpose*",
+         (WINDOWS, "d <= a.right[j - d]", "d <= a.left[j - d]"))
+mutation("a window crosses the end of its sentence", "word_vectors_test:*AwkwardCorpora*",
+         (TILE, "p + 1 == input.after || input.begins[p + 1] != 0 ? 0", "p + 1 == input.after ? 0"))
+mutation("windows end with the tile", "word_vectors_test:*SameBits*:*AnyBatch*",
+         (TILE, "std::min(input.after, input.count + most)", "input.count"))
+mutation("tiles share their random words", "word_vectors_test:*AnyBatch*",
+         ("layers/word_vectors/batch.cpp", "of_tile.number += static_cast<std::uint64_t>(t);", ""))
+mutation("owners apply the tiles backwards", "word_vectors_test:*AnyBatch*",
+         ("layers/word_vectors/batch.cpp", "tiles[static_cast<std::size_t>(t)];\n      if",
+          "tiles[static_cast<std::size_t>(used - 1 - t)];\n      if"))
+mutation("a long sentence is not cut", "word_vectors_test:*AwkwardCorpora*",
+         (TRAINER, "sentence_words_ == kMostSentenceWords", "false"))
+mutation("the first kept word begins a sentence only if it was its first", "word_vectors_test:*AwkwardCorpora*:*Cut*",
+         (TRAINER, "begins_next_ = begins_next_ && !keep;", "begins_next_ = false;"))
+mutation("a restored training forgets its place in the sentence", "word_vectors_test:*GoesOn*",
+         (TRAINER, "sentence_words_ = state.sentence_words;", ""))
+mutation("words are trained before all are checked", "word_vectors_test:*RefusesBadWords*",
+         (TRAINER, "bad < count) {", "bad < count && bad < 1000) {"))
+mutation("small vocabularies get large batches", "word_vectors_test:*DoesNotDiverge*",
+         (SAMPLING, "static_cast<double>(batch) > most", "most < 0"))
+mutation("rare words are sampled as often as their share", "word_vectors_test:*Reference*",
+         (SAMPLING, "root * std::sqrt(root)", "root * root"))
 
 # ---- Sums of gradients
 
