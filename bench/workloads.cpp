@@ -80,10 +80,10 @@ std::string_view name(IdSource source) {
 }
 
 int batch_count(const Shape& shape, std::size_t cache_bytes) {
-  constexpr std::size_t kLeast = 8;
-  constexpr std::size_t kMost = 64;
-  if (shape.table_bytes() <= cache_bytes) return kLeast;
-  return static_cast<int>(std::clamp(4 * cache_bytes / shape.batch_bytes() + 1, kLeast, kMost));
+  constexpr std::size_t kMinCount = 8;
+  constexpr std::size_t kMaxCount = 64;
+  if (shape.table_bytes() <= cache_bytes) return kMinCount;
+  return static_cast<int>(std::clamp(4 * cache_bytes / shape.batch_bytes() + 1, kMinCount, kMaxCount));
 }
 
 std::vector<std::vector<std::int32_t>> make_batches(const Shape& shape, IdSource source, int count) {

@@ -407,6 +407,60 @@ static void test_optimizer_defaults(void) {
   CHECK(partial.decay == ROWMILL_DECAY_NONE && partial.weight_decay == 0);
 }
 
+static uint16_t upper_half(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return (uint16_t)(bits >> 16);
+}
+
+/* Lookups and updates of a table of bfloat16, with values that it holds exactly. */
+static void test_bf16_operations(void) {
+  float values[kRows * kDim], expected[kRows * kDim], added[kCount * kDim], floats[kCount * kDim];
+  uint16_t table[kRows * kDim], halves[kCount * kDim];
+  fill(values, kRows * kDim, 3);
+  fill(added, kCount * kDim, 4);
+  for (int i = 0; i < kRows * kDim; ++i) table[i] = upper_half(values[i]);
+  const int32_t rows[kCount] = {2, 7, 2};
+  const rowmill_ids ids = rowmill_make_ids(rows, kCount, ROWMILL_INT32);
+  rowmill_view view = rowmill_make_view(table, kRows, kDim);
+  view.format = ROWMILL_BFLOAT16;
+  const rowmill_view in_floats = rowmill_make_view(floats, kCount, kDim);
+  rowmill_view in_halves = rowmill_make_view(halves, kCount, kDim);
+  in_halves.format = ROWMILL_BFLOAT16;
+
+  CHECK_OK(rowmill_gather(&view, &ids, &in_floats, NULL));
+  CHECK_OK(rowmill_gather(&view, &ids, &in_halves, NULL));
+  for (int i = 0; i < kCount * kDim; ++i) {
+    CHECK(floats[i] == values[rows[i / kDim] * kDim + i % kDim] && halves[i] == upper_half(floats[i]));
+  }
+
+  const rowmill_bags bags = rowmill_make_batch(ids, 1, kCount);
+  const rowmill_view pooled = rowmill_make_view(floats, 1, kDim);
+  rowmill_view pooled_halves = rowmill_make_view(halves, 1, kDim);
+  pooled_halves.format = ROWMILL_BFLOAT16;
+  CHECK_OK(rowmill_pool(&view, &bags, &pooled, NULL, NULL));
+  CHECK_OK(rowmill_pool(&view, &bags, &pooled_halves, NULL, NULL));
+  for (int c = 0; c < kDim; ++c) {
+    CHECK(floats[c] == 2 * values[2 * kDim + c] + values[7 * kDim + c] && halves[c] == upper_half(floats[c]));
+  }
+
+  /* Added, and half of it taken off again by a step of SGD. */
+  const rowmill_view gradient = rowmill_make_view(added, kCount, kDim);
+  memcpy(expected, values, sizeof expected);
+  for (int i = 0; i < kCount * kDim; ++i) expected[rows[i / kDim] * kDim + i % kDim] += 0.5F * added[i];
+  CHECK_OK(rowmill_scatter_add(&view, &ids, &gradient, NULL, NULL));
+  rowmill_plan* plan = make_plan(&ids, kRows);
+  rowmill_sgd_options sgd;
+  CHECK_OK(rowmill_sgd_options_init(&sgd, sizeof sgd));
+  sgd.learning_rate = 0.5;
+  rowmill_optimizer* optimizer = NULL;
+  CHECK_OK(rowmill_sgd_create(kRows, kDim, NULL, &sgd, &optimizer));
+  CHECK_OK(rowmill_optimizer_step(optimizer, &view, plan, &gradient, 1, NULL));
+  for (int i = 0; i < kRows * kDim; ++i) CHECK(table[i] == upper_half(expected[i]));
+  rowmill_optimizer_destroy(optimizer);
+  rowmill_plan_destroy(plan);
+}
+
 static void test_optimizers(void) {
   const int64_t rows[kCount] = {2, 7, 2};
   const rowmill_ids ids = rowmill_make_ids(rows, kCount, ROWMILL_INT64);
@@ -1249,6 +1303,7 @@ int main(int argc, char** argv) {
     test_scatter_add();
     test_plan_of_bags();
     test_optimizer_defaults();
+    test_bf16_operations();
     test_optimizers();
     test_restore();
     test_optimizer_options();

@@ -152,9 +152,9 @@ void check_pointer(std::string_view op, std::string_view argument, Ids ids) {
 }  // namespace
 
 void check_id_count(std::string_view op, std::int64_t id_count) {
-  if (id_count >= 0 && id_count <= kMostIds) return;
+  if (id_count >= 0 && id_count <= kMaxIds) return;
   throw Error(ErrorCode::invalid_argument,
-              start(op) + "id_count is " + std::to_string(id_count) + "; allowed: 0 to " + std::to_string(kMostIds));
+              start(op) + "id_count is " + std::to_string(id_count) + "; allowed: 0 to " + std::to_string(kMaxIds));
 }
 
 void check_ids_pointer(std::string_view op, Ids ids) { check_pointer(op, "ids", ids); }

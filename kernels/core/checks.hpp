@@ -27,8 +27,8 @@ void check_format(std::string_view op, std::string_view argument, const ConstTab
                   std::initializer_list<Format> allowed);
 
 /// Above this, the bytes that ids need would not fit in 64 bits.
-inline constexpr std::int64_t kMostIds = std::int64_t{1} << 56;
-/// 0 <= id_count <= kMostIds.
+inline constexpr std::int64_t kMaxIds = std::int64_t{1} << 56;
+/// 0 <= id_count <= kMaxIds.
 void check_id_count(std::string_view op, std::int64_t id_count);
 
 void check_ids_pointer(std::string_view op, Ids ids);

@@ -19,7 +19,7 @@ namespace rowmill {
 namespace {
 
 /// Hot segments have at most so many blocks in all: each has more than one, and only its last may be partial.
-std::int64_t most_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSumBlock); }
+std::int64_t max_hot_blocks(std::int64_t id_count) { return 2 * (id_count / kSumBlock); }
 
 /// A step's scratch memory: what to sum, two rows for each shard, the block sums of hot segments, and mean
 /// squares.
@@ -42,9 +42,9 @@ struct Scratch {
         row_stride((dim + 15) / 16 * 16),
         rows(memory.take<float>(Plan::shard_count_for(id_count) * 2 * row_stride)),
         hot_begin(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
-        blocks(memory.take<SumBlockArgs>(most_hot_blocks(id_count))),
-        block_numbers(memory.take<std::int64_t>(most_hot_blocks(id_count))),
-        block_sums(memory.take<float>(most_hot_blocks(id_count) * row_stride)),
+        blocks(memory.take<SumBlockArgs>(max_hot_blocks(id_count))),
+        block_numbers(memory.take<std::int64_t>(max_hot_blocks(id_count))),
+        block_sums(memory.take<float>(max_hot_blocks(id_count) * row_stride)),
         mean_squares(memory.take<float>(with_mean_squares ? id_count : 0)) {}
 };
 
@@ -167,13 +167,13 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   all.prefetched = !(near_gradients && prefetch.into == CacheLevel::second);
 
   // The gradient of a hot segment is the sum of its block sums, without blocks.
-  const std::int64_t most_blocks = most_hot_blocks(plan.id_count());
-  const GradientPass block_sums{scratch.block_sums, scratch.row_stride, most_blocks};
+  const std::int64_t max_blocks = max_hot_blocks(plan.id_count());
+  const GradientPass block_sums{scratch.block_sums, scratch.row_stride, max_blocks};
   const GradientArgs of_blocks{.passes = &block_sums,
                                .pass_count = 1,
                                .index = {},
                                .dim = dim_,
-                               .block = most_blocks,
+                               .block = max_blocks,
                                .prefetched = true,
                                .mean_squares = nullptr};
 

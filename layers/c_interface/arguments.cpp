@@ -70,7 +70,7 @@ Bags bags_of(const rowmill_bags* bags, std::string_view op) {
   if (b.has_offsets == 0) return Bags::fixed_length(ids, b.size, b.length);
   const Ids offsets = ids_of(&b.offsets, op, "offsets");
   const bool has_last = b.has_offsets != ROWMILL_OFFSETS_WITHOUT_LAST;
-  check_range(op, "offsets.count", offsets.size(), has_last ? 1 : 0, kMostIds);
+  check_range(op, "offsets.count", offsets.size(), has_last ? 1 : 0, kMaxIds);
   const std::int64_t size = has_last ? offsets.size() - 1 : offsets.size();
   check_range(op, "bags.size", b.size, size, size);
   return Bags::from_offsets(ids, offsets, has_last ? LastOffset::included : LastOffset::absent);

@@ -85,7 +85,7 @@ rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags,
 
 std::size_t rowmill_pool_memory_required(std::int64_t id_count) noexcept {
   return value_or<std::size_t>(0, [&] {
-    check_range("pool_memory_required", "id_count", id_count, 0, kMostIds);
+    check_range("pool_memory_required", "id_count", id_count, 0, kMaxIds);
     return pool_memory_required(id_count);
   });
 }
@@ -118,7 +118,7 @@ rowmill_status rowmill_scatter_add_planned(const rowmill_view* table, const rowm
 
 std::size_t rowmill_scatter_add_memory_required(std::int64_t id_count) noexcept {
   return value_or<std::size_t>(0, [&] {
-    check_range("scatter_add_memory_required", "id_count", id_count, 0, kMostIds);
+    check_range("scatter_add_memory_required", "id_count", id_count, 0, kMaxIds);
     return scatter_add_memory_required(id_count);
   });
 }

@@ -176,7 +176,7 @@ rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmil
   return call([&] {
     rowmill_optimizer& handle = the(optimizer, "step", "optimizer");
     const std::string_view op = handle.optimizer->name();
-    check_range(op, "gradient_count", gradient_count, 0, kMostIds);
+    check_range(op, "gradient_count", gradient_count, 0, kMaxIds);
     views_of(gradients, gradient_count, op, "gradients", "gradient", handle.gradients);
     handle.optimizer->step(view_of(weights, op, "weights"), the(plan, op, "plan").plan, handle.gradients,
                            workspace_of(workspace));
@@ -188,8 +188,8 @@ std::size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer
   return value_or<std::size_t>(0, [&] {
     constexpr std::string_view kOp = "optimizer_memory_required";
     const Optimizer& o = *the(optimizer, kOp, "optimizer").optimizer;
-    check_range(kOp, "id_count", id_count, 0, kMostIds);
-    check_range(kOp, "gradient_count", gradient_count, 0, kMostIds);
+    check_range(kOp, "id_count", id_count, 0, kMaxIds);
+    check_range(kOp, "gradient_count", gradient_count, 0, kMaxIds);
     return o.memory_required(id_count, gradient_count);
   });
 }
@@ -253,7 +253,7 @@ rowmill_status rowmill_optimizer_restore(rowmill_optimizer* optimizer, const row
   return call([&] {
     Optimizer& o = *the(optimizer, "optimizer_restore", "optimizer").optimizer;
     const std::string_view op = o.name();
-    check_range(op, "state_count", state_count, 0, kMostIds);
+    check_range(op, "state_count", state_count, 0, kMaxIds);
     const rowmill_optimizer_progress p = options_of(&the(progress, op, "progress"), op);
     const auto power = [](double value) { return value == -1 ? std::nullopt : std::optional<double>(value); };
     std::vector<ConstTableView> views;

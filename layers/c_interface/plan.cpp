@@ -35,7 +35,7 @@ rowmill_status rowmill_plan_build_bags(rowmill_plan* plan, const rowmill_bags* b
 rowmill_status rowmill_plan_reserve(rowmill_plan* plan, std::int64_t id_count) noexcept {
   return call([&] {
     Plan& p = the(plan, "plan_reserve", "plan").plan;
-    check_range("plan_reserve", "id_count", id_count, 0, kMostIds);
+    check_range("plan_reserve", "id_count", id_count, 0, kMaxIds);
     p.reserve(id_count);
   });
 }

@@ -222,7 +222,7 @@ mutation("a hot row's block sums are added backwards", "optimizer_test:*EqualsTh
          (STEP, "scratch.block_numbers[blocks] = blocks;",
           "scratch.block_numbers[blocks] = scratch.hot_begin[h] + (begin[1] - p - 1) / kSumBlock;"))
 mutation("a very hot row's block sums are added in blocks", "optimizer_test:*MillionContributions*",
-         (STEP, ".block = most_blocks,", ".block = kSumBlock,"))
+         (STEP, ".block = max_blocks,", ".block = kSumBlock,"))
 mutation("a hot row is updated twice", "optimizer_test:*EqualsTheReference*2_threads*",
          (STEP, "done = hot[h].segment + 1;", "done = hot[h].segment;"))
 mutation("a hot row's shard is not looked at", "optimizer_test:*EqualsTheReference*2_threads*",
