@@ -16,6 +16,7 @@ struct DotRows {
   const float* whole[kCount];
   float tails[kCount][kLanes];
   std::int64_t whole_columns;  // a multiple of kLanes
+  std::int64_t next;           // bytes from a row to the one that takes its place in the next call; to be prefetched
   bool has_tail;
 };
 

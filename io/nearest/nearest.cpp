@@ -37,6 +37,7 @@ class RowReader {
   explicit RowReader(const ConstTableView& table) : table_(table) {
     rows_.whole_columns = table.dim() / kLanes * kLanes;
     rows_.has_tail = rows_.whole_columns < table.dim();
+    rows_.next = table.format() == Format::f32 ? kRows * table.row_stride() * std::int64_t{sizeof(float)} : 0;
     for (float(&tail)[kLanes] : rows_.tails) std::ranges::fill(tail, 0.0F);
     if (table.format() != Format::f32) widened_.resize(static_cast<std::size_t>(kRows * rows_.whole_columns));
   }
