@@ -242,7 +242,7 @@ TEST(Corpus, RefusesWordsThatAreTooLong) {
     const std::string start(before, ' ');
     write_file(path, start + longest + " y");
     EXPECT_EQ(corpus_of(path, {.min_count = 1}).words()[0], longest);
-    for (const std::size_t more : {1, 3000000}) {
+    for (const std::size_t more : {std::size_t{1}, std::size_t{3000000}}) {
       write_file(path, start + longest + std::string(more, 'x') + " y");
       expect_file_error(ErrorCode::bad_file, path,
                         "at byte " + std::to_string(before) + ": a word of more than 65536 bytes",
