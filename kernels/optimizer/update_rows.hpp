@@ -117,7 +117,8 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   const std::int64_t* const rows = a.segments.rows;
   const std::int64_t* const begin = a.segments.begin;
   const std::int64_t count = a.segments.count;
-  const std::int64_t ahead = a.prefetch.ahead;
+  // Of the shortest rows it is a constant, the same one: that leaves a register for the loop, which is up to a tenth.
+  const std::int64_t ahead = kColumns <= 32 ? (kInto == CacheLevel::first ? 16 : 32) : a.prefetch.ahead;
   const PackedGradients<kColumns> gradients{a.gradients.passes[0].data};
   auto* const weights = static_cast<typename Weights::Value*>(a.weights);
   const float* const mean_squares = a.gradients.mean_squares;
