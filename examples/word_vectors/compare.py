@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares Rowmill's word vectors with those of gensim and fastText: how good they are, and how fast they are made.
 
-    compare.py CORPUS.txt --record FOLDER [--short] [--speed-only] [--quality-only]
+    compare.py CORPUS.txt --record FOLDER [--short] [--quality-only | --speed-only | --report-only]
 
 Every tool trains CBOW with dim 100, window 5, 5 negatives, min count 5 and sample 1e-3 on the same text, with one
 thread. Measured are: each alpha of 0.025, 0.05 and 0.1, 5 and 10 epochs, 5 seeds. With two free cores that takes 13
@@ -71,7 +71,9 @@ def measure_speed(arguments, record):
     """One epoch of each tool in turn, `arguments.rounds` times, for each dim and number of threads."""
     with tempfile.TemporaryDirectory() as folder:
         corpus, words = beginning_of(arguments.corpus, arguments.megabytes, folder)
-        for dim, threads, number in itertools.product([100, 256], [1, 2], range(1, arguments.rounds + 1)):
+        for dim, threads, number in itertools.product(
+            arguments.dims, arguments.threads, range(1, arguments.rounds + 1)
+        ):
 
             def measure_round(dim=dim, threads=threads, number=number):
                 tools = ["rowmill", "gensim-lists", "gensim-file", "fasttext"]
@@ -125,7 +127,10 @@ def main():
     parser.add_argument("--short", action="store_true", help="leave out what says little")
     parser.add_argument("--quality-only", action="store_true")
     parser.add_argument("--speed-only", action="store_true")
+    parser.add_argument("--report-only", action="store_true", help="run nothing, write what the record has")
     parser.add_argument("--rounds", type=int, default=5, help="of the speed comparison")
+    parser.add_argument("--dims", type=int, nargs="+", default=[100, 256], help="of the speed comparison")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of the speed comparison")
     parser.add_argument("--megabytes", type=int, default=8, help="of the text, for the speed comparison")
     parser.add_argument("--processor", default=processor(), help="its name in the report")
     arguments = parser.parse_args()
@@ -133,12 +138,12 @@ def main():
     record = Record(arguments.record)
     evaluator = functools.cache(lambda: evaluate.Evaluator(arguments.corpus))
     measure = functools.cache(lambda run: quality(run, arguments.corpus, arguments.rowmill, evaluator, record))
-    if not arguments.speed_only:
+    if not arguments.speed_only and not arguments.report_only:
         for tool in arguments.tools:
             for run in quality_runs(tool, arguments.short, measure):
                 measure(run)
         record.get("sizes", lambda: evaluator().sizes())
-    if not arguments.quality_only:
+    if not arguments.quality_only and not arguments.report_only:
         measure_speed(arguments, record)
     report(arguments, record)
 

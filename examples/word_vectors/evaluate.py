@@ -51,6 +51,7 @@ class Evaluator:
         with open(corpus, encoding="utf-8") as file:
             for line in file:
                 counts.update(line.split())
+        self.words = sum(counts.values())
         self.frequent = [word for word, count in counts.most_common() if count >= MIN_COUNT]
         known = set(self.frequent)
         self.candidates = self.frequent[:CANDIDATES]
@@ -71,7 +72,7 @@ class Evaluator:
     def sizes(self):
         """How many questions there are of each measure."""
         sizes = {name: len(questions) for name, questions in {**self.pairs, **self.analogies}.items()}
-        return {**sizes, "candidates": len(self.candidates), "vocabulary": len(self.frequent)}
+        return {**sizes, "words": self.words, "candidates": len(self.candidates), "vocabulary": len(self.frequent)}
 
     def measure(self, rows, vectors):
         """The five measures of vectors: `rows` gives each word its row."""

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "rowmill", "font.size": 9, "axes.grid": True,
                             "grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False})  # fmt: skip
 
-PROBES = ["good", "sad", "love", "hate", "monday", "coffee", "school", "2"]
+PROBES = ["good", "sad", "love", "hate", "monday", "movie", "school", "2"]
 COLOURS = {"random": "#888888", "tweets-frozen": "#7fb2e5", "tweets-tuned": "#1f5fa8", "general-frozen": "#f0b67f",
            "general-tuned": "#c4650a", "logistic": "#3a923a", "fasttext": "#8e44ad"}  # fmt: skip
 

@@ -53,19 +53,49 @@ def quality_table(groups, best):
 
 
 def difference_table(groups, best):
-    """Rowmill less each other tool: both at 0.05, and each at its best alpha."""
+    """Rowmill less each other tool: both at 0.05, and each at its best alpha where that is known."""
     rows = []
-    for tool in [tool for tool in best if tool != "rowmill"]:
+    for tool in [tool for tool in NAMES if tool != "rowmill"]:
+        settings = {"both at 0.05": (0.05, 0.05)}
+        if "rowmill" in best and tool in best:
+            bests = best["rowmill"], best[tool]
+            if bests == (0.05, 0.05):
+                settings = {"both at 0.05, their best": bests}
+            else:
+                settings["each at its best"] = bests
         for epochs in [5, 10]:
-            settings = {"both at 0.05": (0.05, 0.05), "each at its best": (best["rowmill"], best[tool])}
-            if settings["both at 0.05"] == settings["each at its best"]:
-                settings = {"both at 0.05, the best of both": (0.05, 0.05)}
             for how, (ours, theirs) in settings.items():
                 pair = groups.get(("rowmill", ours, epochs)), groups.get((tool, theirs, epochs))
                 if all(pair):
                     cells = [difference(*([r[m] for r in side] for side in pair)) for m in MEASURES]
                     rows.append([NAMES[tool], how, epochs, *cells])
     return table(["Rowmill less", "alpha", "epochs", *(TITLES[measure] for measure in MEASURES)], rows)
+
+
+def cpu_table(groups, words):
+    """CPU seconds of the runs of 5 epochs, whatever their alpha: they do not depend on it."""
+    seconds = collections.defaultdict(list)
+    training = collections.defaultdict(list)
+    for (tool, _, epochs), results in groups.items():
+        if epochs == 5:
+            seconds[tool] += [result["total_cpu"] for result in results]
+            training[tool] += [result["train_cpu"] for result in results if "train_cpu" in result]
+    ours = numpy.median(seconds["rowmill"])
+    rows = []
+    for tool, of_tool in seconds.items():
+        ratios = [value / ours for value in of_tool]
+        rows.append(
+            [
+                NAMES[tool],
+                len(of_tool),
+                f"{numpy.median(training[tool]):.0f}" if training[tool] else "",
+                f"{numpy.median(of_tool):.0f}",
+                f"{5 * words / numpy.median(of_tool) / 1e6:.2f}",
+                "" if tool == "rowmill" else f"{numpy.median(ratios):.1f} [{min(ratios):.1f}, {max(ratios):.1f}]",
+            ]
+        )
+    head = ["tool", "runs", "training, CPU s", "end to end, CPU s", "M words per CPU s", "Rowmill needs less by"]
+    return table(head, rows)
 
 
 def quartiles(values):
@@ -98,6 +128,8 @@ def write_report(results):
     )
     if groups:
         replace_block("word-vectors.md", "quality", quality_table(groups, results["best"]))
+        if any(tool == "rowmill" and epochs == 5 for tool, _, epochs in groups):
+            replace_block("word-vectors.md", "cpu", cpu_table(groups, results["sizes"]["words"]))
         replace_block("word-vectors.md", "differences", difference_table(groups, results["best"]))
     if results["speed"]:
         replace_block("word-vectors.md", "speed", speed_table(results["speed"]))
