@@ -5,8 +5,8 @@
     compare.py CORPUS.txt --record FOLDER [--short] [--quality-only | --speed-only | --report-only]
 
 Every tool trains CBOW with dim 100, window 5, 5 negatives, min count 5 and sample 1e-3 on the same text, with one
-thread. Measured are: each alpha of 0.025, 0.05 and 0.1, 5 and 10 epochs, 5 seeds. With two free cores that takes 13
-hours, nearly all of it in gensim and fastText. --short leaves out what says little: see `quality_runs`; an hour.
+thread. Measured are: each alpha of 0.025, 0.05 and 0.1, 5 and 10 epochs, 5 seeds. That takes about 5
+hours, nearly all of it in gensim and fastText. --short leaves out what says little (see `quality_runs`): an hour.
 
 Then speed: all tools in turn, so that what else the machine does hits all of them, on the beginning of the text, for 1
 and 2 threads, dims 100 and 256. The figures are medians, with the range of the middle half. Run it on a quiet machine.
