@@ -106,7 +106,7 @@ TEST_P(WordVectorsTest, HasTheBitsOfTheReference) {
 
 /// Batches of several tiles, over epochs, with every number of samples.
 TEST_P(WordVectorsTest, HasTheSameBitsWithAnyThreads) {
-  const Corpus corpus(300, 6000, 2);
+  const Corpus corpus(300, 4000, 2);
   for (const WordVectorModel model : {WordVectorModel::cbow, WordVectorModel::skip_gram}) {
     for (const int samples : {8, 16, 24}) {
       const WordVectorOptions options{
