@@ -20,8 +20,8 @@ float dot(const float* a, const float* b, std::int64_t dim) {
 float sigmoid(float x) {
   namespace fit = sigmoid_fit;
   float u = x * 0.5F;
-  u = u < -fit::kMost ? -fit::kMost : u;
-  u = u > fit::kMost ? fit::kMost : u;
+  u = u < -fit::kMax ? -fit::kMax : u;
+  u = u > fit::kMax ? fit::kMax : u;
   const float u2 = u * u;
   float p = fit::kP[4];
   float q = fit::kQ[4];

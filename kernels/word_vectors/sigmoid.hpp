@@ -8,7 +8,7 @@ namespace rowmill {
 /// fitted to the least greatest error, 6e-9; in float the result is within 2e-7 of sigmoid(x), from 2^-25 to 1.
 /// Coefficients of u^0, u^2, ...
 namespace sigmoid_fit {
-inline constexpr float kMost = 8.0F;
+inline constexpr float kMax = 8.0F;
 inline constexpr float kP[] = {0x1.fffffep-1F, 0.13438187539577484F, 0.0035641524009406567F, 2.177318492613267e-05F,
                                1.5061726088561045e-08F};
 inline constexpr float kQ[] = {1.0F, 0.4677150845527649F, 0.0261360015720129F, 0.00033991734380833805F,

@@ -59,8 +59,8 @@ template <std::int64_t kA, std::int64_t kB>
   namespace fit = sigmoid_fit;
   for (int i = 0; i < kGroup; ++i) {
     float u = x[i] * sign;
-    u = u < -fit::kMost ? -fit::kMost : u;
-    u = u > fit::kMost ? fit::kMost : u;
+    u = u < -fit::kMax ? -fit::kMax : u;
+    u = u > fit::kMax ? fit::kMax : u;
     const float u2 = u * u;
     float p = fit::kP[4] * u2 + fit::kP[3];
     float q = fit::kQ[4] * u2 + fit::kQ[3];

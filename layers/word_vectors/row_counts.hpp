@@ -9,18 +9,18 @@ namespace rowmill::word_vectors {
 
 /// A text repeats some words within a few lines: a list of names, say. All updates of a batch are computed from the
 /// same rows. So if a hundred of them move one row the same way, their sum moves it a hundred steps, past its goal, and
-/// more so with each batch. A row that a tile updates more than kMost times gets the sum of as many average updates
+/// more so with each batch. A row that a tile updates more than kMax times gets the sum of as many average updates
 /// instead.
 class RowCounts {
  public:
-  static constexpr std::int32_t kMost = 4;
+  static constexpr std::int32_t kMax = 4;
 
   void add(std::int32_t row) { ++slot(row).count; }
 
   /// By which each update of the row is multiplied.
   [[nodiscard]] float scale(std::int32_t row) {
     const std::int32_t count = slot(row).count;
-    return count <= kMost ? 1.0F : static_cast<float>(kMost) / static_cast<float>(count);
+    return count <= kMax ? 1.0F : static_cast<float>(kMax) / static_cast<float>(count);
   }
 
  private:

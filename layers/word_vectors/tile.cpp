@@ -131,9 +131,9 @@ void Tile::draw_samples(const Model& model, const TileInput& input, std::int64_t
 
 /// `next` is the group after it, if it is known.
 void Tile::run_group(const Model& model, const Group& group, std::int64_t number, double alpha, const Group* next) {
-  constexpr std::int64_t kMostSamples = 64;
-  const float* samples[kMostSamples];
-  const float* later[kMostSamples + kGroup];
+  constexpr std::int64_t kMaxSamples = 64;
+  const float* samples[kMaxSamples];
+  const float* later[kMaxSamples + kGroup];
   std::int64_t later_count = 0;
   const std::int32_t* const ids = samples_ + number * model.samples;
   const auto row = [&](std::int32_t id) { return model.output_vectors + id * model.dim; };

@@ -25,8 +25,8 @@ namespace {
 using word_vectors::kTile;
 
 constexpr std::string_view kStart = "rowmill: word_vectors: ";
-constexpr std::int64_t kMostSentenceWords = 10000;
-constexpr std::int64_t kMostWords = std::int64_t{1} << 62;
+constexpr std::int64_t kMaxSentenceWords = 10000;
+constexpr std::int64_t kMaxWords = std::int64_t{1} << 62;
 
 [[noreturn]] void fail(const std::string& what) {
   throw Error(ErrorCode::invalid_argument, std::string(kStart) + what);
@@ -73,14 +73,14 @@ void check_options(const WordVectorOptions& o) {
 }
 
 void check_counts(std::span<const std::int64_t> counts) {
-  constexpr std::size_t kMost = std::numeric_limits<std::int32_t>::max();
-  if (counts.empty() || counts.size() > kMost) {
-    fail("counts has " + std::to_string(counts.size()) + " words; allowed: 1 to " + std::to_string(kMost));
+  constexpr std::size_t kMax = std::numeric_limits<std::int32_t>::max();
+  if (counts.empty() || counts.size() > kMax) {
+    fail("counts has " + std::to_string(counts.size()) + " words; allowed: 1 to " + std::to_string(kMax));
   }
   if (counts.data() == nullptr) fail("counts (" + std::to_string(counts.size()) + ") has a null pointer");
   std::int64_t sum = 0;
   for (std::size_t w = 0; w < counts.size(); ++w) {
-    if (counts[w] < 1 || counts[w] > kMostWords - sum) {
+    if (counts[w] < 1 || counts[w] > kMaxWords - sum) {
       throw PositionError(ErrorCode::invalid_argument,
                           std::string(kStart) + "counts[" + std::to_string(w) + "] = " + std::to_string(counts[w]) +
                               "; allowed: 1 or more, and 2^62 for the sum",
@@ -267,7 +267,7 @@ void WordVectorTrainer::Impl::train(std::span<const std::int32_t> words_read) {
     std::int64_t used = 0;  // random words
     for (const std::int64_t end = next + run; next < end && size_ < first_ + full; ++next) {
       const std::int32_t word = words_read[static_cast<std::size_t>(next)];
-      if (word == kSentenceEnd || sentence_words_ == kMostSentenceWords) {
+      if (word == kSentenceEnd || sentence_words_ == kMaxSentenceWords) {
         begins_next_ = true;
         sentence_words_ = 0;
         if (word == kSentenceEnd) continue;
@@ -346,8 +346,8 @@ WordVectorState WordVectorTrainer::Impl::state() const {
 
 void WordVectorTrainer::Impl::check_state(const WordVectorState& state) const {
   check_range("state.epoch", state.epoch, std::int64_t{0}, std::int64_t{options_.epochs});
-  check_range("state.words", state.words, std::int64_t{0}, kMostWords);
-  check_range("state.sentence_words", state.sentence_words, std::int64_t{0}, kMostSentenceWords);
+  check_range("state.words", state.words, std::int64_t{0}, kMaxWords);
+  check_range("state.sentence_words", state.sentence_words, std::int64_t{0}, kMaxSentenceWords);
   check_range("state.batches", state.batches, std::int64_t{0}, state.words / options_.batch);
   check_range("state.loss", state.loss, 0.0, std::numeric_limits<double>::max());
   const std::span<const std::int32_t> pending = state.pending;

@@ -174,7 +174,7 @@ mutation("owners apply the tiles backwards", "word_vectors_test:*AnyBatch*",
          ("layers/word_vectors/batch.cpp", "tiles[static_cast<std::size_t>(t)];\n      if",
           "tiles[static_cast<std::size_t>(used - 1 - t)];\n      if"))
 mutation("a long sentence is not cut", "word_vectors_test:*AwkwardCorpora*",
-         (TRAINER, "sentence_words_ == kMostSentenceWords", "false"))
+         (TRAINER, "sentence_words_ == kMaxSentenceWords", "false"))
 mutation("the first kept word begins a sentence only if it was its first", "word_vectors_test:*Reference*",
          (TRAINER, "begins_next_ = begins_next_ && !keep;", "begins_next_ = false;"))
 mutation("a restored training forgets its place in the sentence", "word_vectors_test:*GoesOn*",
