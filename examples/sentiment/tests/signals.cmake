@@ -17,10 +17,10 @@ foreach(signal_code INT=130 TERM=143)
   list(GET signal_code 0 signal)
   list(GET signal_code 1 code)
   # A shell without job control starts its children with SIGINT ignored; env takes that back.
-  execute_process(COMMAND sh -c "${script}" sh ${signal} ${FOLDER}/output env --default-signal=INT ${SENTIMENT}
+  execute_process(COMMAND sh -c "${script}" sh ${signal} ${FOLDER}/output.${signal} env --default-signal=INT ${SENTIMENT}
                           --rows 500 --dim 8 --epochs 1000 --save ${FOLDER}/${signal}
                   RESULT_VARIABLE result)
-  file(READ ${FOLDER}/output output)
+  file(READ ${FOLDER}/output.${signal} output)
   if(NOT result EQUAL code OR NOT output MATCHES "stopped by signal [0-9]+ in epoch [0-9]+\n" OR
      NOT output MATCHES "vectors saved to")
     message(FATAL_ERROR "SIG${signal}: exit code ${result} instead of ${code}:\n${output}")
