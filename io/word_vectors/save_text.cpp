@@ -91,8 +91,8 @@ void save_text_vectors(const std::filesystem::path& path, const ConstTableView& 
   put(0, options.header ? std::to_string(table.rows()) + " " + std::to_string(table.dim()) + "\n" : "", 0);
 
   // Some blocks at a time, so that those which wait for one before them are few.
-  constexpr std::int64_t kBlockBytes = std::int64_t{1} << 18;
-  const std::int64_t block_rows = std::max(kBlockBytes / row_bytes, std::int64_t{1});
+  constexpr std::int64_t kTextBlockBytes = std::int64_t{1} << 18;
+  const std::int64_t block_rows = std::max(kTextBlockBytes / row_bytes, std::int64_t{1});
   const std::int64_t blocks = (table.rows() + block_rows - 1) / block_rows;
   const std::int64_t threads = concurrency_for(std::numeric_limits<std::int64_t>::max());
   const std::int64_t at_once = 16 * threads;
