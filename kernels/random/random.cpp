@@ -211,7 +211,8 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   const bool need_floats = initializer.kind == Initializer::Kind::uniform && table.rows() > 0;
   Workspace floats(need_floats ? static_cast<std::size_t>(tasks * table.dim()) * sizeof(float) : 0);
   parallel_chunks(threads, table.rows(), rows_each, [&](std::int64_t begin, std::int64_t end) {
-    float* const row = need_floats ? reinterpret_cast<float*>(floats.data()) + begin / rows_each * table.dim() : nullptr;
+    float* const row =
+        need_floats ? reinterpret_cast<float*>(floats.data()) + begin / rows_each * table.dim() : nullptr;
     fill_rows<Bf16>(table, begin, end, initializer, key, row);
   });
 }
