@@ -131,8 +131,8 @@ void split(const TextBlock& block, BlockWords& words) {
   const char* const end = begin + block.text.size();
   const auto word_of = [&](std::int32_t number) { return words.distinct[static_cast<std::size_t>(number)].bytes; };
   const auto end_sentence = [&] {
-    if (words.numbers.empty() || words.numbers.back() != Corpus::kSentenceEnd) {
-      words.numbers.push_back(Corpus::kSentenceEnd);
+    if (words.numbers.empty() || words.numbers.back() != kSentenceEnd) {
+      words.numbers.push_back(kSentenceEnd);
     }
   };
   for (const char* at = begin; at < end; ++at) {

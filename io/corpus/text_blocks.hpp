@@ -52,7 +52,7 @@ struct BlockWords {
   };
 
   std::vector<Word> distinct;         ///< in the order in which they first come
-  std::vector<std::int32_t> numbers;  ///< of the text's words, and Corpus::kSentenceEnd; never two of those in a row
+  std::vector<std::int32_t> numbers;  ///< of the text's words, and kSentenceEnd; never two of those in a row
   std::int64_t words = 0;
   WordTable table;
 };

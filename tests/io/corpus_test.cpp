@@ -78,7 +78,7 @@ struct Expected {
       for (const std::string& word : sentence) {
         if (number.contains(word)) numbers.push_back(number[word]);
       }
-      if (numbers.size() > before) numbers.push_back(Corpus::kSentenceEnd);
+      if (numbers.size() > before) numbers.push_back(kSentenceEnd);
     }
   }
 
@@ -135,7 +135,7 @@ TEST(Corpus, AgreesWithPlainLoopsAtAnyThreadCount) {
         EXPECT_TRUE(numbers_of(corpus) == expected.numbers) << threads << " threads";
         const CorpusStatistics& found = corpus.statistics();
         EXPECT_EQ(found.kept_words, std::accumulate(expected.counts.begin(), expected.counts.end(), std::int64_t{0}));
-        EXPECT_EQ(found.sentences, std::ranges::count(expected.numbers, Corpus::kSentenceEnd));
+        EXPECT_EQ(found.sentences, std::ranges::count(expected.numbers, kSentenceEnd));
         std::int64_t bytes = 0;
         for (const std::string& text : texts) bytes += static_cast<std::int64_t>(text.size());
         EXPECT_EQ(found.bytes, bytes);

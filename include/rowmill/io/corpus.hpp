@@ -10,6 +10,7 @@
 
 #include "rowmill/io/file_error.hpp"
 #include "rowmill/io/vocabulary.hpp"
+#include "rowmill/word_vectors.hpp"
 
 namespace rowmill::io {
 
@@ -48,8 +49,6 @@ struct CorpusOptions {
 /// grow. No word is dropped early to save memory.
 class Corpus {
  public:
-  /// The number that ends a sentence.
-  static constexpr std::int32_t kSentenceEnd = -1;
   /// A longer word is an error: what has no white space for so long is no text.
   static constexpr std::int64_t kMaxWordBytes = 65536;
 
