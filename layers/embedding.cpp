@@ -33,6 +33,7 @@ Embedding::Embedding(const EmbeddingOptions& options)
                                                  std::to_string(table_.rows() - 1));
   }
   const auto row_bytes = static_cast<std::size_t>(table_.dim() * element_size(table_.format()));
+  if (row_bytes == 0) return;
   std::memset(static_cast<std::byte*>(table_.bytes()) + static_cast<std::size_t>(*padding_id_) * row_bytes, 0,
               row_bytes);  // zero in every format
 }
@@ -54,12 +55,10 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
   rows_.resize(begin + static_cast<std::size_t>(ids.size()));
   gradients_.push_back(gradient);
   const std::int64_t padding = padding_id_.value_or(kIgnored);
-  ids.visit([&](const auto* data) {
-    for (std::int64_t i = 0; i < ids.size(); ++i) {
-      const std::int64_t row = resolve(data[i], table_.rows(), out_of_range_);
-      rows_[begin + static_cast<std::size_t>(i)] = row == padding ? kIgnored : row;
-    }
-  });
+  for (std::int64_t i = 0; i < ids.size(); ++i) {
+    const std::int64_t row = resolve(ids[i], table_.rows(), out_of_range_);
+    rows_[begin + static_cast<std::size_t>(i)] = row == padding ? kIgnored : row;
+  }
 }
 
 void Embedding::step() {

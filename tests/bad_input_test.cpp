@@ -189,8 +189,8 @@ TEST_F(BadCall, BadViews) {
     expect_failure([&] { gather(table, ids_, other_.view()); }, code, "rowmill: gather: table " + what);
   };
   expect_bad_table({nullptr, 10, 4}, ErrorCode::invalid_argument, "(10 x 4) has a null pointer");
-  expect_bad_table({table_.view().data(), 10, 0}, ErrorCode::invalid_argument,
-                   "(10 x 0) has dim 0; it must be at least 1");
+  expect_bad_table({table_.view().data(), 10, -2}, ErrorCode::invalid_argument,
+                   "(10 x -2) has dim -2; it must be at least 0");
   expect_bad_table({table_.view().data(), -1, 4}, ErrorCode::invalid_argument,
                    "(-1 x 4) has a negative number of rows");
   expect_bad_table({table_.view().data(), 10, 4, -4}, ErrorCode::invalid_argument,
@@ -388,8 +388,8 @@ TEST_F(BadCall, ZeroIdsChangeNoRow) {
 TEST(BadTable, IsRefused) {
   expect_failure([] { const Table table(-1, 4); }, ErrorCode::invalid_argument,
                  "rowmill: table (-1 x 4) has a negative number of rows");
-  expect_failure([] { const Table table(4, 0, {.name = "words"}); }, ErrorCode::invalid_argument,
-                 "rowmill: table 'words' (4 x 0) has dim 0; it must be at least 1");
+  expect_failure([] { const Table table(4, -1, {.name = "words"}); }, ErrorCode::invalid_argument,
+                 "rowmill: table 'words' (4 x -1) has dim -1; it must be at least 0");
   expect_failure([] { const Table table(1LL << 40, 1LL << 40); }, ErrorCode::invalid_argument,
                  "rowmill: table (1099511627776 x 1099511627776) is larger than 2^63 bytes");
   expect_failure([] { const Table table(1LL << 40, 1LL << 10, {.name = "words"}); }, ErrorCode::out_of_memory,

@@ -1049,7 +1049,7 @@ static void test_errors(void) {
   CHECK_FAILS(rowmill_sgd_create(kRows, kDim, NULL, &sgd_options, &optimizer), ROWMILL_INVALID_ARGUMENT,
               "rowmill: sgd: decay is 258; allowed: 0 to 2");
   CHECK(optimizer == NULL);
-  CHECK_FAILS(rowmill_sgd_create(kRows, 0, NULL, NULL, &optimizer), ROWMILL_INVALID_ARGUMENT, "dim 0");
+  CHECK_FAILS(rowmill_sgd_create(kRows, -1, NULL, NULL, &optimizer), ROWMILL_INVALID_ARGUMENT, "dim -1");
   CHECK_FAILS(rowmill_optimizer_set_learning_rate(sgd, -1), ROWMILL_INVALID_ARGUMENT, "learning_rate is -1");
   rowmill_view state;
   CHECK_FAILS(rowmill_optimizer_state(sgd, 0, &state), ROWMILL_INVALID_ARGUMENT, "sgd has no state");

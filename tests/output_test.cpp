@@ -123,7 +123,7 @@ TEST(Output, RefusesShapesThatAreNone) {
     return "nothing";
   };
   EXPECT_EQ(message_of(-1, 4), "rowmill: output (-1 x 4) has a negative number of rows");
-  EXPECT_EQ(message_of(1, 0), "rowmill: output (1 x 0) has dim 0; it must be at least 1");
+  EXPECT_EQ(message_of(1, -1), "rowmill: output (1 x -1) has dim -1; it must be at least 0");
   EXPECT_NE(message_of(std::numeric_limits<std::int64_t>::max() / 2, 4).find("is larger than 2^63 bytes"),
             std::string::npos);
   EXPECT_NE(message_of(std::int64_t{1} << 45, 1024).find("the system refused"), std::string::npos);

@@ -230,7 +230,7 @@ rowmill_status rowmill_table_options_init(rowmill_table_options* options, size_t
  * initializer gives in float, rounded once to the format. rows = 0 is an empty table. */
 typedef struct rowmill_table rowmill_table;
 
-/* Errors: rows < 0, dim < 1, a size that overflows, a number that the initializer does not take
+/* Errors: rows < 0, dim < 0, a size that overflows, a number that the initializer does not take
  * (ROWMILL_INVALID_ARGUMENT); the system refuses the memory (ROWMILL_OUT_OF_MEMORY). */
 rowmill_status rowmill_table_create(int64_t rows, int64_t dim, const rowmill_table_options* options,
                                     rowmill_table** table) ROWMILL_NOEXCEPT;
@@ -283,7 +283,7 @@ rowmill_status rowmill_output_allocator_create(rowmill_output_allocator** alloca
 void rowmill_output_allocator_destroy(rowmill_output_allocator* allocator) ROWMILL_NOEXCEPT;
 
 /* A rows x dim output, 64-byte aligned, rows one after another; what it holds is unspecified. rows = 0 is an empty one,
- * with a null pointer. Errors: rows < 0, dim < 1, a size that overflows (ROWMILL_INVALID_ARGUMENT); the system refuses
+ * with a null pointer. Errors: rows < 0, dim < 0, a size that overflows (ROWMILL_INVALID_ARGUMENT); the system refuses
  * the memory (ROWMILL_OUT_OF_MEMORY). */
 rowmill_status rowmill_output_make(rowmill_output_allocator* allocator, int64_t rows, int64_t dim,
                                    rowmill_view* output) ROWMILL_NOEXCEPT;
@@ -485,7 +485,7 @@ rowmill_status rowmill_partial_row_wise_adam_options_init(rowmill_partial_row_wi
                                                           size_t struct_size) ROWMILL_NOEXCEPT;
 
 /* Make an optimizer for a rows x dim table, with its state. `name`, the table's, names the state; it may be NULL.
- * Errors: rows < 0, dim < 1, an option out of its range (ROWMILL_INVALID_ARGUMENT); ROWMILL_OUT_OF_MEMORY. */
+ * Errors: rows < 0, dim < 0, an option out of its range (ROWMILL_INVALID_ARGUMENT); ROWMILL_OUT_OF_MEMORY. */
 rowmill_status rowmill_sgd_create(int64_t rows, int64_t dim, const char* name, const rowmill_sgd_options* options,
                                   rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_adagrad_create(int64_t rows, int64_t dim, const char* name,

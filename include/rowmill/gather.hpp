@@ -32,7 +32,8 @@ struct GatherOptions {
 /// Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it meanwhile is a race.
 ///
 /// Throws Error, and writes nothing, if
-/// - table or out is null (and not empty), has dim < 1, negative rows, or a size that overflows (invalid_argument);
+/// - table or out is null (and not empty), has a negative dim or number of rows, or a size that overflows
+/// (invalid_argument);
 /// - out is not ids.size() x table.dim() (shape_mismatch);
 /// - out shares an element with table or ids, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError: the lowest position, and its value);

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "rowmill/config.hpp"
+#include "rowmill/error.hpp"
 
 namespace rowmill {
 
@@ -25,7 +26,11 @@ template <class T>
 concept IdType = std::signed_integral<T> &&(sizeof(T) == 4 || sizeof(T) == 8) && !std::is_same_v<T, wchar_t>;
 
 /// A read-only view of ids of either width. Any contiguous range of signed integers of 4 or 8 bytes converts to it; a
-/// batch of any shape is passed flattened, in row-major order. The ids are never copied, narrowed or rewritten.
+/// batch of any shape is passed flattened, in row-major order. The ids are never narrowed or rewritten.
+///
+/// Ids may also stand at a stride from each other: a column of an array of ids, or every second one. Every operation
+/// takes them; to look them up costs as much as a policy other than OutOfRange::error, and needs the same scratch
+/// memory.
 class Ids {
  public:
   constexpr Ids() = default;
@@ -38,29 +43,51 @@ class Ids {
   constexpr Ids(const R& ids)  // NOLINT(google-explicit-constructor): a span of ids is ids
       : Ids(std::ranges::data(ids), static_cast<std::int64_t>(std::ranges::size(ids))) {}
 
+  /// Id i is data[i * stride]. The stride is in ids; below 0 the ids are read backwards from `data`, and 0 repeats one.
+  template <IdType T>
+  [[nodiscard]] static constexpr Ids strided(const T* data, std::int64_t size, std::int64_t stride) {
+    Ids ids(data, size);
+    ids.stride_ = stride;
+    return ids;
+  }
+
   [[nodiscard]] constexpr std::int64_t size() const { return size_; }
   [[nodiscard]] constexpr bool empty() const { return size_ == 0; }
+  /// Where the first id is.
   [[nodiscard]] constexpr const void* data() const { return data_; }
   [[nodiscard]] constexpr bool is_64_bit() const { return is_64_bit_; }
+  /// From an id to the next, in ids.
+  [[nodiscard]] constexpr std::int64_t stride() const { return stride_; }
+  /// Whether the ids stand one after another in memory.
+  [[nodiscard]] constexpr bool is_contiguous() const { return stride_ == 1 || size_ <= 1; }
 
   /// The i-th id, widened.
   [[nodiscard]] std::int64_t operator[](std::int64_t i) const {
-    return is_64_bit_ ? static_cast<const Int64*>(data_)[i] : static_cast<const Int32*>(data_)[i];
+    const std::int64_t at = i * stride_;
+    return is_64_bit_ ? static_cast<const Int64*>(data_)[at] : static_cast<const Int32*>(data_)[at];
   }
 
   /// Calls `f` with the typed pointer: `const int32_t*` or `const int64_t*`.
+  /// Throws Error (invalid_argument) unless the ids are contiguous.
   template <class F>
   decltype(auto) visit(F&& f) const {
+    if (!is_contiguous()) [[unlikely]]
+      refuse();
     return is_64_bit_ ? f(static_cast<const std::int64_t*>(data_)) : f(static_cast<const std::int32_t*>(data_));
   }
 
  private:
+  [[noreturn, gnu::cold, gnu::noinline]] static void refuse() {
+    throw Error(ErrorCode::invalid_argument, "rowmill: strided ids were used as contiguous ones");
+  }
+
   // The ids may be of another type of this size: long long, where int64_t is long.
   using Int32 [[gnu::may_alias]] = std::int32_t;
   using Int64 [[gnu::may_alias]] = std::int64_t;
 
   const void* data_ = nullptr;
   std::int64_t size_ = 0;
+  std::int64_t stride_ = 1;
   bool is_64_bit_ = false;
 };
 

@@ -68,7 +68,7 @@ class OutputAllocator {
   OutputAllocator& operator=(const OutputAllocator&) = default;
 
   /// A rows x dim output; what it holds is unspecified. It gets memory that an output of up to twice its size left, or
-  /// new memory, in 2 MiB pages where it is large. Throws Error if rows < 0 or dim < 1 or rows * dim overflows
+  /// new memory, in 2 MiB pages where it is large. Throws Error if rows < 0 or dim < 0 or rows * dim overflows
   /// (invalid_argument), or the system refuses the memory (out_of_memory).
   [[nodiscard]] Output make(std::int64_t rows, std::int64_t dim);
 

@@ -32,7 +32,8 @@ struct PoolOptions {
 /// Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it meanwhile is a race.
 ///
 /// Throws Error, and writes nothing, if
-/// - table or out is null (and not empty), has dim < 1, negative rows, or a size that overflows (invalid_argument);
+/// - table or out is null (and not empty), has a negative dim or number of rows, or a size that overflows
+/// (invalid_argument);
 /// - offsets are missing, do not begin with 0, fall, or do not end with ids.size() (invalid_argument: the lowest bad
 ///   position and its value); batch x length is not ids.size() (shape_mismatch);
 /// - out is not bags.size() x table.dim() (shape_mismatch);

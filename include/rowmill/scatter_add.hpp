@@ -28,7 +28,8 @@ struct ScatterAddOptions {
 /// Runs in the caller's oneTBB arena. It writes the table: no other call may read or write those rows meanwhile.
 ///
 /// Throws Error, and changes nothing, if
-/// - table or values is null (and not empty), has dim < 1, negative rows, or a size that overflows (invalid_argument);
+/// - table or values is null (and not empty), has a negative dim or number of rows, or a size that overflows
+/// (invalid_argument);
 /// - values is not ids.size() x table.dim() (shape_mismatch);
 /// - table shares an element with values or ids, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError);

@@ -33,7 +33,7 @@ class Table {
   Table() = default;
 
   /// The values are those that the initializer gives in float, rounded once to the format.
-  /// Throws Error if rows < 0 or dim < 1 or the size overflows or the initializer or the format is bad
+  /// Throws Error if rows < 0 or dim < 0 or the size overflows or the initializer or the format is bad
   /// (invalid_argument), or the system refuses the memory (out_of_memory). rows = 0 is an empty table.
   Table(std::int64_t rows, std::int64_t dim, TableOptions options = {});
 

@@ -14,6 +14,7 @@ Target target(const CheckpointFile& checkpoint, const std::string& name, const T
   constexpr std::string_view kOp = "restore";
   const SafetensorsFile& file = checkpoint.file();
   check_writable(kOp, name, table);
+  check_has_columns(kOp, name, table);
   const TensorInfo& tensor = file.tensor(name);
   check_format(kOp, name, table, {file.table_format(tensor)});
   check_shape(kOp, name, table, table.rows(), tensor.shape[1], "the rows of the table x the dim that was saved");

@@ -34,14 +34,12 @@ void ReadAhead::ask(Ids ids, OutOfRange policy) {
   if (rows_ == 0) return;
   forget_dropped();
   constexpr std::int64_t kIdsAtOnce = 1024;
-  ids.visit([&](const auto* data) {
-    const std::int64_t threads = concurrency_for(ids.size() * kWordBits);
-    parallel_chunks(threads, ids.size(), kIdsAtOnce, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t row = resolve(data[i], rows_, policy);
-        if (row >= 0 && row < rows_) ask_row(row);
-      }
-    });
+  const std::int64_t threads = concurrency_for(ids.size() * kWordBits);
+  parallel_chunks(threads, ids.size(), kIdsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = resolve(ids[i], rows_, policy);
+      if (row >= 0 && row < rows_) ask_row(row);
+    }
   });
 }
 

@@ -150,6 +150,7 @@ void one_pass(const ConstTableView& table, const ConstTableView& queries, std::i
 std::vector<std::vector<Neighbour>> nearest(const ConstTableView& table, const ConstTableView& queries,
                                             std::int64_t count) {
   check_view("nearest", "table", table);
+  check_has_columns("nearest", "table", table);
   check_view("nearest", "queries", queries);
   check_format("nearest", "table", table, {Format::f32, Format::bf16});
   check_format("nearest", "queries", queries, {Format::f32, Format::bf16});

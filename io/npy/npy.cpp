@@ -66,6 +66,7 @@ Table load_npy(const std::filesystem::path& path, const TableOptions& options) {
 
 void save_npy(const std::filesystem::path& path, const ConstTableView& table, const SaveOptions& options) {
   check_view("save_npy", "table", table);
+  check_has_columns("save_npy", "table", table);
   check_format("save_npy", "table (NumPy has no dtype for others: save them as safetensors)", table, {Format::f32});
   const std::string header = format_npy_header(table.rows(), table.dim());
   const auto header_bytes = static_cast<std::int64_t>(header.size());

@@ -13,7 +13,7 @@ namespace {
 
 std::string start(std::string_view op) { return "rowmill: " + std::string(op) + ": "; }
 
-/// Rows of bytes: what overlap is judged by.
+/// Rows of bytes: what overlap is judged by. Strides are at least a row's width, or 0.
 struct ByteRows {
   std::uintptr_t begin;
   std::int64_t rows, width, stride;
@@ -26,6 +26,16 @@ ByteRows bytes_of(const ConstTableView& view) {
   const std::int64_t size = element_size(view.format());
   const std::int64_t stride = view.rows() > 1 ? view.row_stride() * size : 0;  // one row may have any
   return {reinterpret_cast<std::uintptr_t>(view.bytes()), view.rows(), view.dim() * size, stride};
+}
+
+ByteRows bytes_of(Ids ids) {
+  const std::int64_t size = ids.is_64_bit() ? 8 : 4;
+  const auto begin = reinterpret_cast<std::uintptr_t>(ids.data());
+  if (ids.is_contiguous()) return {begin, ids.empty() ? 0 : 1, ids.size() * size, 0};
+  if (ids.stride() == 0) return {begin, 1, size, 0};
+  const std::int64_t stride = ids.stride() * size;
+  if (stride > 0) return {begin, ids.size(), size, stride};
+  return {begin + static_cast<std::uintptr_t>((ids.size() - 1) * stride), ids.size(), size, -stride};
 }
 
 /// Whether a byte of [begin, end) lies in a row of `b`.
@@ -42,7 +52,8 @@ bool touches(std::uintptr_t begin, std::uintptr_t end, const ByteRows& b) {
 
 /// Exact, by element; after a look at the outer bounds its time follows the smaller number of rows.
 bool overlap(const ByteRows& a, const ByteRows& b) {
-  if (a.rows == 0 || b.rows == 0 || a.end() <= b.begin || b.end() <= a.begin) return false;
+  if (a.rows == 0 || b.rows == 0 || a.width == 0 || b.width == 0 || a.end() <= b.begin || b.end() <= a.begin)
+    return false;
   const ByteRows& few = a.rows < b.rows ? a : b;
   const ByteRows& many = a.rows < b.rows ? b : a;
   for (std::int64_t r = 0; r < few.rows; ++r) {
@@ -85,7 +96,7 @@ std::size_t checked_size(std::string_view kind, const ConstTableView& shape) {
     throw Error(ErrorCode::invalid_argument, "rowmill: " + describe(kind, shape) + " " + what);
   };
   if (shape.rows() < 0) fail("has a negative number of rows");
-  if (shape.dim() < 1) fail("has dim " + std::to_string(shape.dim()) + "; it must be at least 1");
+  if (shape.dim() < 0) fail("has dim " + std::to_string(shape.dim()) + "; it must be at least 0");
   if (element_size(shape.format()) == 0) fail(unknown_format(shape.format()));
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(shape.rows(), shape.dim(), &bytes) ||
@@ -100,7 +111,7 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
     throw Error(ErrorCode::invalid_argument, start(op) + describe(argument, view) + " " + what);
   };
   if (view.rows() < 0) fail("has a negative number of rows");
-  if (view.dim() < 1) fail("has dim " + std::to_string(view.dim()) + "; it must be at least 1");
+  if (view.dim() < 0) fail("has dim " + std::to_string(view.dim()) + "; it must be at least 0");
   const std::int64_t size = element_size(view.format());
   if (size == 0) fail(unknown_format(view.format()));
   if (view.row_stride() < 0) fail("has row stride " + std::to_string(view.row_stride()) + "; it must be at least 0");
@@ -111,10 +122,15 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
        __builtin_add_overflow(elements, view.dim(), &elements) || __builtin_mul_overflow(elements, size, &bytes))) {
     fail("with row stride " + std::to_string(view.row_stride()) + " is larger than 2^63 bytes");
   }
-  if (view.rows() > 0 && view.bytes() == nullptr) fail("has a null pointer");
+  if (view.rows() > 0 && view.dim() > 0 && view.bytes() == nullptr) fail("has a null pointer");
   if (reinterpret_cast<std::uintptr_t>(view.bytes()) % static_cast<std::uintptr_t>(size) != 0) {
     fail("is not aligned to its elements");
   }
+}
+
+void check_has_columns(std::string_view op, std::string_view argument, const ConstTableView& view) {
+  if (view.dim() >= 1) return;
+  throw Error(ErrorCode::invalid_argument, start(op) + describe(argument, view) + " has dim 0; it must be at least 1");
 }
 
 void check_writable(std::string_view op, std::string_view argument, const TableView& view) {
@@ -144,7 +160,12 @@ void check_pointer(std::string_view op, std::string_view argument, Ids ids) {
                 start(op) + std::string(argument) + " (" + std::to_string(ids.size()) + ") " + what);
   };
   if (ids.size() < 0) fail("has a negative size");
-  if (ids.size() > std::numeric_limits<std::int64_t>::max() / 8) fail("is larger than 2^63 bytes");
+  std::int64_t last = 0;
+  std::int64_t bytes = 0;
+  if (ids.size() > std::numeric_limits<std::int64_t>::max() / 8 ||
+      __builtin_mul_overflow(ids.size(), ids.stride(), &last) || __builtin_mul_overflow(last, 8, &bytes)) {
+    fail("with stride " + std::to_string(ids.stride()) + " is larger than 2^63 bytes");
+  }
   if (ids.size() > 0 && ids.data() == nullptr) fail("has a null pointer");
   if (reinterpret_cast<std::uintptr_t>(ids.data()) % (ids.is_64_bit() ? 8 : 4) != 0) fail("is not aligned");
 }
@@ -174,9 +195,7 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
 
 void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view ids_name,
                     Ids ids) {
-  const std::int64_t bytes = ids.size() * (ids.is_64_bit() ? 8 : 4);
-  const ByteRows id_bytes{reinterpret_cast<std::uintptr_t>(ids.data()), ids.empty() ? 0 : 1, bytes, bytes};
-  if (!overlap(bytes_of(a), id_bytes)) return;
+  if (!overlap(bytes_of(a), bytes_of(ids))) return;
   throw Error(ErrorCode::overlap, start(op) + describe(a_name, a) + " shares memory with " + std::string(ids_name) +
                                       " (" + std::to_string(ids.size()) + ")");
 }

@@ -16,8 +16,11 @@
 
 namespace rowmill {
 
-/// rows >= 0, dim >= 1, a known format, row_stride >= 0, pointer there and aligned, and the size in bytes fits.
+/// rows >= 0, dim >= 0, a known format, row_stride >= 0, pointer there and aligned, and the size in bytes fits.
 void check_view(std::string_view op, std::string_view argument, const ConstTableView& view);
+
+/// dim >= 1, where rows without columns have no meaning: in files, for one.
+void check_has_columns(std::string_view op, std::string_view argument, const ConstTableView& view);
 
 /// As check_view, and rows don't share elements.
 void check_writable(std::string_view op, std::string_view argument, const TableView& view);
@@ -40,7 +43,7 @@ void check_shape(std::string_view op, std::string_view argument, const ConstTabl
 /// No element of `a` is an element of `b`.
 void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view b_name,
                     const ConstTableView& b);
-/// The same for ids or offsets.
+/// The same for ids or offsets, strided ones too: only the memory between them is free.
 void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view ids_name,
                     Ids ids);
 

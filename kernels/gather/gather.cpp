@@ -44,16 +44,16 @@ bool use_streaming(const ConstTableView& table, const TableView& out, Stores sto
 }
 
 /// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
-template <class Id>
-void gather_resolved(Gather64* kernel, const GatherArgs<Id>& args, std::int64_t out_row_bytes, std::int64_t rows,
-                     OutOfRange policy) {
+void gather_resolved(Gather64* kernel, GatherArgs<std::int64_t> args, Ids ids, std::int64_t first, std::int64_t last,
+                     std::int64_t out_row_bytes, std::int64_t rows, OutOfRange policy) {
   constexpr std::int64_t kBlock = 256;
   std::int64_t resolved[kBlock];
-  for (std::int64_t begin = 0; begin < args.count; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, args.count - begin);
-    for (std::int64_t i = 0; i < count; ++i) resolved[i] = resolve(args.ids[begin + i], rows, policy);
-    kernel({args.table, args.table_stride, resolved, count, static_cast<std::byte*>(args.out) + begin * out_row_bytes,
-            args.out_stride, args.dim, args.prefetch, args.streaming});
+  args.ids = resolved;
+  for (std::int64_t begin = first; begin < last; begin += args.count) {
+    args.count = std::min(kBlock, last - begin);
+    resolve_block(ids, begin, args.count, rows, policy, resolved);
+    kernel(args);
+    args.out = static_cast<std::byte*>(args.out) + args.count * out_row_bytes;
   }
 }
 
@@ -71,6 +71,8 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   check_disjoint(kOp, "out", out, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
 
+  if (ids.empty() || table.dim() == 0) return;
+
   const auto [kernel32, kernel64] = kernels_for(table.format(), out.format());
   const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
   const std::int64_t traffic_each = table.dim() * (element_size(table.format()) + element_size(out.format()));
@@ -78,25 +80,30 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   const bool streaming = use_streaming(table, out, options.stores, threads);
   const PrefetchArgs prefetch = prefetch_for_gather(table);
   const std::int64_t grain = rows_per_task(ids.size(), traffic_each, threads);
+  const auto args_for = [&]<class Id>(const Id* data, std::int64_t begin, std::int64_t end) {
+    return GatherArgs<Id>{.table = table.bytes(),
+                          .table_stride = table.row_stride(),
+                          .ids = data,
+                          .count = end - begin,
+                          .out = static_cast<std::byte*>(out.bytes()) + begin * out_row_bytes,
+                          .out_stride = out.row_stride(),
+                          .dim = table.dim(),
+                          .prefetch = prefetch,
+                          .streaming = streaming};
+  };
+  if (!are_rows(ids, options.out_of_range)) {
+    return parallel_chunks(threads, ids.size(), grain, [&, kernel = kernel64](std::int64_t begin, std::int64_t end) {
+      gather_resolved(kernel, args_for(static_cast<const std::int64_t*>(nullptr), begin, end), ids, begin, end,
+                      out_row_bytes, table.rows(), options.out_of_range);
+    });
+  }
   ids.visit([&, kernel32 = kernel32, kernel64 = kernel64]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      const GatherArgs<Id> args{.table = table.bytes(),
-                                .table_stride = table.row_stride(),
-                                .ids = data + begin,
-                                .count = end - begin,
-                                .out = static_cast<std::byte*>(out.bytes()) + begin * out_row_bytes,
-                                .out_stride = out.row_stride(),
-                                .dim = table.dim(),
-                                .prefetch = prefetch,
-                                .streaming = streaming};
-      if (options.out_of_range == OutOfRange::error) {
-        if constexpr (sizeof(Id) == 4) {
-          kernel32(args);
-        } else {
-          kernel64(args);
-        }
+      const GatherArgs<Id> args = args_for(data + begin, begin, end);
+      if constexpr (sizeof(Id) == 4) {
+        kernel32(args);
       } else {
-        gather_resolved(kernel64, args, out_row_bytes, table.rows(), options.out_of_range);
+        kernel64(args);
       }
     });
   });

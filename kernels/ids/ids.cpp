@@ -15,6 +15,37 @@ namespace {
 std::int64_t find(const KernelTable& k, const FindBadIdArgs<std::int32_t>& args) { return k.find_bad_id_i32(args); }
 std::int64_t find(const KernelTable& k, const FindBadIdArgs<std::int64_t>& args) { return k.find_bad_id_i64(args); }
 
+/// The lowest position for which find_in(begin, end), over a chunk, is not `end`; ids.size() if there is none.
+template <class FindIn>
+std::int64_t find_first(Ids ids, FindIn find_in) {
+  constexpr std::int64_t kGrain = 1 << 15;
+  std::atomic<std::int64_t> first{ids.size()};
+  parallel_chunks(concurrency_for(ids.size() * (ids.is_64_bit() ? 8 : 4)), ids.size(), kGrain,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    std::int64_t lowest_bad = first.load(std::memory_order_relaxed);
+                    if (begin >= lowest_bad) return;
+                    const std::int64_t bad = find_in(begin, end);
+                    if (bad == end) return;
+                    while (bad < lowest_bad && !first.compare_exchange_weak(lowest_bad, bad)) {
+                    }
+                  });
+  return first.load();
+}
+
+/// Of ids that are strided: a block of them at a time is copied to the stack.
+std::int64_t find_in_blocks(const KernelTable& k, Ids ids, std::int64_t begin, std::int64_t end, std::int64_t lowest,
+                            std::int64_t highest) {
+  constexpr std::int64_t kBlock = 1024;
+  std::int64_t block[kBlock];
+  for (; begin < end; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, end - begin);
+    resolve_block(ids, begin, count, 0, OutOfRange::error, block);
+    const std::int64_t bad = k.find_bad_id_i64({block, count, lowest, highest});
+    if (bad < count) return begin + bad;
+  }
+  return end;
+}
+
 }  // namespace
 
 std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy) {
@@ -23,34 +54,38 @@ std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy) 
   const std::int64_t lowest = policy == OutOfRange::wrap_negative ? -rows : 0;
   const std::int64_t highest = rows - 1;
 
-  const std::int64_t position = ids.visit([&]<class Id>(const Id* data) {
+  const KernelTable& k = kernels();
+  const auto find_contiguous = [&]<class Id>(const Id* data) {
     // The range allowed, as far as this width of id can be in it: an id is never narrowed.
     const auto low = static_cast<Id>(std::max<std::int64_t>(lowest, std::numeric_limits<Id>::min()));
     const auto high = static_cast<Id>(std::min<std::int64_t>(highest, std::numeric_limits<Id>::max()));
-    const KernelTable& k = kernels();
-    constexpr std::int64_t kGrain = 1 << 15;
-    std::atomic<std::int64_t> first{ids.size()};
-    parallel_chunks(concurrency_for(ids.size() * std::int64_t{sizeof(Id)}), ids.size(), kGrain,
-                    [&](std::int64_t begin, std::int64_t end) {
-                      std::int64_t lowest_bad = first.load(std::memory_order_relaxed);
-                      if (begin >= lowest_bad) return;
-                      const std::int64_t bad = begin + find(k, {data + begin, end - begin, low, high});
-                      if (bad == end) return;
-                      while (bad < lowest_bad && !first.compare_exchange_weak(lowest_bad, bad)) {
-                      }
-                    });
-    return first.load();
-  });
+    return find_first(ids, [&](std::int64_t begin, std::int64_t end) {
+      return begin + find(k, {data + begin, end - begin, low, high});
+    });
+  };
+  const std::int64_t position =
+      ids.is_contiguous() ? ids.visit(find_contiguous) : find_first(ids, [&](std::int64_t begin, std::int64_t end) {
+        return find_in_blocks(k, ids, begin, end, lowest, highest);
+      });
   if (position == ids.size()) return std::nullopt;
   return BadId{position, ids[position]};
 }
 
+void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
+                   std::int64_t* out) {
+  if (!ids.is_contiguous()) {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = resolve(ids[begin + i], rows, policy);
+    return;
+  }
+  ids.visit([&](const auto* data) {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = resolve(data[begin + i], rows, policy);
+  });
+}
+
 void resolve_all(Ids ids, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out) {
   constexpr std::int64_t kGrain = 1 << 14;
-  ids.visit([&](const auto* data) {
-    parallel_chunks(threads, ids.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) out[i] = resolve(data[i], rows, policy);
-    });
+  parallel_chunks(threads, ids.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    resolve_block(ids, begin, end - begin, rows, policy, out + begin);
   });
 }
 

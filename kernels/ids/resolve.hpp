@@ -23,6 +23,13 @@ inline std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange polic
   return id;
 }
 
+/// out[i] = resolve(ids[begin + i], ...) for `count` ids, which may be strided.
+void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
+                   std::int64_t* out);
+
+/// Whether the ids are rows as they stand, so that kernels may read them where they are. Others are resolved first.
+inline bool are_rows(Ids ids, OutOfRange policy) { return policy == OutOfRange::error && ids.is_contiguous(); }
+
 /// out[i] = resolve(ids[i], ...) for all ids.
 void resolve_all(Ids ids, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out);
 

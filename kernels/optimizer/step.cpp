@@ -139,7 +139,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   const FpEnvironment environment;
   ++step_count_;
   prepare_step();
-  if (plan.id_count() == 0) return;
+  if (plan.id_count() == 0 || dim_ == 0) return;
   std::int64_t columns = dim_;
   for (const auto& table : state_) columns += table.dim();
   const PrefetchArgs prefetch = prefetch_for_update(rows_ * columns * std::int64_t{sizeof(float)}, dim_);

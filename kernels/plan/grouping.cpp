@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <type_traits>
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
@@ -69,10 +70,11 @@ Grouping::Grouping(std::int64_t id_count, GroupingOf of, Carver& memory)
       slots_(memory.take<std::int64_t>(4 * id_count)) {}
 
 /// One build of a grouping: two parallel passes, over chunks of positions and then over shards. Equal ids need neither.
-template <class Id>
+/// IdAt is what ids are read from by position: a pointer, or Ids where they are strided.
+template <class IdAt>
 class Grouping::Builder {
  public:
-  Builder(const Grouping& grouping, const Id* ids, std::int64_t id_count, const Bags* bags, std::int64_t rows,
+  Builder(const Grouping& grouping, IdAt ids, std::int64_t id_count, const Bags* bags, std::int64_t rows,
           OutOfRange policy)
       : g_(grouping),
         ids_(ids),
@@ -114,11 +116,14 @@ class Grouping::Builder {
   /// Whether all ids are equal. If not, that mostly shows at once: so one thread looks.
   [[nodiscard]] bool one_row() const {
     if (id_count_ == 0) return false;
-    const FindBadIdArgs<Id> others{ids_, id_count_, ids_[0], ids_[0]};
-    if constexpr (sizeof(Id) == 4) {
-      return kernels().find_bad_id_i32(others) == id_count_;
+    if constexpr (std::is_same_v<IdAt, const std::int32_t*>) {
+      return kernels().find_bad_id_i32({ids_, id_count_, ids_[0], ids_[0]}) == id_count_;
+    } else if constexpr (std::is_same_v<IdAt, const std::int64_t*>) {
+      return kernels().find_bad_id_i64({ids_, id_count_, ids_[0], ids_[0]}) == id_count_;
     } else {
-      return kernels().find_bad_id_i64(others) == id_count_;
+      std::int64_t i = 1;
+      while (i < id_count_ && ids_[i] == ids_[0]) ++i;
+      return i == id_count_;
     }
   }
 
@@ -265,7 +270,7 @@ class Grouping::Builder {
   }
 
   const Grouping& g_;
-  const Id* ids_;
+  IdAt ids_;
   std::int64_t id_count_;
   const Bags* bags_;
   std::int64_t rows_;
@@ -274,7 +279,10 @@ class Grouping::Builder {
 };
 
 void Grouping::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, std::int64_t threads) const {
-  ids.visit([&]<class Id>(const Id* data) { Builder<Id>(*this, data, ids.size(), bags, rows, policy).run(threads); });
+  const auto build_from = [&]<class IdAt>(IdAt id_at) {
+    Builder<IdAt>(*this, id_at, ids.size(), bags, rows, policy).run(threads);
+  };
+  ids.is_contiguous() ? ids.visit(build_from) : build_from(ids);
 }
 
 Plan::Shard Grouping::shard(std::int64_t s) const {

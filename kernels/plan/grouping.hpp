@@ -43,7 +43,7 @@ class Grouping {
   [[nodiscard]] std::int64_t largest_segment(std::int64_t s) const { return largest_[s]; }
 
  private:
-  template <class Id>
+  template <class IdAt>
   class Builder;
 
   int shard_bits_;

@@ -76,7 +76,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   check_disjoint(kOp, "out", out, "ids", bags.ids());
   if (bags.has_offsets()) check_disjoint(kOp, "out", out, "offsets", bags.offsets());
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
-  if (bags.size() == 0) return;
+  if (bags.size() == 0 || table.dim() == 0) return;
 
   const Ids ids = bags.ids();
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
@@ -94,7 +94,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
       pool_range(table, bags, data, first, last, out, prefetch, mean);
     });
   };
-  if (options.out_of_range == OutOfRange::error) return ids.visit(pool_all);
+  if (are_rows(ids, options.out_of_range)) return ids.visit(pool_all);
 
   Workspace own;
   Workspace& scratch = workspace != nullptr ? *workspace : own;

@@ -179,6 +179,7 @@ void check_initializer(const Initializer& initializer) {
 }  // namespace
 
 Initializer Initializer::scaled_uniform_fan_out(std::int64_t dim, float scale) {
+  if (dim == 0) return {};  // no value is chosen
   const FpEnvironment environment;
   const auto limit = static_cast<float>(std::sqrt(3.0 * static_cast<double>(scale) / static_cast<double>(dim)));
   return uniform(-limit, limit);
@@ -194,6 +195,7 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   check_initializer(initializer);
   (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
 
+  if (table.rows() == 0 || table.dim() == 0) return;
   const auto key = stream_key(stream);
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
   // A huge page or more each, so that no page is touched by two threads in turn.
@@ -208,7 +210,7 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   constexpr std::int64_t kTasksPerThread = 4;
   const std::int64_t tasks = threads == 1 ? 1 : kTasksPerThread * threads;
   const std::int64_t rows_each = std::max((table.rows() + tasks - 1) / tasks, grain);
-  const bool need_floats = initializer.kind == Initializer::Kind::uniform && table.rows() > 0;
+  const bool need_floats = initializer.kind == Initializer::Kind::uniform;
   Workspace floats(need_floats ? static_cast<std::size_t>(tasks * table.dim()) * sizeof(float) : 0);
   parallel_chunks(threads, table.rows(), rows_each, [&](std::int64_t begin, std::int64_t end) {
     float* const row =

@@ -2,7 +2,6 @@
 #include "rowmill/scatter_add.hpp"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/choose_prefetch.hpp"
@@ -50,18 +49,14 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
             .dim = table.dim(),
             .prefetch = prefetch_for(table)});
   };
-  ids.visit([&]<class Id>(const Id* data) {
-    if constexpr (std::is_same_v<Id, std::int64_t>) {
-      if (policy == OutOfRange::error) return add(data, 0, ids.size());
-    }
-    constexpr std::int64_t kBlock = 2048;
-    std::int64_t rows[kBlock];
-    for (std::int64_t begin = 0; begin < ids.size(); begin += kBlock) {
-      const std::int64_t count = std::min(kBlock, ids.size() - begin);
-      for (std::int64_t i = 0; i < count; ++i) rows[i] = resolve(data[begin + i], table.rows(), policy);
-      add(rows, begin, count);
-    }
-  });
+  if (ids.is_64_bit() && are_rows(ids, policy)) return add(static_cast<const std::int64_t*>(ids.data()), 0, ids.size());
+  constexpr std::int64_t kBlock = 2048;
+  std::int64_t rows[kBlock];
+  for (std::int64_t begin = 0; begin < ids.size(); begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, ids.size() - begin);
+    resolve_block(ids, begin, count, table.rows(), policy, rows);
+    add(rows, begin, count);
+  }
 }
 
 /// Row by row, so that a row is read and written once: shard(s) are `shards` groups of rows that threads may take.
@@ -103,7 +98,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   check_shape(kOp, "values", values, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "table", table, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
-  if (ids.empty()) return;
+  if (ids.empty() || table.dim() == 0) return;
 
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
   const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
@@ -128,7 +123,7 @@ void scatter_add(const TableView& table, const Plan& plan, const ConstTableView&
   check_views(table, values);
   check_plan(kOp, plan, table);
   check_shape(kOp, "values", values, plan.gradient_rows(), table.dim(), "the plan's ids or bags x the table's dim");
-  if (plan.id_count() == 0) return;
+  if (plan.id_count() == 0 || table.dim() == 0) return;
 
   const std::int64_t threads = concurrency_for(traffic(plan.id_count(), table.dim()));
   scatter_add_shards(table, values, threads, plan.shard_count(), [&](std::int64_t s) { return plan.shard(s); });

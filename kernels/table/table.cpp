@@ -49,18 +49,19 @@ const std::string& Table::name() const {
 }
 
 Table Table::clone() const {
-  Table copy = uninitialized(rows_, std::max<std::int64_t>(dim_, 1), format_, huge_pages_, name());
+  Table copy = uninitialized(rows_, dim_, format_, huge_pages_, name());
   copy_rows(view(), copy);
   return copy;
 }
 
 void copy_rows(const ConstTableView& from, const TableView& to) {
   const std::int64_t row_bytes = from.dim() * element_size(from.format());
+  if (row_bytes == 0) return;
   const auto row = [&](auto* bytes, std::int64_t stride, std::int64_t r) {
     return bytes + r * stride * element_size(from.format());
   };
   constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
-  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / std::max<std::int64_t>(row_bytes, 1), 1);
+  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
   parallel_chunks(concurrency_for(2 * from.rows() * row_bytes), from.rows(), grain,
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t r = begin; r < end; ++r) {
