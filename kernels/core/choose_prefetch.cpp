@@ -21,7 +21,7 @@ struct Processor {
 /// A first-level cache that waits for few misses at a time keeps the loads behind its prefetches waiting; a second
 /// level waits for many. Measured: the second level is better on AMD's family 25 (Zen 4), for near updates too, and on
 /// Intel's Sapphire and Emerald Rapids; the first on AMD's family 26 (Zen 5). Half the distance in near pools gained on
-/// Zen 4 and, by 3 to 16 %, on Emerald Rapids.
+/// Zen 4 and, by 3 to 9 %, on Emerald Rapids.
 Processor find_processor() {
   Processor found;
 #if defined(__x86_64__)
