@@ -163,7 +163,7 @@ std::string Subject::check_lookup() {
     rowmill::reference::gather(weights_, ids, expected, rowmill::OutOfRange::error);
   } else {
     const rowmill::Bags bags(ids, shape_.batch, shape_.length);
-    rowmill::reference::pool(weights_, bags, expected, false, rowmill::OutOfRange::error);
+    rowmill::reference::pool(weights_, bags, expected, {});
   }
   std::fill_n(problem_.buffers.front(), problem_.buffer_floats(0), 12345.0F);
   run(0);

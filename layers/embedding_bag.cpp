@@ -62,7 +62,7 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
     for (std::int64_t b = 0; b < bags.size(); ++b) {
       std::int64_t count = 0;
       for (std::int64_t i = bags.begin(b); i < bags.begin(b + 1); ++i) {
-        count += resolve(ids[i], table_.rows(), out_of_range_) == kIgnored ? 0 : 1;
+        count += resolve_in_bag(ids[i], table_.rows(), out_of_range_, {}) == kDropped ? 0 : 1;
       }
       counts_[static_cast<std::size_t>(b)] = count;
     }

@@ -86,9 +86,37 @@ TEST_P(BadIdTest, DependsOnThePolicy) {
     EXPECT_TRUE(bad(0, 0, OutOfRange::clip));
     EXPECT_TRUE(bad(0, 0, OutOfRange::error));
     EXPECT_FALSE(bad(0, 0, OutOfRange::zero));
+    EXPECT_FALSE(bad(-1, 10, OutOfRange::skip));
+    EXPECT_FALSE(bad(0, 0, OutOfRange::skip));
     EXPECT_FALSE(find_bad_id(std::vector<std::int32_t>{}, 0).has_value());
     // A table with more rows than int32 counts: every int32 that is not negative is a row.
     EXPECT_FALSE(find_bad_id(std::vector<std::int32_t>{numeric_limits<std::int32_t>::max()}, 1LL << 40).has_value());
+  });
+}
+
+TEST_P(BadIdTest, PaddingIsNotBad) {
+  run([] {
+    for (const std::int64_t padding : {-1, 0, 5, 9, 10, 11, -7, 100000}) {
+      for (const std::int64_t count : {1, 17, 64, 1000}) {
+        std::vector<std::int64_t> ids(static_cast<std::size_t>(count), padding);
+        EXPECT_FALSE(find_bad_id(ids, 10, OutOfRange::error, padding).has_value());
+        EXPECT_FALSE(find_bad_id(narrow(ids), 10, OutOfRange::error, padding).has_value());
+        EXPECT_FALSE(find_bad_id(ids, 0, OutOfRange::clip, padding).has_value());
+        EXPECT_FALSE(find_bad_id(ids, 10, OutOfRange::wrap_negative, padding).has_value());
+        for (const std::int64_t bad : {-2, 12}) {
+          ids.back() = bad;
+          const auto found = find_bad_id(ids, 10, OutOfRange::error, padding);
+          ASSERT_TRUE(found.has_value());
+          EXPECT_EQ(found->position, count - 1);
+          EXPECT_EQ(found->value, bad);
+          EXPECT_EQ(find_bad_id(narrow(ids), 10, OutOfRange::error, padding)->position, count - 1);
+        }
+      }
+    }
+    // A padding id that no int32 is, and one below the range under wrap_negative.
+    EXPECT_TRUE(find_bad_id(std::vector<std::int32_t>{0}, 0, OutOfRange::error, 1LL << 32).has_value());
+    EXPECT_FALSE(find_bad_id(std::vector<std::int32_t>{-11}, 10, OutOfRange::wrap_negative, -11).has_value());
+    EXPECT_TRUE(find_bad_id(std::vector<std::int32_t>{-12}, 10, OutOfRange::wrap_negative, -11).has_value());
   });
 }
 
@@ -129,6 +157,27 @@ class BadCall : public testing::Test {
     EXPECT_TRUE(other_.guards_intact());
   }
 };
+
+TEST_F(BadCall, LengthsOfBags) {
+  const std::vector<std::int64_t> before(4, -7);
+  std::vector<std::int64_t> offsets = before;
+  const auto make = [&](const std::vector<std::int32_t>& lengths, std::span<std::int64_t> to) {
+    return [&, lengths, to] { (void)Bags::from_lengths(ids_, lengths, to); };
+  };
+  expect_failure(make({1, -1, 3}, offsets), ErrorCode::invalid_argument,
+                 "rowmill: bags: lengths[1] = -1; it must be 0 to 2, the ids that are left");
+  expect_failure(make({1, 1, 2}, offsets), ErrorCode::invalid_argument,
+                 "rowmill: bags: lengths[2] = 2; it must be 0 to 1, the ids that are left");
+  expect_failure(make({1, 1}, offsets), ErrorCode::shape_mismatch,
+                 "rowmill: bags: lengths (2) sum to 2; there are 3 ids");
+  expect_failure(make({1, 1, 1}, std::span(offsets).first(3)), ErrorCode::shape_mismatch,
+                 "rowmill: bags: offsets (3) must have at least 4 elements: one more than there are lengths");
+  expect_failure([&] { (void)Bags::from_lengths(ids_, Ids(offsets.data(), 3), offsets); }, ErrorCode::overlap,
+                 "rowmill: bags: offsets (4) shares memory with lengths (3)");
+  expect_failure([&] { (void)Bags::from_lengths(ids_, Ids(static_cast<std::int32_t*>(nullptr), 3), offsets); },
+                 ErrorCode::invalid_argument, "rowmill: bags: lengths (3) has a null pointer");
+  EXPECT_EQ(offsets, before);
+}
 
 TEST_F(BadCall, IdOutOfRange) {
   for (const std::int32_t bad : {-1, 10, numeric_limits<std::int32_t>::max()}) {

@@ -259,7 +259,7 @@ AdagradArgs adagrad_args(const UpdateArgs& update, const TableView& state) {
   return {update, state.data(), 0.1F, 0.3F};
 }
 
-/// Bags of 0, 1, 2, ... ids, some of them negative, the last bags of negative ids alone and of none.
+/// Bags of 0, 1, 2, ... ids, some dropped, some rows of zeros, the last bags of dropped ids alone and of none.
 template <class In, class Out, class Id>
 void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   std::vector<Id> ids;
@@ -268,7 +268,8 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   ids.assign(3, Id{0});
   for (const std::int64_t length : {0, 1, 2, 3, 5, 40, 0, 0, 100, 1}) {
     for (std::int64_t k = 0; k < length; ++k) {
-      ids.push_back(random() % 5 == 0 ? Id{-1} : static_cast<Id>(random() % kRows));
+      const std::uint64_t kind = random() % 8;
+      ids.push_back(kind == 0 ? Id{kDroppedId} : kind == 1 ? Id{-2} : static_cast<Id>(random() % kRows));
     }
     begin.push_back(static_cast<std::int64_t>(ids.size()));
   }

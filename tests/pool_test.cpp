@@ -32,7 +32,7 @@ void expect_pool(const ConstTableView& table, const Bags& bags, OutOfRange polic
   for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
     BasicGuardedTable<Out> out(bags.size(), table.dim(), 3);
     BasicGuardedTable<Out> expected(bags.size(), table.dim());
-    reference::pool(table, bags, expected.view(), pooling == Pooling::mean, policy);
+    reference::pool(table, bags, expected.view(), {.pooling = pooling, .out_of_range = policy});
     Workspace workspace(pool_memory_required(bags.ids().size()));
     const std::size_t capacity = workspace.capacity();
     pool(table, bags, out.view(), {.pooling = pooling, .out_of_range = policy}, &workspace);
@@ -90,6 +90,7 @@ TEST_P(PoolTest, AppliesPolicies) {
     const GuardedTable table = GuardedTable(11, 100).fill(5);
     expect_pool(table.view(), Bags(ids, offsets), OutOfRange::zero);
     expect_pool(table.view(), Bags(ids, offsets), OutOfRange::clip);
+    expect_pool(table.view(), Bags(ids, offsets), OutOfRange::skip);
     const std::vector<std::int32_t> negative = {-1, -11, 10, 0};
     expect_pool(table.view(), Bags(negative, 2, 2), OutOfRange::wrap_negative);
   });
@@ -128,6 +129,19 @@ TEST_P(PoolTest, TakesOffsetsWithoutTheLastOne) {
   });
 }
 
+TEST(BagsFromLengths, MakesOffsets) {
+  const std::vector<std::int32_t> ids = {1, 2, 3, 4, 5, 6};
+  const std::vector<std::int64_t> lengths = {0, 2, 0, 3, 1};
+  std::vector<std::int64_t> offsets(8, -7);  // more than it needs
+  const Bags bags = Bags::from_lengths(ids, lengths, offsets);
+  EXPECT_EQ(offsets, (std::vector<std::int64_t>{0, 0, 2, 2, 5, 6, -7, -7}));
+  EXPECT_EQ(bags.size(), 5);
+  EXPECT_EQ(bags.begin(4), 5);
+  EXPECT_EQ(bags.begin(5), 6);
+  EXPECT_EQ(Bags::from_lengths(Ids(), std::vector<std::int32_t>{0, 0}, offsets).size(), 2);
+  EXPECT_EQ(Bags::from_lengths(Ids(), Ids(), offsets).size(), 0);
+}
+
 class EmbeddingBagTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(EmbeddingBagTest);
 
@@ -142,7 +156,7 @@ TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
                           .seed = 1,
                           .optimizer = adagrad,
                           .pooling = pooling,
-                          .out_of_range = OutOfRange::zero});
+                          .out_of_range = OutOfRange::skip});
       Table weights = layer.table().clone();
       Table state(kRows, 1);
       for (std::int64_t t = 1; t <= 3; ++t) {
@@ -168,11 +182,11 @@ TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
         const Bags all_bags(all, all_offsets);
         GuardedTable divided = gradient;
         for (std::int64_t b = 0; b < bags && pooling == Pooling::mean; ++b) {
-          const std::int64_t length = all_bags.begin(b + 1) - all_bags.begin(b) - (b == 1 ? 1 : 0);  // id 5 is left out
+          const std::int64_t length = all_bags.begin(b + 1) - all_bags.begin(b) - (b == 1 ? 1 : 0);  // id 5 is skipped
           for (float& x : divided.view().row(b)) x = length == 0 ? 0 : x / static_cast<float>(length);
         }
         layer.step();
-        reference::optimizer_step(adagrad, t, weights, {state}, all_bags, OutOfRange::zero, divided.view());
+        reference::optimizer_step(adagrad, t, weights, {state}, all_bags, OutOfRange::skip, divided.view());
         EXPECT_TRUE(same(layer.table().view(), weights.view()));
         EXPECT_TRUE(same(layer.optimizer().state()[0], state.view()));
       }
@@ -180,7 +194,7 @@ TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
       GuardedTable expected(50, kDim);
       const std::vector<std::int64_t> ids = id_cases(kRows, 200, 8).back().ids;
       layer.forward(Bags(ids, 50, 4), out.view());
-      reference::pool(layer.table(), Bags(ids, 50, 4), expected.view(), pooling == Pooling::mean, OutOfRange::error);
+      reference::pool(layer.table(), Bags(ids, 50, 4), expected.view(), {.pooling = pooling});
       EXPECT_TRUE(same(out.view(), expected.view()));
     }
   });

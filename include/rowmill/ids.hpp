@@ -17,8 +17,9 @@ namespace rowmill {
 enum class OutOfRange : std::uint8_t {
   error,          ///< throw IdError; allowed: 0 .. rows-1
   clip,           ///< use row 0 for negative ids and row rows-1 for large ones, as `jnp.take(mode="clip")`
-  zero,           ///< a gather yields a zero row; an update ignores the id
+  zero,           ///< a row of zeros, which counts in its bag; an update ignores the id
   wrap_negative,  ///< -1 is the last row, as in Python; allowed: -rows .. rows-1, others throw IdError
+  skip,           ///< a bag leaves the id out, and does not count it; else as `zero`
 };
 
 /// Any signed integer of 4 or 8 bytes: int, long, long long.
@@ -101,11 +102,13 @@ struct BadId {
 /// without exceptions.
 ///
 ///     for i in 0 .. ids.size()-1:
-///       if not allowed(ids[i], rows, policy): return {i, ids[i]}
+///       if ids[i] != padding_id and not allowed(ids[i], rows, policy): return {i, ids[i]}
 ///     return nothing
 ///
-/// Under `clip` with rows = 0 every id is bad; under `zero` none is. Vectorised, and parallel for large batches.
+/// Under `clip` with rows = 0 every id is bad; under `zero` and `skip` none is. Vectorised, and parallel for large
+/// batches; fastest where the padding id is a row, -1 or `rows`.
 /// Throws Error (unsupported_isa) only if ROWMILL_ISA is wrong.
-[[nodiscard]] std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy = OutOfRange::error);
+[[nodiscard]] std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy = OutOfRange::error,
+                                               std::optional<std::int64_t> padding_id = {});
 
 }  // namespace rowmill

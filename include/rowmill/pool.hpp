@@ -11,12 +11,24 @@
 namespace rowmill {
 
 /// How a bag's rows become one.
-enum class Pooling : std::uint8_t { sum, mean };
+enum class Pooling : std::uint8_t {
+  sum,
+  mean,   ///< the sum over their number
+  sqrtn,  ///< the sum over the root of their number
+  max,    ///< column by column, the largest; of equal ones the first; NaN where there is one
+};
 
-/// How pool() treats bags and ids out of range.
+/// What a mean or sqrtn of bags with weights divides by. Without weights both are the same.
+enum class Divisor : std::uint8_t {
+  count,    ///< the number of rows, or its root
+  weights,  ///< the sum of the weights; for sqrtn the root of the sum of their squares
+};
+
+/// How pool() treats bags and ids out of range. Weights and a padding id come with the bags.
 struct PoolOptions {
   Pooling pooling = Pooling::sum;
-  OutOfRange out_of_range = OutOfRange::error;  ///< under `zero` an id out of range is left out, and not counted
+  OutOfRange out_of_range = OutOfRange::error;
+  Divisor divisor = Divisor::count;  ///< `weights` is for mean and sqrtn alone
 };
 
 /// Pooled lookups: the forward pass of an embedding bag.

@@ -63,10 +63,12 @@ bool overlap(const ByteRows& a, const ByteRows& b) {
   return false;
 }
 
-std::string allowed_ids(std::int64_t rows, OutOfRange policy) {
-  if (rows == 0) return "allowed: none, the table has no rows";
-  return "allowed: " + std::to_string(policy == OutOfRange::wrap_negative ? -rows : 0) + " to " +
-         std::to_string(rows - 1);
+std::string allowed_ids(std::int64_t rows, OutOfRange policy, std::optional<std::int64_t> padding_id) {
+  std::string text = rows == 0 ? "allowed: none, the table has no rows"
+                               : "allowed: " + std::to_string(policy == OutOfRange::wrap_negative ? -rows : 0) +
+                                     " to " + std::to_string(rows - 1);
+  if (padding_id) text += "; padding is " + std::to_string(*padding_id);
+  return text;
 }
 
 std::string unknown_format(Format format) {
@@ -180,6 +182,8 @@ void check_id_count(std::string_view op, std::int64_t id_count) {
 
 void check_ids_pointer(std::string_view op, Ids ids) { check_pointer(op, "ids", ids); }
 
+void check_ids_pointer(std::string_view op, std::string_view argument, Ids ids) { check_pointer(op, argument, ids); }
+
 void check_shape(std::string_view op, std::string_view argument, const ConstTableView& view, std::int64_t rows,
                  std::int64_t dim, std::string_view why) {
   if (view.rows() == rows && view.dim() == dim) return;
@@ -200,17 +204,25 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
                                       " (" + std::to_string(ids.size()) + ")");
 }
 
+void check_disjoint(std::string_view op, std::string_view a_name, Ids a, std::string_view b_name, Ids b) {
+  if (!overlap(bytes_of(a), bytes_of(b))) return;
+  throw Error(ErrorCode::overlap, start(op) + std::string(a_name) + " (" + std::to_string(a.size()) +
+                                      ") shares memory with " + std::string(b_name) + " (" + std::to_string(b.size()) +
+                                      ")");
+}
+
 namespace {
 
 void check_ids(std::string_view op, Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy,
                std::string_view table_name) {
-  const std::optional<BadId> bad = find_bad_id(ids, rows, policy);
+  const std::optional<std::int64_t> padding_id = bags == nullptr ? std::nullopt : bags->padding_id();
+  const std::optional<BadId> bad = find_bad_id(ids, rows, policy, padding_id);
   if (!bad) return;
   const std::string table = table_name.empty() ? "the table" : "table '" + std::string(table_name) + "'";
   const std::string bag = bags == nullptr ? "" : " (bag " + std::to_string(bags->bag_of(bad->position)) + ")";
   throw IdError(start(op) + "ids[" + std::to_string(bad->position) + "]" + bag + " = " + std::to_string(bad->value) +
                     " is out of range for " + table + " of " + std::to_string(rows) + " rows (" +
-                    allowed_ids(rows, policy) + ")",
+                    allowed_ids(rows, policy, padding_id) + ")",
                 bad->position, bad->value);
 }
 
@@ -228,6 +240,7 @@ void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRa
 void check_bags(std::string_view op, const Bags& bags) {
   check_pointer(op, "ids", bags.ids());
   const std::int64_t ids = bags.ids().size();
+  if (bags.has_weights()) check_floats(op, "weights", bags.weights(), ids, "one for each id");
   if (!bags.has_offsets()) {
     std::int64_t product = 0;
     if (bags.size() >= 0 && bags.length() >= 0 && !__builtin_mul_overflow(bags.size(), bags.length(), &product) &&
@@ -261,6 +274,19 @@ void check_bags(std::string_view op, const Bags& bags) {
     }
   }
   if (bags.begin(bags.size()) != ids) fail(bags.size(), std::to_string(ids) + ", the number of ids");
+}
+
+void check_floats(std::string_view op, std::string_view argument, std::span<const float> values, std::int64_t size,
+                  std::string_view why) {
+  const std::string found = start(op) + std::string(argument) + " (" + std::to_string(values.size()) + ") ";
+  if (std::ssize(values) != size) {
+    throw Error(ErrorCode::shape_mismatch,
+                found + "must have " + std::to_string(size) + " values: " + std::string(why));
+  }
+  if (size > 0 && values.data() == nullptr) throw Error(ErrorCode::invalid_argument, found + "has a null pointer");
+  if (reinterpret_cast<std::uintptr_t>(values.data()) % sizeof(float) != 0) {
+    throw Error(ErrorCode::invalid_argument, found + "is not aligned");
+  }
 }
 
 void check_plan(std::string_view op, const Plan& plan, const TableView& table) {

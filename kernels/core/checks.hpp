@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,8 @@ inline constexpr std::int64_t kMaxIds = std::int64_t{1} << 56;
 void check_id_count(std::string_view op, std::int64_t id_count);
 
 void check_ids_pointer(std::string_view op, Ids ids);
+/// The same for offsets, lengths or winners.
+void check_ids_pointer(std::string_view op, std::string_view argument, Ids ids);
 
 /// `view` is rows x dim; `why` says where these numbers come from.
 void check_shape(std::string_view op, std::string_view argument, const ConstTableView& view, std::int64_t rows,
@@ -46,13 +49,18 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
 /// The same for ids or offsets, strided ones too: only the memory between them is free.
 void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view ids_name,
                     Ids ids);
+void check_disjoint(std::string_view op, std::string_view a_name, Ids a, std::string_view b_name, Ids b);
+
+/// There are `size` values, not null and aligned; `why` says where the number comes from.
+void check_floats(std::string_view op, std::string_view argument, std::span<const float> values, std::int64_t size,
+                  std::string_view why);
 
 /// All ids are allowed in a table of `rows` rows.
 void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name);
 
-/// The offsets or the shape of `bags` fit its ids.
+/// The offsets or the shape of `bags` fit its ids, and there is a weight for each id or for none.
 void check_bags(std::string_view op, const Bags& bags);
-/// As check_ids; the error names the bag too.
+/// As check_ids; padding is allowed, and the error names the bag too.
 void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRange policy,
                std::string_view table_name);
 

@@ -48,11 +48,17 @@ std::int64_t find_in_blocks(const KernelTable& k, Ids ids, std::int64_t begin, s
 
 }  // namespace
 
-std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy) {
-  if (ids.empty() || policy == OutOfRange::zero || (policy == OutOfRange::clip && rows > 0)) return std::nullopt;
-  if (rows <= 0) return BadId{0, ids[0]};
-  const std::int64_t lowest = policy == OutOfRange::wrap_negative ? -rows : 0;
-  const std::int64_t highest = rows - 1;
+std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy,
+                                 std::optional<std::int64_t> padding_id) {
+  if (ids.empty() || policy == OutOfRange::zero || policy == OutOfRange::skip) return std::nullopt;
+  if (policy == OutOfRange::clip && rows > 0) return std::nullopt;
+  rows = std::max<std::int64_t>(rows, 0);
+  std::int64_t lowest = policy == OutOfRange::wrap_negative ? -rows : 0;
+  std::int64_t highest = rows - 1;
+  // The usual padding ids, just outside of the rows, are allowed by a wider range.
+  if (padding_id && *padding_id == lowest - 1) lowest = *padding_id;
+  if (padding_id && *padding_id == highest + 1) highest = *padding_id;
+  const bool far_padding = padding_id && (*padding_id < lowest || *padding_id > highest);
 
   const KernelTable& k = kernels();
   const auto find_contiguous = [&]<class Id>(const Id* data) {
@@ -63,29 +69,59 @@ std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy) 
       return begin + find(k, {data + begin, end - begin, low, high});
     });
   };
-  const std::int64_t position =
-      ids.is_contiguous() ? ids.visit(find_contiguous) : find_first(ids, [&](std::int64_t begin, std::int64_t end) {
-        return find_in_blocks(k, ids, begin, end, lowest, highest);
-      });
+  const auto find_strided = [&](std::int64_t begin, std::int64_t end) {
+    return find_in_blocks(k, ids, begin, end, lowest, highest);
+  };
+  const auto find_beside_padding = [&](std::int64_t begin, std::int64_t end) {
+    const auto allowed = [&](std::int64_t id) { return (id >= lowest && id <= highest) || id == *padding_id; };
+    while (begin < end && allowed(ids[begin])) ++begin;
+    return begin;
+  };
+  const std::int64_t position = far_padding           ? find_first(ids, find_beside_padding)
+                                : ids.is_contiguous() ? ids.visit(find_contiguous)
+                                                      : find_first(ids, find_strided);
   if (position == ids.size()) return std::nullopt;
   return BadId{position, ids[position]};
 }
 
-void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
-                   std::int64_t* out) {
+namespace {
+
+/// out[i] = row_of(ids[begin + i]) for `count` ids, which may be strided.
+template <class RowOf>
+void map_ids(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t* out, RowOf row_of) {
   if (!ids.is_contiguous()) {
-    for (std::int64_t i = 0; i < count; ++i) out[i] = resolve(ids[begin + i], rows, policy);
+    for (std::int64_t i = 0; i < count; ++i) out[i] = row_of(ids[begin + i]);
     return;
   }
   ids.visit([&](const auto* data) {
-    for (std::int64_t i = 0; i < count; ++i) out[i] = resolve(data[begin + i], rows, policy);
+    for (std::int64_t i = 0; i < count; ++i) out[i] = row_of(data[begin + i]);
   });
+}
+
+}  // namespace
+
+void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
+                   std::int64_t* out) {
+  map_ids(ids, begin, count, out, [=](std::int64_t id) { return resolve(id, rows, policy); });
+}
+
+void resolve_block(const Bags& bags, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
+                   std::int64_t* out) {
+  map_ids(bags.ids(), begin, count, out,
+          [=, padding = bags.padding_id()](std::int64_t id) { return resolve_in_bag(id, rows, policy, padding); });
 }
 
 void resolve_all(Ids ids, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out) {
   constexpr std::int64_t kGrain = 1 << 14;
   parallel_chunks(threads, ids.size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     resolve_block(ids, begin, end - begin, rows, policy, out + begin);
+  });
+}
+
+void resolve_all(const Bags& bags, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out) {
+  constexpr std::int64_t kGrain = 1 << 14;
+  parallel_chunks(threads, bags.ids().size(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    resolve_block(bags, begin, end - begin, rows, policy, out + begin);
   });
 }
 

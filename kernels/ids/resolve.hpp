@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
 
 namespace rowmill {
@@ -14,6 +16,7 @@ inline std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange polic
     case OutOfRange::clip:
       return id < 0 ? 0 : id < rows ? id : rows - 1;
     case OutOfRange::zero:
+    case OutOfRange::skip:
       return id >= 0 && id < rows ? id : kIgnored;
     case OutOfRange::wrap_negative:
       return id < 0 ? id + rows : id;
@@ -23,8 +26,22 @@ inline std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange polic
   return id;
 }
 
+/// The row that an id of a bag means: 0 .. rows-1, or one of these.
+inline constexpr std::int64_t kDropped = -1;  ///< padding, or left out by `skip`: neither summed, counted nor trained
+inline constexpr std::int64_t kZeroRow = -2;  ///< a row of +0 that counts, and trains nothing
+inline std::int64_t resolve_in_bag(std::int64_t id, std::int64_t rows, OutOfRange policy,
+                                   std::optional<std::int64_t> padding_id) {
+  if (id == padding_id) return kDropped;
+  const std::int64_t row = resolve(id, rows, policy);
+  if (row == kIgnored) return policy == OutOfRange::zero ? kZeroRow : kDropped;
+  return row == padding_id ? kDropped : row;
+}
+
 /// out[i] = resolve(ids[begin + i], ...) for `count` ids, which may be strided.
 void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
+                   std::int64_t* out);
+/// The same with resolve_in_bag.
+void resolve_block(const Bags& bags, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
                    std::int64_t* out);
 
 /// Whether the ids are rows as they stand, so that kernels may read them where they are. Others are resolved first.
@@ -32,5 +49,7 @@ inline bool are_rows(Ids ids, OutOfRange policy) { return policy == OutOfRange::
 
 /// out[i] = resolve(ids[i], ...) for all ids.
 void resolve_all(Ids ids, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out);
+/// out[i] = resolve_in_bag(ids[i], ...) for all ids.
+void resolve_all(const Bags& bags, std::int64_t rows, OutOfRange policy, std::int64_t threads, std::int64_t* out);
 
 }  // namespace rowmill

@@ -10,6 +10,7 @@
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
+#include "rowmill/error.hpp"
 
 namespace rowmill {
 namespace {
@@ -62,6 +63,12 @@ std::size_t pool_memory_required(std::int64_t id_count) {
 
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options,
           Workspace* workspace) {
+  const auto refuse = [](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: pool: " + what + " is not supported yet");
+  };
+  if (options.pooling == Pooling::sqrtn || options.pooling == Pooling::max) refuse("this pooling");
+  if (options.divisor != Divisor::count) refuse("a divisor of weights");
+  if (bags.has_weights() || bags.padding_id()) refuse("bags with weights or a padding id");
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
   check_format(kOp, "table", table, {Format::f32, Format::bf16});
@@ -100,7 +107,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   Workspace& scratch = workspace != nullptr ? *workspace : own;
   scratch.reserve(pool_memory_required(ids.size()), kOp);
   auto* const rows = Carver(scratch.data()).take<std::int64_t>(ids.size());
-  resolve_all(ids, table.rows(), options.out_of_range, threads, rows);
+  resolve_all(bags, table.rows(), options.out_of_range, threads, rows);
   pool_all(static_cast<const std::int64_t*>(rows));
 }
 

@@ -5,6 +5,10 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
+/// What a row of +0 is read from: as many columns as a group has.
+template <class Value>
+inline const Value kZeros[kSums * kLanes] = {};
+
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
 /// sums in registers.
 template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
@@ -20,11 +24,11 @@ template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id
   for (std::int64_t b = 0; b < a.bags; ++b) {
     std::int64_t i = a.begin[b];
     const std::int64_t last = a.begin[b + 1];
-    while (i < last && ids[i] < 0) ++i;
+    while (i < last && ids[i] == kDroppedId) ++i;
     Floats sum[kVectors];
     std::int64_t count = 0;
     const auto read = [&](auto take) __attribute__((always_inline)) {
-      const Value* const now = row(i);
+      const Value* const now = ids[i] >= 0 ? row(i) : kZeros<Value>;
       // Between the loads, where a prefetch is almost free. To prefetch again what is read now costs as little.
       const Value* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
@@ -38,7 +42,7 @@ template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id
     } else {
       read([&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
       for (++i; i < last; ++i) {
-        if (ids[i] < 0) continue;
+        if (ids[i] == kDroppedId) continue;
         read([&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
       }
     }

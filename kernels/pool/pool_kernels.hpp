@@ -9,9 +9,11 @@
 
 namespace rowmill {
 
+inline constexpr int kDroppedId = -1;
+
 /// out[b, :] = sum of table[ids[i], :] over i from begin[b] to begin[b+1]-1, in that order, starting from the first;
-/// negative ids are skipped and not counted; divided by the count if `mean`; zero for a bag without ids. Sums are
-/// float32, and rounded once, at the store.
+/// kDroppedId is skipped and not counted, another negative id is a row of +0; divided by the count if `mean`; zero for
+/// a bag without ids. Sums are float32, and rounded once, at the store.
 template <class Id>
 struct PoolArgs {
   const void* table;  ///< as for GatherArgs

@@ -135,8 +135,8 @@ void pool(const PoolArgs<Id>& a) {
       float sum = 0;
       std::int64_t count = 0;
       for (std::int64_t i = a.begin[b]; i < a.begin[b + 1]; ++i) {
-        if (a.ids[i] < 0) continue;
-        const auto x = static_cast<float>(table[a.ids[i] * a.table_stride + c]);
+        if (a.ids[i] == kDroppedId) continue;
+        const float x = a.ids[i] < 0 ? 0 : static_cast<float>(table[a.ids[i] * a.table_stride + c]);
         sum = count == 0 ? x : sum + x;
         ++count;
       }

@@ -14,6 +14,7 @@ std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
     case OutOfRange::clip:
       return id < 0 ? 0 : id >= rows ? rows - 1 : id;
     case OutOfRange::zero:
+    case OutOfRange::skip:
       return id < 0 || id >= rows ? kIgnored : id;
     case OutOfRange::wrap_negative:
       return id < 0 ? id + rows : id;
@@ -59,26 +60,6 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRan
   for (std::int64_t i = 0; i < ids.size(); ++i) {
     const std::int64_t row = resolve(ids[i], table.rows(), policy);
     for (std::int64_t c = 0; c < table.dim(); ++c) store(out, i, c, row == kIgnored ? 0.0F : load(table, row, c));
-  }
-}
-
-void pool(const ConstTableView& table, const Bags& bags, const TableView& out, bool mean, OutOfRange policy) {
-  for (std::int64_t b = 0; b < bags.size(); ++b) {
-    std::vector<float> sum(static_cast<std::size_t>(table.dim()));
-    std::int64_t count = 0;
-    for (std::int64_t i = bags.begin(b); i < bags.begin(b + 1); ++i) {
-      const std::int64_t row = resolve(bags.ids()[i], table.rows(), policy);
-      if (row == kIgnored) continue;
-      for (std::size_t c = 0; c < static_cast<std::size_t>(table.dim()); ++c) {
-        const float x = load(table, row, static_cast<std::int64_t>(c));
-        sum[c] = count == 0 ? x : sum[c] + x;
-      }
-      ++count;
-    }
-    for (std::int64_t c = 0; c < table.dim(); ++c) {
-      const float x = sum[static_cast<std::size_t>(c)];
-      store(out, b, c, mean && count > 0 ? x / static_cast<float>(count) : x);
-    }
   }
 }
 

@@ -6,12 +6,14 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/kernel_list.hpp"
 #include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/optimizer.hpp"
+#include "rowmill/pool.hpp"
 #include "rowmill/random.hpp"
 #include "rowmill/table_view.hpp"
 
@@ -50,8 +52,28 @@ void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::arra
                       std::uint32_t step, float low, float width, float most);
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy);
-void pool(const ConstTableView& table, const Bags& bags, const TableView& out, bool mean, OutOfRange policy);
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy);
+
+// Bags: pooling.cpp.
+
+/// The row that position i of bags stands for: 0 .. rows-1, kDropped (neither summed, counted nor trained) or kZeroRow
+/// (a row of +0 that counts, and trains nothing).
+inline constexpr std::int64_t kDropped = -1;
+inline constexpr std::int64_t kZeroRow = -2;
+std::int64_t row_at(const Bags& bags, std::int64_t i, std::int64_t rows, OutOfRange policy);
+
+/// What the sum of bag b is divided by; only for mean and sqrtn.
+float divisor(const Bags& bags, std::int64_t b, std::int64_t rows, const PoolOptions& options);
+/// 1 / divisor, rounded; +0 if the divisor is 0; 1 for sum and max. Where it is 0, the bag's gradients are +0.
+float factor(const Bags& bags, std::int64_t b, std::int64_t rows, const PoolOptions& options);
+/// What the gradient of bag b is multiplied by to be that of the row at position i of the bag. For max, where it won.
+float coefficient(const Bags& bags, std::int64_t b, std::int64_t i, std::int64_t rows, const PoolOptions& options);
+
+void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
+void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::int32_t> winners,
+                  const PoolOptions& options);
+void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const ConstTableView& gradient,
+                           std::span<float> out, const PoolOptions& options);
 
 /// One step number `t` of an optimizer over one pass of ids; `state` are its tables, as Optimizer::state(). With bags,
 /// row b of the gradient is that of every id of bag b.
