@@ -125,6 +125,12 @@ void run(benchmark::State& state, Kernel<ScatterAddSegmentsArgs>* kernel) {
   repeat(state, kernel, {b.segments(), b.gradients(), kPrefetch, b.weights.data(), kDim});
 }
 
+/// Every row is over the norm, but after the first time only just.
+void run(benchmark::State& state, Kernel<RenormalizeArgs>* kernel) {
+  Batch b;
+  repeat(state, kernel, {b.weights.data(), kDim, b.rows.data(), kRows, kDim, 1e-3F, NormType::two, kPrefetch}, kRows);
+}
+
 void run(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
   Batch b;
   repeat(state, kernel, {b.positions.data(), kIds, b.gradients(), kPrefetch, b.scratch.data()});

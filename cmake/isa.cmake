@@ -22,6 +22,7 @@ set(rowmill_isa_flags_scalar "")
 set(ROWMILL_ISA_SOURCES
   kernels/gather/gather.isa.cpp
   kernels/ids/ids.isa.cpp
+  kernels/max_norm/max_norm.isa.cpp
   kernels/optimizer/formulas/adagrad.isa.cpp
   kernels/optimizer/formulas/adam.isa.cpp
   kernels/optimizer/formulas/partial_row_wise_adam.isa.cpp
@@ -37,6 +38,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/kernel_table.isa.cpp)
 set(ROWMILL_REFERENCE_SOURCES
   kernels/reference/kernels.cpp
+  kernels/reference/max_norm.cpp
   kernels/reference/word_vectors.cpp
   kernels/kernel_table.isa.cpp)
 list(TRANSFORM ROWMILL_ISA_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")

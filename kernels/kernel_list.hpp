@@ -5,6 +5,7 @@
 
 #include "kernels/gather/gather_kernels.hpp"
 #include "kernels/ids/ids_kernels.hpp"
+#include "kernels/max_norm/max_norm_kernels.hpp"
 #include "kernels/optimizer/formulas/adagrad.hpp"
 #include "kernels/optimizer/formulas/adam.hpp"
 #include "kernels/optimizer/formulas/sgd.hpp"
@@ -20,6 +21,7 @@
   ROWMILL_GATHER_KERNELS(X)      \
   ROWMILL_POOL_KERNELS(X)        \
   ROWMILL_SCATTER_ADD_KERNELS(X) \
+  ROWMILL_MAX_NORM_KERNELS(X)    \
   ROWMILL_GRADIENT_KERNELS(X)    \
   ROWMILL_SGD_KERNELS(X)         \
   ROWMILL_ADAGRAD_KERNELS(X)     \

@@ -69,6 +69,7 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
         layer.backward(ids, values.view());
         layer.step();
         scatter_add(table, ids, values.view(), {}, &workspace);
+        renormalize(table, ids, {.max_norm = 0.1}, {}, &workspace);
       };
       all(batches[0]);
       const long before = allocations.load();
@@ -147,13 +148,15 @@ TEST_P(AllocationTest, ReservedMemoryIsEnoughForTheFirstCall) {
     const GuardedTable values = GuardedTable(20000, 64).fill(55);
     Table table(500, 64);
     Optimizer adagrad(AdagradOptions{}, 500, 64);
-    Workspace workspace(std::max(scatter_add_memory_required(20000), adagrad.memory_required(20000)));
+    Workspace workspace(std::max(
+        {scatter_add_memory_required(20000), adagrad.memory_required(20000), renormalize_memory_required(20000)}));
     Plan plan;
     plan.reserve(20000);
     const long before = allocations.load();
     scatter_add(table, ids, values.view(), {}, &workspace);
     plan.build(ids, 500);
     adagrad.step(table, plan, values.view(), &workspace);
+    renormalize(table, ids, {.max_norm = 0.1}, {}, &workspace);
     EXPECT_EQ(allocations.load(), before);
   });
 }

@@ -84,6 +84,15 @@ TEST_P(FarTest, Step) {
   });
 }
 
+TEST_P(FarTest, Renormalize) {
+  run([] {
+    Tables t;
+    renormalize(t.packed.view(), t.ids, {.max_norm = 0.5});
+    renormalize(t.far.view(), t.ids, {.max_norm = 0.5});
+    EXPECT_TRUE(same(t.far.view(), t.packed.view()));
+  });
+}
+
 TEST_P(FarTest, Initialize) {
   run([] {
     const FarTable far(kDim);

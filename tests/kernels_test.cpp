@@ -313,6 +313,34 @@ void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<S
   }
 }
 
+/// Rows with special values and without, of which some are within the norm and some are not.
+template <class T>
+void check_renormalize(Kernel<RenormalizeArgs>* kernel, Kernel<RenormalizeArgs>* reference) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t r = 0; r < kRows; r += 2) rows.push_back(kRows - 1 - r);
+  const PageEnd<std::int64_t> all_rows(rows);
+  for (const std::int64_t dim : kDims) {
+    for (const bool special : {false, true}) {
+      const auto start = BasicGuardedTable<T>(kRows, dim, 3).fill(13, special);
+      for (const NormType norm : {NormType::one, NormType::two, NormType::infinity}) {
+        for (const float max_norm : {0.0F, 0.4F, 900.0F}) {
+          auto table = start;
+          auto expected = start;
+          const auto run = [&](Kernel<RenormalizeArgs>* f, BasicGuardedTable<T>& on) {
+            f({on.view().bytes(), on.view().row_stride(), all_rows.data(), std::ssize(rows), dim, max_norm, norm,
+               prefetch});
+          };
+          run(kernel, table);
+          run(reference, expected);
+          EXPECT_TRUE(same(table.view(), expected.view()))
+              << "dim " << dim << ", norm " << static_cast<int>(norm) << " of " << max_norm;
+          EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+        }
+      }
+    }
+  }
+}
+
 /// Everything that a kernel of word vectors can write, and what lies around it. Values of 1e30 overflow, to infinities
 /// and NaNs.
 template <class Args>
@@ -502,6 +530,9 @@ void mean_squares_f32(Kernel<MeanSquaresArgs>* f, Kernel<MeanSquaresArgs>* r) {
   }
 }
 
+void renormalize_f32(Kernel<RenormalizeArgs>* f, Kernel<RenormalizeArgs>* r) { check_renormalize<float>(f, r); }
+void renormalize_bf16(Kernel<RenormalizeArgs>* f, Kernel<RenormalizeArgs>* r) { check_renormalize<Bf16>(f, r); }
+
 template <class T>
 void check_sgd(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
   for (const bool has_momentum : {false, true}) {
@@ -581,6 +612,12 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c + 1));
       GetParam()->adagrad_f32({update, state.data(), 1, 0});
       for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c));
+      for (const NormType norm : {NormType::one, NormType::two, NormType::infinity}) {
+        GetParam()->renormalize_f32({table.data(), dim, &id, 1, dim, 1e9F, norm, each});
+        for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], static_cast<float>(c));
+      }
+      GetParam()->renormalize_f32({table.data(), dim, &id, 1, dim, 0, NormType::one, each});
+      for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(table.data()[c], 0);
     }
   }
 }
@@ -604,6 +641,8 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARowOfBf16) {
     k.scatter_add_bf16({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch});
     for (std::int64_t c = 0; c < dim; ++c)
       EXPECT_EQ(static_cast<float>(table.data()[c]), static_cast<float>(2 * (c + 1)));
+    k.renormalize_bf16({table.data(), dim, &id, 1, dim, 0, NormType::two, prefetch});
+    for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(static_cast<float>(table.data()[c]), 0);
   }
 }
 

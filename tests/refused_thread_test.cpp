@@ -169,6 +169,12 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
          scatter_add(table.view(), Plan(data().ids, kRows), data().values.view());
          return hash(table.view());
        }},
+      {"renormalize",
+       [] {
+         GuardedTable table = data().table;
+         renormalize(table.view(), data().ids, {.max_norm = 0.1});
+         return hash(table.view());
+       }},
       {"plan",
        [] {
          const Plan plan(data().many_ids, kRows);

@@ -27,6 +27,8 @@
 #include "rowmill/gather.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/isa.hpp"
+#include "rowmill/max_norm.hpp"
+#include "rowmill/norm_type.hpp"
 #include "rowmill/optimizer.hpp"
 #include "rowmill/output.hpp"
 #include "rowmill/plan.hpp"

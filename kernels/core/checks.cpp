@@ -214,8 +214,7 @@ void check_disjoint(std::string_view op, std::string_view a_name, Ids a, std::st
 namespace {
 
 void check_ids(std::string_view op, Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy,
-               std::string_view table_name) {
-  const std::optional<std::int64_t> padding_id = bags == nullptr ? std::nullopt : bags->padding_id();
+               std::string_view table_name, std::optional<std::int64_t> padding_id) {
   const std::optional<BadId> bad = find_bad_id(ids, rows, policy, padding_id);
   if (!bad) return;
   const std::string table = table_name.empty() ? "the table" : "table '" + std::string(table_name) + "'";
@@ -228,13 +227,14 @@ void check_ids(std::string_view op, Ids ids, const Bags* bags, std::int64_t rows
 
 }  // namespace
 
-void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name) {
-  check_ids(op, ids, nullptr, rows, policy, table_name);
+void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name,
+               std::optional<std::int64_t> padding_id) {
+  check_ids(op, ids, nullptr, rows, policy, table_name, padding_id);
 }
 
 void check_ids(std::string_view op, const Bags& bags, std::int64_t rows, OutOfRange policy,
                std::string_view table_name) {
-  check_ids(op, bags.ids(), &bags, rows, policy, table_name);
+  check_ids(op, bags.ids(), &bags, rows, policy, table_name, bags.padding_id());
 }
 
 void check_bags(std::string_view op, const Bags& bags) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,8 +56,9 @@ void check_disjoint(std::string_view op, std::string_view a_name, Ids a, std::st
 void check_floats(std::string_view op, std::string_view argument, std::span<const float> values, std::int64_t size,
                   std::string_view why);
 
-/// All ids are allowed in a table of `rows` rows.
-void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name);
+/// All ids are allowed in a table of `rows` rows, or are padding.
+void check_ids(std::string_view op, Ids ids, std::int64_t rows, OutOfRange policy, std::string_view table_name,
+               std::optional<std::int64_t> padding_id = {});
 
 /// The offsets or the shape of `bags` fit its ids, and there is a weight for each id or for none.
 void check_bags(std::string_view op, const Bags& bags);

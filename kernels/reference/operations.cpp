@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "kernels/random/philox.hpp"
 #include "kernels/reference/reference.hpp"
@@ -69,6 +70,17 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
     if (row == kIgnored) continue;
     for (std::int64_t c = 0; c < table.dim(); ++c) store(table, row, c, load(table, row, c) + load(values, i, c));
   }
+}
+
+void renormalize(const TableView& table, Ids ids, float max_norm, NormType norm, OutOfRange policy,
+                 std::optional<std::int64_t> padding_id) {
+  std::set<std::int64_t> rows;
+  for (std::int64_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == padding_id) continue;
+    const std::int64_t row = resolve(ids[i], table.rows(), policy);
+    if (row != kIgnored && row != padding_id) rows.insert(row);
+  }
+  for (const std::int64_t row : rows) renormalize_row(table, row, max_norm, norm);
 }
 
 namespace {

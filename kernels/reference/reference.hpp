@@ -6,12 +6,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "kernels/kernel_list.hpp"
 #include "rowmill/bags.hpp"
 #include "rowmill/ids.hpp"
+#include "rowmill/norm_type.hpp"
 #include "rowmill/optimizer.hpp"
 #include "rowmill/pool.hpp"
 #include "rowmill/random.hpp"
@@ -36,6 +38,9 @@ void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float fa
 /// sum(g * g) / dim: lane k of 16 sums columns k, k+16, ... in order; then the lanes as a balanced tree.
 float mean_square(const float* g, std::int64_t dim);
 
+/// What renormalize() does to one row: see include/rowmill/max_norm.hpp.
+void renormalize_row(const TableView& table, std::int64_t row, float max_norm, NormType norm);
+
 // The formulas of include/rowmill/optimizer.hpp for one row.
 void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate);
 void sgd_momentum_row(float* w, float* buffer, const float* g, std::int64_t dim, float learning_rate, float momentum,
@@ -53,6 +58,8 @@ void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::arra
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy);
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy);
+void renormalize(const TableView& table, Ids ids, float max_norm, NormType norm, OutOfRange policy,
+                 std::optional<std::int64_t> padding_id = {});
 
 // Bags: pooling.cpp.
 

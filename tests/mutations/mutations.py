@@ -469,3 +469,36 @@ mutation("io: a mapped file that has shrunk is read", "io_mapped_table_test:*Shr
 
 mutation("multiply and add fuse", "kernels_test",
          ("cmake/isa.cmake", "-ffp-contract=off", "-ffp-contract=fast"))
+
+# ---- max_norm
+
+MAX_NORM = "kernels/max_norm/max_norm.isa.cpp"
+mutation("renormalize: norm one is norm two", "kernels_test:*renormalize*",
+         (MAX_NORM, "norm == NormType::one ? xsimd::abs(x) : x * x", "x * x"))
+mutation("renormalize: a row of the largest norm is scaled", "kernels_test:*renormalize*:*ReadsAndWritesNothing*",
+         (MAX_NORM, "if (!(norm > a.max_norm)) continue;", "if (!(norm >= a.max_norm)) continue;"))
+mutation("renormalize: a row of NaN is scaled", "kernels_test:*renormalize* max_norm_test:*NaN*",
+         (MAX_NORM, "if (!(norm > a.max_norm)) continue;", "if (norm <= a.max_norm) continue;"))
+mutation("renormalize: the largest misses NaN", "kernels_test:*renormalize*",
+         (MAX_NORM, "xsimd::select((x > best) | xsimd::isnan(x), x, best)", "xsimd::select(x > best, x, best)"))
+mutation("renormalize: without the 1e-7", "kernels_test:*renormalize*",
+         (MAX_NORM, "(norm + 1e-7F)", "(norm + 0.0F)"))
+mutation("renormalize: prefetches past the last row", "kernels_test:*renormalize*",
+         (MAX_NORM, "if (k + a.prefetch.ahead < a.count) {", "if (k < a.count) {"))
+mutation("renormalize: a shard's last row is left out", "max_norm_test:*IsTheReference*",
+         ("kernels/max_norm/max_norm.cpp", ".count = std::ssize(shard.rows)", ".count = std::ssize(shard.rows) - 1"))
+mutation("renormalize: padding is renormalized", "max_norm_test:*PaddingId*",
+         ("kernels/max_norm/max_norm.cpp", "bag = bag.with_padding(*options.padding_id);", "bag = bag;"))
+
+# ---- Strided ids
+
+IDS = "kernels/ids/ids.cpp"
+mutation("strided ids: only the first block is looked at", "arguments_test:*BadIds*",
+         (IDS, "if (bad < count) return begin + bad;", "return bad < count ? begin + bad : end;"))
+mutation("strided ids: resolved as if contiguous", "arguments_test:*Contiguous*",
+         ("include/rowmill/ids.hpp", "return stride_ == 1 || size_ <= 1;", "return stride_ != 0 || size_ <= 1;"))
+mutation("strided ids: backwards ones overlap nothing", "arguments_test:*Between*",
+         ("kernels/core/checks.cpp", "return {begin + static_cast<std::uintptr_t>((ids.size() - 1) * stride), ids.size()",
+          "return {begin, ids.size()"))
+mutation("a plan of strided ids takes equal first ids for one row", "arguments_test:*Contiguous*",
+         ("kernels/plan/grouping.cpp", "while (i < id_count_ && ids_[i] == ids_[0]) ++i;", "i = id_count_;"))
