@@ -16,7 +16,7 @@ CacheLevel far_prefetch_level();
 /// For rows that are copied.
 PrefetchArgs prefetch_for_gather(const ConstTableView& table);
 
-/// For rows that are summed: twice as far ahead.
+/// For rows that are summed: twice as far ahead, but in near tables only on processors where that was measured to pay.
 PrefetchArgs prefetch_for_pool(const ConstTableView& table);
 
 /// For rows of `dim` columns that are updated, with their gradients, in a table that has `bytes` with its states.
