@@ -93,7 +93,7 @@ TEST_P(StridedTest, BadIdsAreFoundAtTheLowestPosition) {
   run([] {
     std::vector<std::int64_t> ids(70000, 5);
     for_each_stride(ids, [](Ids strided) { EXPECT_FALSE(find_bad_id(strided, 6)); });
-    for (const std::size_t at : {69999, 34000, 33000, 1500, 0}) {  // each before the one found until now
+    for (const std::size_t at : {69999U, 34000U, 33000U, 1500U, 0U}) {  // each before the one found until now
       ids[at] = -static_cast<std::int64_t>(at) - 3;
       for_each_stride(ids, [&](Ids strided) {
         const auto found = find_bad_id(strided, 6);
