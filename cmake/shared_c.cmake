@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # librowmill_c.so: the C interface for other languages, made from the static library's code. It exports rowmill_*
 # functions alone, so that it may be loaded beside anything.
-file(STRINGS include/rowmill/c.h rowmill_c_abi REGEX "#define ROWMILL_C_ABI_VERSION ")
+file(STRINGS include/rowmill/c/common.h rowmill_c_abi REGEX "#define ROWMILL_C_ABI_VERSION ")
 string(REGEX REPLACE "[^0-9]+" "" rowmill_c_abi "${rowmill_c_abi}")
 
 set(rowmill_c_map ${PROJECT_SOURCE_DIR}/cmake/rowmill_c.map)

@@ -10,13 +10,14 @@ endif()
 if(ROWMILL_BUILD_SHARED_C)
   add_test(NAME packaging.exported_symbols
            COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLIBRARY=$<TARGET_FILE:rowmill_c>
-                   -DHEADER=${PROJECT_SOURCE_DIR}/include/rowmill/c.h
+                   -DHEADERS=${PROJECT_SOURCE_DIR}/include/rowmill/c
                    -P ${CMAKE_CURRENT_SOURCE_DIR}/nm/check_exports.cmake)
 endif()
 
 # Each public header compiles alone, and twice; those of C in both languages.
 file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
-     ${PROJECT_SOURCE_DIR}/include/rowmill/*.hpp ${PROJECT_SOURCE_DIR}/include/rowmill/*.h)
+     ${PROJECT_SOURCE_DIR}/include/rowmill/*.hpp ${PROJECT_SOURCE_DIR}/include/rowmill/*.h
+     ${PROJECT_SOURCE_DIR}/include/rowmill/c/*.h)
 if(ROWMILL_BUILD_IO)
   file(GLOB io_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS
        ${PROJECT_SOURCE_DIR}/include/rowmill/io/*.hpp)

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// The norm of a row: how its elements x become one number.

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The EmbeddingBag layer. A part of rowmill/c.h. */
+#ifndef ROWMILL_C_EMBEDDING_BAG_H
+#define ROWMILL_C_EMBEDDING_BAG_H
+
+#include "rowmill/c/ids.h"
+#include "rowmill/c/optimizer.h"
+#include "rowmill/c/pool.h"
+#include "rowmill/c/table.h"
+#include "rowmill/c/views.h"
+#include "rowmill/c/workspace.h"
+
+ROWMILL_BEGIN_C
+
+/* The layer of pooled lookups: each bag of ids becomes one row, the sum or mean of theirs. One thread at a time may use
+ * a layer, except that forward alone may run on several, each call with a workspace of its own or none. */
+typedef struct rowmill_embedding_bag rowmill_embedding_bag;
+
+typedef struct rowmill_embedding_bag_options {
+  size_t struct_size;
+  const char* name; /* as in rowmill_table_options, also the next four */
+  uint64_t seed;
+  rowmill_initializer initializer;
+  float a;
+  float b;
+  rowmill_pooling pooling;
+  rowmill_out_of_range out_of_range;
+  const rowmill_sgd_options* sgd;         /* the optimizer: at most one is not NULL; */
+  const rowmill_adagrad_options* adagrad; /* none means SGD with its defaults */
+  const rowmill_row_wise_adagrad_options* row_wise_adagrad;
+  const rowmill_adam_options* adam;
+  const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
+  rowmill_format format; /* of the table; since 0.2 */
+} rowmill_embedding_bag_options;
+
+/* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_POOL_MEAN, ROWMILL_RANGE_ERROR, SGD. */
+rowmill_status rowmill_embedding_bag_options_init(rowmill_embedding_bag_options* options,
+                                                  size_t struct_size) ROWMILL_NOEXCEPT;
+
+/* Errors: those of the table and the optimizer; two optimizers (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_embedding_bag_create(int64_t rows, int64_t dim, const rowmill_embedding_bag_options* options,
+                                            rowmill_embedding_bag** embedding_bag) ROWMILL_NOEXCEPT;
+void rowmill_embedding_bag_destroy(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+
+/* rowmill_pool from the layer's table, with its pooling and policy. */
+rowmill_status rowmill_embedding_bag_forward(const rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                             const rowmill_view* out, rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* Records the gradient of one forward pass, bags.size x dim, for the next step. The ids are copied; the gradient's
+ * memory must stay as it is until then, unless the pooling is a mean.
+ * Errors, which record nothing: a bad view or bags (as rowmill_pool), ROWMILL_SHAPE_MISMATCH, ROWMILL_ID_OUT_OF_RANGE,
+ * a gradient in the table's memory (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY. */
+rowmill_status rowmill_embedding_bag_backward(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                              const rowmill_view* gradient) ROWMILL_NOEXCEPT;
+
+/* Applies what backward recorded, then forgets it; or only forgets it. */
+rowmill_status rowmill_embedding_bag_step(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_embedding_bag_zero_grad(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+
+/* The layer's table, as rowmill_table_view. */
+rowmill_status rowmill_embedding_bag_table_view(const rowmill_embedding_bag* embedding_bag,
+                                                rowmill_view* view) ROWMILL_NOEXCEPT;
+
+/* The layer's optimizer: it belongs to the layer and must not be destroyed. NULL for a null handle. */
+rowmill_optimizer* rowmill_embedding_bag_optimizer(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
+
+ROWMILL_END_C
+
+#endif /* ROWMILL_C_EMBEDDING_BAG_H */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Optimizers. A part of rowmill/c.h. */
+#ifndef ROWMILL_C_OPTIMIZER_H
+#define ROWMILL_C_OPTIMIZER_H
+
+#include "rowmill/c/plan.h"
+#include "rowmill/c/views.h"
+#include "rowmill/c/workspace.h"
+
+ROWMILL_BEGIN_C
+
+/* An optimizer applies batches of gradients to one rows x dim table, and keeps the state that takes. Only rows that
+ * the batch touches move; the gradients of one row are summed first. optimizer.hpp gives the formulas. */
+typedef struct rowmill_optimizer rowmill_optimizer;
+
+/* How a step shrinks the weights of the rows that it moves; the others wait. */
+typedef int32_t rowmill_weight_decay;
+enum {
+  ROWMILL_DECAY_NONE = 0,
+  ROWMILL_DECAY_L2 = 1,       /* g = g + weight_decay * w, before all else */
+  ROWMILL_DECAY_DECOUPLED = 2 /* w = w * (1 - learning_rate * weight_decay), before the rest; Adam: AdamW */
+};
+
+/* w = w - learning_rate * g, or with momentum: b = momentum * b + g;  w = w - learning_rate * b */
+typedef struct rowmill_sgd_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.01 */
+  double momentum;            /* 0 */
+  int32_t nesterov;           /* 0; not 0: w = w - learning_rate * (g + momentum * b), which needs a momentum */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE; weight_decay must then be 0, here and below */
+  double weight_decay;        /* 0 */
+} rowmill_sgd_options;
+
+/* a = a + g * g;  w = w - learning_rate * g / (sqrt(a) + epsilon) */
+typedef struct rowmill_adagrad_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.01 */
+  double initial_accumulator; /* 0 */
+  double epsilon;             /* 1e-10 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
+} rowmill_adagrad_options;
+
+/* Adagrad with one accumulator a row: a = a + sum(g * g) / dim */
+typedef struct rowmill_row_wise_adagrad_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.01 */
+  double initial_accumulator; /* 0 */
+  double epsilon;             /* 1e-8 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
+} rowmill_row_wise_adagrad_options;
+
+/* Lazy Adam: a row's moments decay when it is touched, and the bias correction counts all steps. */
+typedef struct rowmill_adam_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.001 */
+  double beta1;               /* 0.9 */
+  double beta2;               /* 0.999 */
+  double epsilon;             /* 1e-8 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
+} rowmill_adam_options;
+
+/* Lazy Adam with one second moment a row, of sum(g * g) / dim. */
+typedef struct rowmill_partial_row_wise_adam_options {
+  size_t struct_size;
+  double learning_rate;       /* 0.001 */
+  double beta1;               /* 0.9 */
+  double beta2;               /* 0.999 */
+  double epsilon;             /* 1e-8 */
+  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
+  double weight_decay;        /* 0 */
+} rowmill_partial_row_wise_adam_options;
+
+/* Fill in the defaults, which stand above. */
+rowmill_status rowmill_sgd_options_init(rowmill_sgd_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adagrad_options_init(rowmill_adagrad_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_options_init(rowmill_row_wise_adagrad_options* options,
+                                                     size_t struct_size) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adam_options_init(rowmill_adam_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_options_init(rowmill_partial_row_wise_adam_options* options,
+                                                          size_t struct_size) ROWMILL_NOEXCEPT;
+
+/* Make an optimizer for a rows x dim table, with its state. `name`, the table's, names the state; it may be NULL.
+ * Errors: rows < 0, dim < 0, an option out of its range (ROWMILL_INVALID_ARGUMENT); ROWMILL_OUT_OF_MEMORY. */
+rowmill_status rowmill_sgd_create(int64_t rows, int64_t dim, const char* name, const rowmill_sgd_options* options,
+                                  rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adagrad_create(int64_t rows, int64_t dim, const char* name,
+                                      const rowmill_adagrad_options* options,
+                                      rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_create(int64_t rows, int64_t dim, const char* name,
+                                               const rowmill_row_wise_adagrad_options* options,
+                                               rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adam_create(int64_t rows, int64_t dim, const char* name, const rowmill_adam_options* options,
+                                   rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_create(int64_t rows, int64_t dim, const char* name,
+                                                    const rowmill_partial_row_wise_adam_options* options,
+                                                    rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
+
+/* One step.
+ *
+ *     for each row r that the plan touches:
+ *       g = sum of gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of 1,024
+ *       update weights[r, :] and the state of r
+ *
+ * Shapes: weights rows x dim as this optimizer was made for, which is written; gradients: an array of gradient_count
+ * views with dim columns whose rows, one view after another, are the plan's gradient rows (one view for each backward
+ * pass that was accumulated): a row for each id, or for each bag. A plan of zero ids changes no row, but the
+ * step counts. No other call may use the rows touched or this optimizer meanwhile. Errors: a bad view
+ * (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree (ROWMILL_SHAPE_MISMATCH), weights or state that share an
+ * element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
+rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
+                                      const rowmill_plan* plan, const rowmill_view* gradients, int64_t gradient_count,
+                                      rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* The bytes of workspace that a step with `id_count` ids in `gradient_count` views uses at most; 0 if one of them is
+ * not in 0 .. 2^56, or the handle is null. */
+size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, int64_t id_count,
+                                         int64_t gradient_count) ROWMILL_NOEXCEPT;
+
+/* "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"; NULL for a null handle. */
+const char* rowmill_optimizer_name(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
+
+/* The steps taken, and the learning rate; -1 for a null handle. */
+int64_t rowmill_optimizer_step_count(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
+double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
+
+/* Errors: ROWMILL_INVALID_ARGUMENT unless 0 <= learning_rate <= 3.4e38, the largest float. */
+rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) ROWMILL_NOEXCEPT;
+
+/* The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m, v}
+ * for Adam, v of dim 1 when row-wise. The others are rows x dim. The count is -1 for a null handle; a view is valid
+ * until the optimizer is destroyed.
+ * Errors: an index that is not in 0 .. count-1 (ROWMILL_INVALID_ARGUMENT). */
+int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, int64_t index,
+                                       rowmill_view* view) ROWMILL_NOEXCEPT;
+
+/* Where an optimizer stands between two steps, beside its state tables: what a checkpoint stores. */
+typedef struct rowmill_optimizer_progress {
+  size_t struct_size;
+  int64_t step_count;
+  double
+      beta1_power; /* for Adam: beta1^step_count and beta2^step_count, multiplied step by step; -1: not given, or the */
+  double beta2_power; /* optimizer has none */
+} rowmill_optimizer_progress;
+
+/* Fills in step count 0 and no powers. */
+rowmill_status rowmill_optimizer_progress_init(rowmill_optimizer_progress* progress,
+                                               size_t struct_size) ROWMILL_NOEXCEPT;
+
+/* Where the optimizer stands. The struct must have been filled in by its init function. */
+rowmill_status rowmill_optimizer_get_progress(const rowmill_optimizer* optimizer,
+                                              rowmill_optimizer_progress* progress) ROWMILL_NOEXCEPT;
+
+/* Sets the step count, the powers and the contents of the state tables, so that the next steps have the same bits as
+ * those of the optimizer that gave them. `state` are state_count views in the order and of the shapes of
+ * rowmill_optimizer_state, whose contents are copied; one that is this optimizer's own is left as it is. Powers that
+ * are not given are multiplied again: a multiplication a step, until the power changes no more. The learning rate is
+ * not a part. Errors: a step count below 0, a power that is neither in 0 .. 1 nor -1 or is given to an optimizer
+ * without betas, a bad view (ROWMILL_INVALID_ARGUMENT); another number of views, or another shape
+ * (ROWMILL_SHAPE_MISMATCH); a view that shares an element with the state in another way (ROWMILL_OVERLAP). */
+rowmill_status rowmill_optimizer_restore(rowmill_optimizer* optimizer, const rowmill_optimizer_progress* progress,
+                                         const rowmill_view* state, int64_t state_count) ROWMILL_NOEXCEPT;
+
+ROWMILL_END_C
+
+#endif /* ROWMILL_C_OPTIMIZER_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Views of tables. A part of rowmill/c.h. */
+#ifndef ROWMILL_C_VIEWS_H
+#define ROWMILL_C_VIEWS_H
+
+#include "rowmill/c/common.h"
+
+ROWMILL_BEGIN_C
+
+/* How a table stores its elements. */
+typedef int32_t rowmill_format;
+enum {
+  ROWMILL_FLOAT32 = 0,
+  ROWMILL_BFLOAT16 = 1 /* the upper 16 bits of a float */
+};
+
+/* A rows x dim table in anyone's memory. Row r starts row_stride elements after row r-1: at least dim where the
+ * view is written; 0 broadcasts one row where it is only read. The memory is written only by operations that say so,
+ * and must live while the call runs. */
+typedef struct rowmill_view {
+  void* data;
+  int64_t rows;
+  int64_t dim;
+  int64_t row_stride;
+  const char* name;      /* appears in errors; may be NULL */
+  rowmill_format format; /* an operation that does not support it says so: ROWMILL_INVALID_ARGUMENT */
+} rowmill_view;
+
+/* The view of rows of floats that stand one after another. */
+static inline rowmill_view rowmill_make_view(void* data, int64_t rows, int64_t dim) {
+  rowmill_view view;
+  view.data = data;
+  view.rows = rows;
+  view.dim = dim;
+  view.row_stride = dim;
+  view.name = NULL;
+  view.format = ROWMILL_FLOAT32;
+  return view;
+}
+
+ROWMILL_END_C
+
+#endif /* ROWMILL_C_VIEWS_H */
