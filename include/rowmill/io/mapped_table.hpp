@@ -66,9 +66,8 @@ class MappedTable {
   std::unique_ptr<State> state_;
 };
 
-/// As rowmill::gather and rowmill::pool, of a table in a file. Throw also FileError (io_error) if the file has become
-/// shorter than the table, and, if guarded,
-/// when it does so during the call; nothing is written then.
+/// As rowmill::gather and rowmill::pool, of a table in a file. They also throw FileError (io_error) if the file has
+/// become shorter than the table, or, if guarded, becomes so during the call; nothing is written then.
 void gather(const MappedTable& table, Ids ids, const TableView& out, const GatherOptions& options = {});
 void pool(const MappedTable& table, const Bags& bags, const TableView& out, const PoolOptions& options = {},
           Workspace* workspace = nullptr);
