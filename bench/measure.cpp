@@ -55,8 +55,8 @@ double measure_in_turn(std::vector<Contestant>& contestants, std::size_t batch_c
   std::vector<Contestant*> order;
   for (Contestant& contestant : contestants) {
     contestant.samples.clear();
-    // Staggered: a sample shorter than a rotation must not find the rows that the sample before it has read.
-    contestant.next_batch = order.size() * calls % batch_count;
+    // Spread over the rotation: none may find in a cache the rows of a batch that another has just read.
+    contestant.next_batch = order.size() * batch_count / contestants.size();
     order.push_back(&contestant);
   }
   wake_threads();
