@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/core/parallel.hpp"
+#include "kernels/core/phases.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/c.h"
 #include "rowmill/rowmill.hpp"
@@ -185,6 +185,29 @@ TEST(ParallelTest, RunsEveryItemOnceOnAnyNumberOfThreads) {
         for (const std::atomic<int>& n : runs) EXPECT_EQ(n, 1);
       }
     });
+  }
+}
+
+TEST(ParallelTest, RunsPhasesOneAfterAnother) {
+  const std::vector<std::int64_t> counts = {1, PhaseTasks::kMaxTasks, 3, 1, 32, 2, 64};
+  for (const int threads : {1, 2, 7}) {
+    for (const bool waits : {false, true}) {  // so long that who has no more to do falls asleep
+      with_threads(threads, [&] {
+        std::vector<std::atomic<int>> runs(PhaseTasks::kMaxTasks);
+        std::size_t phase = 0;
+        const auto next = [&]() -> std::int64_t {
+          for (std::size_t i = 0; i < runs.size(); ++i) {
+            EXPECT_EQ(runs[i].exchange(0), phase > 0 && static_cast<std::int64_t>(i) < counts[phase - 1] ? 1 : 0);
+          }
+          return phase == counts.size() ? 0 : counts[phase++];
+        };
+        parallel_phases(threads, next, [&](std::int64_t i) {
+          if (waits && i == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          ++runs[static_cast<std::size_t>(i)];
+        });
+        EXPECT_EQ(phase, counts.size());
+      });
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/simd.hpp"
+#include "kernels/simd/prefetch_for_write.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -10,7 +11,7 @@ void add_scaled_rows_f32(const AddScaledRowsArgs& args) {
   const std::int64_t ahead = row_bytes <= 512 ? 16 : 8;  // enough to cover a miss, and they fit into the first level
   for (std::int64_t e = 0; e < a.count; ++e) {
     if (e + ahead < a.count) {
-      prefetch<CacheLevel::first>(a.table + a.entries[e + ahead].row * a.table_stride, row_bytes);
+      prefetch_for_write(a.table + a.entries[e + ahead].row * a.table_stride, row_bytes);
       prefetch<CacheLevel::first>(a.entries[e + ahead / 2].values, row_bytes);
     }
     const ScaledRow entry = a.entries[e];

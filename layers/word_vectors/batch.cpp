@@ -2,56 +2,70 @@
 #include "layers/word_vectors/batch.hpp"
 
 #include <algorithm>
+#include <iterator>
 
-#include "kernels/core/dispatch.hpp"
-#include "kernels/core/parallel.hpp"
+#include "kernels/core/phases.hpp"
 
 namespace rowmill::word_vectors {
 namespace {
 
-void apply(const Entries& entries, std::int64_t owner, float* table, std::int64_t dim) {
-  const std::int64_t begin = entries.begin[owner];
-  kernels().add_scaled_rows_f32({table, dim, entries.rows + begin, entries.begin[owner + 1] - begin, dim});
+std::size_t tiles_of(const TileInput& batch) { return static_cast<std::size_t>((batch.count + kTile - 1) / kTile); }
+
+TileInput input_of(const TileInput& batch, std::int64_t tile) {
+  const std::int64_t first = tile * kTile;
+  TileInput input = batch;
+  input.ids += first;
+  input.begins += first;
+  input.before += first;
+  input.after -= first;
+  input.count = std::min(kTile, batch.count - first);
+  input.position += static_cast<std::uint64_t>(first);
+  input.number += static_cast<std::uint64_t>(tile);
+  return input;
 }
 
 }  // namespace
 
-BatchLoss train_batch(const Model& model, const TileInput& input, std::vector<Tile>& tiles, float* vectors,
-                      float* output_vectors) noexcept {
+void train_batches(const Model& model, std::span<const TileInput> batches, std::span<Tile> tiles,
+                   TileLoss* losses) noexcept {
   // About what a position reads and writes: the rows of its window, of targets and samples, and their gradients.
   constexpr std::int64_t kRowsEach = 12;
-  const std::int64_t threads = concurrency_for(input.count * model.dim * kRowsEach * std::int64_t{sizeof(float)});
-  const std::int64_t used = (input.count + kTile - 1) / kTile;
+  const std::int64_t row_bytes = model.dim * std::int64_t{sizeof(float)};
+  const std::int64_t threads = concurrency_for(batches.front().count * kRowsEach * row_bytes);
 
-  parallel_tasks(threads, used, [&](std::int64_t t) {
-    const std::int64_t first = t * kTile;
-    TileInput of_tile = input;
-    of_tile.ids += first;
-    of_tile.begins += first;
-    of_tile.before += first;
-    of_tile.after -= first;
-    of_tile.count = std::min(kTile, input.count - first);
-    of_tile.position += static_cast<std::uint64_t>(first);
-    of_tile.number += static_cast<std::uint64_t>(t);
-    tiles[static_cast<std::size_t>(t)].run(model, of_tile);
-  });
-  parallel_tasks(threads, 2 * kOwners, [&](std::int64_t task) {
-    for (std::int64_t t = 0; t < used; ++t) {
-      const Tile& tile = tiles[static_cast<std::size_t>(t)];
-      if (task < kOwners) {
-        apply(tile.vectors, task, vectors, model.dim);
+  std::size_t batch = 0;    // the one that `present` works on
+  std::span<Tile> present;  // prepared in one phase, run in the next
+  std::span<Tile> before;   // of the batch before, whose rows are added in the first of them
+  bool runs = true;
+  const auto next = [&]() -> std::int64_t {
+    runs = !runs;
+    if (runs) return std::ssize(present);
+    for (const Tile& tile : present) losses[batch] += tile.loss;
+    batch += present.empty() ? 0 : 1;
+    before = present;
+    present = batch < batches.size() ? tiles.first(tiles_of(batches[batch])) : std::span<Tile>();
+    return std::ssize(present) + (before.empty() ? 0 : 2 * kOwners);
+  };
+  parallel_phases(threads, next, [&](std::int64_t task) {
+    if (task < std::ssize(present)) {
+      Tile& tile = present[static_cast<std::size_t>(task)];
+      const TileInput input = input_of(batches[batch], task);
+      if (runs) {
+        tile.run(model, input, present);
       } else {
-        apply(tile.output_vectors, task - kOwners, output_vectors, model.dim);
+        tile.prepare(model, input);
+      }
+      return;
+    }
+    const std::int64_t owner = task - std::ssize(present);
+    for (const Tile& tile : before) {
+      if (owner < kOwners) {
+        tile.vectors.apply(owner, model.vectors, model.dim);
+      } else {
+        tile.output_vectors.apply(owner - kOwners, model.output_vectors, model.dim);
       }
     }
   });
-
-  BatchLoss loss;
-  for (std::int64_t t = 0; t < used; ++t) {
-    loss.sum += tiles[static_cast<std::size_t>(t)].loss;
-    loss.predictions += tiles[static_cast<std::size_t>(t)].loss_of;
-  }
-  return loss;
 }
 
 }  // namespace rowmill::word_vectors

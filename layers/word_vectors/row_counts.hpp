@@ -15,11 +15,16 @@ class RowCounts {
  public:
   static constexpr std::int32_t kMax = 4;
 
-  void add(std::int32_t row) { ++slot(row).count; }
+  /// Counts an update. Returns the row's slot.
+  std::uint16_t add(std::int32_t row) {
+    const std::size_t at = find(row);
+    ++slots_[at].count;
+    return static_cast<std::uint16_t>(at);
+  }
 
-  /// By which each update of the row is multiplied.
-  [[nodiscard]] float scale(std::int32_t row) {
-    const std::int32_t count = slot(row).count;
+  /// By which each update of a slot's row is multiplied.
+  [[nodiscard]] float scale(std::uint16_t slot) const {
+    const std::int32_t count = slots_[slot].count;
     return count <= kMax ? 1.0F : static_cast<float>(kMax) / static_cast<float>(count);
   }
 
@@ -31,11 +36,11 @@ class RowCounts {
   /// A tile updates at most 256 + 2 * 128 rows by its words, so that half of the slots stay free.
   static constexpr std::size_t kSlotBits = 10;
 
-  Slot& slot(std::int32_t row) {
+  std::size_t find(std::int32_t row) {
     std::size_t at = (static_cast<std::uint32_t>(row) * 0x9E3779B1U) >> (32 - kSlotBits);
     while (slots_[at].row != row && slots_[at].row != -1) at = (at + 1) % (std::size_t{1} << kSlotBits);
     slots_[at].row = row;
-    return slots_[at];
+    return at;
   }
 
   Slot slots_[std::size_t{1} << kSlotBits];

@@ -8,27 +8,6 @@
 #include "layers/word_vectors/row_counts.hpp"
 
 namespace rowmill::word_vectors {
-namespace {
-
-/// Twice over all entries, in order: to count those of each owner, then to put each into its owner's part.
-template <class ForEach>
-void sort_by_owner(Entries& entries, ForEach for_each) {
-  std::int64_t counts[kOwners] = {};
-  for_each([&](std::int32_t row, const float*, float) { ++counts[owner_of(row)]; });
-  std::int64_t next[kOwners];
-  std::int64_t sum = 0;
-  for (std::int64_t o = 0; o < kOwners; ++o) {
-    entries.begin[o] = next[o] = sum;
-    sum += counts[o];
-  }
-  entries.begin[kOwners] = sum;
-  for_each([&](std::int32_t row, const float* values, float scale) {
-    entries.rows[next[owner_of(row)]++] = {values, row, scale};
-  });
-}
-
-}  // namespace
-
 void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t count) {
   const std::uint64_t block = first / 4;
   kernels().philox_u32({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), epoch, 0},
@@ -81,19 +60,42 @@ Tile::Tile(const Model& model, Carver& memory) {
   coefficients_ = memory.take<float>(kGroup * model.samples);
   random_ = memory.take<std::uint32_t>(std::max(kTile, groups * model.samples * 2));
   samples_ = memory.take<std::int32_t>(groups * model.samples);
+  const std::int64_t entries = std::max(spread, kTile + groups * model.samples);
+  listed_ = memory.take<ScaledRow>(entries);
+  slots_ = memory.take<std::uint16_t>(spread);
+  owners_ = memory.take<std::uint8_t>(entries);
   vectors.rows = memory.take<ScaledRow>(spread);
   output_vectors.rows = memory.take<ScaledRow>(kTile + groups * model.samples);
 }
 
-void Tile::run(const Model& model, const TileInput& input) {
-  loss = 0;
-  loss_of = 0;
+void Entries::apply(std::int64_t owner, float* table, std::int64_t dim) const {
+  kernels().add_scaled_rows_f32({table, dim, rows + begin[owner], begin[owner + 1] - begin[owner], dim});
+}
+
+void Tile::prepare(const Model& model, const TileInput& input) {
   find_windows(model, input);
+  draw_samples(model, input);
+  vectors.touched.clear();
+  for (std::int64_t j = -std::min(input.before, model.window); j < std::min(input.after, input.count + model.window);
+       ++j) {
+    vectors.touched.add(input.ids[j]);
+  }
+  output_vectors.touched.clear();
+  for (std::int64_t i = 0; i < input.count; ++i) output_vectors.touched.add(input.ids[i]);
+  for (std::int64_t s = 0; s < groups_ * model.samples; ++s) output_vectors.touched.add(samples_[s]);
+}
+
+void Tile::run(const Model& model, const TileInput& input, std::span<const Tile> all) {
+  loss = {};
   if (model.kind == WordVectorModel::cbow) {
     run_cbow(model, input);
   } else {
     run_skip_gram(model, input);
   }
+  find_shared(all);
+  list_entries(model, input);
+  vectors.apply(kOwners, model.vectors, model.dim);
+  output_vectors.apply(kOwners, model.output_vectors, model.dim);
 }
 
 void Tile::find_windows(const Model& model, const TileInput& input) {
@@ -116,9 +118,17 @@ void Tile::find_windows(const Model& model, const TileInput& input) {
   std::fill(right_ + input.count, right_ + kTile, 0);
 }
 
-void Tile::draw_samples(const Model& model, const TileInput& input, std::int64_t groups) {
-  groups_ = groups;
-  const std::int64_t count = groups * model.samples;
+/// Of all groups at once.
+void Tile::draw_samples(const Model& model, const TileInput& input) {
+  groups_ = 0;
+  for (std::int64_t r = 0; r < std::min(kGroups, input.count); ++r) {
+    std::int64_t rows = 0;
+    for (std::int64_t i = r; i < input.count; i += kGroups) {
+      rows += model.kind == WordVectorModel::cbow ? 1 : left_[i] + right_[i];
+    }
+    groups_ += (rows + kGroup - 1) / kGroup;
+  }
+  const std::int64_t count = groups_ * model.samples;
   kernels().philox_u32(
       {{0, static_cast<std::uint32_t>(input.number), static_cast<std::uint32_t>(input.number >> 32), input.epoch},
        {model.sample_key[0], model.sample_key[1]},
@@ -166,7 +176,7 @@ void Tile::add_loss(const Model& model, const Group& group, double alpha) {
   const double sample_rate = static_cast<float>(alpha * model.sample_weight);
   double of_targets = 1;
   for (std::int64_t i = 0; i < kGroup; ++i) {
-    loss_of += group.target_ids[i] >= 0 ? 1 : 0;
+    loss.predictions += group.target_ids[i] >= 0 ? 1 : 0;
     of_targets *= of(group.target_coefficients[i] / rate);
   }
   double of_samples = 0;
@@ -175,13 +185,11 @@ void Tile::add_loss(const Model& model, const Group& group, double alpha) {
     for (std::int64_t i = 0; i < kGroup; ++i) product *= of(-coefficients_[k * kGroup + i] / sample_rate);
     of_samples -= natural_log(product);
   }
-  loss = model.sample_weight * of_samples - natural_log(of_targets);
+  loss.sum = model.sample_weight * of_samples - natural_log(of_targets);
 }
 
 void Tile::run_cbow(const Model& model, const TileInput& input) {
   const std::int64_t dim = model.dim;
-  const std::int64_t groups = std::min(kGroups, input.count);
-  draw_samples(model, input, groups);
   kernels().window_mean_f32_i32(
       {model.vectors, dim, input.ids, input.after, left_, right_, input.count, model.window, model.zeros, rows_, dim});
   const auto group_of = [&](std::int64_t r) {
@@ -197,13 +205,12 @@ void Tile::run_cbow(const Model& model, const TileInput& input) {
     return group;
   };
   Group group = group_of(0);
-  for (std::int64_t r = 0; r < groups; ++r) {
-    const Group next = group_of(std::min(r + 1, groups - 1));
+  for (std::int64_t r = 0; r < groups_; ++r) {
+    const Group next = group_of(std::min(r + 1, groups_ - 1));
     run_group(model, group, r, input.alpha, &next);
     group = next;
   }
   kernels().window_transpose_f32({gradients_, left_, right_, input.count, model.window, model.zeros, spread_, dim});
-  list_entries(model, input);
 }
 
 void Tile::run_skip_gram(const Model& model, const TileInput& input) {
@@ -211,15 +218,6 @@ void Tile::run_skip_gram(const Model& model, const TileInput& input) {
   const std::int64_t window = model.window;
   std::fill_n(rows_, kTile * dim, 0.0F);
   std::fill_n(spread_, (kTile + 2 * window) * dim, 0.0F);
-
-  // The samples of all groups are drawn at once.
-  std::int64_t groups = 0;
-  for (std::int64_t r = 0; r < kGroups; ++r) {
-    std::int64_t pairs = 0;
-    for (std::int64_t i = r; i < input.count; i += kGroups) pairs += left_[i] + right_[i];
-    groups += (pairs + kGroup - 1) / kGroup;
-  }
-  draw_samples(model, input, groups);
 
   std::int64_t number = 0;
   for (std::int64_t r = 0; r < kGroups; ++r) {
@@ -249,7 +247,22 @@ void Tile::run_skip_gram(const Model& model, const TileInput& input) {
     }
     if (pairs > 0) finish();
   }
-  list_entries(model, input);
+}
+
+void Tile::find_shared(std::span<const Tile> all) {
+  // Looking into the filters of many tiles would take longer than it saves.
+  constexpr std::size_t kMostFilters = 8;
+  for (Entries Tile::*entries : {&Tile::vectors, &Tile::output_vectors}) {
+    RowFilter& shared = (this->*entries).shared;
+    if (all.size() > kMostFilters) {
+      shared.add_all_rows();
+      continue;
+    }
+    shared.clear();
+    for (const Tile& tile : all) {
+      if (&tile != this) shared.add((tile.*entries).touched);
+    }
+  }
 }
 
 void Tile::list_entries(const Model& model, const TileInput& input) {
@@ -264,28 +277,55 @@ void Tile::list_entries(const Model& model, const TileInput& input) {
     }
     return false;
   };
+  ScaledRow* const listed = listed_;
+  std::uint16_t* const slots = slots_;
+  std::int64_t count = 0;
   RowCounts of_vectors;
   for (std::int64_t j = -window; j < input.count + window; ++j) {
-    if (in_a_window(j)) of_vectors.add(input.ids[j]);
+    if (!in_a_window(j)) continue;
+    listed[count] = {spread_ + (j + window) * dim, input.ids[j], 1.0F};
+    slots[count++] = of_vectors.add(input.ids[j]);
   }
-  sort_by_owner(vectors, [&](auto add) {
-    for (std::int64_t j = -window; j < input.count + window; ++j) {
-      if (in_a_window(j)) add(input.ids[j], spread_ + (j + window) * dim, of_vectors.scale(input.ids[j]));
-    }
-  });
+  for (std::int64_t e = 0; e < count; ++e) listed[e].scale = of_vectors.scale(slots[e]);
+  sort_by_owner(vectors, count);
+
+  count = 0;
   RowCounts of_outputs;
-  for (std::int64_t i = 0; i < input.count; ++i) {
-    if (left_[i] + right_[i] != 0) of_outputs.add(input.ids[i]);
-  }
   const bool cbow = model.kind == WordVectorModel::cbow;
-  sort_by_owner(output_vectors, [&](auto add) {
-    for (std::int64_t i = 0; i < input.count; ++i) {
-      if (left_[i] + right_[i] == 0) continue;
-      const float scale = cbow ? target_coefficients_[i % kGroups * kGroup + i / kGroups] : 1.0F;
-      add(input.ids[i], rows_ + i * dim, scale * of_outputs.scale(input.ids[i]));
-    }
-    for (std::int64_t s = 0; s < groups_ * model.samples; ++s) add(samples_[s], sample_gradients_ + s * dim, 1.0F);
-  });
+  for (std::int64_t i = 0; i < input.count; ++i) {
+    if (left_[i] + right_[i] == 0) continue;
+    const float scale = cbow ? target_coefficients_[i % kGroups * kGroup + i / kGroups] : 1.0F;
+    listed[count] = {rows_ + i * dim, input.ids[i], scale};
+    slots[count++] = of_outputs.add(input.ids[i]);
+  }
+  for (std::int64_t e = 0; e < count; ++e) listed[e].scale *= of_outputs.scale(slots[e]);
+  for (std::int64_t s = 0; s < groups_ * model.samples; ++s) {
+    listed[count++] = {sample_gradients_ + s * dim, samples_[s], 1.0F};
+  }
+  sort_by_owner(output_vectors, count);
+}
+
+/// The listed entries, in order within each owner's part.
+void Tile::sort_by_owner(Entries& entries, std::int64_t count) {
+  const ScaledRow* const listed = listed_;
+  std::uint8_t* const owners = owners_;
+  std::int64_t counts[kOwners + 1] = {};
+  for (std::int64_t e = 0; e < count; ++e) {
+    const std::int32_t row = listed[e].row;
+    // Without a branch, which would be foreseen badly.
+    const std::int64_t owner = kOwners - (kOwners - owner_of(row)) * entries.shared.may_hold(row);
+    owners[e] = static_cast<std::uint8_t>(owner);
+    ++counts[owner];
+  }
+  std::int64_t next[kOwners + 1];
+  std::int64_t sum = 0;
+  for (std::int64_t o = 0; o <= kOwners; ++o) {
+    entries.begin[o] = next[o] = sum;
+    sum += counts[o];
+  }
+  entries.begin[kOwners + 1] = sum;
+  ScaledRow* const rows = entries.rows;
+  for (std::int64_t e = 0; e < count; ++e) rows[next[owners[e]]++] = listed[e];
 }
 
 }  // namespace rowmill::word_vectors

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tile: up to 256 positions of a batch, the work of one task. It reads both tables, and writes down what they are to
-// get.
+// get; rows that no other tile of the batch touches it changes itself.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "kernels/memory/carve.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
+#include "layers/word_vectors/row_filter.hpp"
 #include "layers/word_vectors/sampling.hpp"
 #include "rowmill/word_vectors.hpp"
 
@@ -38,8 +40,8 @@ struct Model {
   double sample_weight;  ///< of each
   std::uint64_t words;   ///< of the vocabulary
   const Alias* aliases;
-  const float* vectors;
-  const float* output_vectors;
+  float* vectors;
+  float* output_vectors;
   const float* zeros;  ///< a row
   Key window_key;
   Key sample_key;
@@ -63,34 +65,56 @@ struct TileInput {
   double alpha;
 };
 
-/// What a table is to get, in the order of owners.
+/// What a table is to get, in the order of owners. After them comes what the tile has added itself, to rows that no
+/// other tile of the batch touches.
 struct Entries {
   ScaledRow* rows;
-  std::int64_t begin[kOwners + 1];
+  std::int64_t begin[kOwners + 2];
+  RowFilter touched;  ///< by the tile
+  RowFilter shared;   ///< with other tiles of the batch
+
+  /// Adds to the owner's rows.
+  void apply(std::int64_t owner, float* table, std::int64_t dim) const;
+};
+
+/// What tiles say about their loss.
+struct TileLoss {
+  double sum = 0;
+  std::int64_t predictions = 0;
+
+  TileLoss& operator+=(const TileLoss& more) {
+    sum += more.sum;
+    predictions += more.predictions;
+    return *this;
+  }
 };
 
 /// Memory of a tile. What its entries point to stays there until they are applied.
 struct Tile {
   explicit Tile(const Model& model, Carver& memory);
 
-  /// Computes all below from the input.
-  void run(const Model& model, const TileInput& input);
+  /// Finds the windows and draws the samples, so that it is known which rows the tile will touch.
+  void prepare(const Model& model, const TileInput& input);
+
+  /// Computes all below from the input. `all` are the tiles of the batch, which are prepared; others may run meanwhile.
+  void run(const Model& model, const TileInput& input, std::span<const Tile> all);
 
   Entries vectors{};
   Entries output_vectors{};
-  double loss = 0;           ///< a sum
-  std::int64_t loss_of = 0;  ///< predictions
+  TileLoss loss;
 
  private:
   struct Group;
 
   void find_windows(const Model& model, const TileInput& input);
-  void draw_samples(const Model& model, const TileInput& input, std::int64_t groups);
+  void draw_samples(const Model& model, const TileInput& input);
   void run_group(const Model& model, const Group& group, std::int64_t number, double alpha, const Group* next);
   void add_loss(const Model& model, const Group& group, double alpha);
   void run_cbow(const Model& model, const TileInput& input);
   void run_skip_gram(const Model& model, const TileInput& input);
+  void find_shared(std::span<const Tile> all);
   void list_entries(const Model& model, const TileInput& input);
+  void sort_by_owner(Entries& entries, std::int64_t count);
 
   std::int32_t* left_;       ///< words of each position's window before it; zeros around the tile's positions
   std::int32_t* right_;      ///< and after it
@@ -105,6 +129,9 @@ struct Tile {
   float* coefficients_;
   std::uint32_t* random_;
   std::int32_t* samples_;
+  ScaledRow* listed_;     ///< entries in order
+  std::uint16_t* slots_;  ///< of their rows in a RowCounts
+  std::uint8_t* owners_;  ///< and whose they are
   std::int64_t groups_ = 0;
 };
 

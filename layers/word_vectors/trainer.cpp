@@ -122,12 +122,16 @@ class WordVectorTrainer::Impl {
   void lay_out();
   void check_not_done(const char* call) const;
   void check_state(const WordVectorState& state) const;
-  [[nodiscard]] double alpha() const noexcept;
+  /// Once so many words of the epoch are read.
+  [[nodiscard]] double alpha(std::int64_t words) const noexcept;
   const std::uint32_t* random_of(std::int64_t word);
-  void run_batch(std::int64_t count) noexcept;
+  std::size_t keep(std::span<const std::int32_t> words_read);
+  void run_batches(std::span<const std::int64_t> words_read, std::int64_t count) noexcept;
   void begin_epoch() noexcept;
 
   static constexpr std::int64_t kRandomWords = 1024;
+  /// So many are trained in one parallel region, if there are words for them.
+  static constexpr std::int64_t kBatchesAtOnce = 64;
 
   WordVectorOptions options_;
   std::int64_t epoch_words_ = 0;
@@ -143,12 +147,13 @@ class WordVectorTrainer::Impl {
   std::uint32_t* random_ = nullptr;         // of kRandomWords words of the epoch, from random_begin_ on
   std::int64_t random_begin_ = -1;
 
-  // The kept words that a batch still needs: `first_` of the batch before, then those that wait. One more than fits may
+  // The kept words that batches still need: `first_` of the batch before, then those that wait. One more than fits may
   // be written, before it is known whether it is kept.
   std::int32_t* ids_ = nullptr;
   std::uint8_t* begins_ = nullptr;  // whether each is the first of its sentence
   std::int64_t first_ = 0;
   std::int64_t size_ = 0;
+  std::vector<std::int64_t> full_;  // for each batch that waits with all its words: how many the epoch had read then
 
   std::int64_t epoch_ = 0;
   std::int64_t read_ = 0;            // words of this epoch
@@ -202,10 +207,11 @@ WordVectorTrainer::Impl::Impl(std::span<const std::int64_t> counts, const WordVe
 /// Takes the memory that batches need.
 void WordVectorTrainer::Impl::lay_out() {
   tiles_.reserve(static_cast<std::size_t>(tiles()));
+  full_.reserve(kBatchesAtOnce);
   for (const bool counting : {true, false}) {
     Carver memory(counting ? nullptr : memory_.data());
     random_ = memory.take<std::uint32_t>(kRandomWords);
-    const std::int64_t most = options_.batch + 2 * model_.window + 1;
+    const std::int64_t most = kBatchesAtOnce * options_.batch + 2 * model_.window + 1;
     ids_ = memory.take<std::int32_t>(most);
     begins_ = memory.take<std::uint8_t>(most);
     auto* const zero_row = memory.take<float>(model_.dim);
@@ -229,9 +235,9 @@ void WordVectorTrainer::Impl::check_not_done(const char* call) const {
   }
 }
 
-double WordVectorTrainer::Impl::alpha() const noexcept {
+double WordVectorTrainer::Impl::alpha(std::int64_t words) const noexcept {
   const double all = static_cast<double>(epoch_words_) * options_.epochs;
-  const double done = static_cast<double>(epoch_words_) * static_cast<double>(epoch_) + static_cast<double>(read_);
+  const double done = static_cast<double>(epoch_words_) * static_cast<double>(epoch_) + static_cast<double>(words);
   const double alpha = options_.alpha - (options_.alpha - options_.min_alpha) * (done / all);
   return std::max(alpha, options_.min_alpha);
 }
@@ -259,50 +265,79 @@ void WordVectorTrainer::Impl::train(std::span<const std::int32_t> words_read) {
                   bad, value);
   }
   const FpEnvironment environment;
-  const std::int64_t full = options_.batch + model_.window;  // words that a batch waits for
-  std::int64_t next = 0;
-  while (next < count) {
-    const std::uint32_t* const random = random_of(read_);
-    const std::int64_t run = std::min(count - next, random_ + kRandomWords - random);
-    std::int64_t used = 0;  // random words
-    for (const std::int64_t end = next + run; next < end && size_ < first_ + full; ++next) {
-      const std::int32_t word = words_read[static_cast<std::size_t>(next)];
-      if (word == kSentenceEnd || sentence_words_ == kMaxSentenceWords) {
-        begins_next_ = true;
-        sentence_words_ = 0;
-        if (word == kSentenceEnd) continue;
-      }
-      ++sentence_words_;
-      const bool keep = random[used++] <= keep_[word];
-      ids_[size_] = word;
-      begins_[size_] = begins_next_ ? 1 : 0;
-      size_ += keep ? 1 : 0;
-      begins_next_ = begins_next_ && !keep;
-    }
-    read_ += used;
-    if (size_ == first_ + full) run_batch(options_.batch);
+  for (std::size_t next = 0; next < words_read.size();) {
+    next += keep(words_read.subspan(next));
+    if (!full_.empty()) run_batches(full_, options_.batch);
+    full_.clear();
   }
 }
 
-void WordVectorTrainer::Impl::run_batch(std::int64_t count) noexcept {
-  const word_vectors::TileInput input{.ids = ids_ + first_,
-                                      .begins = begins_ + first_,
-                                      .before = first_,
-                                      .after = size_ - first_,
-                                      .count = count,
-                                      .epoch = static_cast<std::uint32_t>(epoch_),
-                                      .position = static_cast<std::uint64_t>(batches_ * options_.batch),
-                                      .number = static_cast<std::uint64_t>(batches_ * tiles()),
-                                      .alpha = alpha()};
-  const word_vectors::BatchLoss loss = train_batch(model_, input, tiles_, vectors_.data(), output_vectors_.data());
-  if (loss.predictions > 0) {
+/// Keeps or drops words until kBatchesAtOnce batches have theirs. Returns how many it took.
+std::size_t WordVectorTrainer::Impl::keep(std::span<const std::int32_t> words_read) {
+  // In local variables, for what is written through begins_ may alias any member.
+  std::int32_t* const ids = ids_;
+  std::uint8_t* const begins = begins_;
+  std::int64_t size = size_;
+  std::int64_t sentence_words = sentence_words_;
+  bool begins_next = begins_next_;
+  std::int64_t fills = first_ + options_.batch + model_.window;  // the size with which a batch has its words
+  const auto count = static_cast<std::int64_t>(words_read.size());
+  std::int64_t next = 0;
+  while (next < count && full_.size() < kBatchesAtOnce) {
+    const std::uint32_t* const random = random_of(read_);
+    const std::int64_t run = std::min(count - next, random_ + kRandomWords - random);
+    std::int64_t used = 0;  // random words
+    for (const std::int64_t end = next + run; next < end && size < fills; ++next) {
+      const std::int32_t word = words_read[static_cast<std::size_t>(next)];
+      if (word == kSentenceEnd || sentence_words == kMaxSentenceWords) {
+        begins_next = true;
+        sentence_words = 0;
+        if (word == kSentenceEnd) continue;
+      }
+      ++sentence_words;
+      const bool kept = random[used++] <= keep_[word];
+      ids[size] = word;
+      begins[size] = begins_next ? 1 : 0;
+      size += kept ? 1 : 0;
+      begins_next = begins_next && !kept;
+    }
+    read_ += used;
+    if (size == fills) {
+      full_.push_back(read_);
+      fills += options_.batch;
+    }
+  }
+  size_ = size;
+  sentence_words_ = sentence_words;
+  begins_next_ = begins_next;
+  return static_cast<std::size_t>(next);
+}
+
+/// As many batches of `count` positions as there are numbers: of the words that the epoch had read for each.
+void WordVectorTrainer::Impl::run_batches(std::span<const std::int64_t> words_read, std::int64_t count) noexcept {
+  word_vectors::TileInput inputs[kBatchesAtOnce];
+  word_vectors::TileLoss losses[kBatchesAtOnce];
+  std::int64_t done = first_;
+  for (std::size_t b = 0; b < words_read.size(); ++b, done += count) {
+    const std::int64_t number = batches_++;
+    inputs[b] = {.ids = ids_ + done,
+                 .begins = begins_ + done,
+                 .before = std::min(done, model_.window),
+                 .after = std::min(size_ - done, count + model_.window),
+                 .count = count,
+                 .epoch = static_cast<std::uint32_t>(epoch_),
+                 .position = static_cast<std::uint64_t>(number * options_.batch),
+                 .number = static_cast<std::uint64_t>(number * tiles()),
+                 .alpha = alpha(words_read[b])};
+  }
+  train_batches(model_, {inputs, words_read.size()}, tiles_, losses);
+  for (std::size_t b = 0; b < words_read.size(); ++b) {
+    if (losses[b].predictions == 0) continue;
     constexpr double kSmooth = 256;
-    const double mean = loss.sum / static_cast<double>(loss.predictions);
+    const double mean = losses[b].sum / static_cast<double>(losses[b].predictions);
     loss_ = loss_ == 0 ? mean : loss_ + (mean - loss_) / kSmooth;
   }
-  ++batches_;
   // What the next batch's windows may reach stays.
-  const std::int64_t done = first_ + count;
   const std::int64_t stays = std::min(done, model_.window);
   const std::int64_t begin = done - stays;
   std::copy(ids_ + begin, ids_ + size_, ids_);
@@ -324,14 +359,14 @@ void WordVectorTrainer::Impl::begin_epoch() noexcept {
 void WordVectorTrainer::Impl::end_epoch() {
   check_not_done("end_epoch");
   const FpEnvironment environment;
-  while (first_ < size_) run_batch(std::min(options_.batch, size_ - first_));
+  while (first_ < size_) run_batches({&read_, 1}, std::min(options_.batch, size_ - first_));
   ++epoch_;
   begin_epoch();
 }
 
 WordVectorProgress WordVectorTrainer::Impl::progress() const noexcept {
   const FpEnvironment environment;
-  return {static_cast<int>(epoch_), read_, epoch_words_, alpha(), loss_};
+  return {static_cast<int>(epoch_), read_, epoch_words_, alpha(read_), loss_};
 }
 
 WordVectorState WordVectorTrainer::Impl::state() const {

@@ -169,14 +169,22 @@ mutation("a window crosses the end of its sentence", "word_vectors_test:*Awkward
 mutation("windows end with the tile", "word_vectors_test:*SameBits*:*AnyBatch*",
          (TILE, "std::min(input.after, input.count + most)", "input.count"))
 mutation("tiles share their random words", "word_vectors_test:*AnyBatch*",
-         ("layers/word_vectors/batch.cpp", "of_tile.number += static_cast<std::uint64_t>(t);", ""))
+         ("layers/word_vectors/batch.cpp", "input.number += static_cast<std::uint64_t>(tile);", ""))
 mutation("owners apply the tiles backwards", "word_vectors_test:*AnyBatch*",
-         ("layers/word_vectors/batch.cpp", "tiles[static_cast<std::size_t>(t)];\n      if",
-          "tiles[static_cast<std::size_t>(used - 1 - t)];\n      if"))
+         ("layers/word_vectors/batch.cpp", "for (const Tile& tile : before) {",
+          "for (auto at = before.rbegin(); at != before.rend(); ++at) {\n      const Tile& tile = *at;"))
+mutation("tiles add to rows that others touch", "word_vectors_test:*AnyBatch*",
+         (TILE, "if (&tile != this) shared.add", "if (&tile < this) shared.add"))
+mutation("a tile's samples are not among the rows it touches", "word_vectors_test:*AnyBatch*",
+         (TILE, "output_vectors.touched.add(samples_[s]);", ";"))
+mutation("a batch is trained with the words read by the last", "word_vectors_test:*AnyBatch*",
+         (TRAINER, "alpha(words_read[b])", "alpha(words_read.back())"))
+mutation("a late thread claims a task of a phase that is over", "environment_test:*Phases*",
+         ("kernels/core/phases.hpp", "return claimed < phase &&", "return claimed != phase &&"))
 mutation("a long sentence is not cut", "word_vectors_test:*AwkwardCorpora*",
-         (TRAINER, "sentence_words_ == kMaxSentenceWords", "false"))
+         (TRAINER, "sentence_words == kMaxSentenceWords", "false"))
 mutation("the first kept word begins a sentence only if it was its first", "word_vectors_test:*Reference*",
-         (TRAINER, "begins_next_ = begins_next_ && !keep;", "begins_next_ = false;"))
+         (TRAINER, "begins_next = begins_next && !kept;", "begins_next = false;"))
 mutation("a restored training forgets its place in the sentence", "word_vectors_test:*GoesOn*",
          (TRAINER, "sentence_words_ = state.sentence_words;", ""))
 mutation("words are trained before all are checked", "word_vectors_test:*RefusesBadWords*",

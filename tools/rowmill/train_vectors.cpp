@@ -167,7 +167,7 @@ void Training::end_epoch() {
 
 int Training::train() {
   constexpr std::int64_t kReadAtOnce = std::int64_t{1} << 20;
-  constexpr std::int64_t kTrainAtOnce = std::int64_t{1} << 15;
+  constexpr std::int64_t kTrainAtOnce = std::int64_t{1} << 17;
   const Clock::time_point begin = Clock::now();
   Clock::time_point last_checkpoint = begin;
   const bool checkpoints = !options_.checkpoint.empty();
