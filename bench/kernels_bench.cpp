@@ -136,6 +136,23 @@ void run(benchmark::State& state, Kernel<SumBlockArgs>* kernel) {
   repeat(state, kernel, {b.positions.data(), kIds, b.gradients(), kPrefetch, b.scratch.data()});
 }
 
+void run(benchmark::State& state, Kernel<SumSegmentsArgs>* kernel) {
+  Batch b;
+  repeat(state, kernel, {b.segments(), b.gradients(), kPrefetch, b.weights.data(), kDim}, kRows);
+}
+
+void run(benchmark::State& state, Kernel<GuardRowsArgs>* kernel) {
+  Batch b;
+  bool finite = true;
+  repeat(state, kernel, {b.weights.data(), kDim, nullptr, 0, kRows, kDim, nullptr, 1, 1e9F, b.state2.data(), &finite},
+         kRows);
+}
+
+void run(benchmark::State& state, Kernel<ScaleRowsArgs>* kernel) {
+  Batch b;
+  repeat(state, kernel, {b.weights.data(), kDim, nullptr, 0, kRows, kDim, 1}, kRows);
+}
+
 void run(benchmark::State& state, Kernel<MeanSquaresArgs>* kernel) {
   Batch b;
   std::vector<float> out(kIds);

@@ -9,6 +9,7 @@
 //   store_partial(p, v, n)  stores the first n < kLanes lanes at p and writes nothing past them
 //   load_bf16(p) and so on  the same of bf16: floats in the vector, 16 bits in memory
 //   round_bf16(v)           v, rounded to what a bf16 can hold
+//   where_equal(v, bits, x) v in the lanes where `bits`, loaded from integers, is the integer x, +0 in the others
 //   divide(a, b)            a / b and the square root of v, exactly rounded: xsimd's own of neon64 are approximations
 //   square_root(v)
 //   tree_sum(v)             the sum of the lanes as a balanced tree: lane k + lane k + kLanes / 2, and so on

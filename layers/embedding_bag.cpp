@@ -2,10 +2,10 @@
 #include "rowmill/embedding_bag.hpp"
 
 #include "kernels/core/checks.hpp"
-#include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
+#include "kernels/table/copy_rows.hpp"
 #include "layers/make_table.hpp"
 #include "layers/reserve_more.hpp"
 
@@ -13,21 +13,6 @@ namespace rowmill {
 namespace {
 
 constexpr std::string_view kOp = "embedding_bag";
-
-/// gradient / counts, row by row, in `memory`.
-ConstTableView divide_rows(const ConstTableView& gradient, const std::vector<std::int64_t>& counts, Workspace& memory) {
-  const std::int64_t dim = gradient.dim();
-  const std::int64_t bytes = gradient.rows() * dim * std::int64_t{sizeof(float)};
-  memory.reserve(static_cast<std::size_t>(bytes), kOp);
-  auto* const out = Carver(memory.data()).take<float>(gradient.rows() * dim);
-  const KernelTable& k = kernels();
-  constexpr std::int64_t kGrain = 256;
-  parallel_chunks(concurrency_for(2 * bytes), gradient.rows(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    k.divide_rows_f32({gradient.data() + begin * gradient.row_stride(), gradient.row_stride(), counts.data() + begin,
-                       end - begin, out + begin * dim, dim, dim});
-  });
-  return {out, gradient.rows(), dim};
-}
 
 }  // namespace
 
@@ -58,16 +43,12 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
   reserve_more(offsets_, static_cast<std::size_t>(bags.size()));
   ConstTableView recorded = gradient;
   if (pooling_ == Pooling::mean) {
-    counts_.resize(static_cast<std::size_t>(bags.size()));
-    for (std::int64_t b = 0; b < bags.size(); ++b) {
-      std::int64_t count = 0;
-      for (std::int64_t i = bags.begin(b); i < bags.begin(b + 1); ++i) {
-        count += resolve_in_bag(ids[i], table_.rows(), out_of_range_, {}) == kDropped ? 0 : 1;
-      }
-      counts_[static_cast<std::size_t>(b)] = count;
-    }
-    if (divided_.size() <= pass) divided_.resize(pass + 1);
-    recorded = divide_rows(gradient, counts_, divided_[pass]);
+    if (copies_.size() <= pass) copies_.resize(pass + 1);
+    copies_[pass].reserve(static_cast<std::size_t>(gradient.rows() * gradient.dim()) * sizeof(float), kOp);
+    const TableView copy(Carver(copies_[pass].data()).take<float>(gradient.rows() * gradient.dim()), gradient.rows(),
+                         gradient.dim());
+    copy_rows(gradient, copy);
+    recorded = copy;
   }
 
   gradients_.push_back(recorded);
@@ -79,7 +60,11 @@ void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
 
 void EmbeddingBag::step() {
   if (gradients_.empty()) return;
-  plan_.build(Bags(rows_, offsets_), table_.rows(), OutOfRange::zero, table_.name());
+  // What counts was decided in backward(): a row of -1 counts unless the policy skips it.
+  plan_.build(Bags(rows_, offsets_), table_.rows(),
+              {.out_of_range = out_of_range_ == OutOfRange::skip ? OutOfRange::skip : OutOfRange::zero,
+               .name = table_.name(),
+               .pooling = pooling_});
   optimizer_.step(table_, plan_, gradients_, &workspace_);
   zero_grad();
 }

@@ -4,6 +4,8 @@
 // lists that kernels read ahead of their work end where a page ends: see support/pages.hpp.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "kernels/core/dispatch.hpp"
 #include "kernels/plan/passes.hpp"
 #include "kernels/reference/reference.hpp"
@@ -151,7 +153,11 @@ struct Segments {
   std::vector<GradientPass> passes;
   std::vector<std::int64_t> index_values;
   PassIndex index;
-  std::vector<float> squares;  // the mean square of each gradient row
+  // Of each gradient row: a factor, the mean square, and that of the row times the factor.
+  std::vector<float> factors, squares, scaled_squares;
+  PageEnd<float> coefficients{std::vector<float>(lists.positions.size())};  // the factors of the positions
+  std::vector<std::int32_t> winners;                                        // 0, 1 or 2, for max
+  PageEnd<std::int32_t> bag_positions{std::vector<std::int32_t>(lists.positions.size())};
 
   explicit Segments(std::int64_t dim, const Layout& layout = kLayouts[0]) {
     constexpr std::int64_t kSpecial = 20;
@@ -166,38 +172,65 @@ struct Segments {
       for (std::int64_t r = begin_of_pass; r < std::min(end, kSpecial); ++r) {
         std::ranges::copy(special.view().row(r), view.row(r - begin_of_pass).data());
       }
-      for (std::int64_t r = 0; r < view.rows(); ++r) squares.push_back(reference::mean_square(view.row(r).data(), dim));
+      for (std::int64_t r = 0; r < view.rows(); ++r) {
+        factors.push_back(static_cast<float>(factors.size() % 7) / 3 - 0.5F);
+        squares.push_back(reference::mean_square(view.row(r).data(), dim));
+        scaled_squares.push_back(reference::mean_square(view.row(r).data(), dim, factors.back()));
+      }
       passes.push_back({nullptr, view.row_stride(), end});
       begin_of_pass = end;
     }
     for (std::size_t p = 0; p < passes.size(); ++p) passes[p].data = gradients[p].view().data();
     index_values.resize(static_cast<std::size_t>(max_index_size(std::ssize(passes))));
     index = index_passes(passes.data(), std::ssize(passes), index_values.data());
+    for (std::int64_t i = 0; i < kAll * dim; ++i) winners.push_back(static_cast<std::int32_t>(i * i % 3));
+    for (std::size_t k = 0; k < lists.positions.size(); ++k) {
+      coefficients.data()[k] = factors[static_cast<std::size_t>(lists.positions[k])];
+      bag_positions.data()[k] = static_cast<std::int32_t>(k % 3);
+    }
   }
 
-  SegmentArgs args() const {
-    return {rows.data(), begin.data(), positions.data(), static_cast<std::int64_t>(lists.rows.size())};
+  SegmentArgs args(bool scaled = false, bool of_max = false) const {
+    return {.rows = rows.data(),
+            .begin = begin.data(),
+            .positions = positions.data(),
+            .count = std::ssize(lists.rows),
+            .coefficients = scaled ? coefficients.data() : nullptr,
+            .bag_positions = of_max ? bag_positions.data() : nullptr};
   }
-  GradientArgs gradient_args(std::int64_t dim, bool prefetched = true, bool squares_known = false) const {
-    return {
-        passes.data(), std::ssize(passes), index, dim, kBlock, prefetched, squares_known ? squares.data() : nullptr};
+  GradientArgs gradient_args(std::int64_t dim, bool prefetched = true, const float* mean_squares = nullptr,
+                             bool of_max = false) const {
+    return {.passes = passes.data(),
+            .pass_count = std::ssize(passes),
+            .index = index,
+            .dim = dim,
+            .block = kBlock,
+            .prefetched = prefetched,
+            .mean_squares = mean_squares,
+            .winners = of_max ? winners.data() : nullptr};
   }
 };
 
 /// Each kind of decay, with gradients that are prefetched, and with near ones, whose mean squares are known where that
-/// may be.
-constexpr std::pair<WeightDecay, bool> kDecaysAndGradients[] = {
-    {WeightDecay::none, false}, {WeightDecay::l2, false}, {WeightDecay::decoupled, false},
-    {WeightDecay::none, true},  {WeightDecay::l2, true},  {WeightDecay::decoupled, true}};
+/// may be; with coefficients or without.
+struct DecayAndGradients {
+  WeightDecay decay;
+  bool near;
+  bool scaled;
+};
+constexpr DecayAndGradients kDecaysAndGradients[] = {
+    {WeightDecay::none, false, false}, {WeightDecay::none, false, true},       {WeightDecay::l2, false, true},
+    {WeightDecay::none, true, true},   {WeightDecay::decoupled, false, false}, {WeightDecay::none, true, false},
+    {WeightDecay::l2, true, false},    {WeightDecay::decoupled, true, true}};
 
 /// Runs an optimizer kernel on copies of one start, with each of these; `make` gives its arguments.
 template <class T, class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments& segments, const Layout& layout,
                      std::int64_t dim, Make make) {
   for (const auto& each : kDecaysAndGradients) {
-    const WeightDecay decay = each.first;
-    const bool near = each.second;
-    SCOPED_TRACE("decay " + std::to_string(static_cast<int>(decay)) + (near ? ", near gradients" : ""));
+    const auto [decay, near, scaled] = each;
+    SCOPED_TRACE("decay " + std::to_string(static_cast<int>(decay)) + (near ? ", near gradients" : "") +
+                 (scaled ? ", coefficients" : ""));
     const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
     const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
     const auto run = [&](Kernel<Args>* f, BasicGuardedTable<T>& weights, GuardedTable& state) {
@@ -207,8 +240,9 @@ void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segmen
         for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
       }
       const bool squares_known = near && decay != WeightDecay::l2;
-      const UpdateArgs update{segments.args(),
-                              segments.gradient_args(dim, !near, squares_known),
+      const std::vector<float>& squares = scaled ? segments.scaled_squares : segments.squares;
+      const UpdateArgs update{segments.args(scaled),
+                              segments.gradient_args(dim, !near, squares_known ? squares.data() : nullptr),
                               prefetch,
                               scratch.view().data(),
                               weights.view().bytes(),
@@ -296,20 +330,26 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
   }
 }
 
+/// Contributions with coefficients or without, of max or not.
+constexpr std::pair<bool, bool> kContributions[] = {{false, false}, {true, false}, {false, true}, {true, true}};
+
 template <class T>
 void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<ScatterAddSegmentsArgs>* reference) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
     const auto start = BasicGuardedTable<T>(kRows, dim, 3).fill(5);
-    auto table = start;
-    auto expected = start;
-    const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, BasicGuardedTable<T>& to) {
-      f({segments.args(), segments.gradient_args(dim), prefetch, to.view().bytes(), to.view().row_stride()});
-    };
-    run(kernel, table);
-    run(reference, expected);
-    EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim;
-    EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+    for (const auto& [scaled, of_max] : kContributions) {
+      auto table = start;
+      auto expected = start;
+      const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, BasicGuardedTable<T>& to) {
+        f({segments.args(scaled, of_max), segments.gradient_args(dim, true, nullptr, of_max), prefetch,
+           to.view().bytes(), to.view().row_stride()});
+      };
+      run(kernel, table);
+      run(reference, expected);
+      EXPECT_TRUE(same(table.view(), expected.view())) << "dim " << dim << ", " << scaled << ", " << of_max;
+      EXPECT_TRUE(table.guards_intact()) << "dim " << dim;
+    }
   }
 }
 
@@ -497,17 +537,48 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
     const auto all = static_cast<std::int64_t>(segments.lists.positions.size());
-    const GradientArgs gradients = segments.gradient_args(dim);
     for (const std::int64_t count : {1, 2, 3, 100, 200}) {
       for (const std::int64_t first : {std::int64_t{0}, all - count}) {
         GuardedTable out(1, dim);
         GuardedTable expected(1, dim);
-        const std::int64_t* positions = segments.positions.data() + first;
-        f({positions, count, gradients, prefetch, out.view().data()});
-        r({positions, count, gradients, prefetch, expected.view().data()});
-        EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
-        EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
+        const SegmentArgs part = segments.args(true, true);
+        for (const auto& [scaled, of_max] : kContributions) {
+          const auto run = [&, s = scaled, m = of_max](Kernel<SumBlockArgs>* kernel, GuardedTable& to) {
+            kernel({.positions = part.positions + first,
+                    .count = count,
+                    .gradients = segments.gradient_args(dim, true, nullptr, m),
+                    .prefetch = prefetch,
+                    .out = to.view().data(),
+                    .coefficients = s ? part.coefficients + first : nullptr,
+                    .bag_positions = m ? part.bag_positions + first : nullptr});
+          };
+          run(f, out);
+          run(r, expected);
+          EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << count;
+          EXPECT_TRUE(out.guards_intact()) << "dim " << dim << ", " << count;
+        }
       }
+    }
+  }
+}
+
+void sum_segments_f32(Kernel<SumSegmentsArgs>* f, Kernel<SumSegmentsArgs>* r) {
+  for (const std::int64_t dim : kDims) {
+    const Segments segments(dim);
+    for (const auto& [scaled, of_max] : kContributions) {
+      GuardedTable out(kRows, dim, 3);
+      GuardedTable expected = out;
+      const auto run = [&, s = scaled, m = of_max](Kernel<SumSegmentsArgs>* kernel, GuardedTable& to) {
+        kernel({.segments = segments.args(s, m),
+                .gradients = segments.gradient_args(dim, true, nullptr, m),
+                .prefetch = prefetch,
+                .out = to.view().data(),
+                .stride = to.view().row_stride()});
+      };
+      run(f, out);
+      run(r, expected);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << scaled << ", " << of_max;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
     }
   }
 }
@@ -517,14 +588,82 @@ void mean_squares_f32(Kernel<MeanSquaresArgs>* f, Kernel<MeanSquaresArgs>* r) {
     const Segments segments(dim);
     // Rows of all passes, and of none.
     for (const auto& rows : {std::pair(0, 256), std::pair(5, 21), std::pair(19, 20), std::pair(7, 7)}) {
-      GuardedTable out(1, 256);
-      GuardedTable expected(1, 256);
-      const auto run = [&](Kernel<MeanSquaresArgs>* kernel, GuardedTable& to) {
-        kernel({segments.gradient_args(dim), rows.first, rows.second, to.view().data()});
-      };
-      run(f, out);
-      run(r, expected);
-      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", from " << rows.first;
+      for (const bool scaled : {false, true}) {
+        GuardedTable out(1, 256);
+        GuardedTable expected(1, 256);
+        const auto run = [&](Kernel<MeanSquaresArgs>* kernel, GuardedTable& to) {
+          kernel({segments.gradient_args(dim), rows.first, rows.second, to.view().data(),
+                  scaled ? segments.factors.data() : nullptr});
+        };
+        run(f, out);
+        run(r, expected);
+        EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", from " << rows.first;
+        EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+      }
+    }
+  }
+}
+
+void guard_rows_f32(Kernel<GuardRowsArgs>* f, Kernel<GuardRowsArgs>* r) {
+  constexpr float kNone = std::numeric_limits<float>::infinity();
+  const std::int64_t rows[] = {3, 0, 2, 5, 1, 4};
+  const float divisors[] = {1, 2, 3, 1, 7, 2};
+  for (const std::int64_t dim : kDims) {
+    for (const bool special : {false, true}) {
+      const GuardedTable start = GuardedTable(6, dim, 2).fill(31, special);
+      for (const auto& [clip_value, clip_norm] :
+           {std::pair(kNone, kNone), std::pair(0.3F, kNone), std::pair(kNone, 0.5F), std::pair(0.3F, 0.5F)}) {
+        for (const bool chosen : {false, true}) {  // rows and divisors are given
+          const auto run = [&, v = clip_value, n = clip_norm](Kernel<GuardRowsArgs>* kernel, GuardedTable& to,
+                                                              GuardedTable& squares) {
+            bool finite = true;
+            kernel({.data = to.view().data(),
+                    .stride = to.view().row_stride(),
+                    .rows = chosen ? rows : nullptr,
+                    .begin = 1,
+                    .end = 5,
+                    .dim = dim,
+                    .divisors = chosen ? divisors : nullptr,
+                    .clip_value = v,
+                    .clip_norm = n,
+                    .squares = squares.view().data(),
+                    .finite = &finite});
+            return finite;
+          };
+          GuardedTable out = start;
+          GuardedTable expected = start;
+          GuardedTable squares(1, 6);
+          GuardedTable expected_squares = squares;
+          EXPECT_EQ(run(f, out, squares), run(r, expected, expected_squares)) << "dim " << dim;
+          EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
+          EXPECT_TRUE(same(squares.view(), expected_squares.view())) << "dim " << dim;
+          EXPECT_TRUE(out.guards_intact() && squares.guards_intact()) << "dim " << dim;
+        }
+      }
+    }
+  }
+  // One that is not finite, at each column of a row.
+  for (const float bad : {kNone, -kNone, std::numeric_limits<float>::quiet_NaN()}) {
+    for (std::int64_t at = 0; at < 35; ++at) {
+      std::vector<float> row(35, 1.0F);
+      row[static_cast<std::size_t>(at)] = bad;
+      float squares = 0;
+      bool finite = true;
+      f({row.data(), 35, nullptr, 0, 1, 35, nullptr, 0.5F, kNone, &squares, &finite});
+      EXPECT_FALSE(finite) << at;
+    }
+  }
+}
+
+void scale_rows_f32(Kernel<ScaleRowsArgs>* f, Kernel<ScaleRowsArgs>* r) {
+  const std::int64_t rows[] = {3, 0, 2, 5, 1, 4};
+  for (const std::int64_t dim : kDims) {
+    for (const std::int64_t* chosen : {static_cast<const std::int64_t*>(nullptr), rows}) {
+      GuardedTable out = GuardedTable(6, dim, 2).fill(32, true);
+      GuardedTable expected = out;
+      f({out.view().data(), out.view().row_stride(), chosen, 1, 5, dim, 0.3F});
+      r({expected.view().data(), expected.view().row_stride(), chosen, 1, 5, dim, 0.3F});
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
       EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
     }
   }

@@ -596,7 +596,7 @@ TEST(OptimizerOptionsTest, AreChecked) {
             "rowmill: partial_row_wise_adam: decay is 7; allowed: 0 to 2");
   EXPECT_EQ(message(adamw()), "");
   EXPECT_THROW(Optimizer(SgdOptions{}, -1, 4), Error);
-  EXPECT_THROW(Optimizer(SgdOptions{}, 10, 0), Error);
+  EXPECT_THROW(Optimizer(SgdOptions{}, 10, -1), Error);
   EXPECT_THROW(Optimizer(SgdOptions{}, 1, 1).set_learning_rate(-2), Error);
 }
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <set>
 
-#include "kernels/plan/grouping.hpp"
+#include "kernels/plan/filler.hpp"
 #include "kernels/plan/numbering.hpp"
 #include "rowmill/error.hpp"
 #include "tests/support/data.hpp"

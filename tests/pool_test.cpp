@@ -160,15 +160,14 @@ TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
       Table weights = layer.table().clone();
       Table state(kRows, 1);
       for (std::int64_t t = 1; t <= 3; ++t) {
-        // Two backward passes, then one step; the reference sees them as one batch, its mean already taken.
+        // Two backward passes, then one step; the reference sees them as one batch.
         auto first = narrow(id_cases(kRows, 400, static_cast<std::uint64_t>(t)).back().ids);
         first[5] = -1;
         const auto second = id_cases(kRows, 900, static_cast<std::uint64_t>(t) + 9)[4].ids;
         const auto offsets = any_offsets(900, 9, static_cast<std::uint64_t>(t));
         const Bags first_bags(first, 100, 4);
         const Bags second_bags(second, offsets);
-        const std::int64_t bags = 100 + second_bags.size();
-        const GuardedTable gradient = GuardedTable(bags, kDim).fill(static_cast<std::uint64_t>(t));
+        const GuardedTable gradient = GuardedTable(100 + second_bags.size(), kDim).fill(static_cast<std::uint64_t>(t));
         const ConstTableView whole = gradient.view();
         layer.backward(first_bags, ConstTableView(whole.data(), 100, kDim, whole.row_stride()));
         layer.backward(second_bags,
@@ -180,13 +179,11 @@ TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
         for (std::int64_t b = 0; b < 100; ++b) all_offsets.push_back(4 * b);
         for (const std::int64_t offset : offsets) all_offsets.push_back(400 + offset);
         const Bags all_bags(all, all_offsets);
-        GuardedTable divided = gradient;
-        for (std::int64_t b = 0; b < bags && pooling == Pooling::mean; ++b) {
-          const std::int64_t length = all_bags.begin(b + 1) - all_bags.begin(b) - (b == 1 ? 1 : 0);  // id 5 is skipped
-          for (float& x : divided.view().row(b)) x = length == 0 ? 0 : x / static_cast<float>(length);
-        }
         layer.step();
-        reference::optimizer_step(adagrad, t, weights, {state}, all_bags, OutOfRange::skip, divided.view());
+        reference::optimizer_step(
+            adagrad, t, weights, {state},
+            reference::row_gradients(all_bags, kRows, {.pooling = pooling, .out_of_range = OutOfRange::skip}, {},
+                                     whole));
         EXPECT_TRUE(same(layer.table().view(), weights.view()));
         EXPECT_TRUE(same(layer.optimizer().state()[0], state.view()));
       }

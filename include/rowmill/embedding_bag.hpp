@@ -62,8 +62,7 @@ class EmbeddingBag : public TrainedTable {
   std::vector<std::int64_t> rows_;         // of the recorded passes, one after another; -1: left out
   std::vector<std::int64_t> offsets_;      // of their bags
   std::vector<ConstTableView> gradients_;  // one for each recorded pass
-  std::vector<std::int64_t> counts_;       // of a bag's ids that are in range; for a mean
-  std::vector<Workspace> divided_;         // gradients over their bags' counts, for a mean
+  std::vector<Workspace> copies_;          // of the gradients, for a mean
 };
 
 }  // namespace rowmill

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "rowmill/gradient_options.hpp"
 #include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"
 #include "rowmill/table_view.hpp"
@@ -123,6 +124,13 @@ class Optimizer {
   /// does not fit in memory (out_of_memory).
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name = {});
 
+  /// The same with its state in the caller's memory, which must live as long as the optimizer: tables of the number,
+  /// order and shapes that state() gives, float32, each contiguous. What they hold is the state; an initial value among
+  /// the options is not applied.
+  /// Throws Error also if a table is bad or its row stride is not its dim (invalid_argument), the number or a shape is
+  /// another (shape_mismatch), or two share an element (overlap).
+  Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::span<const TableView> state);
+
   Optimizer(Optimizer&&) noexcept;
   Optimizer& operator=(Optimizer&&) noexcept;
   ~Optimizer();
@@ -134,8 +142,8 @@ class Optimizer {
   /// One step.
   ///
   ///     for each row r that the plan touches:
-  ///       g = sum of gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of 1,024
-  ///           (see docs/numerics.md)
+  ///       g = sum of coefficient * gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of
+  ///           1,024; the coefficients are the plan's (see docs/numerics.md)
   ///       update weights[r, :] and the state of r
   ///
   /// Shapes: `weights` rows x dim as this optimizer was made for; `gradients`: views with dim columns whose rows, one
@@ -146,8 +154,8 @@ class Optimizer {
   /// use those rows meanwhile.
   ///
   /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
-  /// weights or state share an element with a gradient or with each other (overlap), or scratch memory is refused
-  /// (out_of_memory).
+  /// weights or state share an element with a gradient, the plan's winners or each other (overlap), or scratch memory
+  /// is refused (out_of_memory).
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
             Workspace* workspace = nullptr);
   void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,
@@ -155,15 +163,38 @@ class Optimizer {
     step(weights, plan, std::span(&gradient, 1), workspace);
   }
 
+  /// The same with options that scale, clip or check each row's finished sum g before the update. With any of them the
+  /// sums of all touched rows are first written to the workspace. A step that skip_nonfinite leaves out changes nothing
+  /// but skipped_steps().
+  /// Throws Error also if an option is out of its range, which the message gives (invalid_argument).
+  void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+            const GradientOptions& options, Workspace* workspace = nullptr);
+  void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient, const GradientOptions& options,
+            Workspace* workspace = nullptr) {
+    step(weights, plan, std::span(&gradient, 1), options, workspace);
+  }
+
   /// The bytes of Workspace that a step with `id_count` ids in `passes` gradient views uses at most.
   [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes = 1) const;
+  /// The same for a step with options, over a plan of this pooling.
+  [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes, const GradientOptions& options,
+                                            Pooling pooling = Pooling::sum) const;
 
   /// "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"
   [[nodiscard]] std::string_view name() const;
   [[nodiscard]] std::int64_t step_count() const { return progress().step_count; }
+  /// The number of steps that skip_nonfinite left out since this optimizer was made. They are no part of the step
+  /// count.
+  [[nodiscard]] std::int64_t skipped_steps() const;
   [[nodiscard]] double learning_rate() const;
   /// Throws Error (invalid_argument) unless 0 <= learning_rate <= 3.4e38.
   void set_learning_rate(double learning_rate);
+
+  [[nodiscard]] const OptimizerOptions& options() const;
+  /// Changes any hyperparameter. State and step count stay; an initial value has no effect any more.
+  /// Throws Error (invalid_argument), and changes nothing, if an option is out of its range, or if `options` are of
+  /// another kind of optimizer or need other state tables: a momentum where it was 0, or 0 where it was not.
+  void set_options(const OptimizerOptions& options);
 
   /// The state tables, by name ("words.m"; "m" for a table without one): none for SGD, {momentum} with momentum;
   /// {accumulator} for Adagrad, of dim 1 when row-wise; {m, v} for Adam, v of dim 1 when row-wise. The others are

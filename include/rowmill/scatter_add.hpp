@@ -38,8 +38,9 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
                  Workspace* workspace = nullptr);
 
 /// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies. With a plan of
-/// bags, `values` has a row for each bag, which is added to the rows of all its ids. Throws also if the plan was built
-/// for another number of rows than the table's, or values has not the plan's gradient_rows() (shape_mismatch).
+/// bags, `values` has a row for each bag, which is added to the rows of all its ids, times the plan's coefficients.
+/// Throws also if the plan was built for another number of rows than the table's, or values has not the plan's
+/// gradient_rows() (shape_mismatch).
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values);
 
 /// The bytes of Workspace that a scatter_add of `id_count` ids uses at most. Throws Error (invalid_argument) unless

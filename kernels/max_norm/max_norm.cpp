@@ -25,7 +25,7 @@ struct Scratch {
   std::int64_t* rows;
 
   Scratch(std::int64_t id_count, Carver& memory)
-      : grouping(id_count, GroupingOf::ids, memory), rows(memory.take<std::int64_t>(id_count)) {}
+      : grouping(id_count, {}, memory), rows(memory.take<std::int64_t>(id_count)) {}
 };
 
 void check_table(const TableView& table, const MaxNorm& max_norm) {
@@ -46,7 +46,7 @@ void renormalize_rows(const TableView& table, std::int64_t id_count, const MaxNo
   Carver memory(memory_of.data());
   const Scratch scratch(id_count, memory);
   resolve(grouping_threads(id_count), scratch.rows);
-  scratch.grouping.build(Ids(scratch.rows, id_count), nullptr, table.rows(), OutOfRange::zero,
+  scratch.grouping.build({.ids = Ids(scratch.rows, id_count), .rows = table.rows(), .policy = OutOfRange::zero},
                          grouping_threads(id_count));
 
   const auto kernel = table.format() == Format::f32 ? k.renormalize_f32 : k.renormalize_bf16;

@@ -7,22 +7,23 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
+// The contributions of one row are mostly contiguous: the processor sees them coming.
+constexpr std::int64_t kMaxAhead = 16;
+std::int64_t few(std::int64_t ahead) { return ahead < kMaxAhead ? ahead : kMaxAhead; }
+
 template <CacheLevel kInto>
-inline void sum_in_blocks(const SegmentArgs& a, const GradientArgs& g, std::int64_t ahead, std::int64_t s, float* out) {
-  // The contributions of one row are mostly contiguous: the processor sees them coming.
-  constexpr std::int64_t kMaxAhead = 16;
-  const Segments segments(a, g, ahead < kMaxAhead ? ahead : kMaxAhead);
-  const std::int64_t end = a.begin[s + 1];
-  for_each_group(g.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+inline void sum_in_blocks(const Segments& segments, std::int64_t block_size, std::int64_t s, float* out) {
+  const std::int64_t end = segments.begin[s + 1];
+  for_each_group(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
     const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
-      const std::int64_t count = end - block < g.block ? end - block : g.block;
+      const std::int64_t count = end - block < block_size ? end - block : block_size;
       sum_rows(
-          segments.gradients, a.positions + block, count, c, lanes, kInto,
+          segments.gradients, segments.positions + block, count, c, lanes, kInto,
           [&](const std::int64_t* p, const float* row) { return segments.later_gradient(p, row); }, sum);
       return block + count;
     };
     Floats total[kVectors];
-    std::int64_t block = sum_from(a.begin[s], total);
+    std::int64_t block = sum_from(segments.begin[s], total);
     while (block < end) {
       Floats sum[kVectors];
       block = sum_from(block, sum);
@@ -33,19 +34,88 @@ inline void sum_in_blocks(const SegmentArgs& a, const GradientArgs& g, std::int6
   });
 }
 
+/// The same of contributions that are scaled or, for max, won: where a position did not win it contributes +0. In one
+/// loop, which is shorter: a sum that starts from -0 is the same, because -0 + x is x.
+template <bool kMax>
+inline void sum_contributions(const Segments& segments, const Winners& winners, std::int64_t block_size, std::int64_t s,
+                              float* out) {
+  for_each_group<4>(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+    Floats total[kVectors];
+    Floats sum[kVectors];
+    const auto clear = [](Floats(&to)[kVectors]) __attribute__((always_inline)) {
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { to[v] = Floats(-0.0F); });
+    };
+    clear(total);
+    for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1];) {
+      const std::int64_t end = segments.begin[s + 1] - k < block_size ? segments.begin[s + 1] : k + block_size;
+      clear(sum);
+      for (; k < end; ++k) {
+        const std::int64_t* const p = segments.positions + k;
+        const float* const row = segments.gradients.row(*p);
+        const float* const next = segments.later_gradient(p, row) + c;
+        const Floats coefficient(segments.coefficient(k));
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+          const std::int64_t column = c + v * kLanes;
+          prefetch_column(next, v * kLanes, CacheLevel::first);
+          Floats value = coefficient * load(row + column, lanes);
+          if constexpr (kMax) value = winners.where_won(k, *p, column, lanes, value);
+          sum[v] += value;
+        });
+      }
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { total[v] += sum[v]; });
+    }
+    unrolled<kVectors>([&](std::int64_t v)
+                           __attribute__((always_inline)) { store(out + c + v * kLanes, total[v], lanes); });
+  });
+}
+
+/// Calls body(v, c, lanes) for each vector v of a row, at column c.
+template <class Body>
+[[gnu::always_inline]] inline void for_each_numbered(std::int64_t dim, Body body) {
+  for_each_vector(
+      dim, [&](std::int64_t c, auto lanes) __attribute__((always_inline)) { body(c / kLanes, c, lanes); });
+}
+
+/// g = f(g) for each vector of a row; returns the sum of the squares of what it stored.
+template <class F>
+[[gnu::always_inline]] inline float rewrite_row(float* g, std::int64_t dim, F f) {
+  SumOfSquares squares;
+  for_each_numbered(
+      dim, [&](std::int64_t v, std::int64_t c, auto lanes) __attribute__((always_inline)) {
+        const Floats x = f(load(g + c, lanes));
+        store(g + c, x, lanes);
+        squares.add(v, x);
+      });
+  return squares.total();
+}
+
 }  // namespace
 
-void sum_segment(const SegmentArgs& segments, const GradientArgs& gradients, PrefetchArgs prefetch, std::int64_t s,
-                 float* out) {
-  with_level(prefetch.into,
-             [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(segments, gradients, prefetch.ahead, s, out); });
+void sum_segment(const SegmentArgs& a, const GradientArgs& g, PrefetchArgs prefetch, std::int64_t s, float* out) {
+  const Segments segments(a, g, few(prefetch.ahead));
+  const Winners winners(a, g);
+  if (winners.winners != nullptr) return sum_contributions<true>(segments, winners, g.block, s, out);
+  if (a.coefficients != nullptr) return sum_contributions<false>(segments, winners, g.block, s, out);
+  with_level(prefetch.into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(segments, g.block, s, out); });
+}
+
+void sum_segments_f32(const SumSegmentsArgs& args) {
+  const SumSegmentsArgs a = args;  // a store may alias them
+  for (std::int64_t s = 0; s < a.segments.count; ++s) {
+    sum_segment(a.segments, a.gradients, a.prefetch, s, a.out + a.segments.rows[s] * a.stride);
+  }
 }
 
 void sum_block_f32(const SumBlockArgs& a) {
   const std::int64_t begin[] = {0, a.count};
-  const SegmentArgs segment{.rows = nullptr, .begin = begin, .positions = a.positions, .count = 1};
   GradientArgs gradients = a.gradients;
   gradients.block = a.count;
+  const SegmentArgs segment{.rows = nullptr,
+                            .begin = begin,
+                            .positions = a.positions,
+                            .count = 1,
+                            .coefficients = a.coefficients,
+                            .bag_positions = a.bag_positions};
   sum_segment(segment, gradients, a.prefetch, 0, a.out);
 }
 
@@ -53,7 +123,50 @@ void mean_squares_f32(const MeanSquaresArgs& args) {
   const MeanSquaresArgs a = args;  // a store may alias them
   const Gradients gradients(a.gradients);
   const std::int64_t dim = a.gradients.dim;
-  for (std::int64_t p = a.begin; p < a.end; ++p) a.out[p] = mean_square(GradientInMemory{gradients.row(p), dim});
+  for (std::int64_t p = a.begin; p < a.end; ++p) {
+    const Floats factor(a.factors == nullptr ? 1.0F : a.factors[p]);
+    a.out[p] = mean_square(GradientInMemory{gradients.row(p), dim, factor});
+  }
+}
+
+void guard_rows_f32(const GuardRowsArgs& args) {
+  const GuardRowsArgs a = args;  // a store may alias them
+  const Floats most(a.clip_value);
+  const Floats least(-a.clip_value);
+  Floats differences(0.0F);  // NaN in a lane that saw an infinity or a NaN
+  for (std::int64_t k = a.begin; k < a.end; ++k) {
+    float* const g = a.data + (a.rows != nullptr ? a.rows[k] : k) * a.stride;
+    if (a.divisors != nullptr) {
+      const Floats divisor(a.divisors[k]);
+      for_each_vector(
+          a.dim, [=](std::int64_t c, auto lanes)
+                     __attribute__((always_inline)) { store(g + c, divide(load(g + c, lanes), divisor), lanes); });
+    }
+    float squares = rewrite_row(
+        g, a.dim, [&](Floats x) __attribute__((always_inline)) {
+          differences += x - x;
+          return xsimd::select(x > most, most, xsimd::select(x < least, least, x));
+        });
+    const float norm = __builtin_sqrtf(squares);
+    if (norm > a.clip_norm) {
+      const Floats factor(a.clip_norm / norm);
+      squares = rewrite_row(
+          g, a.dim, [=](Floats x) __attribute__((always_inline)) { return x * factor; });
+    }
+    a.squares[k] = squares;
+  }
+  if (!xsimd::all(differences == differences)) *a.finite = false;
+}
+
+void scale_rows_f32(const ScaleRowsArgs& args) {
+  const ScaleRowsArgs a = args;  // a store may alias them
+  const Floats factor(a.factor);
+  for (std::int64_t k = a.begin; k < a.end; ++k) {
+    float* const g = a.data + (a.rows != nullptr ? a.rows[k] : k) * a.stride;
+    for_each_vector(
+        a.dim, [=](std::int64_t c, auto lanes)
+                   __attribute__((always_inline)) { store(g + c, load(g + c, lanes) * factor, lanes); });
+  }
 }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -15,26 +15,34 @@ namespace rowmill {
 /// runs any of them.
 class Optimizer::Impl {
  public:
-  /// Of checked options.
-  Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> state);
+  /// Of checked options, with the state in `state`, which are views of `tables` or of the caller's memory.
+  Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> tables,
+       std::span<const TableView> state);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   [[nodiscard]] std::unique_ptr<Impl> clone() const;
 
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
-            Workspace* workspace);
-  [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes) const;
+            const GradientOptions& options, Workspace* workspace);
+  [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes, const GradientOptions& options,
+                                            Pooling pooling) const;
   void restore(const OptimizerProgress& progress, std::span<const ConstTableView> state);
 
   [[nodiscard]] std::string_view name() const { return name_; }
   [[nodiscard]] OptimizerProgress progress() const;
   [[nodiscard]] double learning_rate() const;
   void set_learning_rate(double learning_rate);
+  [[nodiscard]] std::int64_t skipped_steps() const { return skipped_steps_; }
+  [[nodiscard]] const OptimizerOptions& options() const { return options_; }
+  void set_options(const OptimizerOptions& options);
   [[nodiscard]] std::span<const TableView> state() { return state_; }
   [[nodiscard]] std::span<const ConstTableView> state() const { return const_state_; }
 
  private:
+  /// Of a step that touches `unique` rows, and forms their sums before the first update or not.
+  [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t unique, std::int64_t passes,
+                                            bool sums_first) const;
   /// Computes what is the same for all rows of step number step_count_.
   void prepare_step();
   /// Whether update() has a use for the mean square of a gradient row.
@@ -48,9 +56,10 @@ class Optimizer::Impl {
   std::int64_t rows_;
   std::int64_t dim_;
   std::vector<Table> tables_;
-  std::vector<TableView> state_;             // of tables_
+  std::vector<TableView> state_;             // of tables_, or in the caller's memory
   std::vector<ConstTableView> const_state_;  // the same
   std::int64_t step_count_ = 0;
+  std::int64_t skipped_steps_ = 0;
   double beta1_power_ = 1;  // beta1^step_count_, for the kinds that have it
   double beta2_power_ = 1;
   AdamScalars adam_{};  // of the step that runs

@@ -8,15 +8,17 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// A gradient row in memory. each_vector calls body(column, g, lanes) for each vector g of it.
+/// A gradient row in memory, times a factor. each_vector calls body(column, g, lanes) for each vector g of it.
 struct GradientInMemory {
   const float* data;
   std::int64_t dim;
+  Floats factor;
 
   template <class Body>
   [[gnu::always_inline]] void each_vector(Body body) const {
     for_each_vector(
-        dim, [&](std::int64_t c, auto lanes) __attribute__((always_inline)) { body(c, load(data + c, lanes), lanes); });
+        dim, [&](std::int64_t c, auto lanes)
+                 __attribute__((always_inline)) { body(c, factor * load(data + c, lanes), lanes); });
   }
 };
 

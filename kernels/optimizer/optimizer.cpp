@@ -65,6 +65,12 @@ std::string_view name_of(const RowWiseAdagradOptions&) { return "row_wise_adagra
 std::string_view name_of(const AdamOptions&) { return "adam"; }
 std::string_view name_of(const PartialRowWiseAdamOptions&) { return "partial_row_wise_adam"; }
 
+void check_state_count(std::string_view op, std::size_t found, std::size_t needed) {
+  if (found == needed) return;
+  throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(op) + ": " + std::to_string(found) +
+                                             " state tables are given; this optimizer has " + std::to_string(needed));
+}
+
 void check_options(const auto& o) {
   const std::string_view name = name_of(o);
   check_common(name, o);
@@ -83,25 +89,51 @@ void check_options(const auto& o) {
   }
 }
 
+/// Calls add(name, columns, initial value) for each state table of a table of dim columns.
+template <class Options, class Add>
+void for_each_state(const Options& o, std::int64_t dim, Add add) {
+  if constexpr (std::is_same_v<Options, SgdOptions>) {
+    if (o.momentum != 0) add("momentum", dim, 0.0);
+  } else if constexpr (kIsAdam<Options>) {
+    add("m", dim, 0.0);
+    add("v", kRowWise<Options> ? 1 : dim, 0.0);
+  } else {
+    add("accumulator", kRowWise<Options> ? 1 : dim, o.initial_accumulator);
+  }
+}
+
 /// The state tables of a rows x dim table called `name`.
-template <class Options>
-std::vector<Table> make_state(const Options& o, std::int64_t rows, std::int64_t dim, std::string_view name) {
+std::vector<Table> make_state(const auto& options, std::int64_t rows, std::int64_t dim, std::string_view name) {
   std::vector<Table> state;
-  const auto add = [&](const char* suffix, std::int64_t columns, double value) {
+  for_each_state(options, dim, [&](const char* suffix, std::int64_t columns, double value) {
     std::string full_name = std::string(name) + (name.empty() ? "" : ".") + suffix;
     state.emplace_back(
         rows, columns,
         TableOptions{.name = std::move(full_name), .initializer = Initializer::constant(static_cast<float>(value))});
-  };
-  if constexpr (std::is_same_v<Options, SgdOptions>) {
-    if (o.momentum != 0) add("momentum", dim, 0);
-  } else if constexpr (kIsAdam<Options>) {
-    add("m", dim, 0);
-    add("v", kRowWise<Options> ? 1 : dim, 0);
-  } else {
-    add("accumulator", kRowWise<Options> ? 1 : dim, o.initial_accumulator);
-  }
+  });
   return state;
+}
+
+/// State tables in the caller's memory are those that make_state would make.
+void check_state(const auto& options, std::int64_t rows, std::int64_t dim, std::span<const TableView> state) {
+  const std::string_view op = name_of(options);
+  std::size_t count = 0;
+  for_each_state(options, dim, [&](const char* suffix, std::int64_t columns, double) {
+    if (count < state.size()) {
+      const TableView& table = state[count];
+      check_writable(op, suffix, table);
+      check_format(op, suffix, table, {Format::f32});
+      check_shape(op, suffix, table, rows, columns, "the state of this optimizer");
+      if (table.row_stride() != columns && rows > 1) {
+        throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + describe(suffix, table) +
+                                                     " has row stride " + std::to_string(table.row_stride()) +
+                                                     "; state must be contiguous: " + std::to_string(columns));
+      }
+      for (std::size_t s = 0; s < count; ++s) check_disjoint(op, suffix, table, "other state", state[s]);
+    }
+    ++count;
+  });
+  check_state_count(op, state.size(), count);
 }
 
 /// One update of the segments of a shard, by any kind of optimizer. The kernel is that of the weights' format.
@@ -166,19 +198,25 @@ void check_power(std::string_view op, std::string_view argument, const std::opti
 
 }  // namespace
 
-Optimizer::Impl::Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> state)
+Optimizer::Impl::Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> tables,
+                      std::span<const TableView> state)
     : options_(options),
       name_(std::visit([](const auto& o) { return name_of(o); }, options)),
       rows_(rows),
       dim_(dim),
-      tables_(std::move(state)),
-      state_(tables_.begin(), tables_.end()),
+      tables_(std::move(tables)),
+      state_(state.begin(), state.end()),
       const_state_(state_.begin(), state_.end()) {}
 
 std::unique_ptr<Optimizer::Impl> Optimizer::Impl::clone() const {
   std::vector<Table> tables;
-  for (const Table& table : tables_) tables.push_back(table.clone());
-  auto copy = std::make_unique<Impl>(options_, rows_, dim_, std::move(tables));
+  for (const TableView& state : state_) {
+    tables.emplace_back(state.rows(), state.dim(), TableOptions{.name = std::string(state.name())});
+    copy_rows(state, tables.back());
+  }
+  const std::vector<TableView> views(tables.begin(), tables.end());
+  auto copy = std::make_unique<Impl>(options_, rows_, dim_, std::move(tables), views);
+  copy->skipped_steps_ = skipped_steps_;
   copy->step_count_ = step_count_;
   copy->beta1_power_ = beta1_power_;
   copy->beta2_power_ = beta2_power_;
@@ -205,6 +243,27 @@ double Optimizer::Impl::learning_rate() const {
 void Optimizer::Impl::set_learning_rate(double learning_rate) {
   check_not_negative(name_, "learning_rate", learning_rate);
   std::visit([&](auto& o) { o.learning_rate = learning_rate; }, options_);
+}
+
+void Optimizer::Impl::set_options(const OptimizerOptions& options) {
+  std::visit(
+      [&]<class Options>(const Options& o) {
+        if (!std::holds_alternative<Options>(options_)) {
+          throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(name_) + ": the options are those of " +
+                                                       std::string(name_of(o)) + "; the kind can't be changed");
+        }
+        check_options(o);
+        if constexpr (std::is_same_v<Options, SgdOptions>) {
+          if ((o.momentum != 0) != !state_.empty()) {
+            throw Error(ErrorCode::invalid_argument,
+                        "rowmill: sgd: momentum is " + to_text(o.momentum) + ", which needs " +
+                            (state_.empty() ? "a state table that this optimizer does not have"
+                                            : "no state table; this optimizer has one"));
+          }
+        }
+      },
+      options);
+  options_ = options;
 }
 
 void Optimizer::Impl::prepare_step() {
@@ -244,11 +303,7 @@ void Optimizer::Impl::restore(const OptimizerProgress& progress, std::span<const
   const bool has_powers = this->progress().beta1_power.has_value();
   check_power(name_, "beta1_power", progress.beta1_power, has_powers);
   check_power(name_, "beta2_power", progress.beta2_power, has_powers);
-  if (state.size() != state_.size()) {
-    throw Error(ErrorCode::shape_mismatch, "rowmill: " + std::string(name_) + ": " + std::to_string(state.size()) +
-                                               " state tables are given; this optimizer has " +
-                                               std::to_string(state_.size()));
-  }
+  check_state_count(name_, state.size(), state_.size());
   const auto is_own = [&](std::size_t s) {
     return state[s].bytes() == state_[s].bytes() && state[s].row_stride() == state_[s].row_stride();
   };
@@ -282,7 +337,21 @@ Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::in
   std::visit(
       [&](const auto& o) {
         check_options(o);
-        impl_ = std::make_unique<Impl>(options, rows, dim, make_state(o, rows, dim, name));
+        std::vector<Table> tables = make_state(o, rows, dim, name);
+        const std::vector<TableView> views(tables.begin(), tables.end());
+        impl_ = std::make_unique<Impl>(options, rows, dim, std::move(tables), views);
+      },
+      options);
+}
+
+Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
+                     std::span<const TableView> state) {
+  (void)checked_size("optimizer", ConstTableView(nullptr, Format::f32, rows, dim, dim));
+  std::visit(
+      [&](const auto& o) {
+        check_options(o);
+        check_state(o, rows, dim, state);
+        impl_ = std::make_unique<Impl>(options, rows, dim, std::vector<Table>(), state);
       },
       options);
 }
@@ -296,14 +365,27 @@ Optimizer Optimizer::clone() const { return Optimizer(impl_->clone()); }
 
 void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
                      Workspace* workspace) {
-  impl_->step(weights, plan, gradients, workspace);
+  impl_->step(weights, plan, gradients, {}, workspace);
+}
+
+void Optimizer::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                     const GradientOptions& options, Workspace* workspace) {
+  impl_->step(weights, plan, gradients, options, workspace);
 }
 
 std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes) const {
-  return impl_->memory_required(id_count, passes);
+  return memory_required(id_count, passes, {});
+}
+
+std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passes, const GradientOptions& options,
+                                       Pooling pooling) const {
+  return impl_->memory_required(id_count, passes, options, pooling);
 }
 
 std::string_view Optimizer::name() const { return impl_->name(); }
+std::int64_t Optimizer::skipped_steps() const { return impl_->skipped_steps(); }
+const OptimizerOptions& Optimizer::options() const { return impl_->options(); }
+void Optimizer::set_options(const OptimizerOptions& options) { impl_->set_options(options); }
 double Optimizer::learning_rate() const { return impl_->learning_rate(); }
 void Optimizer::set_learning_rate(double learning_rate) { impl_->set_learning_rate(learning_rate); }
 std::span<const TableView> Optimizer::state() { return impl_->state(); }

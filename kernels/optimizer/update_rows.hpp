@@ -128,7 +128,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   Segments(a.segments, a.gradients, ahead).prefetch_first(kRowBytes, kInto, prefetch_later);
   const bool l2 = std::is_same_v<Decay, Scaled> && a.decay == WeightDecay::l2;
   // Rows of at most so many contributions take the short way: all of them, mostly.
-  const std::int64_t max_contributions = l2 ? 0 : a.gradients.block;
+  const std::int64_t max_contributions = l2 || a.segments.coefficients != nullptr ? 0 : a.gradients.block;
   const std::int64_t* position = a.segments.positions + begin[0];
   const std::int64_t* const last_ahead = a.gradients.prefetched ? a.segments.positions + begin[count] - ahead : nullptr;
   for (std::int64_t s = 0; s < count; ++s) {
@@ -137,22 +137,21 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     const std::int64_t contributions = begin[s + 1] - begin[s];
     prefetch_later(rows[s + ahead < count ? s + ahead : s]);
     Floats sum[kVectors];
-    const auto sum_contributions = [&]() __attribute__((always_inline)) {
-      sum_rows(
-          gradients, position, contributions, 0, FullVector{}, kInto,
-          [&](const std::int64_t* p, const float* gradient)
-              __attribute__((always_inline)) { return p < last_ahead ? gradients.row(p[ahead]) : gradient; },
-          sum);
+    const auto later = [&](const std::int64_t* p, const float* gradient) __attribute__((always_inline)) {
+      return p < last_ahead ? gradients.row(p[ahead]) : gradient;
     };
     if (contributions <= max_contributions) [[likely]] {
-      sum_contributions();
+      sum_rows(gradients, position, contributions, 0, FullVector{}, kInto, later, sum);
     } else {
-      if (l2 && contributions <= a.gradients.block) {
-        sum_contributions();
-      } else {
+      if (contributions > a.gradients.block) {
         sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
         unrolled<kVectors>([&](std::int64_t v)
                                __attribute__((always_inline)) { sum[v] = load(a.scratch + v * kLanes); });
+      } else if (a.segments.coefficients != nullptr) {
+        const float* const coefficients = a.segments.coefficients + (position - a.segments.positions);
+        sum_scaled_rows(gradients, position, coefficients, contributions, 0, FullVector{}, kInto, later, sum);
+      } else {
+        sum_rows(gradients, position, contributions, 0, FullVector{}, kInto, later, sum);
       }
       if (l2) {
         const Floats factor(a.decay_factor);
@@ -169,15 +168,14 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   }
 }
 
-/// out = gradient + factor * w: L2 decay.
+/// out = gradient + decay * w: L2 decay.
 template <class Weights>
-[[gnu::noinline]] inline void add_decay(const float* gradient, const typename Weights::Value* w, std::int64_t dim,
-                                        float factor, float* out) {
-  const Floats factors(factor);
-  for_each_vector(
-      dim, [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
-        store(out + c, load(gradient + c, lanes) + factors * Weights::load(w + c, lanes), lanes);
-      });
+[[gnu::noinline]] inline void add_decay(GradientInMemory gradient, const typename Weights::Value* w, float decay,
+                                        float* out) {
+  const Floats decays(decay);
+  gradient.each_vector([=](std::int64_t c, Floats g, auto lanes) __attribute__((always_inline)) {
+    store(out + c, g + decays * Weights::load(w + c, lanes), lanes);
+  });
 }
 
 /// The gradient of segment s, which has no more than a block of contributions: summed in registers, group by group, for
@@ -240,27 +238,27 @@ template <class Formula, class Weights, CacheLevel kInto>
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if constexpr (Formula::kStates == 0 && !Formula::kUsesMeanSquare) {
-      if (contributions > 1 && contributions <= block && !l2) {
+      if (contributions > 1 && contributions <= block && !l2 && segments.coefficients == nullptr) {
         update_from_sum<Formula, Weights, kInto>(segments, a, s, formula, later_w, w);
         continue;
       }
     }
-    const float* data = scratch;
+    GradientInMemory gradient{scratch, dim, Floats(1.0F)};
     const float* known = nullptr;
     const float* later = scratch;
     if (contributions == 1) {
       const std::int64_t p = segments.positions[position];
-      data = segments.gradients.row(p);
+      gradient.data = segments.gradients.row(p);
+      gradient.factor = Floats(segments.coefficient(position));
       if (mean_squares != nullptr) known = mean_squares + p;
-      later = segments.later_gradient(segments.positions + position, data);
+      later = segments.later_gradient(segments.positions + position, gradient.data);
     } else {
       sum_segment(a.segments, a.gradients, a.prefetch, s, scratch);
     }
     if (l2) {
-      add_decay<Weights>(data, w, dim, a.decay_factor, scratch);
-      data = scratch;
+      add_decay<Weights>(gradient, w, a.decay_factor, scratch);
+      gradient = {scratch, dim, Floats(1.0F)};
     }
-    const GradientInMemory gradient{data, dim};
     const auto later_states = state_rows(formula, later_row, dim);
     if constexpr (Formula::kUsesMeanSquare) {
       prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), kInto);

@@ -2,13 +2,13 @@
 #include "kernels/plan/grouping.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <type_traits>
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/core/tuning.hpp"
 #include "kernels/ids/resolve.hpp"
+#include "kernels/plan/filler.hpp"
 #include "kernels/plan/numbering.hpp"
 
 namespace rowmill {
@@ -54,45 +54,51 @@ std::int64_t grouping_threads(std::int64_t id_count) {
   return concurrency_for(id_count * kBytesPerId);
 }
 
-Grouping::Grouping(std::int64_t id_count, GroupingOf of, Carver& memory)
-    : shard_bits_(shard_bits_for(id_count)),
+Grouping::Grouping(std::int64_t id_count, const GroupingOf& of, Carver& memory)
+    : of_(of),
+      id_count_(id_count),
+      chunk_size_(chunk_size_for(id_count)),
+      shard_bits_(shard_bits_for(id_count)),
       shard_begin_(memory.take<std::int64_t>(shard_count() + 1)),
       segment_counts_(memory.take<std::int64_t>(shard_count())),
       largest_(memory.take<std::int64_t>(shard_count())),
       segment_rows_(memory.take<std::int64_t>(id_count)),
       segment_begin_(memory.take<std::int64_t>(id_count + 2 * shard_count())),
       positions_(memory.take<std::int64_t>(id_count)),
-      id_positions_(of == GroupingOf::bags_and_ids ? memory.take<std::int64_t>(id_count) : nullptr),
+      id_positions_(of.id_positions ? memory.take<std::int64_t>(id_count) : nullptr),
+      coefficients_(of.coefficients() ? memory.take<float>(id_count) : nullptr),
+      bag_positions_(of.pooling == Pooling::max ? memory.take<std::int32_t>(id_count) : nullptr),
+      factors_(of.divided() && !of.weights ? memory.take<float>(id_count) : nullptr),
+      coefficient_at_(of.divided() ? memory.take<float>(id_count) : nullptr),
       sorted_(memory.take<std::uint16_t>(id_count)),
       list_begin_(memory.take<std::uint32_t>(chunk_count_for(id_count) * (shard_count() + 1))),
-      bag_of_(memory.take<std::int64_t>(of == GroupingOf::ids ? 0 : id_count)),
+      bag_of_(memory.take<std::int64_t>(of.bags ? id_count : 0)),
       segment_of_(memory.take<std::int64_t>(id_count)),
       slots_(memory.take<std::int64_t>(4 * id_count)) {}
 
-/// One build of a grouping: two parallel passes, over chunks of positions and then over shards. Equal ids need neither.
-/// IdAt is what ids are read from by position: a pointer, or Ids where they are strided.
+/// One build of a grouping: two parallel passes, over chunks of positions and then over shards. Equal ids are not
+/// sorted. IdAt is what ids are read from by position: a pointer, or Ids where they are strided.
 template <class IdAt>
 class Grouping::Builder {
  public:
-  Builder(const Grouping& grouping, IdAt ids, std::int64_t id_count, const Bags* bags, std::int64_t rows,
-          OutOfRange policy)
+  Builder(const Grouping& grouping, IdAt ids, const GroupingInput& input)
       : g_(grouping),
+        input_(input),
+        filler_(grouping, input),
         ids_(ids),
-        id_count_(id_count),
-        bags_(bags),
-        rows_(rows),
-        policy_(policy),
-        chunk_size_(chunk_size_for(id_count)) {}
+        id_count_(input.ids.size()),
+        are_rows_(input.policy == OutOfRange::error && !input.padding_id),
+        only_range_((input.policy == OutOfRange::zero || input.policy == OutOfRange::skip) && !input.padding_id) {}
 
   void run(std::int64_t threads) const {
     if (one_row()) return group_one_row();
-    parallel_chunks(threads, id_count_, chunk_size_,
+    parallel_chunks(threads, id_count_, g_.chunk_size_,
                     [&](std::int64_t begin, std::int64_t end) { sort_chunk(begin, end); });
     const std::int64_t chunks = chunk_count_for(id_count_);
     std::int64_t place = 0;
     for (std::int64_t s = 0; s < g_.shard_count(); ++s) {
       g_.shard_begin_[s] = place;
-      for (std::int64_t chunk = 0; chunk < chunks; ++chunk) place += lists(chunk)[s + 1] - lists(chunk)[s];
+      for (std::int64_t chunk = 0; chunk < chunks; ++chunk) place += g_.lists(chunk)[s + 1] - g_.lists(chunk)[s];
     }
     g_.shard_begin_[g_.shard_count()] = place;
     parallel_tasks(threads, g_.shard_count(), [&](std::int64_t s) { group_shard(s); });
@@ -101,16 +107,18 @@ class Grouping::Builder {
  private:
   [[nodiscard]] std::int64_t row_at(std::int64_t position) const {
     const std::int64_t id = ids_[position];
-    return policy_ == OutOfRange::error ? id : resolve(id, rows_, policy_);
+    if (are_rows_) return id;
+    return only_range_ ? resolve(id, input_.rows, OutOfRange::zero) : resolved(id);
+  }
+
+  /// Not inlined: the loops over ids are for policies that need less.
+  [[nodiscard]] [[gnu::noinline]] std::int64_t resolved(std::int64_t id) const {
+    return std::max(resolve_in_bag(id, input_.rows, input_.policy, input_.padding_id), kIgnored);
   }
 
   [[nodiscard]] std::int64_t shard_of(std::int64_t row) const {
     // Two shifts, because one by 64 has no meaning.
     return static_cast<std::int64_t>((hash_row(row) >> (63 - g_.shard_bits_)) >> 1);
-  }
-
-  [[nodiscard]] std::uint32_t* lists(std::int64_t chunk) const {
-    return g_.list_begin_ + chunk * (g_.shard_count() + 1);
   }
 
   /// Whether all ids are equal. If not, that mostly shows at once: so one thread looks.
@@ -142,23 +150,15 @@ class Grouping::Builder {
       segment_begin[1] = own;
     }
     g_.shard_begin_[g_.shard_count()] = count;
-    if (count == 0) return;
-    g_.segment_rows_[0] = row;
-    const std::int64_t threads = concurrency_for(count * std::int64_t{sizeof(std::int64_t)});
-    parallel_chunks(threads, count, chunk_size_, [&](std::int64_t begin, std::int64_t end) {
-      if (bags_ == nullptr) {
-        std::iota(g_.positions_ + begin, g_.positions_ + end, begin);
-      } else {
-        name_bags(begin, end, g_.positions_);
-        if (g_.id_positions_ != nullptr) std::iota(g_.id_positions_ + begin, g_.id_positions_ + end, begin);
-      }
-    });
+    if (count > 0) g_.segment_rows_[0] = row;
+    const std::int64_t threads = concurrency_for(id_count_ * std::int64_t{sizeof(std::int64_t)});
+    filler_.fill_one_row(threads, count > 0);
   }
 
   /// Sorts positions begin .. end-1, a chunk, by shard: by counting, stably. Ignored ids are left out.
   void sort_chunk(std::int64_t begin, std::int64_t end) const {
     const std::int64_t shards = g_.shard_count();
-    std::uint32_t* const list_begin = lists(begin / chunk_size_);
+    std::uint32_t* const list_begin = g_.lists(begin / g_.chunk_size_);
     std::uint32_t next[257] = {};  // one place late: next[s + 1] counts shard s, and then is where the next one goes
     for_each_row(begin, end, [&](std::int64_t row, std::int64_t) { ++next[shard_of(row) + 1]; });
     list_begin[0] = 0;
@@ -170,39 +170,18 @@ class Grouping::Builder {
     for_each_row(begin, end, [&](std::int64_t row, std::int64_t position) {
       sorted[next[shard_of(row) + 1]++] = static_cast<std::uint16_t>(position - begin);
     });
-    if (bags_ != nullptr && bags_->has_offsets()) name_bags(begin, end, g_.bag_of_);
-  }
-
-  /// out[i] = the bag of position i, for i in begin .. end-1
-  void name_bags(std::int64_t begin, std::int64_t end, std::int64_t* out) const {
-    for (std::int64_t bag = bags_->bag_of(begin); begin < end; ++bag) {
-      const std::int64_t last = std::min(end, bags_->begin(bag + 1));
-      std::fill(out + begin, out + last, bag);
-      begin = last;
-    }
+    if (input_.bags != nullptr) filler_.read_bags(begin, end);
   }
 
   /// Calls body(row, position) for those of positions begin .. end-1 whose ids are not ignored.
   template <class Body>
   void for_each_row(std::int64_t begin, std::int64_t end, Body body) const {
-    if (policy_ == OutOfRange::error) {
+    if (are_rows_) {
       for (std::int64_t i = begin; i < end; ++i) body(std::int64_t{ids_[i]}, i);
       return;
     }
     for (std::int64_t i = begin; i < end; ++i) {
       if (const std::int64_t row = row_at(i); row != kIgnored) body(row, i);
-    }
-  }
-
-  /// Calls body(position) for the positions of shard s, in order, until it says not to go on.
-  template <class Body>
-  [[gnu::always_inline]] void for_each_position(std::int64_t s, Body body) const {
-    const std::uint32_t* list = lists(0) + s;
-    for (std::int64_t begin = 0; begin < id_count_; begin += chunk_size_, list += g_.shard_count() + 1) {
-      const std::uint16_t* const sorted = g_.sorted_ + begin;
-      for (std::uint32_t k = list[0]; k < list[1]; ++k) {
-        if (!body(begin + sorted[k])) return;
-      }
     }
   }
 
@@ -232,7 +211,7 @@ class Grouping::Builder {
     segment_begin[0] = segment_begin[1] = 0;
     const Numbering<Index> numbering{g_.segment_rows_ + begin, segment_begin + 2, segment_of};
     const auto each_row = [&](auto body) __attribute__((always_inline)) {
-      for_each_position(
+      g_.for_each_position(
           s, [&](std::int64_t position) __attribute__((always_inline)) { return body(row_at(position)); });
     };
     std::int64_t segments = number_by_hash(each_row, g_.shard_bits_, bits, slots, kCollisionsPerId * count, numbering);
@@ -245,56 +224,39 @@ class Grouping::Builder {
       segment_begin[g + 2] += segment_begin[g + 1];
     }
     g_.largest_[s] = largest;
-    std::int64_t* const positions = g_.positions_ + begin;
-    std::int64_t k = 0;
-    const auto fill = [&](std::int64_t* out, auto contribution) {
-      for_each_position(s, [&](std::int64_t position) {
-        out[segment_begin[segment_of[k++] + 1]++] = contribution(position);
-        return true;
-      });
-    };
-    const auto itself = [](std::int64_t position) { return position; };
-    const auto fill_bags = [&](auto bag_of) {
-      if (g_.id_positions_ == nullptr) return fill(positions, bag_of);
-      std::int64_t* const id_positions = g_.id_positions_ + begin;
-      fill(id_positions, itself);
-      std::transform(id_positions, id_positions + count, positions, bag_of);
-    };
-    if (bags_ == nullptr) {
-      fill(positions, itself);
-    } else if (bags_->has_offsets()) {
-      fill_bags([bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
-    } else {
-      fill_bags(DivideByLength(bags_->length()));
-    }
+    filler_.fill_shard(s, segment_of);
   }
 
   const Grouping& g_;
+  const GroupingInput& input_;
+  Filler filler_;
   IdAt ids_;
   std::int64_t id_count_;
-  const Bags* bags_;
-  std::int64_t rows_;
-  OutOfRange policy_;
-  std::int64_t chunk_size_;
+  bool are_rows_;    // the ids as they stand
+  bool only_range_;  // ids are rows if they are in range, else ignored
 };
 
-void Grouping::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, std::int64_t threads) const {
-  const auto build_from = [&]<class IdAt>(IdAt id_at) {
-    Builder<IdAt>(*this, id_at, ids.size(), bags, rows, policy).run(threads);
-  };
-  ids.is_contiguous() ? ids.visit(build_from) : build_from(ids);
+void Grouping::build(const GroupingInput& input, std::int64_t threads) const {
+  const auto build_from = [&]<class IdAt>(IdAt id_at) { Builder<IdAt>(*this, id_at, input).run(threads); };
+  input.ids.is_contiguous() ? input.ids.visit(build_from) : build_from(input.ids);
 }
 
 Plan::Shard Grouping::shard(std::int64_t s) const {
-  const auto length = [](std::int64_t n) { return static_cast<std::size_t>(n); };
   const std::int64_t begin = shard_begin_[s];
-  return {
-      .rows = {segment_rows_ + begin, length(segment_counts_[s])},
-      .segment_begin = {segment_begin_ + begin + 2 * s, length(segment_counts_[s]) + 1},
-      .positions = {positions_ + begin, length(shard_begin_[s + 1] - begin)},
-      .id_positions = {id_positions_ == nullptr ? nullptr : id_positions_ + begin,
-                       id_positions_ == nullptr ? 0 : length(shard_begin_[s + 1] - begin)},
+  const auto segments = static_cast<std::size_t>(segment_counts_[s]);
+  const auto part = [&]<class T>(T* array) {  // of an array beside the positions
+    return array == nullptr ? std::span<const T>()
+                            : std::span<const T>(array + begin, static_cast<std::size_t>(contributions(s)));
   };
+  Plan::Shard shard{.rows = {segment_rows_ + begin, segments},
+                    .segment_begin = {segment_begin_ + begin + 2 * s, segments + 1},
+                    .positions = part(positions_),
+                    .id_positions = part(id_positions_),
+                    .first_positions = {},
+                    .coefficients = part(coefficients_),
+                    .bag_positions = part(bag_positions_)};
+  if (of_.bags && id_positions_ == nullptr) shard.first_positions = {first_positions(s), segments};
+  return shard;
 }
 
 }  // namespace rowmill

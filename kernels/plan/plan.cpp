@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/plan.hpp"
 
+#include <limits>
 #include <string>
 
 #include "kernels/core/checks.hpp"
@@ -16,9 +17,8 @@ struct Arrays {
   Grouping grouping;
   Plan::HotSegment* hot;
 
-  Arrays(std::int64_t id_count, bool keep_positions, Carver& memory)
-      : grouping(id_count, keep_positions ? GroupingOf::bags_and_ids : GroupingOf::bags, memory),
-        hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
+  Arrays(std::int64_t id_count, const GroupingOf& of, Carver& memory)
+      : grouping(id_count, of, memory), hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
 };
 
 constexpr std::string_view kOp = "plan";
@@ -29,48 +29,109 @@ void check_rows(std::int64_t rows) {
               "rowmill: plan: rows is " + std::to_string(rows) + "; it must be at least 0");
 }
 
+[[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::invalid_argument, "rowmill: plan: " + what); }
+
+/// What is the same for ids and bags.
+void check_options(const PlanOptions& o) {
+  if (o.pooling < Pooling::sum || o.pooling > Pooling::max) {
+    fail("pooling is " + std::to_string(static_cast<int>(o.pooling)) + "; allowed: 0 to 3");
+  }
+  if (o.divisor != Divisor::count && o.divisor != Divisor::weights) {
+    fail("divisor is " + std::to_string(static_cast<int>(o.divisor)) + "; allowed: 0 and 1");
+  }
+  if (o.divisor == Divisor::weights && (o.pooling == Pooling::sum || o.pooling == Pooling::max)) {
+    fail("a divisor of the weights is given; only mean and sqrtn have one");
+  }
+  if (o.pooling != Pooling::max && !o.winners.empty()) {
+    fail(std::to_string(o.winners.size()) + " winners are given; only max has them");
+  }
+}
+
+void check_bag_options(const Bags& bags, const PlanOptions& o) {
+  if (o.padding_id) fail("padding_id is given beside bags; theirs comes with them: Bags::with_padding");
+  if (o.pooling != Pooling::max) return;
+  constexpr std::int64_t kMaxBag = std::numeric_limits<std::int32_t>::max();
+  for (std::int64_t b = 0; bags.ids().size() > kMaxBag && b < bags.size(); ++b) {
+    const std::int64_t length = bags.begin(b + 1) - bags.begin(b);
+    if (length > kMaxBag) {
+      fail("bag " + std::to_string(b) + " has " + std::to_string(length) + " ids; max allows 2147483647");
+    }
+  }
+}
+
+void check_id_options(const PlanOptions& o) {
+  if (o.pooling != Pooling::sum) fail("a pooling is given for ids; only bags have one");
+}
+
 }  // namespace
 
 std::int64_t Plan::shard_count_for(std::int64_t id_count) { return rowmill::shard_count_for(id_count); }
 
-std::size_t Plan::memory_required(std::int64_t id_count, bool keep_positions) {
+std::size_t Plan::memory_required(std::int64_t id_count, const PlanOptions& options, bool with_weights) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Arrays arrays(id_count, keep_positions, memory);
+  const Arrays arrays(
+      id_count,
+      {.bags = true, .id_positions = options.keep_positions, .weights = with_weights, .pooling = options.pooling},
+      memory);
   return memory.used();
 }
 
-void Plan::reserve(std::int64_t id_count, bool keep_positions) {
-  memory_.reserve(memory_required(id_count, keep_positions), kOp);
+void Plan::reserve(std::int64_t id_count, const PlanOptions& options, bool with_weights) {
+  memory_.reserve(memory_required(id_count, options, with_weights), kOp);
   size_ = {};
 }
 
-void Plan::build(Ids ids, std::int64_t rows, OutOfRange policy, std::string_view name) {
+void Plan::build(Ids ids, std::int64_t rows, const PlanOptions& options) {
+  check_options(options);
+  check_id_options(options);
   check_ids_pointer(kOp, ids);
   check_rows(rows);
-  check_ids(kOp, ids, rows, policy, name);
-  build(ids, nullptr, rows, policy, false);
+  check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);
+  build(ids, nullptr, rows, options);
 }
 
 void Plan::build(const Bags& bags, std::int64_t rows, const PlanOptions& options) {
+  check_options(options);
   check_bags(kOp, bags);
+  check_bag_options(bags, options);
   check_rows(rows);
   check_ids(kOp, bags, rows, options.out_of_range, options.name);
-  build(bags.ids(), &bags, rows, options.out_of_range, options.keep_positions);
+  build(bags.ids(), &bags, rows, options);
 }
 
-void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy, bool keep_positions) {
-  memory_.reserve(memory_required(ids.size(), keep_positions), kOp);
-  Carver memory(memory_.data());
-  const Arrays arrays(ids.size(), keep_positions, memory);
-  arrays.grouping.build(ids, bags, rows, policy, grouping_threads(ids.size()));
+/// What a plan of this size groups.
+struct Plan::Layout : Arrays {
+  Layout(const Size& size, Carver& memory)
+      : Arrays(size.ids,
+               {.bags = size.of_bags,
+                .id_positions = size.keeps_positions,
+                .weights = size.has_weights,
+                .pooling = size.pooling},
+               memory) {}
+};
 
+void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options) {
+  const bool has_weights = bags != nullptr && bags->has_weights();
+  memory_.reserve(memory_required(ids.size(), options, has_weights), kOp);
   size_ = {.ids = ids.size(),
            .gradient_rows = bags == nullptr ? ids.size() : bags->size(),
            .rows = rows,
-           .shards = arrays.grouping.shard_count(),
+           .shards = shard_count_for(ids.size()),
            .of_bags = bags != nullptr,
-           .keeps_positions = keep_positions};
+           .keeps_positions = bags != nullptr && options.keep_positions,
+           .has_weights = has_weights,
+           .pooling = options.pooling,
+           .winners = options.winners};
+  Carver memory(memory_.data());
+  const Layout arrays(size_, memory);
+  arrays.grouping.build({.ids = ids,
+                         .bags = bags,
+                         .rows = rows,
+                         .policy = options.out_of_range,
+                         .padding_id = bags == nullptr ? options.padding_id : bags->padding_id(),
+                         .divisor = options.divisor},
+                        grouping_threads(ids.size()));
   for (std::int64_t s = 0; s < size_.shards; ++s) {
     const Shard shard = arrays.grouping.shard(s);
     size_.unique += static_cast<std::int64_t>(shard.rows.size());
@@ -86,15 +147,23 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy
 Plan::Shard Plan::shard(std::int64_t s) const {
   if (size_.ids == 0) return {};
   Carver memory(memory_.data());
-  Shard shard = Arrays(size_.ids, size_.keeps_positions, memory).grouping.shard(s);
+  Shard shard = Layout(size_, memory).grouping.shard(s);
   if (!size_.of_bags) shard.id_positions = shard.positions;
   return shard;
+}
+
+std::span<const float> Plan::factors() const {
+  if (size_.gradient_rows > size_.ids) return {};
+  Carver memory(memory_.data());
+  const float* const factors = Layout(size_, memory).grouping.factors();
+  return factors == nullptr ? std::span<const float>()
+                            : std::span(factors, static_cast<std::size_t>(size_.gradient_rows));
 }
 
 std::span<const Plan::HotSegment> Plan::hot_segments() const {
   if (size_.hot == 0) return {};
   Carver memory(memory_.data());
-  return {Arrays(size_.ids, size_.keeps_positions, memory).hot, static_cast<std::size_t>(size_.hot)};
+  return {Layout(size_, memory).hot, static_cast<std::size_t>(size_.hot)};
 }
 
 }  // namespace rowmill

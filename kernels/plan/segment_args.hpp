@@ -8,12 +8,16 @@
 
 namespace rowmill {
 
-/// Segments of a plan: segment s touches rows[s] by positions[begin[s]] .. positions[begin[s+1]-1].
+/// Segments of a plan: segment s touches rows[s] by positions[begin[s]] .. positions[begin[s+1]-1]. Contribution k is
+/// coefficients[k] times the gradient row positions[k]; for max in the columns alone whose winner in that row is
+/// bag_positions[k], and +0 in the others.
 struct SegmentArgs {
   const std::int64_t* rows;
   const std::int64_t* begin;
   const std::int64_t* positions;
   std::int64_t count;
+  const float* coefficients = nullptr;          ///< null: all are 1
+  const std::int32_t* bag_positions = nullptr;  ///< for max alone
 };
 
 /// The gradient rows of one backward pass: row p - (the previous pass's end) of `data`, for positions p below `end`.
@@ -42,7 +46,9 @@ struct GradientArgs {
   std::int64_t dim;
   std::int64_t block;
   bool prefetched;            ///< not where they are nearer than the cache that rows are prefetched into
-  const float* mean_squares;  ///< of each gradient row, for row-wise optimizers without l2; null: not known
+  const float* mean_squares;  ///< of each gradient row times its factor, for row-wise optimizers without l2; null: not
+                              ///< known
+  const std::int32_t* winners = nullptr;  ///< for max: dim of them for each gradient row. Updates do not take them
 };
 
 }  // namespace rowmill

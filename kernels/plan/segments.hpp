@@ -45,6 +45,24 @@ inline bool are_packed(const GradientArgs& a, std::int64_t table_stride) {
   return table_stride == a.dim && a.pass_count == 1 && a.passes[0].stride == a.dim;
 }
 
+/// For max: which columns of its bag's gradient a contribution gets.
+struct Winners {
+  const std::int32_t* winners;
+  const std::int32_t* bag_positions;
+  std::int64_t dim;
+
+  Winners(const SegmentArgs& a, const GradientArgs& g)
+      : winners(g.winners), bag_positions(a.bag_positions), dim(g.dim) {}
+
+  /// g, columns c and on of contribution k, which has that position, where it won; +0 elsewhere.
+  template <class Lanes>
+  [[nodiscard]] [[gnu::always_inline]] Floats where_won(std::int64_t k, std::int64_t position, std::int64_t c,
+                                                        Lanes lanes, Floats g) const {
+    const auto* const row = reinterpret_cast<const float*>(winners + position * dim + c);
+    return where_equal(g, load(row, lanes), bag_positions[k]);
+  }
+};
+
 /// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
 /// taken, not added to zero, which would turn -0 into +0. later(p, row) is the row to prefetch while that of *p is
 /// read, which is `row`: between the loads, where a prefetch is almost free.
@@ -68,12 +86,35 @@ template <std::int64_t kVectors, class Rows, class Lanes, class Later>
   }
 }
 
+/// The same of rows that each have a coefficient.
+template <std::int64_t kVectors, class Rows, class Lanes, class Later>
+[[gnu::always_inline]] inline void sum_scaled_rows(const Rows& gradients, const std::int64_t* positions,
+                                                   const float* coefficients, std::int64_t count, std::int64_t c,
+                                                   Lanes lanes, CacheLevel into, Later later, Floats (&sum)[kVectors]) {
+  const auto read = [&](const std::int64_t* p, auto take) __attribute__((always_inline)) {
+    const float* const row = gradients.row(*p);
+    const float* const next = later(p, row) + c;
+    const Floats coefficient(*coefficients++);
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+      prefetch_column(next, v * kLanes, into);
+      take(v, coefficient * load(row + c + v * kLanes, lanes));
+    });
+  };
+  read(
+      positions, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
+  for (const std::int64_t* p = positions + 1; p < positions + count; ++p) {
+    read(
+        p, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
+  }
+}
+
 /// The segments of a step while a loop goes through them. While it works on one it is to prefetch what it will need
 /// further on, or, at the end, again what it has.
 struct Segments {
   const std::int64_t* rows;
   const std::int64_t* begin;
   const std::int64_t* positions;
+  const float* coefficients;
   std::int64_t count;
   std::int64_t dim;
   Gradients gradients;
@@ -85,6 +126,7 @@ struct Segments {
       : rows(a.rows),
         begin(a.begin),
         positions(a.positions),
+        coefficients(a.coefficients),
         count(a.count),
         dim(g.dim),
         gradients(g),
@@ -98,6 +140,8 @@ struct Segments {
   [[nodiscard]] const float* later_gradient(const std::int64_t* p, const float* row) const {
     return p < last_ahead ? gradients.row(p[ahead]) : row;
   }
+  /// The coefficient of contribution k.
+  [[nodiscard]] float coefficient(std::int64_t k) const { return coefficients == nullptr ? 1.0F : coefficients[k]; }
   /// Prefetches the first gradient rows, and calls prefetch_row(row) for the first rows of the table.
   template <class PrefetchRow>
   void prefetch_first(std::int64_t row_bytes, CacheLevel into, PrefetchRow prefetch_row) const {

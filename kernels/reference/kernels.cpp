@@ -33,14 +33,22 @@ void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float fa
   }
 }
 
-float mean_square(const float* g, std::int64_t dim) {
+float sum_of_squares(const float* g, std::int64_t dim, float factor) {
   constexpr std::int64_t kLanes = 16;
   float lanes[kLanes] = {};
-  for (std::int64_t c = 0; c < dim; ++c) lanes[c % kLanes] += g[c] * g[c];
+  for (std::int64_t c = 0; c < dim; ++c) lanes[c % kLanes] += (factor * g[c]) * (factor * g[c]);
   for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
     for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
   }
-  return lanes[0] / static_cast<float>(dim);
+  return lanes[0];
+}
+
+float mean_square(const float* g, std::int64_t dim, float factor) {
+  return sum_of_squares(g, dim, factor) / static_cast<float>(dim);
+}
+
+void scale_row(float* g, std::int64_t dim, float factor) {
+  for (std::int64_t c = 0; c < dim; ++c) g[c] = g[c] * factor;
 }
 
 void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate) {
@@ -161,10 +169,20 @@ void scatter_add(const ScatterAddArgs& a) {
   }
 }
 
-const float* contribution(const GradientArgs& a, std::int64_t position) {
+const float* gradient_row(const GradientArgs& a, std::int64_t position) {
   const GradientPass* const pass = pass_of(a.passes, a.pass_count, position);
   const std::int64_t begin = pass == a.passes ? 0 : pass[-1].end;
   return pass->data + (position - begin) * pass->stride;
+}
+
+/// Column c of contribution k.
+float contribution(const SegmentArgs& segments, const GradientArgs& gradients, std::int64_t k, std::int64_t c) {
+  const std::int64_t position = segments.positions[k];
+  const bool lost =
+      gradients.winners != nullptr && gradients.winners[position * gradients.dim + c] != segments.bag_positions[k];
+  if (lost) return 0;
+  const float g = gradient_row(gradients, position)[c];
+  return segments.coefficients == nullptr ? g : segments.coefficients[k] * g;
 }
 
 template <class Value>
@@ -173,30 +191,28 @@ void scatter_add_segments(const ScatterAddSegmentsArgs& a) {
   auto* const table = static_cast<Value*>(a.table);
   for (std::int64_t s = 0; s < segments.count; ++s) {
     for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
-      const float* const values = contribution(a.values, segments.positions[k]);
-      for (std::int64_t c = 0; c < a.values.dim; ++c) add_to(table[segments.rows[s] * a.table_stride + c], values[c]);
+      for (std::int64_t c = 0; c < a.values.dim; ++c) {
+        add_to(table[segments.rows[s] * a.table_stride + c], contribution(segments, a.values, k, c));
+      }
     }
   }
 }
 
-/// As reference::sum_in_blocks, column by column, without allocating.
-float* segment_gradient(const UpdateArgs& a, std::int64_t s) {
-  const GradientArgs& g = a.gradients;
-  const std::int64_t* const positions = a.segments.positions;
-  const std::int64_t first = a.segments.begin[s];
-  const std::int64_t last = a.segments.begin[s + 1];
+/// out = the sum of segment s. As reference::sum_in_blocks, column by column, without allocating.
+void sum_segment(const SegmentArgs& segments, const GradientArgs& g, std::int64_t s, float* out) {
+  const std::int64_t first = segments.begin[s];
+  const std::int64_t last = segments.begin[s + 1];
   for (std::int64_t c = 0; c < g.dim; ++c) {
     float total = 0;
     for (std::int64_t block = first; block < last;) {
       const std::int64_t end = last - block < g.block ? last : block + g.block;
-      float sum = contribution(g, positions[block])[c];
-      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(g, positions[k])[c];
+      float sum = contribution(segments, g, block, c);
+      for (std::int64_t k = block + 1; k < end; ++k) sum += contribution(segments, g, k, c);
       total = block == first ? sum : total + sum;
       block = end;
     }
-    a.scratch[c] = total;
+    out[c] = total;
   }
-  return a.scratch;
 }
 
 /// Calls update(row, w, g) for each touched row, after decay. The weights w are floats, rounded to the table's format
@@ -209,7 +225,8 @@ void for_each_row(const UpdateArgs& a, Update update) {
     const std::int64_t row = a.segments.rows[s];
     auto* const weights = static_cast<Value*>(a.weights) + row * a.stride;
     for (std::int64_t c = 0; c < dim; ++c) w[c] = static_cast<float>(weights[c]);
-    float* const g = segment_gradient(a, s);
+    float* const g = a.scratch;
+    sum_segment(a.segments, a.gradients, s, g);
     reference::decay_row(w, g, dim, a.decay, a.decay_factor);
     update(row, w, g);
     for (std::int64_t c = 0; c < dim; ++c) weights[c] = static_cast<Value>(w[c]);
@@ -295,16 +312,48 @@ void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) { scatter_add_seg
 void scatter_add_segments_bf16(const ScatterAddSegmentsArgs& a) { scatter_add_segments<Bf16>(a); }
 
 void sum_block_f32(const SumBlockArgs& a) {
-  for (std::int64_t c = 0; c < a.gradients.dim; ++c) {
-    float sum = contribution(a.gradients, a.positions[0])[c];
-    for (std::int64_t k = 1; k < a.count; ++k) sum += contribution(a.gradients, a.positions[k])[c];
-    a.out[c] = sum;
+  const std::int64_t begin[] = {0, a.count};
+  GradientArgs gradients = a.gradients;
+  gradients.block = a.count;
+  const SegmentArgs segment{.rows = nullptr,
+                            .begin = begin,
+                            .positions = a.positions,
+                            .count = 1,
+                            .coefficients = a.coefficients,
+                            .bag_positions = a.bag_positions};
+  sum_segment(segment, gradients, 0, a.out);
+}
+
+void sum_segments_f32(const SumSegmentsArgs& a) {
+  for (std::int64_t s = 0; s < a.segments.count; ++s) {
+    sum_segment(a.segments, a.gradients, s, a.out + a.segments.rows[s] * a.stride);
   }
 }
 
 void mean_squares_f32(const MeanSquaresArgs& a) {
   for (std::int64_t p = a.begin; p < a.end; ++p) {
-    a.out[p] = reference::mean_square(contribution(a.gradients, p), a.gradients.dim);
+    const float factor = a.factors == nullptr ? 1.0F : a.factors[p];
+    a.out[p] = reference::mean_square(gradient_row(a.gradients, p), a.gradients.dim, factor);
+  }
+}
+
+void guard_rows_f32(const GuardRowsArgs& a) {
+  for (std::int64_t k = a.begin; k < a.end; ++k) {
+    float* const g = a.data + (a.rows == nullptr ? k : a.rows[k]) * a.stride;
+    for (std::int64_t c = 0; c < a.dim; ++c) {
+      if (a.divisors != nullptr) g[c] /= a.divisors[k];
+      if (!std::isfinite(g[c])) *a.finite = false;
+      g[c] = g[c] > a.clip_value ? a.clip_value : g[c] < -a.clip_value ? -a.clip_value : g[c];
+    }
+    const float norm = std::sqrt(reference::sum_of_squares(g, a.dim));
+    if (norm > a.clip_norm) reference::scale_row(g, a.dim, a.clip_norm / norm);
+    a.squares[k] = reference::sum_of_squares(g, a.dim);
+  }
+}
+
+void scale_rows_f32(const ScaleRowsArgs& a) {
+  for (std::int64_t k = a.begin; k < a.end; ++k) {
+    reference::scale_row(a.data + (a.rows == nullptr ? k : a.rows[k]) * a.stride, a.dim, a.factor);
   }
 }
 

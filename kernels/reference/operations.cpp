@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cmath>
-#include <map>
-#include <numeric>
 #include <set>
 
 #include "kernels/random/philox.hpp"
@@ -37,24 +34,6 @@ void store(const TableView& view, std::int64_t r, std::int64_t c, float x) {
   } else {
     view.row<Bf16>(r)[column] = Bf16(x);
   }
-}
-
-std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions, std::int64_t dim) {
-  constexpr std::size_t kBlock = 1024;
-  std::vector<float> total;
-  for (std::size_t begin = 0; begin < contributions.size(); begin += kBlock) {
-    const std::size_t end = std::min(begin + kBlock, contributions.size());
-    std::vector<float> sum(contributions[begin], contributions[begin] + dim);
-    for (std::size_t k = begin + 1; k < end; ++k) {
-      for (std::int64_t c = 0; c < dim; ++c) sum[static_cast<std::size_t>(c)] += contributions[k][c];
-    }
-    if (begin == 0) {
-      total = sum;
-    } else {
-      for (std::size_t c = 0; c < total.size(); ++c) total[c] += sum[c];
-    }
-  }
-  return total;
 }
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
@@ -126,18 +105,11 @@ struct RowUpdate {
   }
 };
 
-/// A step whose id i has the gradient row gradient_rows[i].
-void step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
-          const std::vector<TableView>& state, Ids ids, const std::vector<std::int64_t>& gradient_rows,
-          OutOfRange policy, const ConstTableView& gradient) {
-  std::map<std::int64_t, std::vector<const float*>> contributions;
-  for (std::int64_t i = 0; i < ids.size(); ++i) {
-    const std::int64_t row = resolve(ids[i], weights.rows(), policy);
-    if (row == kIgnored) continue;
-    contributions[row].push_back(gradient.row(gradient_rows[static_cast<std::size_t>(i)]).data());
-  }
-  for (const auto& [row, terms] : contributions) {
-    std::vector<float> g = sum_in_blocks(terms, weights.dim());
+}  // namespace
+
+void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
+                    const std::vector<TableView>& state, std::vector<RowGradient> gradients) {
+  for (auto& [row, contributions, g] : gradients) {
     std::vector<float> widened(g.size());  // rounded once, when all is computed
     for (std::int64_t c = 0; c < weights.dim(); ++c) widened[static_cast<std::size_t>(c)] = load(weights, row, c);
     float* const w = widened.data();
@@ -155,23 +127,16 @@ void step(const OptimizerOptions& options, std::int64_t t, const TableView& weig
   }
 }
 
-}  // namespace
-
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, Ids ids, OutOfRange policy, const ConstTableView& gradient) {
-  std::vector<std::int64_t> own_rows(static_cast<std::size_t>(ids.size()));
-  std::iota(own_rows.begin(), own_rows.end(), 0);
-  step(options, t, weights, state, ids, own_rows, policy, gradient);
+  optimizer_step(options, t, weights, state, row_gradients(ids, weights.rows(), policy, {}, gradient));
 }
 
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, const Bags& bags, OutOfRange policy,
                     const ConstTableView& gradient) {
-  std::vector<std::int64_t> bag_of;
-  for (std::int64_t b = 0; b < bags.size(); ++b) {
-    bag_of.insert(bag_of.end(), static_cast<std::size_t>(bags.begin(b + 1) - bags.begin(b)), b);
-  }
-  step(options, t, weights, state, bags.ids(), bag_of, policy, gradient);
+  optimizer_step(options, t, weights, state,
+                 row_gradients(bags, weights.rows(), {.out_of_range = policy}, {}, gradient));
 }
 
 }  // namespace rowmill::reference

@@ -12,6 +12,7 @@
 
 #include "kernels/kernel_list.hpp"
 #include "rowmill/bags.hpp"
+#include "rowmill/gradient_options.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/norm_type.hpp"
 #include "rowmill/optimizer.hpp"
@@ -35,8 +36,11 @@ std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions,
 /// What weight decay does before the rest of a row's update: see include/rowmill/weight_decay.hpp.
 void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float factor);
 
-/// sum(g * g) / dim: lane k of 16 sums columns k, k+16, ... in order; then the lanes as a balanced tree.
-float mean_square(const float* g, std::int64_t dim);
+/// sum(x * x) of x = factor * g: lane k of 16 sums columns k, k+16, ... in order; then the lanes as a balanced tree.
+float sum_of_squares(const float* g, std::int64_t dim, float factor = 1);
+/// The same over dim.
+float mean_square(const float* g, std::int64_t dim, float factor = 1);
+void scale_row(float* g, std::int64_t dim, float factor);
 
 /// What renormalize() does to one row: see include/rowmill/max_norm.hpp.
 void renormalize_row(const TableView& table, std::int64_t row, float max_norm, NormType norm);
@@ -82,8 +86,26 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
 void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const ConstTableView& gradient,
                            std::span<float> out, const PoolOptions& options);
 
-/// One step number `t` of an optimizer over one pass of ids; `state` are its tables, as Optimizer::state(). With bags,
-/// row b of the gradient is that of every id of bag b.
+// The gradients of rows: gradients.cpp.
+
+/// A row that a batch touches.
+struct RowGradient {
+  std::int64_t row;
+  std::int64_t contributions;
+  std::vector<float> g;  ///< their sum
+};
+/// Those of a batch, in the order in which the rows first occur. `winners` are those of max.
+std::vector<RowGradient> row_gradients(Ids ids, std::int64_t rows, OutOfRange policy,
+                                       std::optional<std::int64_t> padding_id, const ConstTableView& gradient);
+std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, const PoolOptions& options,
+                                       std::span<const std::int32_t> winners, const ConstTableView& gradient);
+/// Applies options to finished sums. Returns whether the step counts: not if skip_nonfinite leaves it out.
+bool apply(const GradientOptions& options, std::vector<RowGradient>& gradients);
+
+/// One step number `t` of an optimizer; `state` are its tables, as Optimizer::state().
+void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
+                    const std::vector<TableView>& state, std::vector<RowGradient> gradients);
+/// The same over one pass of ids or of summed bags: row b of the gradient is that of every id of bag b.
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, Ids ids, OutOfRange policy, const ConstTableView& gradient);
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,

@@ -8,6 +8,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/core/tuning.hpp"
+#include "kernels/gradient/contributions.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/plan/grouping.hpp"
@@ -61,8 +62,8 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
 
 /// Row by row, so that a row is read and written once: shard(s) are `shards` groups of rows that threads may take.
 template <class ShardOf>
-void scatter_add_shards(const TableView& table, const ConstTableView& values, std::int64_t threads, std::int64_t shards,
-                        ShardOf shard_of) {
+void scatter_add_shards(const TableView& table, const ConstTableView& values, const std::int32_t* winners,
+                        std::int64_t threads, std::int64_t shards, ShardOf shard_of) {
   const KernelTable& k = kernels();
   const auto kernel = table.format() == Format::f32 ? k.scatter_add_segments_f32 : k.scatter_add_segments_bf16;
   const GradientPass pass{values.data(), values.row_stride(), values.rows()};
@@ -72,7 +73,8 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
                                .dim = table.dim(),
                                .block = 0,
                                .prefetched = true,
-                               .mean_squares = nullptr};
+                               .mean_squares = nullptr,
+                               .winners = winners};
   parallel_tasks(threads, shards, [&](std::int64_t s) {
     kernel({.segments = segments_of(shard_of(s)),
             .values = gradients,
@@ -87,7 +89,7 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, st
 std::size_t scatter_add_memory_required(std::int64_t id_count) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Grouping grouping(id_count, GroupingOf::ids, memory);
+  const Grouping grouping(id_count, {}, memory);
   return memory.used();
 }
 
@@ -114,19 +116,23 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
     return scatter_add_alone(table, ids, values, options.out_of_range);
   }
   Carver memory(scratch.data());
-  const Grouping grouping(ids.size(), GroupingOf::ids, memory);
-  grouping.build(ids, nullptr, table.rows(), options.out_of_range, grouping_threads(ids.size()));
-  scatter_add_shards(table, values, threads, grouping.shard_count(), [&](std::int64_t s) { return grouping.shard(s); });
+  const Grouping grouping(ids.size(), {}, memory);
+  grouping.build({.ids = ids, .rows = table.rows(), .policy = options.out_of_range}, grouping_threads(ids.size()));
+  scatter_add_shards(table, values, nullptr, threads, grouping.shard_count(),
+                     [&](std::int64_t s) { return grouping.shard(s); });
 }
 
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values) {
   check_views(table, values);
   check_plan(kOp, plan, table);
   check_shape(kOp, "values", values, plan.gradient_rows(), table.dim(), "the plan's ids or bags x the table's dim");
+  check_gradients(kOp, plan, std::span(&values, 1), table.dim(), "table", table);
   if (plan.id_count() == 0 || table.dim() == 0) return;
 
   const std::int64_t threads = concurrency_for(traffic(plan.id_count(), table.dim()));
-  scatter_add_shards(table, values, threads, plan.shard_count(), [&](std::int64_t s) { return plan.shard(s); });
+  const std::int32_t* const winners = plan.pooling() == Pooling::max ? plan.winners().data() : nullptr;
+  scatter_add_shards(table, values, winners, threads, plan.shard_count(),
+                     [&](std::int64_t s) { return plan.shard(s); });
 }
 
 }  // namespace rowmill

@@ -78,6 +78,36 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
   }
 }
 
+/// The same of contributions that are scaled or, for max, won: where a position did not win it adds +0.
+template <class Table, bool kMax>
+inline void add_contributions(const ScatterAddSegmentsArgs& a) {
+  const Segments segments(a.segments, a.values, a.prefetch.ahead);
+  const Winners winners(a.segments, a.values);
+  for (std::int64_t s = 0; s < segments.count; ++s) {
+    auto* const row = static_cast<typename Table::Value*>(a.table) + segments.rows[s] * a.table_stride;
+    for_each_group<4>(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+      Floats sum[kVectors];
+      unrolled<kVectors>([&](std::int64_t v)
+                             __attribute__((always_inline)) { sum[v] = Table::load(row + c + v * kLanes, lanes); });
+      for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
+        const std::int64_t* const p = segments.positions + k;
+        const float* const value = segments.gradients.row(*p);
+        const float* const later = segments.later_gradient(p, value) + c;
+        const Floats coefficient(segments.coefficient(k));
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
+          const std::int64_t column = c + v * kLanes;
+          prefetch_column(later, v * kLanes, CacheLevel::first);
+          Floats term = coefficient * load(value + column, lanes);
+          if constexpr (kMax) term = winners.where_won(k, *p, column, lanes, term);
+          sum[v] = Table::round(sum[v] + term);
+        });
+      }
+      unrolled<kVectors>([&](std::int64_t v)
+                             __attribute__((always_inline)) { Table::store(row + c + v * kLanes, sum[v], lanes); });
+    });
+  }
+}
+
 /// Calls f.operator()<kInto, kVectors>().
 template <class F>
 inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
@@ -95,6 +125,8 @@ inline void add(const ScatterAddArgs& a) {
 
 template <class Table>
 inline void add(const ScatterAddSegmentsArgs& a) {
+  if (a.values.winners != nullptr) return add_contributions<Table, true>(a);
+  if (a.segments.coefficients != nullptr) return add_contributions<Table, false>(a);
   with_level_and_width(a.prefetch.into, a.values.dim,
                        [&]<CacheLevel kInto, std::int64_t kVectors>() { add_segments<Table, kInto, kVectors>(a); });
 }

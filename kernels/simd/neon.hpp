@@ -74,6 +74,11 @@ inline void store_bf16_partial(std::uint16_t* p, Floats v, std::int64_t n) {
   if (n > 2) vst1_lane_u16(p + 2, halves, 2);
 }
 
+inline Floats where_equal(Floats v, Floats bits, std::int32_t x) {
+  const uint32x4_t equal = vceqq_s32(vreinterpretq_s32_f32(bits), vdupq_n_s32(x));
+  return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), equal));
+}
+
 inline Floats divide(Floats a, Floats b) { return vdivq_f32(a, b); }
 inline Floats square_root(Floats v) { return vsqrtq_f32(v); }
 

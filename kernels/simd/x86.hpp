@@ -193,6 +193,17 @@ inline void store_bf16_partial(std::uint16_t* p, Floats v, std::int64_t n) {
 }
 #endif
 
+inline Floats where_equal(Floats v, Floats bits, std::int32_t x) {
+#if defined(__AVX512BW__)
+  return _mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(_mm512_castps_si512(bits), _mm512_set1_epi32(x)), v);
+#elif defined(__AVX2__)
+  const __m256i equal = _mm256_cmpeq_epi32(_mm256_castps_si256(bits), _mm256_set1_epi32(x));
+  return _mm256_and_ps(v, _mm256_castsi256_ps(equal));
+#else
+  return _mm_and_ps(v, _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(bits), _mm_set1_epi32(x))));
+#endif
+}
+
 inline Floats divide(Floats a, Floats b) { return a / b; }
 inline Floats square_root(Floats v) { return xsimd::sqrt(v); }
 

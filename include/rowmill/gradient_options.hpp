@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+namespace rowmill {
+
+/// What happens to the rows' gradients after they are summed and before they are used, in this order. g is a touched
+/// row's finished sum; all arithmetic is float, and docs/numerics.md says it bit by bit.
+struct GradientOptions {
+  /// g = g / the number of the row's contributions (torch.nn.Embedding's scale_grad_by_freq)
+  bool scale_grad_by_freq = false;
+  /// If an element of any g is infinite or NaN, the step changes nothing and does not count. For steps alone.
+  bool skip_nonfinite = false;
+  /// g = min(max(g, -value), value), element by element; NaN stays
+  std::optional<double> clip_value = {};
+  /// g = g * (norm / sqrt(sum(g * g))) for each row whose norm is greater
+  std::optional<double> clip_row_norm = {};
+  /// The same for the norm of all rows' g together (torch.nn.utils.clip_grad_norm_)
+  std::optional<double> clip_global_norm = {};
+};
+
+}  // namespace rowmill

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/plan/grouping.hpp"
+
+namespace rowmill {
+
+/// i / length for 0 <= i < 2^50, by one multiplication: (i + 0.5) / length lies at least 0.5 / length from any integer,
+/// and the two roundings together err by less.
+class DivideByLength {
+ public:
+  explicit DivideByLength(std::int64_t length) : inverse_(1.0 / static_cast<double>(length)) {}
+  [[nodiscard]] std::int64_t operator()(std::int64_t i) const {
+    return static_cast<std::int64_t>((static_cast<double>(i) + 0.5) * inverse_);
+  }
+
+ private:
+  double inverse_;
+};
+
+/// Writes what a grouping has beside its rows: the position of each contribution, and what plans of bags keep of it. It
+/// knows the ids' rows from the segments alone, and so is no template of how ids are read.
+class Grouping::Filler {
+ public:
+  Filler(const Grouping& grouping, const GroupingInput& input);
+
+  /// Reads the bags of positions begin .. end-1, a chunk. Before shards are filled.
+  void read_bags(std::int64_t begin, std::int64_t end) const;
+  /// Fills shard s, whose segments begin one place late, as group_shard leaves them. segment_of is of its contributions
+  /// in the order of their positions.
+  template <class Index>
+  void fill_shard(std::int64_t s, const Index* segment_of) const;
+  /// Fills the grouping of ids that are all one row, or are all ignored.
+  void fill_one_row(std::int64_t threads, bool is_row) const;
+
+ private:
+  void name_bags(std::int64_t begin, std::int64_t end, std::int64_t* out) const;
+  void divide_bags(std::int64_t begin, std::int64_t end) const;
+  [[nodiscard]] float coefficient(std::int64_t position, std::int64_t bag) const;
+  [[nodiscard]] std::int32_t bag_position(std::int64_t position, std::int64_t bag) const;
+  template <class Index, class BagOf>
+  void fill_bags(std::int64_t s, const Index* segment_of, BagOf bag_of) const;
+  template <class Index, class Write>
+  void for_each_contribution(std::int64_t s, const Index* segment_of, Write write) const;
+
+  const Grouping& g_;
+  const GroupingInput& input_;
+  const Bags* bags_;
+  bool factors_by_bag_;  // there is room for them, and no position has another coefficient than its bag
+};
+
+}  // namespace rowmill
