@@ -81,7 +81,38 @@ void run(benchmark::State& state, Kernel<PoolArgs<Id>>* kernel) {
   for (std::int64_t i = 0; i <= kIds; i += kLength) begin.push_back(i);
   std::vector<float> out(kIds / kLength * kDim);
   repeat(state, kernel,
-         {table.data(), kDim, ids.data(), begin.data(), kIds / kLength, out.data(), kDim, kDim, kPrefetch, false});
+         {table.data(), kDim, ids.data(), nullptr, begin.data(), kIds / kLength, nullptr, out.data(), kDim, kDim,
+          kPrefetch});
+}
+
+/// What the gradients of bags of 16 ids need.
+struct BagGradients {
+  static constexpr std::int64_t kLength = 16;
+  static constexpr std::int64_t kBags = kIds / kLength;
+  std::vector<std::int64_t> ids = any_ids<std::int64_t>();
+  std::vector<float> table = values(kRows);
+  std::vector<std::int64_t> begin;
+  std::vector<float> gradient = values(kBags);
+  std::vector<std::int32_t> winners = std::vector<std::int32_t>(kBags * kDim);
+  std::vector<float> out = std::vector<float>(kIds);
+
+  BagGradients() {
+    for (std::int64_t i = 0; i <= kIds; i += kLength) begin.push_back(i);
+  }
+};
+
+void run(benchmark::State& state, Kernel<FindWinnersArgs>* kernel) {
+  BagGradients b;
+  repeat(state, kernel,
+         {b.table.data(), kDim, b.ids.data(), nullptr, b.begin.data(), BagGradients::kBags, b.winners.data(), kDim,
+          kPrefetch});
+}
+
+void run(benchmark::State& state, Kernel<PoolDotsArgs>* kernel) {
+  BagGradients b;
+  repeat(state, kernel,
+         {b.table.data(), kDim, b.ids.data(), b.begin.data(), BagGradients::kBags, b.gradient.data(), kDim, nullptr,
+          b.out.data(), kDim, kPrefetch});
 }
 
 /// Two contributions for each row, as segments of a plan.

@@ -30,6 +30,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/optimizer/formulas/sgd.isa.cpp
   kernels/optimizer/gradients.isa.cpp
   kernels/pool/pool.isa.cpp
+  kernels/pool/pool_max.isa.cpp
   kernels/random/random.isa.cpp
   kernels/scatter_add/scatter_add.isa.cpp
   kernels/word_vectors/tiles.isa.cpp
@@ -38,6 +39,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/kernel_table.isa.cpp)
 set(ROWMILL_REFERENCE_SOURCES
   kernels/reference/kernels.cpp
+  kernels/reference/pool_kernels.cpp
   kernels/reference/max_norm.cpp
   kernels/reference/word_vectors.cpp
   kernels/kernel_table.isa.cpp)

@@ -4,9 +4,11 @@
 // lists that kernels read ahead of their work end where a page ends: see support/pages.hpp.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "kernels/core/dispatch.hpp"
+#include "kernels/ids/resolve.hpp"
 #include "kernels/plan/passes.hpp"
 #include "kernels/reference/reference.hpp"
 #include "tests/support/data.hpp"
@@ -293,39 +295,118 @@ AdagradArgs adagrad_args(const UpdateArgs& update, const TableView& state) {
   return {update, state.data(), 0.1F, 0.3F};
 }
 
-/// Bags of 0, 1, 2, ... ids, some dropped, some rows of zeros, the last bags of dropped ids alone and of none.
-template <class In, class Out, class Id>
-void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference) {
-  std::vector<Id> ids;
-  std::vector<std::int64_t> begin = {3};  // the ids before belong to other calls
-  std::mt19937_64 random(9);
-  ids.assign(3, Id{0});
-  for (const std::int64_t length : {0, 1, 2, 3, 5, 40, 0, 0, 100, 1}) {
-    for (std::int64_t k = 0; k < length; ++k) {
-      const std::uint64_t kind = random() % 8;
-      ids.push_back(kind == 0 ? Id{kDroppedId} : kind == 1 ? Id{-2} : static_cast<Id>(random() % kRows));
+/// Bags of 0, 1, 2, ... ids. If `any`, some are dropped and some are rows of zeros, and the last bags are of dropped
+/// ids alone and of none.
+template <class Id>
+struct PoolBags {
+  explicit PoolBags(bool any) {
+    std::mt19937_64 random(9);
+    const auto end_bag = [&] { begin.push_back(std::ssize(ids)); };
+    for (const std::int64_t length : {0, 1, 2, 3, 5, 40, 0, 0, 100, 1}) {
+      for (std::int64_t k = 0; k < length; ++k) {
+        const std::uint64_t kind = any ? random() % 8 : 7;
+        ids.push_back(kind == 0   ? static_cast<Id>(kDropped)
+                      : kind == 1 ? static_cast<Id>(kZeroRow)
+                                  : static_cast<Id>(random() % kRows));
+      }
+      end_bag();
     }
-    begin.push_back(static_cast<std::int64_t>(ids.size()));
+    if (any) ids.insert(ids.end(), 3, static_cast<Id>(kDropped));
+    end_bag();
+    end_bag();
+    const std::array<float, 8> some = {0.5F,
+                                       -1.25F,
+                                       0.0F,
+                                       -0.0F,
+                                       3e38F,
+                                       1.0F,
+                                       std::numeric_limits<float>::infinity(),
+                                       std::numeric_limits<float>::quiet_NaN()};
+    for (std::size_t i = 0; i < ids.size(); ++i) weights.push_back(some[random() % (random() % 8 == 0 ? 8 : 5)]);
+    for (std::size_t b = 0; b + 1 < begin.size(); ++b) {
+      const auto is_term = [](Id id) { return id != kDropped; };
+      const bool empty = std::none_of(ids.begin() + begin[b], ids.begin() + begin[b + 1], is_term);
+      divisors.push_back(empty ? 0.0F : some[b % 8]);
+    }
   }
-  ids.insert(ids.end(), 3, Id{-1});
-  begin.push_back(static_cast<std::int64_t>(ids.size()));
-  begin.push_back(static_cast<std::int64_t>(ids.size()));
-  const auto bags = static_cast<std::int64_t>(begin.size()) - 1;
-  const PageEnd<Id> all_ids(ids);
-  const PageEnd<std::int64_t> all_begin(begin);
+
+  [[nodiscard]] std::int64_t size() const { return std::ssize(begin) - 1; }
+
+  std::vector<Id> ids = std::vector<Id>(3, Id{0});  // these belong to other calls
+  std::vector<std::int64_t> begin = {3};
+  std::vector<float> weights;
+  std::vector<float> divisors;
+};
+
+template <class In, class Out, class Id>
+void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any = false) {
+  const PoolBags<Id> bags(any);
+  const PageEnd<Id> ids(bags.ids);
+  const PageEnd<std::int64_t> begin(bags.begin);
   for (const std::int64_t dim : kDims) {
     const auto table = BasicGuardedTable<In>(kRows, dim, 2).fill(10, true);
-    for (const bool mean : {false, true}) {
-      BasicGuardedTable<Out> out(bags, dim, 1);
-      BasicGuardedTable<Out> expected(bags, dim, 1);
+    for (int variant = 0; variant < 4; ++variant) {
+      SCOPED_TRACE("dim " + std::to_string(dim) + ", variant " + std::to_string(variant));
+      BasicGuardedTable<Out> out(bags.size(), dim, 1);
+      BasicGuardedTable<Out> expected(bags.size(), dim, 1);
       const auto run = [&](Kernel<PoolArgs<Id>>* f, BasicGuardedTable<Out>& to) {
-        f({table.view().bytes(), table.view().row_stride(), all_ids.data(), all_begin.data(), bags, to.view().bytes(),
-           to.view().row_stride(), dim, prefetch, mean});
+        f({table.view().bytes(), table.view().row_stride(), ids.data(),
+           (variant & 1) == 0 ? nullptr : bags.weights.data(), begin.data(), bags.size(),
+           (variant & 2) == 0 ? nullptr : bags.divisors.data(), to.view().bytes(), to.view().row_stride(), dim,
+           prefetch});
       };
       run(kernel, out);
       run(reference, expected);
-      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
-      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+      EXPECT_TRUE(same(out.view(), expected.view()));
+      EXPECT_TRUE(out.guards_intact());
+    }
+  }
+}
+
+template <class In>
+void check_find_winners(Kernel<FindWinnersArgs>* kernel, Kernel<FindWinnersArgs>* reference) {
+  const PoolBags<std::int64_t> bags(true);
+  const PageEnd<std::int64_t> ids(bags.ids);
+  const PageEnd<std::int64_t> begin(bags.begin);
+  for (const std::int64_t dim : kDims) {
+    const auto table = BasicGuardedTable<In>(kRows, dim, 2).fill(10, true);
+    for (const bool weighted : {false, true}) {
+      const auto run = [&](Kernel<FindWinnersArgs>* f) {
+        std::vector<std::int32_t> winners(static_cast<std::size_t>(bags.size() * dim + 1), -77);
+        f({table.view().bytes(), table.view().row_stride(), ids.data(), weighted ? bags.weights.data() : nullptr,
+           begin.data(), bags.size(), winners.data(), dim, prefetch});
+        EXPECT_EQ(winners.back(), -77);
+        return winners;
+      };
+      EXPECT_EQ(run(kernel), run(reference)) << "dim " << dim << ", weighted " << weighted;
+    }
+  }
+}
+
+template <class In>
+void check_pool_dots(Kernel<PoolDotsArgs>* kernel, Kernel<PoolDotsArgs>* reference) {
+  const PoolBags<std::int64_t> bags(true);
+  const PageEnd<std::int64_t> ids(bags.ids);
+  const PageEnd<std::int64_t> begin(bags.begin);
+  const std::int64_t id_count = bags.begin.back();
+  for (const std::int64_t dim : kDims) {
+    const auto table = BasicGuardedTable<In>(kRows, dim, 2).fill(10, dim % 2 == 0);
+    const auto gradient = GuardedTable(bags.size(), dim, 3).fill(11, dim % 4 == 0);
+    std::vector<std::int32_t> winners;
+    for (std::int64_t k = 0; k < bags.size() * dim; ++k) winners.push_back(static_cast<std::int32_t>(k * 7 % 5) - 1);
+    PageEnd<std::int32_t> all_winners(winners);
+    for (const bool max : {false, true}) {
+      const auto run = [&](Kernel<PoolDotsArgs>* f, GuardedTable& to) {
+        f({table.view().bytes(), table.view().row_stride(), ids.data(), begin.data(), bags.size(),
+           gradient.view().data(), gradient.view().row_stride(), max ? all_winners.data() : nullptr, to.view().data(),
+           dim, prefetch});
+      };
+      GuardedTable out(1, id_count);
+      GuardedTable expected(1, id_count);
+      run(kernel, out);
+      run(reference, expected);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", max " << max;
+      EXPECT_TRUE(out.guards_intact());
     }
   }
 }
@@ -515,6 +596,28 @@ void pool_bf16_to_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std
 void pool_bf16_to_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
   check_pool<Bf16, float>(f, r);
 }
+void pool_with_zeros_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<float, float>(f, r, true);
+}
+void pool_with_zeros_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<Bf16, Bf16>(f, r, true);
+}
+void pool_with_zeros_bf16_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<Bf16, float>(f, r, true);
+}
+void pool_max_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<float, float>(f, r, true);
+}
+void pool_max_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<Bf16, Bf16>(f, r, true);
+}
+void pool_max_bf16_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool<Bf16, float>(f, r, true);
+}
+void find_winners_f32(Kernel<FindWinnersArgs>* f, Kernel<FindWinnersArgs>* r) { check_find_winners<float>(f, r); }
+void find_winners_bf16(Kernel<FindWinnersArgs>* f, Kernel<FindWinnersArgs>* r) { check_find_winners<Bf16>(f, r); }
+void pool_dots_f32(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<float>(f, r); }
+void pool_dots_bf16(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<Bf16>(f, r); }
 
 void divide_rows_f32(Kernel<DivideRowsArgs>* f, Kernel<DivideRowsArgs>* r) {
   const std::vector<std::int64_t> divisors = {1, 0, 3, 7, 1LL << 30};
@@ -775,7 +878,7 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARowOfBf16) {
     EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
     k.gather_bf16_to_f32_i64({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch, false});
     for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(floats.data()[c], static_cast<float>(c + 1));
-    k.pool_bf16_i64({table.data(), dim, &id, begin, 1, out.data(), dim, dim, prefetch, false});
+    k.pool_bf16_i64({table.data(), dim, &id, nullptr, begin, 1, nullptr, out.data(), dim, dim, prefetch});
     EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
     k.scatter_add_bf16({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch});
     for (std::int64_t c = 0; c < dim; ++c)

@@ -2,10 +2,14 @@
 #include "rowmill/pool.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
 
 #include "kernels/reference/reference.hpp"
 #include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"
+#include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
 
@@ -28,18 +32,66 @@ std::vector<std::int64_t> any_offsets(std::int64_t count, std::int64_t longest, 
 }
 
 template <StorageType Out = float>
+void expect_pool(const ConstTableView& table, const Bags& bags, const PoolOptions& options) {
+  BasicGuardedTable<Out> out(bags.size(), table.dim(), 3);
+  BasicGuardedTable<Out> expected(bags.size(), table.dim());
+  reference::pool(table, bags, expected.view(), options);
+  Workspace workspace(pool_memory_required(bags.ids().size()));
+  const std::size_t capacity = workspace.capacity();
+  pool(table, bags, out.view(), options, &workspace);
+  EXPECT_TRUE(same(out.view(), expected.view()));
+  EXPECT_TRUE(out.guards_intact());
+  EXPECT_EQ(workspace.capacity(), capacity) << "pool_memory_required promised too little";
+}
+
+template <StorageType Out = float>
 void expect_pool(const ConstTableView& table, const Bags& bags, OutOfRange policy = OutOfRange::error) {
   for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
-    BasicGuardedTable<Out> out(bags.size(), table.dim(), 3);
-    BasicGuardedTable<Out> expected(bags.size(), table.dim());
-    reference::pool(table, bags, expected.view(), {.pooling = pooling, .out_of_range = policy});
-    Workspace workspace(pool_memory_required(bags.ids().size()));
-    const std::size_t capacity = workspace.capacity();
-    pool(table, bags, out.view(), {.pooling = pooling, .out_of_range = policy}, &workspace);
-    EXPECT_TRUE(same(out.view(), expected.view()));
-    EXPECT_TRUE(out.guards_intact());
-    EXPECT_EQ(workspace.capacity(), capacity) << "pool_memory_required promised too little";
+    expect_pool<Out>(table, bags, PoolOptions{.pooling = pooling, .out_of_range = policy});
   }
+}
+
+/// Every pooling with its divisors.
+std::vector<PoolOptions> all_poolings(OutOfRange policy) {
+  return {{Pooling::sum, policy},
+          {Pooling::mean, policy},
+          {Pooling::mean, policy, Divisor::weights},
+          {Pooling::sqrtn, policy},
+          {Pooling::sqrtn, policy, Divisor::weights},
+          {Pooling::max, policy}};
+}
+
+/// A call of pool, and what the backward pass needs of the table.
+void expect_all(const ConstTableView& table, const Bags& bags, const PoolOptions& options) {
+  expect_pool(table, bags, options);
+  if (table.format() == Format::bf16) expect_pool<Bf16>(table, bags, options);
+  Workspace workspace(pool_memory_required(bags, table.dim(), options));
+  const std::size_t capacity = workspace.capacity();
+  if (options.pooling == Pooling::max) {
+    std::vector<std::int32_t> winners(static_cast<std::size_t>(bags.size() * table.dim()), -7);
+    std::vector<std::int32_t> expected = winners;
+    reference::find_winners(table, bags, expected, options);
+    find_winners(table, bags, winners, options, &workspace);
+    EXPECT_EQ(winners, expected);
+  }
+  const GuardedTable gradient = GuardedTable(bags.size(), table.dim()).fill(7);
+  GuardedTable out(1, bags.ids().size());
+  GuardedTable expected(1, bags.ids().size());
+  reference::pool_weight_gradients(table, bags, gradient.view(), expected.view().row(0), options);
+  pool_weight_gradients(table, bags, gradient.view(), out.view().row(0), options, &workspace);
+  EXPECT_TRUE(same(out.view(), expected.view())) << "gradients of weights";
+  EXPECT_TRUE(out.guards_intact());
+  EXPECT_EQ(workspace.capacity(), capacity) << "pool_memory_required promised too little";
+}
+
+/// Weights of which many are 0, and some pairs cancel.
+std::vector<float> any_weights(std::size_t count, std::uint64_t seed, bool special) {
+  std::mt19937_64 random(seed);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::array<float, 8> some = {1.0F, -1.0F, 0.0F, 0.5F, -2.75F, 1e-3F, -0.0F, kInfinity};
+  std::vector<float> weights(count);
+  for (float& w : weights) w = some[random() % (special ? 8 : 7)];
+  return weights;
 }
 
 TEST_P(PoolTest, EqualsTheReferenceInBf16) {
@@ -93,6 +145,144 @@ TEST_P(PoolTest, AppliesPolicies) {
     expect_pool(table.view(), Bags(ids, offsets), OutOfRange::skip);
     const std::vector<std::int32_t> negative = {-1, -11, 10, 0};
     expect_pool(table.view(), Bags(negative, 2, 2), OutOfRange::wrap_negative);
+  });
+}
+
+TEST_P(PoolTest, EveryPoolingEqualsTheReference) {
+  run([] {
+    constexpr std::int64_t kRows = 23;
+    constexpr std::int64_t kCount = 240;
+    std::mt19937_64 random(3);
+    std::vector<std::int64_t> ids(kCount);
+    for (std::int64_t& id : ids) id = static_cast<std::int64_t>(random() % kRows);
+    std::vector<std::int64_t> wild = ids;  // some out of range, below and above
+    for (std::int64_t& id : wild) id += random() % 4 == 0 ? kRows / 2 : random() % 4 == 0 ? -kRows / 2 : 0;
+    const auto offsets = any_offsets(kCount, 7, 3);
+    const auto weights = any_weights(kCount, 5, false);
+    const auto special_weights = any_weights(kCount, 6, true);
+    for (const std::int64_t dim : {1, 17, 64, 300}) {
+      const bool special = dim % 2 == 1;
+      const auto table = GuardedTable(kRows, dim, dim % 7).fill(1, special);
+      const auto narrow_table = GuardedBf16Table(kRows, dim).fill(2, special);
+      for (const OutOfRange policy :
+           {OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative, OutOfRange::skip}) {
+        const bool strict = policy == OutOfRange::error || policy == OutOfRange::wrap_negative;
+        const std::vector<std::int64_t>& chosen = strict ? ids : wild;
+        const auto narrowed = narrow(chosen);
+        for (const PoolOptions& options : all_poolings(policy)) {
+          SCOPED_TRACE("dim " + std::to_string(dim) + ", policy " + std::to_string(static_cast<int>(policy)) +
+                       ", pooling " + std::to_string(static_cast<int>(options.pooling)) + ", divisor " +
+                       std::to_string(static_cast<int>(options.divisor)));
+          const Bags bags(chosen, offsets);
+          expect_all(table.view(), bags, options);
+          expect_all(table.view(), bags.with_weights(special ? special_weights : weights), options);
+          expect_all(table.view(), Bags(narrowed, 40, 6).with_weights(weights).with_padding(3), options);
+          expect_all(narrow_table.view(), Bags(narrowed, offsets).with_padding(kRows / 2), options);
+          if (dim == 17) {
+            expect_all(narrow_table.view(), bags.with_weights(weights), options);
+            expect_all(table.view(), Bags(Ids::strided(chosen.data(), kCount / 2, 2), 20, 6).with_padding(5), options);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_P(PoolTest, PaddingNeedNotBeARow) {
+  run([] {
+    const GuardedTable table = GuardedTable(9, 33).fill(1);
+    for (const std::int64_t padding : {-1, 0, 4, 8, 9, 1000, -77}) {
+      std::vector<std::int64_t> ids(600, padding);
+      for (std::size_t i = 0; i < 350; ++i) ids[i * 13 % 600] = static_cast<std::int64_t>(i % 9);
+      for (const PoolOptions& options : all_poolings(OutOfRange::error)) {
+        expect_all(table.view(), Bags(ids, 100, 6).with_padding(padding), options);
+        expect_all(table.view(), Bags(narrow(ids), 100, 6).with_padding(padding), options);
+      }
+    }
+    // [4 5 0 0] with padding 0
+    GuardedTable out(1, 33);
+    pool(table.view(), Bags(std::vector<std::int32_t>{4, 5, 0, 0}, 1, 4).with_padding(0), out.view(),
+         {.pooling = Pooling::mean});
+    for (std::size_t c = 0; c < 33; ++c)
+      EXPECT_EQ(out.view().row(0)[c], (table.view().row(4)[c] + table.view().row(5)[c]) / 2);
+  });
+}
+
+/// Bags of more ids than a block on the stack has, beside short ones.
+TEST_P(PoolTest, TakesLongBags) {
+  run([] {
+    const auto ids = id_cases(61, 9000, 2).back().ids;
+    const auto weights = any_weights(9000, 8, false);
+    const std::vector<std::int64_t> offsets = {0, 3, 4097, 4100, 8300, 8999, 9000};
+    const GuardedTable table = GuardedTable(61, 20).fill(3);
+    for (const OutOfRange policy : {OutOfRange::error, OutOfRange::skip}) {
+      for (const PoolOptions& options : all_poolings(policy)) {
+        expect_all(table.view(), Bags(ids, offsets).with_weights(weights).with_padding(60), options);
+      }
+    }
+    expect_all(table.view(), Bags(ids, 1, 9000).with_padding(7), {.pooling = Pooling::max});
+  });
+}
+
+TEST_P(PoolTest, MaxTakesTheFirstOfEqualsAndTheFirstNaN) {
+  run([] {
+    constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    // Columns of four rows, and which row wins.
+    const std::vector<std::array<float, 4>> columns = {{1, 3, 2, 3},
+                                                       {0.0F, -0.0F, 0.0F, -1},
+                                                       {-0.0F, 0.0F, -1, 0.0F},
+                                                       {1, kNan, 5, kNan},
+                                                       {kNan, 1, 2, 3},
+                                                       {-kInfinity, -kInfinity, -kInfinity, -kInfinity},
+                                                       {-kInfinity, -3e38F, 1, kInfinity},
+                                                       {1, 2, 3, kNan}};
+    const std::vector<std::int32_t> winners = {1, 0, 0, 1, 0, 0, 3, 3};
+    Table table(4, 8);
+    for (std::int64_t r = 0; r < 4; ++r) {
+      for (std::size_t c = 0; c < 8; ++c) table.view().row(r)[c] = columns[c][static_cast<std::size_t>(r)];
+    }
+    const std::vector<std::int64_t> ids = {0, 1, 2, 3};
+    const Bags bags(ids, 1, 4);
+    GuardedTable out(1, 8);
+    std::vector<std::int32_t> found(8);
+    pool(table, bags, out.view(), {.pooling = Pooling::max});
+    find_winners(table, bags, found, {.pooling = Pooling::max});
+    EXPECT_EQ(found, winners);
+    for (std::size_t c = 0; c < 8; ++c) {
+      EXPECT_TRUE(same_bits(out.view().row(0)[c], columns[c][static_cast<std::size_t>(winners[c])])) << c;
+    }
+  });
+}
+
+TEST_P(PoolTest, WeightsThatCancelGiveZero) {
+  run([] {
+    Table table(3, 20);
+    table.view().row(1)[3] = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> weights = {1, -1, 0.5F, -0.5F};
+    const std::vector<std::int32_t> ids = {0, 1, 2, 1};
+    const Bags bags = Bags(ids, 1, 4).with_weights(weights);
+    GuardedTable out(1, 20);
+    const GuardedTable gradient = GuardedTable(1, 20).fill(1);
+    std::vector<float> of_weights(4, 7.0F);
+    const PoolOptions options{.pooling = Pooling::mean, .divisor = Divisor::weights};
+    pool(table, bags, out.view(), options);
+    pool_weight_gradients(table, bags, gradient.view(), of_weights, options);
+    for (const float x : out.view().row(0)) EXPECT_TRUE(same_bits(x, 0.0F));
+    for (const float x : of_weights) EXPECT_TRUE(same_bits(x, 0.0F));
+  });
+}
+
+TEST_P(PoolTest, TakesTablesWithoutColumns) {
+  run([] {
+    const std::vector<float> weights = {1, -1, 2, 3};
+    for (const PoolOptions& options : all_poolings(OutOfRange::error)) {
+      expect_all(TableView(nullptr, 5, 0), Bags(std::vector<std::int64_t>{0, 1, 4, 2}, 2, 2).with_weights(weights),
+                 options);
+      expect_all(TableView(nullptr, 5, 0), Bags(Ids(), 7, 0), options);
+      expect_all(TableView(nullptr, 0, 3), Bags(Ids(), 7, 0), options);
+      expect_all(TableView(nullptr, 0, 3), Bags(Ids(), 0, 4), options);
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "rowmill/bags.hpp"
 #include "rowmill/table_view.hpp"
@@ -31,16 +32,21 @@ struct PoolOptions {
   Divisor divisor = Divisor::count;  ///< `weights` is for mean and sqrtn alone
 };
 
-/// Pooled lookups: the forward pass of an embedding bag.
+/// Pooled lookups: the forward pass of an embedding bag. docs/numerics.md says which bits it gives.
 ///
 ///     for b in 0 .. bags.size()-1:
-///       rows = [table[id, :] for id in bag b]
-///       out[b, :] = rows[0] + rows[1] + ...             # in this order; zero for an empty bag
-///       out[b, :] = out[b, :] / len(rows)               # mean only
+///       terms = [weight of i * table[row of i, :] for each position i of bag b that counts]
+///       sum:          out[b, :] = terms[0] + terms[1] + ...     # in this order; zero if there is none
+///       mean, sqrtn:  out[b, :] = that / divisor                # zero if the divisor is 0
+///       max:          out[b, :] = the largest, column by column # zero if there is none
+///
+/// A position counts unless its id is padding, or out of range under `skip`. The divisor of a mean is the number of
+/// positions that count, or the sum of their weights; of sqrtn the root of that number, or of the sum of their squares.
+/// Weights are 1 where bags have none.
 ///
 /// Shapes: `table` rows x dim; `bags` n bags; `out` n x dim, of any row stride >= dim and any alignment.
-/// `workspace`, if given, holds the scratch memory (see pool_memory_required), which only policies other than `error`
-/// need, and serves this call alone.
+/// `workspace`, if given, holds the scratch memory and serves this call alone. It needs some only if a bag has more
+/// than 4,096 ids, and there is padding, a max, strided ids or a policy other than `error`: see pool_memory_required.
 /// Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it meanwhile is a race.
 ///
 /// Throws Error, and writes nothing, if
@@ -48,15 +54,58 @@ struct PoolOptions {
 /// (invalid_argument);
 /// - offsets are missing, do not begin with 0, fall, or do not end with ids.size() (invalid_argument: the lowest bad
 ///   position and its value); batch x length is not ids.size() (shape_mismatch);
+/// - weights are null (invalid_argument), or not one for each id (shape_mismatch);
+/// - the divisor is that of weights, and the pooling sum or max, which have none (invalid_argument);
 /// - out is not bags.size() x table.dim() (shape_mismatch);
-/// - out shares an element with table, ids or offsets, or its rows with each other (overlap);
-/// - an id is out of range under the policy (IdError: the lowest position, its bag and its value);
+/// - out shares an element with table, ids, offsets or weights, or its rows with each other (overlap);
+/// - an id is out of range under the policy, and not padding (IdError: the lowest position, its bag and its value);
 /// - scratch memory is refused (out_of_memory), or ROWMILL_ISA is wrong (unsupported_isa).
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options = {},
           Workspace* workspace = nullptr);
 
-/// The bytes of Workspace that a pool of `id_count` ids uses at most.
+/// The bytes of Workspace that a pool or find_winners of `id_count` ids uses at most.
 /// Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
 [[nodiscard]] std::size_t pool_memory_required(std::int64_t id_count);
+
+/// Which position gave each element of a maximum: what the backward pass of Pooling::max needs.
+///
+///     for b in 0 .. bags.size()-1, each column c:
+///       winners[b * dim + c] = i - the begin of bag b, for the position i whose term is out[b, c] of pool()
+///                              # -1 if no position counts, or if an id won that `zero` makes a row of zeros
+///
+/// The table must be as it was at the lookup. `winners` holds bags.size() x dim elements. Scratch memory and
+/// concurrency are as in pool().
+///
+/// Throws Error, and writes nothing, as pool() does, and if
+/// - the pooling is not max, or a bag has more than 2^31 - 1 ids (invalid_argument);
+/// - winners does not have bags.size() x dim elements (shape_mismatch), or shares memory with table, ids, offsets or
+///   weights (overlap).
+void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::int32_t> winners,
+                  const PoolOptions& options, Workspace* workspace = nullptr);
+
+/// The gradients of per-sample weights, given the gradient of each bag's row, d loss / d out.
+///
+///     for b in 0 .. bags.size()-1, each position i of bag b:
+///       d[i] = dot(gradient[b, :], table[row of i, :])          # for max in the columns that i won
+///       out[i] = d[i]                                           # sum and max
+///       out[i] = d[i] / divisor, less what the divisor takes    # mean and sqrtn: docs/numerics.md
+///
+/// A position that is dropped, or whose bag's divisor is 0, has the gradient 0. Bags without weights give the gradients
+/// of weights that are all 1, but for a divisor of weights, which then is the count.
+///
+/// Shapes: `gradient` bags.size() x dim, float32; `out` one element for each id. For max the table must be as it was at
+/// the lookup. `workspace` needs what pool_memory_required(bags, dim, options) says at most. Concurrency is as in
+/// pool().
+///
+/// Throws Error, and writes nothing, as pool() does, and if
+/// - gradient is not bags.size() x dim, or out does not have ids.size() elements (shape_mismatch);
+/// - a bag of a max has more than 2^31 - 1 ids (invalid_argument);
+/// - out shares memory with table, gradient, ids, offsets or weights (overlap).
+void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const ConstTableView& gradient,
+                           std::span<float> out, const PoolOptions& options, Workspace* workspace = nullptr);
+
+/// The bytes of Workspace that any of the operations above uses at most for tables of `dim` columns.
+/// Throws Error (invalid_argument) if there are more than 2^56 ids, or bags.size() x dim is more than that or below 0.
+[[nodiscard]] std::size_t pool_memory_required(const Bags& bags, std::int64_t dim, const PoolOptions& options);
 
 }  // namespace rowmill

@@ -79,7 +79,10 @@ PrefetchArgs prefetch(CacheLevel into, std::int64_t ahead) {
 
 constexpr std::int64_t kMaxAhead = 32;
 
-std::int64_t row_bytes_of(const ConstTableView& table) { return table.dim() * element_size(table.format()); }
+/// At least 1: a row may have no columns.
+std::int64_t row_bytes_of(const ConstTableView& table) {
+  return std::max<std::int64_t>(table.dim() * element_size(table.format()), 1);
+}
 
 }  // namespace
 

@@ -3,23 +3,20 @@
 
 #include <algorithm>
 
-#include "kernels/core/checks.hpp"
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
-#include "kernels/core/parallel.hpp"
-#include "kernels/ids/resolve.hpp"
-#include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
-#include "rowmill/error.hpp"
+#include "kernels/pool/bag_blocks.hpp"
+#include "kernels/pool/bag_checks.hpp"
 
 namespace rowmill {
 namespace {
 
 constexpr std::string_view kOp = "pool";
 
-/// The kernel from one format into another.
+/// The kernel that sums rows of one format into another.
 template <class Id>
-Kernel<PoolArgs<Id>>* kernel_for(Format from, Format to) {
+Kernel<PoolArgs<Id>>* sum_kernel(Format from, Format to) {
   const KernelTable& k = kernels();
   if constexpr (sizeof(Id) == 4) {
     return from == Format::f32 ? k.pool_f32_i32 : to == Format::f32 ? k.pool_bf16_to_f32_i32 : k.pool_bf16_i32;
@@ -28,47 +25,121 @@ Kernel<PoolArgs<Id>>* kernel_for(Format from, Format to) {
   }
 }
 
-/// Bags [first, last), a block of them at a time: their begins are widened on the stack.
-template <class Id>
-void pool_range(const ConstTableView& table, const Bags& bags, const Id* ids, std::int64_t first, std::int64_t last,
-                const TableView& out, PrefetchArgs prefetch, bool mean) {
-  constexpr std::int64_t kBlock = 256;
-  Kernel<PoolArgs<Id>>* const kernel = kernel_for<Id>(table.format(), out.format());
-  const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
-  std::int64_t begin[kBlock + 1];
-  for (std::int64_t b = first; b < last; b += kBlock) {
-    const std::int64_t count = std::min(kBlock, last - b);
-    for (std::int64_t i = 0; i <= count; ++i) begin[i] = bags.begin(b + i);
+Kernel<PoolArgs<std::int64_t>>* sum_with_zeros_kernel(Format from, Format to) {
+  const KernelTable& k = kernels();
+  return from == Format::f32 ? k.pool_with_zeros_f32
+         : to == Format::f32 ? k.pool_with_zeros_bf16_to_f32
+                             : k.pool_with_zeros_bf16;
+}
+
+Kernel<PoolArgs<std::int64_t>>* max_kernel(Format from, Format to) {
+  const KernelTable& k = kernels();
+  return from == Format::f32 ? k.pool_max_f32 : to == Format::f32 ? k.pool_max_bf16_to_f32 : k.pool_max_bf16;
+}
+
+struct Call {
+  const ConstTableView& table;
+  const Bags& bags;
+  const TableView& out;
+  const PoolOptions& options;
+  PrefetchArgs prefetch;
+
+  /// Pools bags b .. b+count-1; begin[k] is where the ids and weights of bag b+k begin.
+  template <class Id>
+  void pool_block(Kernel<PoolArgs<Id>>* kernel, std::int64_t b, std::int64_t count, const Id* ids, const float* weights,
+                  const std::int64_t* begin) const {
+    float divisors[kBlockBags];
+    for (std::int64_t k = 0; k < count && divides(options); ++k) {
+      divisors[k] = divisor_of(options, weights == nullptr ? nullptr : weights + begin[k], begin[k + 1] - begin[k]);
+    }
+    const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
     kernel({.table = table.bytes(),
             .table_stride = table.row_stride(),
             .ids = ids,
+            .weights = weights,
             .begin = begin,
             .bags = count,
+            .divisors = divides(options) ? divisors : nullptr,
             .out = static_cast<std::byte*>(out.bytes()) + b * out_row_bytes,
             .out_stride = out.row_stride(),
             .dim = table.dim(),
-            .prefetch = prefetch,
-            .mean = mean});
+            .prefetch = prefetch});
   }
-}
+
+  /// Bags first .. last-1 whose ids are rows as they stand.
+  template <class Id>
+  void pool_rows(const Id* ids, std::int64_t first, std::int64_t last) const {
+    const float* const weights = bags.has_weights() ? bags.weights().data() : nullptr;
+    std::int64_t begin[kBlockBags + 1];
+    for (std::int64_t b = first; b < last; b += kBlockBags) {
+      const std::int64_t count = std::min(kBlockBags, last - b);
+      for (std::int64_t k = 0; k <= count; ++k) begin[k] = bags.begin(b + k);
+      pool_block(sum_kernel<Id>(table.format(), out.format()), b, count, ids, weights, begin);
+    }
+  }
+
+  /// Bags first .. last-1 of any ids: a block of them at a time is made of rows, without what is dropped.
+  void pool_any(std::int64_t first, std::int64_t last, const BagMemory& whole) const {
+    std::int64_t begin[kBlockBags + 1];
+    for_each_bag_block(bags, first, last, whole, [&](std::int64_t b, std::int64_t end, const BagMemory& memory) {
+      const bool zeros = make_rows(b, end, memory, begin);
+      Kernel<PoolArgs<std::int64_t>>* const kernel = options.pooling == Pooling::max
+                                                         ? max_kernel(table.format(), out.format())
+                                                     : zeros ? sum_with_zeros_kernel(table.format(), out.format())
+                                                             : sum_kernel<std::int64_t>(table.format(), out.format());
+      pool_block(kernel, b, end - b, memory.rows, bags.has_weights() ? memory.weights : nullptr, begin);
+    });
+  }
+
+  /// Writes the rows and weights of the ids of bags b .. end-1 that count, and where each bag begins in them. Returns
+  /// whether one of the rows is kZeroRow.
+  bool make_rows(std::int64_t b, std::int64_t end, const BagMemory& memory, std::int64_t* begin) const {
+    const Ids ids = bags.ids();
+    if (!are_rows(ids, options.out_of_range)) {
+      return make_rows(b, end, memory, begin, [&](std::int64_t i) {
+        return resolve_in_bag(ids[i], table.rows(), options.out_of_range, bags.padding_id());
+      });
+    }
+    // Without a padding id none is dropped, and -1 is no id.
+    return ids.visit([&, padding = bags.padding_id().value_or(kDropped)](const auto* data) {
+      return make_rows(b, end, memory, begin, [=](std::int64_t i) {
+        const std::int64_t id = data[i];
+        return id == padding ? kDropped : id;
+      });
+    });
+  }
+  template <class RowOf>
+  bool make_rows(std::int64_t b, std::int64_t end, const BagMemory& memory, std::int64_t* begin, RowOf row_of) const {
+    const float* const weights = bags.has_weights() ? bags.weights().data() : nullptr;
+    std::int64_t made = 0;
+    std::int64_t lowest = 0;
+    for (std::int64_t bag = b; bag < end; ++bag) {
+      begin[bag - b] = made;
+      const std::int64_t last = bags.begin(bag + 1);
+      for (std::int64_t i = bags.begin(bag); i < last; ++i) {
+        const std::int64_t row = row_of(i);
+        memory.rows[made] = row;
+        if (weights != nullptr) memory.weights[made] = weights[i];
+        lowest = std::min(lowest, row);
+        made += row == kDropped ? 0 : 1;  // what is dropped is written over
+      }
+    }
+    begin[end - b] = made;
+    return lowest == kZeroRow;
+  }
+};
 
 }  // namespace
 
 std::size_t pool_memory_required(std::int64_t id_count) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  (void)memory.take<std::int64_t>(id_count);
+  (void)BagMemory::take(memory, id_count);
   return memory.used();
 }
 
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options,
           Workspace* workspace) {
-  const auto refuse = [](const std::string& what) {
-    throw Error(ErrorCode::invalid_argument, "rowmill: pool: " + what + " is not supported yet");
-  };
-  if (options.pooling == Pooling::sqrtn || options.pooling == Pooling::max) refuse("this pooling");
-  if (options.divisor != Divisor::count) refuse("a divisor of weights");
-  if (bags.has_weights() || bags.padding_id()) refuse("bags with weights or a padding id");
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
   check_format(kOp, "table", table, {Format::f32, Format::bf16});
@@ -77,38 +148,32 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   } else {
     check_format(kOp, "out", out, {Format::f32, Format::bf16});
   }
+  check_pool_options(kOp, options);
   check_bags(kOp, bags);
   check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
-  check_disjoint(kOp, "out", out, "ids", bags.ids());
-  if (bags.has_offsets()) check_disjoint(kOp, "out", out, "offsets", bags.offsets());
+  check_disjoint_from_bags(kOp, "out", out, bags);
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
   if (bags.size() == 0 || table.dim() == 0) return;
 
-  const Ids ids = bags.ids();
+  const Call call{table, bags, out, options, prefetch_for_pool(table)};
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
-  const std::int64_t threads = concurrency_for_lookup((ids.size() / 2 + bags.size()) * row_bytes);
-  const PrefetchArgs prefetch = prefetch_for_pool(table);
-  const bool mean = options.pooling == Pooling::mean;
-
-  // Tasks of about the same number of ids: the bags that begin in one range of positions.
-  const std::int64_t positions = std::max<std::int64_t>(ids.size(), 1);
-  const std::int64_t grain = rows_per_task(positions, row_bytes, threads);
-  const auto pool_all = [&](const auto* data) {
-    parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
-      const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
-      const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
-      pool_range(table, bags, data, first, last, out, prefetch, mean);
+  const Ids ids = bags.ids();
+  if (are_rows(ids, options.out_of_range) && !bags.padding_id() && options.pooling != Pooling::max) {
+    return ids.visit([&](const auto* data) {
+      for_each_bag_task(bags, row_bytes,
+                        [&](std::int64_t first, std::int64_t last) { call.pool_rows(data, first, last); });
     });
-  };
-  if (are_rows(ids, options.out_of_range)) return ids.visit(pool_all);
-
+  }
   Workspace own;
-  Workspace& scratch = workspace != nullptr ? *workspace : own;
-  scratch.reserve(pool_memory_required(ids.size()), kOp);
-  auto* const rows = Carver(scratch.data()).take<std::int64_t>(ids.size());
-  resolve_all(bags, table.rows(), options.out_of_range, threads, rows);
-  pool_all(static_cast<const std::int64_t*>(rows));
+  BagMemory whole;
+  if (has_long_bag(bags)) {
+    Workspace& scratch = workspace != nullptr ? *workspace : own;
+    scratch.reserve(pool_memory_required(ids.size()), kOp);
+    Carver memory(scratch.data());
+    whole = BagMemory::take(memory, ids.size());
+  }
+  for_each_bag_task(bags, row_bytes, [&](std::int64_t first, std::int64_t last) { call.pool_any(first, last, whole); });
 }
 
 }  // namespace rowmill

@@ -1,78 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <type_traits>
+
 #include "kernels/pool/pool_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// What a row of +0 is read from: as many columns as a group has.
-template <class Value>
-inline const Value kZeros[kSums * kLanes] = {};
+/// Stores sum / divisor, or +0: as float32 or, if `narrow`, as bf16.
+template <class In, class Id, std::int64_t kVectors, class Lanes>
+[[gnu::always_inline]] inline void finish(const PoolArgs<Id>& a, bool narrow, std::int64_t b, std::int64_t c,
+                                          bool empty, Floats (&sum)[kVectors], Lanes lanes) {
+  const float divisor = a.divisors == nullptr ? 1 : a.divisors[b];
+  if (empty || divisor == 0) {
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(0.0F); });
+  } else if (divisor != 1) {
+    const Floats by(divisor);
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = divide(sum[v], by); });
+  }
+  const std::int64_t at = b * a.out_stride + c;
+  if constexpr (std::is_same_v<In, F32Format>) {
+    float* const out = static_cast<float*>(a.out) + at;
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(out + v * kLanes, sum[v], lanes); });
+  } else {
+    // Two formats, of which one takes many instructions: in a loop they are there once.
+    float sums[kVectors * kLanes];
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      const Floats x = load(sums + v * kLanes);
+      if (narrow) {
+        In::store(static_cast<typename In::Value*>(a.out) + at + v * kLanes, x, lanes);
+      } else {
+        store(static_cast<float*>(a.out) + at + v * kLanes, x, lanes);
+      }
+    }
+  }
+}
 
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
 /// sums in registers.
-template <class In, class Out, CacheLevel kInto, std::int64_t kVectors, class Id, class Lanes>
-[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
+template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, class Id, class Lanes>
+[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, bool narrow, std::int64_t c, Lanes lanes) {
   using Value = typename In::Value;
   const std::int64_t ahead = a.prefetch.ahead;
   const Id* const ids = a.ids;
+  const float* const weights = a.weights;
   const Value* const table = static_cast<const Value*>(a.table) + c;
   const std::int64_t stride = a.table_stride;
   const std::int64_t end = a.begin[a.bags];
   const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * stride; };
 
   for (std::int64_t b = 0; b < a.bags; ++b) {
-    std::int64_t i = a.begin[b];
+    const std::int64_t first = a.begin[b];
     const std::int64_t last = a.begin[b + 1];
-    while (i < last && ids[i] == kDroppedId) ++i;
     Floats sum[kVectors];
-    std::int64_t count = 0;
-    const auto read = [&](auto take) __attribute__((always_inline)) {
-      const Value* const now = ids[i] >= 0 ? row(i) : kZeros<Value>;
+    // -0 and a term make that term, whatever it is: so a sum starts from its first one.
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(-0.0F); });
+    for (std::int64_t i = first; i < last; ++i) {
+      const Value* const now = row(i);
       // Between the loads, where a prefetch is almost free. To prefetch again what is read now costs as little.
-      const Value* const later = i + ahead < end && ids[i + ahead] >= 0 ? row(i + ahead) : now;
+      const Value* const later = i + ahead < end ? row(i + ahead) : now;
+      const Floats weight(kWeighted ? weights[i] : 1.0F);
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
         prefetch_column(later, v * kLanes, kInto);
-        take(v, In::load(now + v * kLanes, lanes));
+        const Floats x = In::load(now + v * kLanes, lanes);
+        sum[v] += kWeighted ? weight * x : x;
       });
-      ++count;
-    };
-    if (i == last) {
-      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(0.0F); });
-    } else {
-      read([&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
-      for (++i; i < last; ++i) {
-        if (ids[i] == kDroppedId) continue;
-        read([&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
-      }
     }
-    if (a.mean && count > 0) {
-      const Floats divisor(static_cast<float>(count));
-      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = divide(sum[v], divisor); });
-    }
-    auto* const out = static_cast<typename Out::Value*>(a.out) + b * a.out_stride + c;
-    unrolled<kVectors>([&](std::int64_t v)
-                           __attribute__((always_inline)) { Out::store(out + v * kLanes, sum[v], lanes); });
+    finish<In>(a, narrow, b, c, first == last, sum, lanes);
   }
 }
 
-template <class In, class Out, class Id>
-inline void pool(const PoolArgs<Id>& a) {
+/// Into float32 or, if `narrow`, bf16.
+template <class In, class Id>
+[[gnu::noinline]] void pool(const PoolArgs<Id>& a, bool narrow) {
   with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
     for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
-      pool_columns<In, Out, kInto, kVectors>(a, c, lanes);
+      if (a.weights == nullptr) {
+        pool_columns<In, kInto, false, kVectors>(a, narrow, c, lanes);
+      } else {
+        pool_columns<In, kInto, true, kVectors>(a, narrow, c, lanes);
+      }
     });
   });
 }
 
 }  // namespace
 
-void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<F32Format, F32Format>(a); }
-void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<F32Format, F32Format>(a); }
-void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format, Bf16Format>(a); }
-void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format, Bf16Format>(a); }
-void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format, F32Format>(a); }
-void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format, F32Format>(a); }
+void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<F32Format>(a, false); }
+void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<F32Format>(a, false); }
+void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format>(a, true); }
+void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a, true); }
+void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format>(a, false); }
+void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a, false); }
 
 void divide_rows_f32(const DivideRowsArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leaf kernels of pool, and of its gradient.
+//
+// Ids are rows where a kernel's name has an id type of its choice (pool_f32_i32). The kernels for all else take what
+// resolve_in_bag gives (kernels/ids/resolve.hpp), in 64 bits: kDropped is left out, kZeroRow is a row of +0.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +12,52 @@
 
 namespace rowmill {
 
-inline constexpr int kDroppedId = -1;
-
-/// out[b, :] = sum of table[ids[i], :] over i from begin[b] to begin[b+1]-1, in that order, starting from the first;
-/// kDroppedId is skipped and not counted, another negative id is a row of +0; divided by the count if `mean`; zero for
-/// a bag without ids. Sums are float32, and rounded once, at the store.
+/// out[b, :] = sum of weights[i] * row ids[i] over i from begin[b] to begin[b+1]-1, in that order, starting from the
+/// first term, over divisors[b]; or the largest of these terms. A bag without terms is +0, and so is one whose divisor
+/// is 0. Arithmetic is float32, and rounded once, at the store.
 template <class Id>
 struct PoolArgs {
   const void* table;  ///< as for GatherArgs
   std::int64_t table_stride;
   const Id* ids;
+  const float* weights;  ///< null: the rows are the terms
   const std::int64_t* begin;
   std::int64_t bags;
+  const float* divisors;  ///< null: none, as for a maximum; of a bag without terms 0
   void* out;
   std::int64_t out_stride;
   std::int64_t dim;
   PrefetchArgs prefetch;
-  bool mean;
+};
+
+/// winners[b, c] = which id of bag b, counted from its first, has the largest term in column c; -1 if there is none, or
+/// if it is a row of +0.
+struct FindWinnersArgs {
+  const void* table;
+  std::int64_t table_stride;
+  const std::int64_t* ids;
+  const float* weights;
+  const std::int64_t* begin;
+  std::int64_t bags;
+  std::int32_t* winners;  ///< bags x dim
+  std::int64_t dim;
+  PrefetchArgs prefetch;
+};
+
+/// out[i] = the sum across columns of gradient[b, c] * row ids[i], for the ids of each bag b; +0 for what is left out.
+/// With winners only in columns where id i won: others count as +0.
+struct PoolDotsArgs {
+  const void* table;
+  std::int64_t table_stride;
+  const std::int64_t* ids;
+  const std::int64_t* begin;
+  std::int64_t bags;
+  const float* gradient;
+  std::int64_t gradient_stride;
+  const std::int32_t* winners;  ///< bags x dim, or null
+  float* out;
+  std::int64_t dim;
+  PrefetchArgs prefetch;
 };
 
 /// out[r, :] = in[r, :] / divisors[r]; rows with divisor 0 become zero
@@ -39,13 +71,23 @@ struct DivideRowsArgs {
   std::int64_t dim;
 };
 
-#define ROWMILL_POOL_KERNELS(X)                           \
-  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
-  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
-  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>) \
-  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>) \
+#define ROWMILL_POOL_KERNELS(X)                                  \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)                \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)                \
+  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)               \
+  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)               \
+  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_with_zeros_f32, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_with_zeros_bf16, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_with_zeros_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_max_f32, Kernel<PoolArgs<std::int64_t>>)                \
+  X(pool_max_bf16, Kernel<PoolArgs<std::int64_t>>)               \
+  X(pool_max_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>)        \
+  X(find_winners_f32, Kernel<FindWinnersArgs>)                   \
+  X(find_winners_bf16, Kernel<FindWinnersArgs>)                  \
+  X(pool_dots_f32, Kernel<PoolDotsArgs>)                         \
+  X(pool_dots_bf16, Kernel<PoolDotsArgs>)                        \
   X(divide_rows_f32, Kernel<DivideRowsArgs>)
 
 }  // namespace rowmill

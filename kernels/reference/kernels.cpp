@@ -134,25 +134,6 @@ void gather(const GatherArgs<Id>& a) {
   }
 }
 
-template <class In, class Out, class Id>
-void pool(const PoolArgs<Id>& a) {
-  const auto* const table = static_cast<const In*>(a.table);
-  auto* const out = static_cast<Out*>(a.out);
-  for (std::int64_t b = 0; b < a.bags; ++b) {
-    for (std::int64_t c = 0; c < a.dim; ++c) {
-      float sum = 0;
-      std::int64_t count = 0;
-      for (std::int64_t i = a.begin[b]; i < a.begin[b + 1]; ++i) {
-        if (a.ids[i] == kDroppedId) continue;
-        const float x = a.ids[i] < 0 ? 0 : static_cast<float>(table[a.ids[i] * a.table_stride + c]);
-        sum = count == 0 ? x : sum + x;
-        ++count;
-      }
-      out[b * a.out_stride + c] = static_cast<Out>(a.mean && count > 0 ? sum / static_cast<float>(count) : sum);
-    }
-  }
-}
-
 template <class Value>
 void add_to(Value& x, float y) {
   x = static_cast<Value>(static_cast<float>(x) + y);
@@ -289,22 +270,6 @@ void gather_bf16_to_f32_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16, fl
 void gather_bf16_to_f32_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16, float>(a); }
 void gather_f32_to_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<float, Bf16>(a); }
 void gather_f32_to_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<float, Bf16>(a); }
-
-void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<float, float>(a); }
-void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<float, float>(a); }
-void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16, Bf16>(a); }
-void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16, Bf16>(a); }
-void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16, float>(a); }
-void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16, float>(a); }
-
-void divide_rows_f32(const DivideRowsArgs& a) {
-  for (std::int64_t r = 0; r < a.rows; ++r) {
-    for (std::int64_t c = 0; c < a.dim; ++c) {
-      const float x = a.in[r * a.in_stride + c];
-      a.out[r * a.out_stride + c] = a.divisors[r] == 0 ? 0.0F : x / static_cast<float>(a.divisors[r]);
-    }
-  }
-}
 
 void scatter_add_f32(const ScatterAddArgs& a) { scatter_add<float>(a); }
 void scatter_add_bf16(const ScatterAddArgs& a) { scatter_add<Bf16>(a); }

@@ -137,7 +137,7 @@ void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const 
                            std::span<float> out, const PoolOptions& options) {
   const std::int64_t dim = table.dim();
   std::vector<std::int32_t> winners(static_cast<std::size_t>(bags.size() * dim));
-  if (options.pooling == Pooling::max) find_winners(table, bags, winners, options);
+  if (options.pooling == Pooling::max) reference::find_winners(table, bags, winners, options);
   std::vector<float> dots(out.size());
   for (std::int64_t b = 0; b < bags.size(); ++b) {
     const auto positions = positions_of(bags, b, table.rows(), options.out_of_range);

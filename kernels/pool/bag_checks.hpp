@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operations on bags check.
+#pragma once
+
+#include "kernels/core/checks.hpp"
+#include "rowmill/error.hpp"
+#include "rowmill/pool.hpp"
+
+namespace rowmill {
+
+/// Only a mean or sqrtn has a divisor.
+inline void check_pool_options(std::string_view op, const PoolOptions& options) {
+  if (options.divisor == Divisor::count || options.pooling == Pooling::mean || options.pooling == Pooling::sqrtn) {
+    return;
+  }
+  throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " +
+                                               (options.pooling == Pooling::sum ? "a sum" : "a max") +
+                                               " has no divisor; only mean and sqrtn divide by weights");
+}
+
+/// The memory of floats as that of integers of the same size, for check_disjoint.
+inline Ids memory_of(std::span<const float> values) {
+  return {reinterpret_cast<const std::int32_t*>(values.data()), std::ssize(values)};
+}
+
+/// `a` (a view, or an array of integers) shares no memory with the ids, offsets and weights of bags.
+template <class A>
+void check_disjoint_from_bags(std::string_view op, std::string_view name, const A& a, const Bags& bags) {
+  check_disjoint(op, name, a, "ids", bags.ids());
+  if (bags.has_offsets()) check_disjoint(op, name, a, "offsets", bags.offsets());
+  if (bags.has_weights()) check_disjoint(op, name, a, "weights", memory_of(bags.weights()));
+}
+
+}  // namespace rowmill
