@@ -8,7 +8,6 @@
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
-#include "kernels/ids/resolve.hpp"
 #include "kernels/max_norm/check_max_norm.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/plan/grouping.hpp"
@@ -19,41 +18,30 @@ namespace {
 
 constexpr std::string_view kOp = "renormalize";
 
-/// The scratch memory: which rows there are, and ids that have become rows.
-struct Scratch {
-  Grouping grouping;
-  std::int64_t* rows;
-
-  Scratch(std::int64_t id_count, Carver& memory)
-      : grouping(id_count, {}, memory), rows(memory.take<std::int64_t>(id_count)) {}
-};
-
 void check_table(const TableView& table, const MaxNorm& max_norm) {
   check_writable(kOp, "table", table);
   check_format(kOp, "table", table, {Format::f32, Format::bf16});
   check_max_norm(kOp, max_norm);
 }
 
-/// After all checks. resolve(threads, rows) makes rows of the ids, and kIgnored of those that have none.
-template <class Resolve>
-void renormalize_rows(const TableView& table, std::int64_t id_count, const MaxNorm& max_norm, Workspace* workspace,
-                      Resolve resolve) {
+/// After all checks. Which rows there are, and which thread owns each, says a grouping of the ids.
+void renormalize_rows(const TableView& table, const GroupingInput& input, const MaxNorm& max_norm,
+                      Workspace* workspace) {
+  const std::int64_t id_count = input.ids.size();
   if (id_count == 0 || table.dim() == 0) return;
   const KernelTable& k = kernels();
   Workspace own;
   Workspace& memory_of = workspace != nullptr ? *workspace : own;
   memory_of.reserve(renormalize_memory_required(id_count), kOp);
   Carver memory(memory_of.data());
-  const Scratch scratch(id_count, memory);
-  resolve(grouping_threads(id_count), scratch.rows);
-  scratch.grouping.build({.ids = Ids(scratch.rows, id_count), .rows = table.rows(), .policy = OutOfRange::zero},
-                         grouping_threads(id_count));
+  const Grouping grouping(id_count, {}, memory);
+  grouping.build(input, grouping_threads(id_count));
 
   const auto kernel = table.format() == Format::f32 ? k.renormalize_f32 : k.renormalize_bf16;
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
   const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, table.dim());
-  parallel_tasks(concurrency_for(id_count * row_bytes), scratch.grouping.shard_count(), [&](std::int64_t s) {
-    const Plan::Shard shard = scratch.grouping.shard(s);
+  parallel_tasks(concurrency_for(id_count * row_bytes), grouping.shard_count(), [&](std::int64_t s) {
+    const Plan::Shard shard = grouping.shard(s);
     kernel({.table = table.bytes(),
             .table_stride = table.row_stride(),
             .rows = shard.rows.data(),
@@ -82,7 +70,7 @@ void check_max_norm(std::string_view op, const MaxNorm& max_norm) {
 std::size_t renormalize_memory_required(std::int64_t id_count) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Scratch scratch(id_count, memory);
+  const Grouping grouping(id_count, {}, memory);
   return memory.used();
 }
 
@@ -92,12 +80,9 @@ void renormalize(const TableView& table, Ids ids, const MaxNorm& max_norm, const
   check_ids_pointer(kOp, ids);
   check_disjoint(kOp, "table", table, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name(), options.padding_id);
-  renormalize_rows(table, ids.size(), max_norm, workspace, [&](std::int64_t threads, std::int64_t* rows) {
-    // One bag of all ids: its padding is theirs.
-    Bags bag(ids, 1, ids.size());
-    if (options.padding_id) bag = bag.with_padding(*options.padding_id);
-    resolve_all(bag, table.rows(), options.out_of_range, threads, rows);
-  });
+  renormalize_rows(table,
+                   {.ids = ids, .rows = table.rows(), .policy = options.out_of_range, .padding_id = options.padding_id},
+                   max_norm, workspace);
 }
 
 void renormalize(const TableView& table, const Bags& bags, const MaxNorm& max_norm, const RenormalizeOptions& options,
@@ -115,9 +100,9 @@ void renormalize(const TableView& table, const Bags& bags, const MaxNorm& max_no
     check_disjoint(kOp, "table", table, "weights", ConstTableView(bags.weights().data(), 1, size));
   }
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
-  renormalize_rows(table, bags.ids().size(), max_norm, workspace, [&](std::int64_t threads, std::int64_t* rows) {
-    resolve_all(bags, table.rows(), options.out_of_range, threads, rows);
-  });
+  renormalize_rows(
+      table, {.ids = bags.ids(), .rows = table.rows(), .policy = options.out_of_range, .padding_id = bags.padding_id()},
+      max_norm, workspace);
 }
 
 }  // namespace rowmill
