@@ -137,13 +137,6 @@ struct Batch {
   UpdateArgs update() { return {segments(), gradients(), kPrefetch, scratch.data(), weights.data(), kDim}; }
 };
 
-void run(benchmark::State& state, Kernel<DivideRowsArgs>* kernel) {
-  const std::vector<float> in = values(kRows);
-  std::vector<float> out(in.size());
-  const std::vector<std::int64_t> divisors(kRows, 3);
-  repeat(state, kernel, {in.data(), kDim, divisors.data(), kRows, out.data(), kDim, kDim}, kRows);
-}
-
 void run(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {
   const std::vector<std::int64_t> ids = any_ids<std::int64_t>();
   std::vector<float> table = values(kRows);

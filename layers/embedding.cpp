@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/embedding.hpp"
 
-#include <cstddef>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/gather/check_gather.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "layers/make_table.hpp"
 #include "layers/reserve_more.hpp"
@@ -19,11 +19,8 @@ constexpr std::string_view kOp = "embedding";
 
 }  // namespace
 
-TrainedTable::TrainedTable(Table table, const OptimizerOptions& optimizer)
-    : table_(std::move(table)), optimizer_(optimizer, table_.rows(), table_.dim(), table_.name()) {}
-
 Embedding::Embedding(const EmbeddingOptions& options)
-    : TrainedTable(make_table(options), options.optimizer),
+    : TrainedTable(kOp, make_table(options), {options.optimizer, options.max_norm, options.gradient, options.recorded}),
       out_of_range_(options.out_of_range),
       padding_id_(options.padding_id) {
   if (!padding_id_) return;
@@ -32,13 +29,22 @@ Embedding::Embedding(const EmbeddingOptions& options)
                                                  "; " + describe("table", table_) + " allows 0 to " +
                                                  std::to_string(table_.rows() - 1));
   }
-  const auto row_bytes = static_cast<std::size_t>(table_.dim() * element_size(table_.format()));
-  if (row_bytes == 0) return;
-  std::memset(static_cast<std::byte*>(table_.bytes()) + static_cast<std::size_t>(*padding_id_) * row_bytes, 0,
-              row_bytes);  // zero in every format
+  clear_row(*padding_id_);
+}
+
+void Embedding::forward(Ids ids, const TableView& out) {
+  if (!max_norm_) return std::as_const(*this).forward(ids, out);
+  check_gather(table_, ids, out, out_of_range_);  // all that can fail, before rows are scaled
+  renormalize(table_, ids, *max_norm_, {.out_of_range = out_of_range_, .padding_id = padding_id_}, &workspace_);
+  gather(table_, ids, out, {.out_of_range = out_of_range_});
 }
 
 void Embedding::forward(Ids ids, const TableView& out) const {
+  if (max_norm_) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: embedding: forward of a const layer with a max_norm, which "
+                "scales rows of the table");
+  }
   gather(table_, ids, out, {.out_of_range = out_of_range_});
 }
 
@@ -49,22 +55,22 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
   check_shape(kOp, "gradient", gradient, ids.size(), table_.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);
   check_ids(kOp, ids, table_.rows(), out_of_range_, table_.name());
-
-  reserve_more(gradients_, 1);
+  // All that may fail comes before the first change.
   const std::size_t begin = rows_.size();
+  reserve_more(rows_, static_cast<std::size_t>(ids.size()));
+  prepare_pass(kOp, gradient);
+
   rows_.resize(begin + static_cast<std::size_t>(ids.size()));
-  gradients_.push_back(gradient);
-  const std::int64_t padding = padding_id_.value_or(kIgnored);
-  for (std::int64_t i = 0; i < ids.size(); ++i) {
-    const std::int64_t row = resolve(ids[i], table_.rows(), out_of_range_);
-    rows_[begin + static_cast<std::size_t>(i)] = row == padding ? kIgnored : row;
-  }
+  Bags bag(ids, 1, ids.size());
+  if (padding_id_) bag = bag.with_padding(*padding_id_);
+  resolve_all(bag, table_.rows(), out_of_range_, concurrency_for(ids.size() * 16), rows_.data() + begin);
+  record_pass(gradient);
 }
 
 void Embedding::step() {
   if (gradients_.empty()) return;
   plan_.build(rows_, table_.rows(), OutOfRange::zero, table_.name());
-  optimizer_.step(table_, plan_, gradients_, &workspace_);
+  apply_passes();
   zero_grad();
 }
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/embedding_bag.hpp"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
-#include "kernels/memory/carve.hpp"
-#include "kernels/table/copy_rows.hpp"
+#include "kernels/pool/bag_checks.hpp"
 #include "layers/make_table.hpp"
 #include "layers/reserve_more.hpp"
+#include "rowmill/error.hpp"
 
 namespace rowmill {
 namespace {
@@ -17,61 +21,109 @@ constexpr std::string_view kOp = "embedding_bag";
 }  // namespace
 
 EmbeddingBag::EmbeddingBag(const EmbeddingBagOptions& options)
-    : TrainedTable(make_table(options), options.optimizer),
-      pooling_(options.pooling),
-      out_of_range_(options.out_of_range),
-      offsets_{0} {}
-
-void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* workspace) const {
-  pool(table_, bags, out, {.pooling = pooling_, .out_of_range = out_of_range_}, workspace);
+    : TrainedTable(kOp, make_table(options), {options.optimizer, options.max_norm, options.gradient, options.recorded}),
+      options_{.pooling = options.pooling, .out_of_range = options.out_of_range, .divisor = options.divisor},
+      padding_id_(options.padding_id),
+      offsets_{0} {
+  check_pool_options(kOp, options_);
+  if (padding_id_ && *padding_id_ >= 0 && *padding_id_ < table_.rows()) clear_row(*padding_id_);
 }
 
-void EmbeddingBag::backward(const Bags& bags, const ConstTableView& gradient) {
+Bags EmbeddingBag::with_own_padding(const Bags& bags) const {
+  if (!padding_id_) return bags;
+  if (bags.padding_id() && *bags.padding_id() != *padding_id_) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: embedding_bag: the bags' padding_id is " +
+                                                 std::to_string(*bags.padding_id()) + "; the layer's is " +
+                                                 std::to_string(*padding_id_));
+  }
+  return bags.with_padding(*padding_id_);
+}
+
+void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* workspace) {
+  if (!max_norm_) return std::as_const(*this).forward(bags, out, workspace);
+  const Bags padded = with_own_padding(bags);
+  Workspace& scratch = workspace != nullptr ? *workspace : workspace_;
+  // All that can fail, before rows are scaled.
+  check_pool(table_, padded, out, options_);
+  const std::int64_t ids = bags.ids().size();
+  scratch.reserve(std::max(renormalize_memory_required(ids), pool_memory_required(ids)), kOp);
+  renormalize(table_, padded, *max_norm_, {.out_of_range = options_.out_of_range}, &scratch);
+  pool(table_, padded, out, options_, &scratch);
+}
+
+void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* workspace) const {
+  if (max_norm_) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: embedding_bag: forward of a const layer with a max_norm, which "
+                "scales rows of the table");
+  }
+  pool(table_, with_own_padding(bags), out, options_, workspace);
+}
+
+void EmbeddingBag::backward(const Bags& given, const ConstTableView& gradient, std::span<float> weight_gradients) {
+  const Bags bags = with_own_padding(given);
   check_view(kOp, "gradient", gradient);
   check_format(kOp, "gradient", gradient, {Format::f32});
   check_bags(kOp, bags);
   check_shape(kOp, "gradient", gradient, bags.size(), table_.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);
-  check_ids(kOp, bags, table_.rows(), out_of_range_, table_.name());
+  check_ids(kOp, bags, table_.rows(), options_.out_of_range, table_.name());
 
+  // All that may fail comes before what is recorded changes. Vectors may grow: what lies past the passes means nothing.
   const Ids ids = bags.ids();
-  const std::size_t pass = gradients_.size();
+  const auto id_count = static_cast<std::size_t>(ids.size());
   const std::size_t first_id = rows_.size();
-  // All that may fail comes before the first change.
-  reserve_more(gradients_, 1);
-  reserve_more(rows_, static_cast<std::size_t>(ids.size()));
+  reserve_more(rows_, id_count);
   reserve_more(offsets_, static_cast<std::size_t>(bags.size()));
-  ConstTableView recorded = gradient;
-  if (pooling_ == Pooling::mean) {
-    if (copies_.size() <= pass) copies_.resize(pass + 1);
-    copies_[pass].reserve(static_cast<std::size_t>(gradient.rows() * gradient.dim()) * sizeof(float), kOp);
-    const TableView copy(Carver(copies_[pass].data()).take<float>(gradient.rows() * gradient.dim()), gradient.rows(),
-                         gradient.dim());
-    copy_rows(gradient, copy);
-    recorded = copy;
+  const bool weighted = weighted_ || bags.has_weights();
+  if (weighted) {
+    weights_.resize(first_id, 1.0F);  // of passes without weights
+    reserve_more(weights_, id_count);
+  }
+  prepare_pass(kOp, gradient);
+  if (options_.pooling == Pooling::max) {
+    const std::size_t first = winner_count();
+    winners_.resize(first + static_cast<std::size_t>(bags.size() * table_.dim()));
+    find_winners(table_, bags, std::span(winners_).subspan(first), options_, &workspace_);
+  }
+  if (!weight_gradients.empty()) {
+    pool_weight_gradients(table_, bags, gradient, weight_gradients, options_, &workspace_);
   }
 
-  gradients_.push_back(recorded);
-  rows_.resize(first_id + static_cast<std::size_t>(ids.size()));
-  resolve_all(ids, table_.rows(), out_of_range_, concurrency_for(ids.size() * 16), rows_.data() + first_id);
+  rows_.resize(first_id + id_count);
+  resolve_all(bags, table_.rows(), options_.out_of_range, concurrency_for(ids.size() * 16), rows_.data() + first_id);
+  if (bags.has_weights()) {
+    weights_.insert(weights_.end(), bags.weights().begin(), bags.weights().end());
+  } else if (weighted) {
+    weights_.resize(first_id + id_count, 1.0F);
+  }
+  weighted_ = weighted;
   const std::int64_t begin = offsets_.back();
   for (std::int64_t b = 1; b <= bags.size(); ++b) offsets_.push_back(begin + bags.begin(b));
+  record_pass(gradient);
 }
 
 void EmbeddingBag::step() {
   if (gradients_.empty()) return;
-  // What counts was decided in backward(): a row of -1 counts unless the policy skips it.
-  plan_.build(Bags(rows_, offsets_), table_.rows(),
-              {.out_of_range = out_of_range_ == OutOfRange::skip ? OutOfRange::skip : OutOfRange::zero,
-               .name = table_.name(),
-               .pooling = pooling_});
-  optimizer_.step(table_, plan_, gradients_, &workspace_);
+  // As resolve_all() made them: padding is kDropped, and another row below 0 is one of zeros, which counts.
+  Bags bags = Bags(rows_, offsets_).with_padding(kDropped);
+  if (weighted_) bags = bags.with_weights(weights_);
+  PlanOptions plan{.out_of_range = OutOfRange::zero,
+                   .name = table_.name(),
+                   .pooling = options_.pooling,
+                   .divisor = options_.divisor};
+  if (options_.pooling == Pooling::max) plan.winners = std::span<const std::int32_t>(winners_).first(winner_count());
+  plan_.build(bags, table_.rows(), plan);
+  apply_passes();
   zero_grad();
 }
 
 void EmbeddingBag::zero_grad() {
   rows_.clear();
   offsets_.resize(1);
+  weights_.clear();
+  weighted_ = false;
+  winners_.clear();
   gradients_.clear();
 }
 

@@ -81,6 +81,44 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
   });
 }
 
+TEST_P(AllocationTest, SteadyStateOfLayersAllocatesNothing) {
+  run([] {
+    constexpr std::int64_t kIds = 6000;
+    constexpr std::int64_t kLength = 5;
+    const GuardedTable gradient = GuardedTable(kIds / kLength, 64).fill(54);
+    Table out(kIds / kLength, 64);
+    std::vector<float> weights(kIds, 0.5F);
+    std::vector<float> weight_gradients(kIds);
+    const std::vector<std::int64_t> ids = id_cases(500, kIds, 55).back().ids;
+    const std::vector<std::int64_t> fewer = id_cases(500, kIds / 2, 56)[4].ids;
+    for (const Pooling pooling : {Pooling::mean, Pooling::max}) {
+      EmbeddingBag layer({.rows = 500,
+                          .dim = 64,
+                          .pooling = pooling,
+                          .out_of_range = OutOfRange::zero,
+                          .padding_id = 3,
+                          .max_norm = MaxNorm{.max_norm = 0.5},
+                          .gradient = {.scale_grad_by_freq = true, .clip_global_norm = 2.0}});
+      const auto train = [&](std::int64_t passes, std::span<const std::int64_t> of) {
+        const auto count = static_cast<std::int64_t>(of.size()) / kLength;
+        const Bags bags = Bags(of, count, kLength).with_weights(std::span(weights).first(of.size()));
+        const ConstTableView g(gradient.view().data(), count, 64, gradient.view().row_stride());
+        for (std::int64_t pass = 0; pass < passes; ++pass) {
+          layer.forward(bags, TableView(out.data(), count, 64));
+          layer.backward(bags, g, std::span(weight_gradients).first(of.size()));
+        }
+        layer.step();
+      };
+      train(2, ids);
+      const long before = allocations.load();
+      train(2, fewer);
+      train(1, ids);
+      train(2, ids);
+      EXPECT_EQ(allocations.load(), before) << "pooling " << static_cast<int>(pooling);
+    }
+  });
+}
+
 TEST_P(AllocationTest, TrainingOfWordVectorsAllocatesNothing) {
   run([] {
     const std::vector<std::int64_t> counts(500, 40);

@@ -619,23 +619,6 @@ void find_winners_bf16(Kernel<FindWinnersArgs>* f, Kernel<FindWinnersArgs>* r) {
 void pool_dots_f32(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<float>(f, r); }
 void pool_dots_bf16(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<Bf16>(f, r); }
 
-void divide_rows_f32(Kernel<DivideRowsArgs>* f, Kernel<DivideRowsArgs>* r) {
-  const std::vector<std::int64_t> divisors = {1, 0, 3, 7, 1LL << 30};
-  for (const std::int64_t dim : kDims) {
-    const GuardedTable in = GuardedTable(5, dim, 2).fill(11, true);
-    GuardedTable out(5, dim, 1);
-    GuardedTable expected(5, dim, 1);
-    const auto run = [&](Kernel<DivideRowsArgs>* kernel, GuardedTable& to) {
-      kernel({in.view().data(), in.view().row_stride(), divisors.data(), 5, to.view().data(), to.view().row_stride(),
-              dim});
-    };
-    run(f, out);
-    run(r, expected);
-    EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
-    EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
-  }
-}
-
 void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);

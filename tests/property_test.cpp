@@ -17,8 +17,14 @@ struct Call {
   int threads = 1;
   std::int64_t rows = 1, dim = 1;
   OutOfRange policy = OutOfRange::error;
-  std::vector<std::int64_t> ids;
+  std::int64_t stride = 1;
+  std::vector<std::int64_t> ids, memory;  // the ids, and the same at the stride
   GuardedTable table{0, 1}, values{0, 1};
+
+  [[nodiscard]] Ids batch() const {
+    const auto last = static_cast<std::int64_t>(memory.size()) - 1;
+    return Ids::strided(memory.data() + (stride < 0 ? std::max<std::int64_t>(last, 0) : 0), std::ssize(ids), stride);
+  }
 };
 
 Call any_call() {
@@ -27,10 +33,11 @@ Call any_call() {
   call.threads = *rc::gen::inRange(1, 5).as("threads");
   call.rows = *rc::gen::inRange<std::int64_t>(1, 300).as("rows");
   call.dim = *rc::gen::inRange<std::int64_t>(1, 300).as("dim");
-  call.policy =
-      *rc::gen::element(OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative).as("policy");
+  call.policy = *rc::gen::element(OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative,
+                                  OutOfRange::skip)
+                     .as("policy");
   const std::int64_t lowest = call.policy == OutOfRange::error ? 0 : -call.rows;
-  const std::int64_t beyond = call.policy == OutOfRange::clip || call.policy == OutOfRange::zero ? 5 : 0;
+  const std::int64_t beyond = call.policy == OutOfRange::error || call.policy == OutOfRange::wrap_negative ? 0 : 5;
   // Cubing skews the ids towards the first rows.
   const auto count = *rc::gen::inRange<std::size_t>(0, 3000).as("ids");
   std::mt19937_64 random(*rc::gen::arbitrary<std::uint32_t>().as("seed"));
@@ -39,6 +46,12 @@ Call any_call() {
     double u = static_cast<double>(random() >> 11) * 0x1p-53;
     if (skewed) u = u * u * u;
     call.ids.push_back(lowest + static_cast<std::int64_t>(u * static_cast<double>(call.rows + beyond - lowest)));
+  }
+  call.stride = *rc::gen::element<std::int64_t>(1, 1, 2, -1, -3).as("stride of the ids");
+  const std::int64_t step = call.stride < 0 ? -call.stride : call.stride;
+  call.memory.assign(count == 0 ? 0 : (count - 1) * static_cast<std::size_t>(step) + 1, -99);
+  for (std::size_t i = 0; i < count; ++i) {
+    call.memory[(call.stride < 0 ? count - 1 - i : i) * static_cast<std::size_t>(step)] = call.ids[i];
   }
   const auto gap = *rc::gen::inRange<std::int64_t>(0, 20).as("row stride - dim");
   const auto offset = *rc::gen::inRange<std::int64_t>(0, 16).as("alignment");
@@ -59,7 +72,7 @@ RC_GTEST_PROP(Property, GatherEqualsTheReference, ()) {
   GuardedTable out(n, call.dim, 1);
   GuardedTable expected(n, call.dim);
   reference::gather(call.table.view(), call.ids, expected.view(), call.policy);
-  in_place_of(call, [&] { gather(call.table.view(), call.ids, out.view(), {.out_of_range = call.policy}); });
+  in_place_of(call, [&] { gather(call.table.view(), call.batch(), out.view(), {.out_of_range = call.policy}); });
   RC_ASSERT(same(out.view(), expected.view()));
   RC_ASSERT(out.guards_intact());
 }
@@ -69,7 +82,22 @@ RC_GTEST_PROP(Property, ScatterAddEqualsTheReference, ()) {
   GuardedTable table = call.table;
   GuardedTable expected = call.table;
   reference::scatter_add(expected.view(), call.ids, call.values.view(), call.policy);
-  in_place_of(call, [&] { scatter_add(table.view(), call.ids, call.values.view(), {.out_of_range = call.policy}); });
+  in_place_of(call,
+              [&] { scatter_add(table.view(), call.batch(), call.values.view(), {.out_of_range = call.policy}); });
+  RC_ASSERT(same(table.view(), expected.view()));
+  RC_ASSERT(table.guards_intact());
+}
+
+RC_GTEST_PROP(Property, RenormalizeEqualsTheReference, ()) {
+  const Call call = any_call();
+  const NormType norm = *rc::gen::element(NormType::one, NormType::two, NormType::infinity);
+  const auto most = *rc::gen::element(0.0F, 0.1F, 100.0F);
+  GuardedTable table = call.table;
+  GuardedTable expected = call.table;
+  reference::renormalize(expected.view(), call.ids, most, norm, call.policy);
+  in_place_of(call, [&] {
+    renormalize(table.view(), call.batch(), {.max_norm = most, .norm = norm}, {.out_of_range = call.policy});
+  });
   RC_ASSERT(same(table.view(), expected.view()));
   RC_ASSERT(table.guards_intact());
 }
@@ -87,8 +115,8 @@ RC_GTEST_PROP(Property, StepsEqualTheReference, ()) {
     if (!call.ids.empty()) {
       reference::optimizer_step(options, t, expected.view(), state, call.ids, call.policy, call.values.view());
     }
-    in_place_of(call,
-                [&] { optimizer.step(weights.view(), Plan(call.ids, call.rows, call.policy), call.values.view()); });
+    in_place_of(
+        call, [&] { optimizer.step(weights.view(), Plan(call.batch(), call.rows, call.policy), call.values.view()); });
   }
   RC_ASSERT(same(weights.view(), expected.view()));
   RC_ASSERT(weights.guards_intact());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,46 +24,67 @@ struct EmbeddingBagOptions {
   OptimizerOptions optimizer = SgdOptions{};
   Pooling pooling = Pooling::mean;
   OutOfRange out_of_range = OutOfRange::error;
+  Divisor divisor = Divisor::count;  ///< of a mean or sqrtn of bags with weights
+  /// No part of any bag: see Bags::with_padding. If it is a row, that starts at zero and never moves.
+  std::optional<std::int64_t> padding_id = {};
+  std::optional<MaxNorm> max_norm = {};  ///< forward() scales the rows down to it, for good
+  GradientOptions gradient = {};         ///< of each step
+  Recorded recorded = Recorded::copied;
 };
 
-/// The layer of pooled lookups: each bag of ids becomes one row, the sum or mean of theirs.
+/// The layer of pooled lookups: each bag of ids becomes one row, the sum, mean or largest of theirs.
 ///
 ///     EmbeddingBag words({.rows = 9088, .dim = 256, .optimizer = RowWiseAdagradOptions{}});
 ///     words.forward(Bags(ids, batch, length), out);    // (batch, length) -> (batch, dim)
 ///     words.backward(Bags(ids, batch, length), grad);  // d loss / d out
 ///     words.step();                                    // the touched rows move
 ///
-/// A bag's gradient is never expanded to a row for each id. One thread at a time may use a layer, except that forward()
-/// alone may run concurrently, each call with a workspace of its own or none.
+/// Weights of the ids come with the bags. A bag's gradient is never expanded to a row for each id. One thread at a time
+/// may use a layer, except that forward() alone may run concurrently, each call with a workspace of its own or none,
+/// unless there is a max_norm.
 class EmbeddingBag : public TrainedTable {
  public:
-  /// Throws Error as Table and Optimizer do.
+  /// Throws Error as Table and Optimizer do, or if max_norm or an option of the gradient is out of its range, or the
+  /// divisor does not go with the pooling (invalid_argument).
   explicit EmbeddingBag(const EmbeddingBagOptions& options);
 
-  /// Looks bags up: out is bags.size() x dim. As pool(), with the layer's pooling and policy.
+  /// Looks bags up: out is bags.size() x dim. As pool(), with the layer's pooling, policy and padding id. With a
+  /// max_norm, renormalize() comes first, which writes the table: a layer that is const refuses (invalid_argument).
+  /// Throws Error also if the bags have a padding id, and it is not the layer's (invalid_argument).
+  void forward(const Bags& bags, const TableView& out, Workspace* workspace = nullptr);
   void forward(const Bags& bags, const TableView& out, Workspace* workspace = nullptr) const;
 
-  /// Records the gradient of one forward pass, d loss / d out, bags.size() x dim, for the next step(). The ids are
-  /// copied; the gradient is not, unless the pooling is a mean: its memory must stay as it is until step() or
-  /// zero_grad(). Duplicate ids, within a call and across calls, are summed.
-  /// Throws Error, and records nothing, if bags or shapes are wrong (see pool()), an id is out of range or the gradient
-  /// shares memory with the table.
-  void backward(const Bags& bags, const ConstTableView& gradient);
+  /// Records the gradient of one forward pass, d loss / d out, bags.size() x dim, for the next step(). Ids and weights
+  /// are copied, and the gradient is unless the layer was made with Recorded::referenced. Duplicate ids, within a call
+  /// and across calls, are summed. A maximum reads the table again, to see which rows it came from: so the table must
+  /// still be as forward() left it. `weight_gradients`, if not empty, receives d loss / d weight of each id: see
+  /// pool_weight_gradients().
+  /// Throws Error, and records and writes nothing, if bags, shapes or weight gradients are wrong (see pool()), an id is
+  /// out of range, the gradient shares memory with the table or memory is refused.
+  void backward(const Bags& bags, const ConstTableView& gradient, std::span<float> weight_gradients = {});
 
   /// Applies what backward() recorded, then forgets it. A step counts if a pass was recorded, also one that trains no
-  /// row: of no bags, or of empty ones; with nothing recorded it does nothing.
+  /// row: of no bags, or of empty ones; with nothing recorded it does nothing. See GradientOptions for steps that are
+  /// left out.
   void step();
 
   /// Forgets what backward() recorded.
   void zero_grad();
 
  private:
-  Pooling pooling_;
-  OutOfRange out_of_range_;
-  std::vector<std::int64_t> rows_;         // of the recorded passes, one after another; -1: left out
-  std::vector<std::int64_t> offsets_;      // of their bags
-  std::vector<ConstTableView> gradients_;  // one for each recorded pass
-  std::vector<Workspace> copies_;          // of the gradients, for a mean
+  [[nodiscard]] Bags with_own_padding(const Bags& bags) const;
+  /// How many winners belong to the recorded passes.
+  [[nodiscard]] std::size_t winner_count() const {
+    return (offsets_.size() - 1) * static_cast<std::size_t>(table_.dim());
+  }
+
+  PoolOptions options_;
+  std::optional<std::int64_t> padding_id_;
+  std::vector<std::int64_t> rows_;     // of the recorded passes, one after another; below 0: kDropped or kZeroRow
+  std::vector<std::int64_t> offsets_;  // of their bags
+  bool weighted_ = false;              // whether a recorded pass has weights
+  std::vector<float> weights_;         // of the rows, if so
+  std::vector<std::int32_t> winners_;  // of the bags, for max
 };
 
 }  // namespace rowmill

@@ -278,14 +278,15 @@ void check_bags(std::string_view op, const Bags& bags) {
 
 void check_floats(std::string_view op, std::string_view argument, std::span<const float> values, std::int64_t size,
                   std::string_view why) {
-  const std::string found = start(op) + std::string(argument) + " (" + std::to_string(values.size()) + ") ";
+  const auto fail = [&](ErrorCode code, const std::string& what) {
+    throw Error(code, start(op) + std::string(argument) + " (" + std::to_string(values.size()) + ") " + what);
+  };
   if (std::ssize(values) != size) {
-    throw Error(ErrorCode::shape_mismatch,
-                found + "must have " + std::to_string(size) + " values: " + std::string(why));
+    fail(ErrorCode::shape_mismatch, "must have " + std::to_string(size) + " values: " + std::string(why));
   }
-  if (size > 0 && values.data() == nullptr) throw Error(ErrorCode::invalid_argument, found + "has a null pointer");
+  if (size > 0 && values.data() == nullptr) fail(ErrorCode::invalid_argument, "has a null pointer");
   if (reinterpret_cast<std::uintptr_t>(values.data()) % sizeof(float) != 0) {
-    throw Error(ErrorCode::invalid_argument, found + "is not aligned");
+    fail(ErrorCode::invalid_argument, "is not aligned");
   }
 }
 

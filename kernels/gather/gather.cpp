@@ -8,6 +8,7 @@
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/gather/check_gather.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 
@@ -59,7 +60,7 @@ void gather_resolved(Gather64* kernel, GatherArgs<std::int64_t> args, Ids ids, s
 
 }  // namespace
 
-void gather(const ConstTableView& table, Ids ids, const TableView& out, const GatherOptions& options) {
+void check_gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
   constexpr std::string_view kOp = "gather";
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
@@ -69,8 +70,11 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
   check_disjoint(kOp, "out", out, "ids", ids);
-  check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
+  check_ids(kOp, ids, table.rows(), policy, table.name());
+}
 
+void gather(const ConstTableView& table, Ids ids, const TableView& out, const GatherOptions& options) {
+  check_gather(table, ids, out, options.out_of_range);
   if (ids.empty() || table.dim() == 0) return;
 
   const auto [kernel32, kernel64] = kernels_for(table.format(), out.format());

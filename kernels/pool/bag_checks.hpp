@@ -18,6 +18,9 @@ inline void check_pool_options(std::string_view op, const PoolOptions& options) 
                                                " has no divisor; only mean and sqrtn divide by weights");
 }
 
+/// What pool() checks: after it, pool() with these arguments fails only where its scratch memory is refused.
+void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
+
 /// The memory of floats as that of integers of the same size, for check_disjoint.
 inline Ids memory_of(std::span<const float> values) {
   return {reinterpret_cast<const std::int32_t*>(values.data()), std::ssize(values)};

@@ -138,8 +138,7 @@ std::size_t pool_memory_required(std::int64_t id_count) {
   return memory.used();
 }
 
-void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options,
-          Workspace* workspace) {
+void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
   check_format(kOp, "table", table, {Format::f32, Format::bf16});
@@ -154,6 +153,11 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   check_disjoint(kOp, "out", out, "table", table);
   check_disjoint_from_bags(kOp, "out", out, bags);
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
+}
+
+void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options,
+          Workspace* workspace) {
+  check_pool(table, bags, out, options);
   if (bags.size() == 0 || table.dim() == 0) return;
 
   const Call call{table, bags, out, options, prefetch_for_pool(table)};

@@ -94,18 +94,4 @@ void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a, true);
 void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format>(a, false); }
 void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a, false); }
 
-void divide_rows_f32(const DivideRowsArgs& a) {
-  for (std::int64_t r = 0; r < a.rows; ++r) {
-    const float* in = a.in + r * a.in_stride;
-    float* out = a.out + r * a.out_stride;
-    if (a.divisors[r] == 0) {
-      zero_row(out, a.dim);
-      continue;
-    }
-    const Floats divisor(static_cast<float>(a.divisors[r]));
-    for_each_vector(a.dim,
-                    [=](std::int64_t c, auto lanes) { store(out + c, divide(load(in + c, lanes), divisor), lanes); });
-  }
-}
-
 }  // namespace rowmill::ROWMILL_ISA

@@ -60,17 +60,6 @@ struct PoolDotsArgs {
   PrefetchArgs prefetch;
 };
 
-/// out[r, :] = in[r, :] / divisors[r]; rows with divisor 0 become zero
-struct DivideRowsArgs {
-  const float* in;
-  std::int64_t in_stride;
-  const std::int64_t* divisors;
-  std::int64_t rows;
-  float* out;
-  std::int64_t out_stride;
-  std::int64_t dim;
-};
-
 #define ROWMILL_POOL_KERNELS(X)                                  \
   X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)                \
   X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)                \
@@ -87,8 +76,7 @@ struct DivideRowsArgs {
   X(find_winners_f32, Kernel<FindWinnersArgs>)                   \
   X(find_winners_bf16, Kernel<FindWinnersArgs>)                  \
   X(pool_dots_f32, Kernel<PoolDotsArgs>)                         \
-  X(pool_dots_bf16, Kernel<PoolDotsArgs>)                        \
-  X(divide_rows_f32, Kernel<DivideRowsArgs>)
+  X(pool_dots_bf16, Kernel<PoolDotsArgs>)
 
 }  // namespace rowmill
 

@@ -121,13 +121,4 @@ void find_winners_bf16(const FindWinnersArgs& a) { find_winners<Bf16>(a); }
 void pool_dots_f32(const PoolDotsArgs& a) { pool_dots<float>(a); }
 void pool_dots_bf16(const PoolDotsArgs& a) { pool_dots<Bf16>(a); }
 
-void divide_rows_f32(const DivideRowsArgs& a) {
-  for (std::int64_t r = 0; r < a.rows; ++r) {
-    for (std::int64_t c = 0; c < a.dim; ++c) {
-      const float x = a.in[r * a.in_stride + c];
-      a.out[r * a.out_stride + c] = a.divisors[r] == 0 ? 0.0F : x / static_cast<float>(a.divisors[r]);
-    }
-  }
-}
-
 }  // namespace rowmill::scalar

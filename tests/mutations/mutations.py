@@ -130,8 +130,6 @@ mutation("mean counts ignored ids", "kernels_test:*pool*",
          (POOL, "if (ids[i] < 0) continue;", "if (ids[i] < 0 && ++count > 0) continue;"))
 mutation("the mean of no id is 0 / 0", "kernels_test:*pool*",
          (POOL, "a.mean && count > 0", "a.mean"))
-mutation("rows divided by zero are not zero", "kernels_test:*divide_rows*",
-         (POOL, "if (a.divisors[r] == 0)", "if (a.divisors[r] < 0)"))
 
 RANDOM = "kernels/random/random.isa.cpp"
 mutation("Philox counts rows in 32 bits", "kernels_test:*fill_uniform*",

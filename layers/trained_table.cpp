@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the layers share.
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/gradient/row_sums.hpp"
+#include "kernels/max_norm/check_max_norm.hpp"
+#include "kernels/table/copy_rows.hpp"
+#include "layers/reserve_more.hpp"
+#include "rowmill/embedding.hpp"
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+
+TrainedTable::TrainedTable(std::string_view op, Table table, const Training& training)
+    : table_(std::move(table)),
+      optimizer_(training.optimizer, table_.rows(), table_.dim(), table_.name()),
+      max_norm_(training.max_norm),
+      gradient_options_(training.gradient),
+      recorded_(training.recorded) {
+  if (max_norm_) check_max_norm(op, *max_norm_);
+  check_gradient_options(op, gradient_options_);
+  if (recorded_ != Recorded::copied && recorded_ != Recorded::referenced) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": recorded is " +
+                                                 std::to_string(static_cast<int>(recorded_)) + "; allowed: 0 to 1");
+  }
+}
+
+void TrainedTable::clear_row(std::int64_t row) {
+  const auto row_bytes = static_cast<std::size_t>(table_.dim() * element_size(table_.format()));
+  if (row_bytes == 0) return;
+  std::memset(static_cast<std::byte*>(table_.bytes()) + static_cast<std::size_t>(row) * row_bytes, 0,
+              row_bytes);  // zero in every format
+}
+
+void TrainedTable::prepare_pass(std::string_view op, const ConstTableView& gradient) {
+  reserve_more(gradients_, 1);
+  if (recorded_ == Recorded::referenced) return;
+  const std::size_t pass = gradients_.size();
+  if (copies_.size() <= pass) copies_.resize(pass + 1);
+  copies_[pass].reserve(static_cast<std::size_t>(gradient.rows() * gradient.dim()) * sizeof(float), op);
+}
+
+void TrainedTable::record_pass(const ConstTableView& gradient) {
+  if (recorded_ == Recorded::referenced) return gradients_.push_back(gradient);
+  auto* const memory = reinterpret_cast<float*>(copies_[gradients_.size()].data());
+  const TableView copy(memory, gradient.rows(), gradient.dim());
+  copy_rows(gradient, copy);
+  gradients_.push_back(copy);
+}
+
+}  // namespace rowmill
