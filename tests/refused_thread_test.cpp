@@ -213,6 +213,21 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
          layer.step();
          return hash(out.view()) * 31 + hash(layer.table());
        }},
+      {"embedding_bag_max",
+       [] {
+         EmbeddingBag layer({.rows = kRows,
+                             .dim = kDim,
+                             .pooling = Pooling::max,
+                             .max_norm = MaxNorm{.max_norm = 0.5},
+                             .gradient = {.clip_global_norm = 1.0}});
+         GuardedTable out(kBags, kDim);
+         std::vector<float> weight_gradients(kIds);
+         const Bags bags(data().ids, kBags, kLength);
+         layer.forward(bags, out.view());
+         layer.backward(bags, data().pooled.view(), weight_gradients);
+         layer.step();
+         return hash(out.view()) * 31 + hash(layer.table()) * 37 + hash({weight_gradients.data(), kIds, 1});
+       }},
       {"table", [] { return hash(Table(20'000, 60, {.initializer = Initializer::uniform(-1, 1)})); }},
       {"clone",
        [] {
@@ -251,6 +266,37 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
            must(rowmill_scatter_add(&weights, &ids, &values, nullptr, nullptr));
            must(rowmill_set_threads(0));
            return std::uint64_t{0};
+         });
+       }},
+      {"c_bags",
+       [] {
+         return in_c([](const auto&, const auto& bags, const auto&, const auto& pooled, const auto& weights) {
+           std::vector<float> weight_gradients(kIds);
+           std::vector<std::int32_t> winners(kBags * kDim);
+           rowmill_pool_options max = {};
+           must(rowmill_pool_options_init(&max, sizeof max));
+           max.pooling = ROWMILL_POOL_MAX;
+           must(rowmill_find_winners(&weights, &bags, winners.data(), kBags * kDim, &max, nullptr));
+           must(rowmill_pool_weight_gradients(&weights, &bags, &pooled, weight_gradients.data(), kIds, &max, nullptr));
+           must(rowmill_renormalize_bags(&weights, &bags, nullptr, nullptr));
+           std::uint64_t sum = hash({weight_gradients.data(), kIds, 1});
+           for (const std::int32_t winner : winners) sum = sum * 31 + static_cast<std::uint64_t>(winner);
+           return sum;
+         });
+       }},
+      {"c_gradients",
+       [] {
+         return in_c([](const auto&, const auto& bags, const auto&, const auto& pooled, const auto& weights) {
+           rowmill_plan* plan = nullptr;
+           must(rowmill_plan_create(&plan));
+           must(rowmill_plan_build_bags_with(plan, &bags, kRows, nullptr));
+           std::vector<std::int64_t> rows(static_cast<std::size_t>(rowmill_plan_unique_count(plan)));
+           GuardedTable values(std::ssize(rows), kDim);
+           const rowmill_view view = c_view(values.view());
+           must(rowmill_sum_gradients(plan, &pooled, 1, rows.data(), std::ssize(rows), &view, nullptr, nullptr));
+           must(rowmill_dense_gradient(plan, &pooled, 1, &weights, nullptr, nullptr));
+           rowmill_plan_destroy(plan);
+           return hash(values.view());
          });
        }},
       {"c_plan",

@@ -11,17 +11,36 @@ void check_range(std::string_view op, std::string_view argument, std::int64_t va
 }
 
 Pooling pooling_of(std::int32_t value, std::string_view op) {
-  static_assert(static_cast<int>(Pooling::sum) == ROWMILL_POOL_SUM &&
-                static_cast<int>(Pooling::mean) == ROWMILL_POOL_MEAN);
-  return enum_of(value, Pooling::mean, op, "pooling");
+  static_assert(
+      static_cast<int>(Pooling::sum) == ROWMILL_POOL_SUM && static_cast<int>(Pooling::mean) == ROWMILL_POOL_MEAN &&
+      static_cast<int>(Pooling::sqrtn) == ROWMILL_POOL_SQRTN && static_cast<int>(Pooling::max) == ROWMILL_POOL_MAX);
+  return enum_of(value, Pooling::max, op, "pooling");
+}
+
+Divisor divisor_of(std::int32_t value, std::string_view op) {
+  static_assert(static_cast<int>(Divisor::count) == ROWMILL_DIVISOR_COUNT &&
+                static_cast<int>(Divisor::weights) == ROWMILL_DIVISOR_WEIGHTS);
+  return enum_of(value, Divisor::weights, op, "divisor");
+}
+
+NormType norm_of(std::int32_t value, std::string_view op) {
+  static_assert(static_cast<int>(NormType::one) == ROWMILL_NORM_ONE &&
+                static_cast<int>(NormType::two) == ROWMILL_NORM_TWO &&
+                static_cast<int>(NormType::infinity) == ROWMILL_NORM_INFINITY);
+  return enum_of(value, NormType::infinity, op, "norm");
+}
+
+std::optional<std::int64_t> padding_of(std::int32_t has_padding_id, std::int64_t padding_id) {
+  return has_padding_id == 0 ? std::nullopt : std::optional(padding_id);
 }
 
 OutOfRange policy_of(std::int32_t value, std::string_view op) {
   static_assert(static_cast<int>(OutOfRange::error) == ROWMILL_RANGE_ERROR &&
                 static_cast<int>(OutOfRange::clip) == ROWMILL_RANGE_CLIP &&
                 static_cast<int>(OutOfRange::zero) == ROWMILL_RANGE_ZERO &&
-                static_cast<int>(OutOfRange::wrap_negative) == ROWMILL_RANGE_WRAP_NEGATIVE);
-  return enum_of(value, OutOfRange::wrap_negative, op, "out_of_range");
+                static_cast<int>(OutOfRange::wrap_negative) == ROWMILL_RANGE_WRAP_NEGATIVE &&
+                static_cast<int>(OutOfRange::skip) == ROWMILL_RANGE_SKIP);
+  return enum_of(value, OutOfRange::skip, op, "out_of_range");
 }
 
 Initializer initializer_of(std::int32_t kind, float a, float b, std::int64_t dim, std::string_view op) {
@@ -60,7 +79,20 @@ Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argumen
   const rowmill_ids& i = the(ids, op, argument);
   if (i.type == ROWMILL_INT32) return {static_cast<const std::int32_t*>(i.data), i.count};
   if (i.type == ROWMILL_INT64) return {static_cast<const std::int64_t*>(i.data), i.count};
-  refuse(op, std::string(argument) + ".type is " + std::to_string(i.type) + "; allowed: 32, 64");
+  if (i.type != ROWMILL_STRIDED) {
+    refuse(op, std::string(argument) + ".type is " + std::to_string(i.type) + "; allowed: 32, 64, 1");
+  }
+  const std::string name = std::string(argument) + ".data";
+  const auto& strided = the(static_cast<const rowmill_strided_ids*>(i.data), op, name);
+  check_range(op, std::string(argument) + ".count", i.count, strided.count, strided.count);
+  if (strided.type == ROWMILL_INT32) {
+    return Ids::strided(static_cast<const std::int32_t*>(strided.data), strided.count, strided.stride);
+  }
+  if (strided.type == ROWMILL_INT64) {
+    return Ids::strided(static_cast<const std::int64_t*>(strided.data), strided.count, strided.stride);
+  }
+  refuse(op,
+         "the type of strided " + std::string(argument) + " is " + std::to_string(strided.type) + "; allowed: 32, 64");
 }
 
 Bags bags_of(const rowmill_bags* bags, std::string_view op) {
@@ -74,6 +106,25 @@ Bags bags_of(const rowmill_bags* bags, std::string_view op) {
   const std::int64_t size = has_last ? offsets.size() - 1 : offsets.size();
   check_range(op, "bags.size", b.size, size, size);
   return Bags::from_offsets(ids, offsets, has_last ? LastOffset::included : LastOffset::absent);
+}
+
+Bags with_weights(const Bags& bags, const float* weights, std::int64_t count, std::string_view op) {
+  if (weights == nullptr && count == 0) return bags;
+  return bags.with_weights(array_of(weights, count, op, "weights"));
+}
+
+Bags with_padding(const Bags& bags, std::int32_t has_padding_id, std::int64_t padding_id) {
+  return has_padding_id == 0 ? bags : bags.with_padding(padding_id);
+}
+
+void views_of(const rowmill_view* array, std::int64_t count, std::string_view op, std::string_view name,
+              std::string_view element, std::vector<ConstTableView>& views) {
+  views.clear();
+  views.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    the(array, op, name);
+    views.push_back(view_of(array + i, op, element));
+  }
 }
 
 rowmill_view to_c(const ConstTableView& table) {

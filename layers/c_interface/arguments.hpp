@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/core/checks.hpp"
 #include "layers/c_interface/call.hpp"
@@ -31,7 +34,10 @@ E enum_of(std::int32_t value, E highest, std::string_view op, std::string_view a
 }
 
 Pooling pooling_of(std::int32_t value, std::string_view op);
+Divisor divisor_of(std::int32_t value, std::string_view op);
+NormType norm_of(std::int32_t value, std::string_view op);
 OutOfRange policy_of(std::int32_t value, std::string_view op);
+std::optional<std::int64_t> padding_of(std::int32_t has_padding_id, std::int64_t padding_id);
 Initializer initializer_of(std::int32_t kind, float a, float b, std::int64_t dim, std::string_view op);
 
 /// A workspace is never required.
@@ -44,6 +50,20 @@ Format format_from_c(std::int32_t value, std::string_view op, std::string_view a
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument);
 Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument = "ids");
 Bags bags_of(const rowmill_bags* bags, std::string_view op);
+Bags with_weights(const Bags& bags, const float* weights, std::int64_t count, std::string_view op);
+Bags with_padding(const Bags& bags, std::int32_t has_padding_id, std::int64_t padding_id);
+
+/// The `count` elements of an array, which is null only if there are none.
+template <class T>
+std::span<T> array_of(T* array, std::int64_t count, std::string_view op, std::string_view argument) {
+  check_range(op, std::string(argument) + "' count", count, 0, kMaxIds);
+  if (count > 0) the(array, op, argument);
+  return {array, static_cast<std::size_t>(count)};
+}
+
+/// The views of an array called `name`, each called `element`. `views` keeps its memory from call to call.
+void views_of(const rowmill_view* array, std::int64_t count, std::string_view op, std::string_view name,
+              std::string_view element, std::vector<ConstTableView>& views);
 
 /// For C, which has no const views: what a const table gives out is written only by who may. The view is a Table's: its
 /// name ends with a null character.

@@ -2,6 +2,7 @@
 // Both layers: Embedding and EmbeddingBag.
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,14 @@
 
 namespace rowmill::c_interface {
 namespace {
+
+/// What both layers' options have for training, checked.
+struct LayerTraining {
+  OptimizerOptions optimizer;
+  std::optional<MaxNorm> max_norm;
+  GradientOptions gradient;
+  Recorded recorded;
+};
 
 /// The optimizer that the options of a layer choose.
 OptimizerOptions layer_optimizer(const auto& o, std::string_view op) {
@@ -25,6 +34,17 @@ OptimizerOptions layer_optimizer(const auto& o, std::string_view op) {
   return optimizer_of(o.sgd, op);
 }
 
+LayerTraining training_of(const auto& o, std::string_view op) {
+  static_assert(static_cast<int>(Recorded::copied) == ROWMILL_RECORDED_COPIED &&
+                static_cast<int>(Recorded::referenced) == ROWMILL_RECORDED_REFERENCED);
+  check_range(op, "reserved", o.reserved, 0, 0);
+  const NormType norm = norm_of(o.norm, op);
+  return {.optimizer = layer_optimizer(o, op),
+          .max_norm = o.max_norm == -1 ? std::nullopt : std::optional(MaxNorm{.max_norm = o.max_norm, .norm = norm}),
+          .gradient = gradient_options_of(o.gradient, op),
+          .recorded = enum_of(o.recorded, Recorded::referenced, op, "recorded")};
+}
+
 }  // namespace
 
 template <>
@@ -35,6 +55,9 @@ rowmill_embedding_options defaults<rowmill_embedding_options>() {
   o.a = 1;
   o.out_of_range = ROWMILL_RANGE_ERROR;
   o.padding_id = -1;
+  o.recorded = ROWMILL_RECORDED_COPIED;
+  o.max_norm = -1;
+  o.norm = ROWMILL_NORM_TWO;
   return o;
 }
 
@@ -46,6 +69,10 @@ rowmill_embedding_bag_options defaults<rowmill_embedding_bag_options>() {
   o.a = 1;
   o.pooling = ROWMILL_POOL_MEAN;
   o.out_of_range = ROWMILL_RANGE_ERROR;
+  o.divisor = ROWMILL_DIVISOR_COUNT;
+  o.recorded = ROWMILL_RECORDED_COPIED;
+  o.max_norm = -1;
+  o.norm = ROWMILL_NORM_TWO;
   return o;
 }
 
@@ -66,14 +93,18 @@ rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, con
     constexpr std::string_view kOp = "embedding_create";
     rowmill_embedding*& result = the(embedding, kOp, "embedding");
     const rowmill_embedding_options o = options_of(options, kOp);
+    const LayerTraining training = training_of(o, kOp);
     EmbeddingOptions made{.rows = rows,
                           .dim = dim,
                           .name = std::string(text_of(o.name)),
                           .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
                           .seed = o.seed,
                           .format = format_from_c(o.format, kOp, "format"),
-                          .optimizer = layer_optimizer(o, kOp),
-                          .out_of_range = policy_of(o.out_of_range, kOp)};
+                          .optimizer = training.optimizer,
+                          .out_of_range = policy_of(o.out_of_range, kOp),
+                          .max_norm = training.max_norm,
+                          .gradient = training.gradient,
+                          .recorded = training.recorded};
     if (o.padding_id != -1) made.padding_id = o.padding_id;
     auto* const handle = new rowmill_embedding{Embedding(made), {}};
     handle->optimizer.optimizer = &handle->embedding.optimizer();
@@ -85,6 +116,14 @@ void rowmill_embedding_destroy(rowmill_embedding* embedding) noexcept { delete e
 
 rowmill_status rowmill_embedding_forward(const rowmill_embedding* embedding, const rowmill_ids* ids,
                                          const rowmill_view* out) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "embedding";
+    the(embedding, kOp, "embedding").embedding.forward(ids_of(ids, kOp), view_of(out, kOp, "out"));
+  });
+}
+
+rowmill_status rowmill_embedding_forward_max_norm(rowmill_embedding* embedding, const rowmill_ids* ids,
+                                                  const rowmill_view* out) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding";
     the(embedding, kOp, "embedding").embedding.forward(ids_of(ids, kOp), view_of(out, kOp, "out"));
@@ -133,6 +172,7 @@ rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
     constexpr std::string_view kOp = "embedding_bag_create";
     rowmill_embedding_bag*& result = the(embedding_bag, kOp, "embedding_bag");
     const rowmill_embedding_bag_options o = options_of(options, kOp);
+    const LayerTraining training = training_of(o, kOp);
     auto* const handle =
         new rowmill_embedding_bag{EmbeddingBag({.rows = rows,
                                                 .dim = dim,
@@ -140,9 +180,14 @@ rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
                                                 .initializer = initializer_of(o.initializer, o.a, o.b, dim, kOp),
                                                 .seed = o.seed,
                                                 .format = format_from_c(o.format, kOp, "format"),
-                                                .optimizer = layer_optimizer(o, kOp),
+                                                .optimizer = training.optimizer,
                                                 .pooling = pooling_of(o.pooling, kOp),
-                                                .out_of_range = policy_of(o.out_of_range, kOp)}),
+                                                .out_of_range = policy_of(o.out_of_range, kOp),
+                                                .divisor = divisor_of(o.divisor, kOp),
+                                                .padding_id = padding_of(o.has_padding_id, o.padding_id),
+                                                .max_norm = training.max_norm,
+                                                .gradient = training.gradient,
+                                                .recorded = training.recorded}),
                                   {}};
     handle->optimizer.optimizer = &handle->embedding_bag.optimizer();
     result = handle;
@@ -153,19 +198,51 @@ void rowmill_embedding_bag_destroy(rowmill_embedding_bag* embedding_bag) noexcep
 
 rowmill_status rowmill_embedding_bag_forward(const rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
                                              const rowmill_view* out, rowmill_workspace* workspace) noexcept {
+  return rowmill_embedding_bag_forward_weighted(embedding_bag, bags, nullptr, 0, out, workspace);
+}
+
+namespace {
+
+rowmill_status forward(auto* embedding_bag, const rowmill_bags* bags, const float* weights, std::int64_t weight_count,
+                       const rowmill_view* out, rowmill_workspace* workspace) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_bag";
     the(embedding_bag, kOp, "embedding_bag")
-        .embedding_bag.forward(bags_of(bags, kOp), view_of(out, kOp, "out"), workspace_of(workspace));
+        .embedding_bag.forward(with_weights(bags_of(bags, kOp), weights, weight_count, kOp), view_of(out, kOp, "out"),
+                               workspace_of(workspace));
   });
+}
+
+}  // namespace
+
+rowmill_status rowmill_embedding_bag_forward_weighted(const rowmill_embedding_bag* embedding_bag,
+                                                      const rowmill_bags* bags, const float* weights,
+                                                      std::int64_t weight_count, const rowmill_view* out,
+                                                      rowmill_workspace* workspace) noexcept {
+  return forward(embedding_bag, bags, weights, weight_count, out, workspace);
+}
+
+rowmill_status rowmill_embedding_bag_forward_max_norm(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                                      const float* weights, std::int64_t weight_count,
+                                                      const rowmill_view* out, rowmill_workspace* workspace) noexcept {
+  return forward(embedding_bag, bags, weights, weight_count, out, workspace);
 }
 
 rowmill_status rowmill_embedding_bag_backward(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
                                               const rowmill_view* gradient) noexcept {
+  return rowmill_embedding_bag_backward_weighted(embedding_bag, bags, nullptr, 0, gradient, nullptr, 0);
+}
+
+rowmill_status rowmill_embedding_bag_backward_weighted(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
+                                                       const float* weights, std::int64_t weight_count,
+                                                       const rowmill_view* gradient, float* weight_gradients,
+                                                       std::int64_t weight_gradient_count) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_bag";
     the(embedding_bag, kOp, "embedding_bag")
-        .embedding_bag.backward(bags_of(bags, kOp), view_of(gradient, kOp, "gradient"));
+        .embedding_bag.backward(with_weights(bags_of(bags, kOp), weights, weight_count, kOp),
+                                view_of(gradient, kOp, "gradient"),
+                                array_of(weight_gradients, weight_gradient_count, kOp, "weight_gradients"));
   });
 }
 

@@ -19,6 +19,7 @@ struct rowmill_output_allocator {
 };
 struct rowmill_workspace {
   rowmill::Workspace workspace;
+  std::vector<rowmill::ConstTableView> gradients;  // of the call that runs; kept, so that calls need not allocate
 };
 struct rowmill_plan {
   rowmill::Plan plan;

@@ -18,7 +18,7 @@ rowmill_gather_options defaults<rowmill_gather_options>() {
 
 template <>
 rowmill_pool_options defaults<rowmill_pool_options>() {
-  return {sizeof(rowmill_pool_options), ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR};
+  return {sizeof(rowmill_pool_options), ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR, ROWMILL_DIVISOR_COUNT, 0, 0, nullptr, 0};
 }
 
 template <>
@@ -33,16 +33,44 @@ using namespace rowmill::c_interface;
 
 // ---- find_bad_id ----------------------------------------------------------------------------------------------------
 
-rowmill_status rowmill_find_bad_id(const rowmill_ids* ids, std::int64_t rows, rowmill_out_of_range out_of_range,
-                                   std::int64_t* position, std::int64_t* value) noexcept {
+namespace {
+
+rowmill_status find(const rowmill_ids* ids, std::int64_t rows, rowmill_out_of_range out_of_range,
+                    std::optional<std::int64_t> padding_id, std::int64_t* position, std::int64_t* value) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "find_bad_id";
     std::int64_t& found_at = the(position, kOp, "position");
     const Ids all = ids_of(ids, kOp);
     check_ids_pointer(kOp, all);
-    const std::optional<BadId> bad = find_bad_id(all, rows, policy_of(out_of_range, kOp));
+    const std::optional<BadId> bad = find_bad_id(all, rows, policy_of(out_of_range, kOp), padding_id);
     found_at = bad ? bad->position : -1;
     if (value != nullptr) *value = bad ? bad->value : -1;
+  });
+}
+
+}  // namespace
+
+rowmill_status rowmill_find_bad_id(const rowmill_ids* ids, std::int64_t rows, rowmill_out_of_range out_of_range,
+                                   std::int64_t* position, std::int64_t* value) noexcept {
+  return find(ids, rows, out_of_range, std::nullopt, position, value);
+}
+
+rowmill_status rowmill_find_bad_id_padded(const rowmill_ids* ids, std::int64_t rows, rowmill_out_of_range out_of_range,
+                                          std::int64_t padding_id, std::int64_t* position,
+                                          std::int64_t* value) noexcept {
+  return find(ids, rows, out_of_range, padding_id, position, value);
+}
+
+// ---- bags -----------------------------------------------------------------------------------------------------------
+
+rowmill_status rowmill_bags_from_lengths(const rowmill_ids* ids, const rowmill_ids* lengths, std::int64_t* offsets,
+                                         std::int64_t offset_count, rowmill_bags* bags) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "bags";
+    rowmill_bags& result = the(bags, kOp, "bags");
+    const Bags made = Bags::from_lengths(ids_of(ids, kOp), ids_of(lengths, kOp, "lengths"),
+                                         array_of(offsets, offset_count, kOp, "offsets"));
+    result = rowmill_make_bags(*ids, rowmill_make_ids(offsets, made.size() + 1, ROWMILL_INT64));
   });
 }
 
@@ -72,14 +100,53 @@ rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, std::siz
   return init_options(options, struct_size, "pool_options_init");
 }
 
+namespace {
+
+/// f(bags, options) with what the options of C say of either.
+template <class F>
+auto with_pool_options(const rowmill_bags* bags, const rowmill_pool_options* options, std::string_view op, F f) {
+  const rowmill_pool_options o = options_of(options, op);
+  const Bags all =
+      with_weights(with_padding(bags_of(bags, op), o.has_padding_id, o.padding_id), o.weights, o.weight_count, op);
+  return f(all, PoolOptions{.pooling = pooling_of(o.pooling, op),
+                            .out_of_range = policy_of(o.out_of_range, op),
+                            .divisor = divisor_of(o.divisor, op)});
+}
+
+}  // namespace
+
 rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags, const rowmill_view* out,
                             const rowmill_pool_options* options, rowmill_workspace* workspace) noexcept {
+  constexpr std::string_view kOp = "pool";
   return call([&] {
-    constexpr std::string_view kOp = "pool";
-    const rowmill_pool_options o = options_of(options, kOp);
-    pool(view_of(table, kOp, "table"), bags_of(bags, kOp), view_of(out, kOp, "out"),
-         {.pooling = pooling_of(o.pooling, kOp), .out_of_range = policy_of(o.out_of_range, kOp)},
-         workspace_of(workspace));
+    with_pool_options(bags, options, kOp, [&](const Bags& all, const PoolOptions& o) {
+      pool(view_of(table, kOp, "table"), all, view_of(out, kOp, "out"), o, workspace_of(workspace));
+    });
+  });
+}
+
+rowmill_status rowmill_find_winners(const rowmill_view* table, const rowmill_bags* bags, std::int32_t* winners,
+                                    std::int64_t winner_count, const rowmill_pool_options* options,
+                                    rowmill_workspace* workspace) noexcept {
+  constexpr std::string_view kOp = "find_winners";
+  return call([&] {
+    with_pool_options(bags, options, kOp, [&](const Bags& all, const PoolOptions& o) {
+      find_winners(view_of(table, kOp, "table"), all, array_of(winners, winner_count, kOp, "winners"), o,
+                   workspace_of(workspace));
+    });
+  });
+}
+
+rowmill_status rowmill_pool_weight_gradients(const rowmill_view* table, const rowmill_bags* bags,
+                                             const rowmill_view* gradient, float* out, std::int64_t out_count,
+                                             const rowmill_pool_options* options,
+                                             rowmill_workspace* workspace) noexcept {
+  constexpr std::string_view kOp = "pool_weight_gradients";
+  return call([&] {
+    with_pool_options(bags, options, kOp, [&](const Bags& all, const PoolOptions& o) {
+      pool_weight_gradients(view_of(table, kOp, "table"), all, view_of(gradient, kOp, "gradient"),
+                            array_of(out, out_count, kOp, "out"), o, workspace_of(workspace));
+    });
   });
 }
 
@@ -87,6 +154,14 @@ std::size_t rowmill_pool_memory_required(std::int64_t id_count) noexcept {
   return value_or<std::size_t>(0, [&] {
     check_range("pool_memory_required", "id_count", id_count, 0, kMaxIds);
     return pool_memory_required(id_count);
+  });
+}
+
+std::size_t rowmill_pool_memory_required_with(const rowmill_bags* bags, std::int64_t dim,
+                                              const rowmill_pool_options* options) noexcept {
+  return value_or<std::size_t>(0, [&] {
+    return with_pool_options(bags, options, "pool_memory_required",
+                             [&](const Bags& all, const PoolOptions& o) { return pool_memory_required(all, dim, o); });
   });
 }
 

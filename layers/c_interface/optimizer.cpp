@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "layers/c_interface/arguments.hpp"
@@ -20,9 +22,15 @@ WeightDecay decay_of(std::int32_t value, std::string_view op) {
   return enum_of(value, WeightDecay::decoupled, op, "decay");
 }
 
+rowmill_sgd_options sgd_to_c(const SgdOptions& o) {
+  return {sizeof(rowmill_sgd_options),        o.learning_rate, o.momentum, o.nesterov ? 1 : 0,
+          static_cast<std::int32_t>(o.decay), o.weight_decay};
+}
+
 template <class Options>
-Options adagrad_defaults(const auto& o) {
-  return {sizeof(Options), o.learning_rate, o.initial_accumulator, o.epsilon, ROWMILL_DECAY_NONE, o.weight_decay};
+Options adagrad_to_c(const auto& o) {
+  return {sizeof(Options), o.learning_rate, o.initial_accumulator, o.epsilon, static_cast<std::int32_t>(o.decay),
+          o.weight_decay};
 }
 
 template <class Options>
@@ -31,24 +39,14 @@ OptimizerOptions adagrad_to_cpp(const auto& o, std::string_view op) {
 }
 
 template <class Options>
-Options adam_defaults(const auto& o) {
-  return {sizeof(Options), o.learning_rate, o.beta1, o.beta2, o.epsilon, ROWMILL_DECAY_NONE, o.weight_decay};
+Options adam_to_c(const auto& o) {
+  return {sizeof(Options), o.learning_rate, o.beta1, o.beta2, o.epsilon, static_cast<std::int32_t>(o.decay),
+          o.weight_decay};
 }
 
 template <class Options>
 OptimizerOptions adam_to_cpp(const auto& o, std::string_view op) {
   return Options{o.learning_rate, o.beta1, o.beta2, o.epsilon, decay_of(o.decay, op), o.weight_decay};
-}
-
-/// The views of an array called `name`, each called `element`. `views` keeps its memory from call to call.
-void views_of(const rowmill_view* array, std::int64_t count, std::string_view op, std::string_view name,
-              std::string_view element, std::vector<ConstTableView>& views) {
-  views.clear();
-  views.reserve(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i) {
-    the(array, op, name);
-    views.push_back(view_of(array + i, op, element));
-  }
 }
 
 template <class Options>
@@ -63,33 +61,73 @@ rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char*
   });
 }
 
+template <class Options>
+rowmill_status create_with_state(std::int64_t rows, std::int64_t dim, const Options* options, const rowmill_view* state,
+                                 std::int64_t state_count, rowmill_optimizer** optimizer,
+                                 std::string_view op) noexcept {
+  return call([&] {
+    rowmill_optimizer*& result = the(optimizer, op, "optimizer");
+    check_range(op, "state_count", state_count, 0, kMaxIds);
+    std::vector<TableView> views;
+    for (std::int64_t i = 0; i < state_count; ++i) {
+      the(state, op, "state");
+      views.push_back(view_of(state + i, op, "state"));
+    }
+    auto* const handle = new rowmill_optimizer{Optimizer(optimizer_of(options, op), rows, dim, views), nullptr, {}};
+    handle->optimizer = &*handle->owned;
+    result = handle;
+  });
+}
+
+template <class Options>
+rowmill_status set_options(rowmill_optimizer* optimizer, const Options* options, std::string_view op) noexcept {
+  return call([&] {
+    Optimizer& o = *the(optimizer, op, "optimizer").optimizer;
+    o.set_options(optimizer_of(&the(options, op, "options"), op));
+  });
+}
+
+/// `read` makes C's options of those of C++, CppOptions.
+template <class CppOptions, class Options, class Read>
+rowmill_status get_options(const rowmill_optimizer* optimizer, Options* options, std::string_view op,
+                           Read read) noexcept {
+  return call([&] {
+    const Optimizer& o = *the(optimizer, op, "optimizer").optimizer;
+    Options& result = the(options, op, "options");
+    check_struct_size<Options>(op, result.struct_size);
+    const auto* const found = std::get_if<CppOptions>(&o.options());
+    if (found == nullptr) refuse(op, "the optimizer is of another kind: " + std::string(o.name()));
+    Options filled = read(*found);
+    filled.struct_size = result.struct_size;
+    std::memcpy(&result, &filled, result.struct_size);
+  });
+}
+
 }  // namespace
 
 template <>
 rowmill_sgd_options defaults<rowmill_sgd_options>() {
-  const SgdOptions o;
-  return {sizeof(rowmill_sgd_options), o.learning_rate,    o.momentum,
-          o.nesterov ? 1 : 0,          ROWMILL_DECAY_NONE, o.weight_decay};
+  return sgd_to_c(SgdOptions{});
 }
 
 template <>
 rowmill_adagrad_options defaults<rowmill_adagrad_options>() {
-  return adagrad_defaults<rowmill_adagrad_options>(AdagradOptions{});
+  return adagrad_to_c<rowmill_adagrad_options>(AdagradOptions{});
 }
 
 template <>
 rowmill_row_wise_adagrad_options defaults<rowmill_row_wise_adagrad_options>() {
-  return adagrad_defaults<rowmill_row_wise_adagrad_options>(RowWiseAdagradOptions{});
+  return adagrad_to_c<rowmill_row_wise_adagrad_options>(RowWiseAdagradOptions{});
 }
 
 template <>
 rowmill_adam_options defaults<rowmill_adam_options>() {
-  return adam_defaults<rowmill_adam_options>(AdamOptions{});
+  return adam_to_c<rowmill_adam_options>(AdamOptions{});
 }
 
 template <>
 rowmill_partial_row_wise_adam_options defaults<rowmill_partial_row_wise_adam_options>() {
-  return adam_defaults<rowmill_partial_row_wise_adam_options>(PartialRowWiseAdamOptions{});
+  return adam_to_c<rowmill_partial_row_wise_adam_options>(PartialRowWiseAdamOptions{});
 }
 
 template <>
@@ -168,19 +206,115 @@ rowmill_status rowmill_partial_row_wise_adam_create(std::int64_t rows, std::int6
   return create_optimizer(rows, dim, name, options, optimizer, "partial_row_wise_adam");
 }
 
+rowmill_status rowmill_sgd_create_with_state(std::int64_t rows, std::int64_t dim, const rowmill_sgd_options* options,
+                                             const rowmill_view* state, std::int64_t state_count,
+                                             rowmill_optimizer** optimizer) noexcept {
+  return create_with_state(rows, dim, options, state, state_count, optimizer, "sgd");
+}
+
+rowmill_status rowmill_sgd_set_options(rowmill_optimizer* optimizer, const rowmill_sgd_options* options) noexcept {
+  return set_options(optimizer, options, "sgd");
+}
+
+rowmill_status rowmill_sgd_get_options(const rowmill_optimizer* optimizer, rowmill_sgd_options* options) noexcept {
+  return get_options<SgdOptions>(optimizer, options, "sgd", sgd_to_c);
+}
+
+rowmill_status rowmill_adagrad_create_with_state(std::int64_t rows, std::int64_t dim,
+                                                 const rowmill_adagrad_options* options, const rowmill_view* state,
+                                                 std::int64_t state_count, rowmill_optimizer** optimizer) noexcept {
+  return create_with_state(rows, dim, options, state, state_count, optimizer, "adagrad");
+}
+
+rowmill_status rowmill_adagrad_set_options(rowmill_optimizer* optimizer,
+                                           const rowmill_adagrad_options* options) noexcept {
+  return set_options(optimizer, options, "adagrad");
+}
+
+rowmill_status rowmill_adagrad_get_options(const rowmill_optimizer* optimizer,
+                                           rowmill_adagrad_options* options) noexcept {
+  return get_options<AdagradOptions>(optimizer, options, "adagrad",
+                                     [](const AdagradOptions& o) { return adagrad_to_c<rowmill_adagrad_options>(o); });
+}
+
+rowmill_status rowmill_row_wise_adagrad_create_with_state(std::int64_t rows, std::int64_t dim,
+                                                          const rowmill_row_wise_adagrad_options* options,
+                                                          const rowmill_view* state, std::int64_t state_count,
+                                                          rowmill_optimizer** optimizer) noexcept {
+  return create_with_state(rows, dim, options, state, state_count, optimizer, "row_wise_adagrad");
+}
+
+rowmill_status rowmill_row_wise_adagrad_set_options(rowmill_optimizer* optimizer,
+                                                    const rowmill_row_wise_adagrad_options* options) noexcept {
+  return set_options(optimizer, options, "row_wise_adagrad");
+}
+
+rowmill_status rowmill_row_wise_adagrad_get_options(const rowmill_optimizer* optimizer,
+                                                    rowmill_row_wise_adagrad_options* options) noexcept {
+  return get_options<RowWiseAdagradOptions>(optimizer, options, "row_wise_adagrad", [](const RowWiseAdagradOptions& o) {
+    return adagrad_to_c<rowmill_row_wise_adagrad_options>(o);
+  });
+}
+
+rowmill_status rowmill_adam_create_with_state(std::int64_t rows, std::int64_t dim, const rowmill_adam_options* options,
+                                              const rowmill_view* state, std::int64_t state_count,
+                                              rowmill_optimizer** optimizer) noexcept {
+  return create_with_state(rows, dim, options, state, state_count, optimizer, "adam");
+}
+
+rowmill_status rowmill_adam_set_options(rowmill_optimizer* optimizer, const rowmill_adam_options* options) noexcept {
+  return set_options(optimizer, options, "adam");
+}
+
+rowmill_status rowmill_adam_get_options(const rowmill_optimizer* optimizer, rowmill_adam_options* options) noexcept {
+  return get_options<AdamOptions>(optimizer, options, "adam",
+                                  [](const AdamOptions& o) { return adam_to_c<rowmill_adam_options>(o); });
+}
+
+rowmill_status rowmill_partial_row_wise_adam_create_with_state(std::int64_t rows, std::int64_t dim,
+                                                               const rowmill_partial_row_wise_adam_options* options,
+                                                               const rowmill_view* state, std::int64_t state_count,
+                                                               rowmill_optimizer** optimizer) noexcept {
+  return create_with_state(rows, dim, options, state, state_count, optimizer, "partial_row_wise_adam");
+}
+
+rowmill_status rowmill_partial_row_wise_adam_set_options(
+    rowmill_optimizer* optimizer, const rowmill_partial_row_wise_adam_options* options) noexcept {
+  return set_options(optimizer, options, "partial_row_wise_adam");
+}
+
+rowmill_status rowmill_partial_row_wise_adam_get_options(const rowmill_optimizer* optimizer,
+                                                         rowmill_partial_row_wise_adam_options* options) noexcept {
+  return get_options<PartialRowWiseAdamOptions>(
+      optimizer, options, "partial_row_wise_adam",
+      [](const PartialRowWiseAdamOptions& o) { return adam_to_c<rowmill_partial_row_wise_adam_options>(o); });
+}
+
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) noexcept { delete optimizer; }
 
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
                                       const rowmill_plan* plan, const rowmill_view* gradients,
                                       std::int64_t gradient_count, rowmill_workspace* workspace) noexcept {
+  return rowmill_optimizer_step_with(optimizer, weights, plan, gradients, gradient_count, nullptr, workspace);
+}
+
+rowmill_status rowmill_optimizer_step_with(rowmill_optimizer* optimizer, const rowmill_view* weights,
+                                           const rowmill_plan* plan, const rowmill_view* gradients,
+                                           std::int64_t gradient_count, const rowmill_gradient_options* options,
+                                           rowmill_workspace* workspace) noexcept {
   return call([&] {
     rowmill_optimizer& handle = the(optimizer, "step", "optimizer");
     const std::string_view op = handle.optimizer->name();
     check_range(op, "gradient_count", gradient_count, 0, kMaxIds);
     views_of(gradients, gradient_count, op, "gradients", "gradient", handle.gradients);
     handle.optimizer->step(view_of(weights, op, "weights"), the(plan, op, "plan").plan, handle.gradients,
-                           workspace_of(workspace));
+                           gradient_options_of(options, op), workspace_of(workspace));
   });
+}
+
+std::int64_t rowmill_optimizer_skipped_steps(const rowmill_optimizer* optimizer) noexcept {
+  return value_or<std::int64_t>(
+      -1, [&] { return the(optimizer, "optimizer_skipped_steps", "optimizer").optimizer->skipped_steps(); });
 }
 
 std::size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, std::int64_t id_count,
@@ -191,6 +325,18 @@ std::size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer
     check_range(kOp, "id_count", id_count, 0, kMaxIds);
     check_range(kOp, "gradient_count", gradient_count, 0, kMaxIds);
     return o.memory_required(id_count, gradient_count);
+  });
+}
+
+std::size_t rowmill_optimizer_memory_required_with(const rowmill_optimizer* optimizer, std::int64_t id_count,
+                                                   std::int64_t gradient_count, const rowmill_gradient_options* options,
+                                                   rowmill_pooling pooling) noexcept {
+  return value_or<std::size_t>(0, [&] {
+    constexpr std::string_view kOp = "optimizer_memory_required";
+    const Optimizer& o = *the(optimizer, kOp, "optimizer").optimizer;
+    check_range(kOp, "id_count", id_count, 0, kMaxIds);
+    check_range(kOp, "gradient_count", gradient_count, 0, kMaxIds);
+    return o.memory_required(id_count, gradient_count, gradient_options_of(options, kOp), pooling_of(pooling, kOp));
   });
 }
 

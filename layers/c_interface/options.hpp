@@ -26,6 +26,9 @@ template <>
 inline constexpr std::size_t older_size<rowmill_embedding_bag_options> = offsetof(rowmill_embedding_bag_options,
                                                                                   format);
 
+template <>
+inline constexpr std::size_t older_size<rowmill_pool_options> = offsetof(rowmill_pool_options, divisor);
+
 template <class Options>
 void check_struct_size(std::string_view op, std::size_t found) {
   if (found == sizeof(Options) || found == older_size<Options>) return;
@@ -54,6 +57,9 @@ Options options_of(const Options* options, std::string_view op) {
   std::memcpy(&o, options, options->struct_size);
   return o;
 }
+
+/// The C++ options of a step or of sums, or their defaults for a null pointer.
+GradientOptions gradient_options_of(const rowmill_gradient_options* options, std::string_view op);
 
 /// An optimizer's C++ options, or their defaults for a null pointer.
 OptimizerOptions optimizer_of(const rowmill_sgd_options* options, std::string_view op);

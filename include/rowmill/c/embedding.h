@@ -3,16 +3,25 @@
 #ifndef ROWMILL_C_EMBEDDING_H
 #define ROWMILL_C_EMBEDDING_H
 
+#include "rowmill/c/gradient.h"
 #include "rowmill/c/ids.h"
+#include "rowmill/c/max_norm.h"
 #include "rowmill/c/optimizer.h"
 #include "rowmill/c/table.h"
 #include "rowmill/c/views.h"
 
 ROWMILL_BEGIN_C
 
-/* A table, an optimizer, forward, backward, step. One thread at a time may use a layer, except that forward alone may
- * run on several. */
+/* A table, an optimizer, forward, backward, step. One thread at a time may use a layer, except that
+ * rowmill_embedding_forward alone may run on several. */
 typedef struct rowmill_embedding rowmill_embedding;
+
+/* Where a layer has the gradients that backward recorded, until step or zero_grad. */
+typedef int32_t rowmill_recorded;
+enum {
+  ROWMILL_RECORDED_COPIED = 0,    /* in memory of the layer's: the caller's is free after backward */
+  ROWMILL_RECORDED_REFERENCED = 1 /* where they are: the caller's memory must stay as it is. It saves a copy */
+};
 
 typedef struct rowmill_embedding_options {
   size_t struct_size;
@@ -28,14 +37,21 @@ typedef struct rowmill_embedding_options {
   const rowmill_row_wise_adagrad_options* row_wise_adagrad;
   const rowmill_adam_options* adam;
   const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
-  rowmill_format format; /* of the table; since 0.2 */
+  rowmill_format format; /* of the table; since 0.2, and all below */
+  rowmill_recorded recorded;
+  const rowmill_gradient_options* gradient; /* of each step; may be NULL */
+  double max_norm; /* forward_max_norm scales the rows down to it, for good; -1: none. rowmill_embedding_forward then
+                      fails */
+  rowmill_norm norm;
+  int32_t reserved; /* 0 */
 } rowmill_embedding_options;
 
-/* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_RANGE_ERROR, no padding id, SGD. */
+/* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_RANGE_ERROR, no padding id, SGD,
+ * ROWMILL_RECORDED_COPIED, no max_norm (and ROWMILL_NORM_TWO). */
 rowmill_status rowmill_embedding_options_init(rowmill_embedding_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
 
-/* Errors: those of the table and the optimizer; two optimizers, or a padding_id that is not a row
- * (ROWMILL_INVALID_ARGUMENT). */
+/* Errors: those of the table and the optimizer; two optimizers, a padding_id that is not a row, or a max_norm or an
+ * option of the gradient that is out of its range (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_embedding_create(int64_t rows, int64_t dim, const rowmill_embedding_options* options,
                                         rowmill_embedding** embedding) ROWMILL_NOEXCEPT;
 void rowmill_embedding_destroy(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
@@ -44,8 +60,13 @@ void rowmill_embedding_destroy(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_embedding_forward(const rowmill_embedding* embedding, const rowmill_ids* ids,
                                          const rowmill_view* out) ROWMILL_NOEXCEPT;
 
-/* Records the gradient of one forward pass, ids.count x dim, for the next step. The ids are copied; the gradient's
- * memory must stay as it is until then. The padding id's positions are ignored.
+/* The forward pass of a layer with a max_norm: rowmill_renormalize, which writes the table, and then the lookup.
+ * Without a max_norm it is the lookup alone. */
+rowmill_status rowmill_embedding_forward_max_norm(rowmill_embedding* embedding, const rowmill_ids* ids,
+                                                  const rowmill_view* out) ROWMILL_NOEXCEPT;
+
+/* Records the gradient of one forward pass, ids.count x dim, for the next step. The ids are copied, and the gradient
+ * is unless the layer was made with ROWMILL_RECORDED_REFERENCED. The padding id's positions are ignored.
  * Errors, which record nothing: a bad view or ids (ROWMILL_INVALID_ARGUMENT), ROWMILL_SHAPE_MISMATCH,
  * ROWMILL_ID_OUT_OF_RANGE, a gradient in the table's memory (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY. */
 rowmill_status rowmill_embedding_backward(rowmill_embedding* embedding, const rowmill_ids* ids,

@@ -8,7 +8,11 @@
 ROWMILL_BEGIN_C
 
 typedef int32_t rowmill_id_type;
-enum { ROWMILL_INT32 = 32, ROWMILL_INT64 = 64 };
+enum {
+  ROWMILL_INT32 = 32,
+  ROWMILL_INT64 = 64,
+  ROWMILL_STRIDED = 1 /* of rowmill_ids alone: data points to a rowmill_strided_ids */
+};
 
 /* `count` ids, a batch of any shape flattened. They are never copied, narrowed or rewritten. */
 typedef struct rowmill_ids {
@@ -23,6 +27,25 @@ static inline rowmill_ids rowmill_make_ids(const void* data, int64_t count, rowm
   ids.count = count;
   ids.type = type;
   return ids;
+}
+
+/* Ids that stand at a stride from each other, such as a column of an array: id i is data[i * stride]. The stride is in
+ * ids; below 0 they are read backwards from data, and 0 repeats one.
+ *
+ *     const rowmill_strided_ids column = {data, count, 3, ROWMILL_INT32};
+ *     const rowmill_ids ids = rowmill_make_strided(&column);
+ *
+ * The result points to the struct, which must live while it is used. Every function takes it where it takes ids, also
+ * in bags and as their offsets or lengths. */
+typedef struct rowmill_strided_ids {
+  const void* data;
+  int64_t count;
+  int64_t stride;
+  rowmill_id_type type;
+} rowmill_strided_ids;
+
+static inline rowmill_ids rowmill_make_strided(const rowmill_strided_ids* strided) {
+  return rowmill_make_ids(strided, strided->count, ROWMILL_STRIDED);
 }
 
 /* Ids grouped into bags, each of which may be empty. */
@@ -68,13 +91,22 @@ static inline rowmill_bags rowmill_make_batch(rowmill_ids ids, int64_t batch, in
   return bags;
 }
 
+/* Bags by their lengths: bag b holds the next lengths[b] ids. Writes lengths.count + 1 offsets into the caller's
+ * memory, and bags of them into `bags`: the offsets must live while those are used. Errors, which write nothing:
+ * offset_count is not at least lengths.count + 1, or the lengths' sum is not ids.count (ROWMILL_SHAPE_MISMATCH); a
+ * length is below 0 or leads past the last id, which the last error's position and value say, or a pointer is null or
+ * not aligned (ROWMILL_INVALID_ARGUMENT); offsets share memory with ids or lengths (ROWMILL_OVERLAP). */
+rowmill_status rowmill_bags_from_lengths(const rowmill_ids* ids, const rowmill_ids* lengths, int64_t* offsets,
+                                         int64_t offset_count, rowmill_bags* bags) ROWMILL_NOEXCEPT;
+
 /* What an operation does with an id outside its table. */
 typedef int32_t rowmill_out_of_range;
 enum {
-  ROWMILL_RANGE_ERROR = 0,        /* ROWMILL_ID_OUT_OF_RANGE; allowed: 0 .. rows-1 */
-  ROWMILL_RANGE_CLIP = 1,         /* row 0 for negative ids and row rows-1 for large ones */
-  ROWMILL_RANGE_ZERO = 2,         /* a gather yields a zero row; an update ignores the id */
-  ROWMILL_RANGE_WRAP_NEGATIVE = 3 /* -1 is the last row; allowed: -rows .. rows-1 */
+  ROWMILL_RANGE_ERROR = 0,         /* ROWMILL_ID_OUT_OF_RANGE; allowed: 0 .. rows-1 */
+  ROWMILL_RANGE_CLIP = 1,          /* row 0 for negative ids and row rows-1 for large ones */
+  ROWMILL_RANGE_ZERO = 2,          /* a row of zeros, which counts in its bag; an update ignores the id */
+  ROWMILL_RANGE_WRAP_NEGATIVE = 3, /* -1 is the last row; allowed: -rows .. rows-1 */
+  ROWMILL_RANGE_SKIP = 4           /* a bag leaves the id out, and does not count it; else as ROWMILL_RANGE_ZERO */
 };
 
 /* Looks for an id that the policy forbids in a table of `rows` rows.
@@ -87,6 +119,10 @@ enum {
  * Errors: the ids' pointer is null (and count is not 0) or not aligned, or count < 0 (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_find_bad_id(const rowmill_ids* ids, int64_t rows, rowmill_out_of_range out_of_range,
                                    int64_t* position, int64_t* value) ROWMILL_NOEXCEPT;
+
+/* The same for ids among which padding_id, whatever it is, is allowed. */
+rowmill_status rowmill_find_bad_id_padded(const rowmill_ids* ids, int64_t rows, rowmill_out_of_range out_of_range,
+                                          int64_t padding_id, int64_t* position, int64_t* value) ROWMILL_NOEXCEPT;
 
 ROWMILL_END_C
 

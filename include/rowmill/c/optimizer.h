@@ -3,6 +3,7 @@
 #ifndef ROWMILL_C_OPTIMIZER_H
 #define ROWMILL_C_OPTIMIZER_H
 
+#include "rowmill/c/gradient.h"
 #include "rowmill/c/plan.h"
 #include "rowmill/c/views.h"
 #include "rowmill/c/workspace.h"
@@ -99,6 +100,29 @@ rowmill_status rowmill_partial_row_wise_adam_create(int64_t rows, int64_t dim, c
                                                     rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 
+/* The same with the state in the caller's memory, which must live as long as the optimizer: state_count views of the
+ * number, order and shapes that rowmill_optimizer_state gives, of floats whose rows stand one after another. What they
+ * hold is the state; an initial_accumulator is not applied.
+ * Errors: also a bad view (ROWMILL_INVALID_ARGUMENT), another number of views or another shape
+ * (ROWMILL_SHAPE_MISMATCH), views that share an element (ROWMILL_OVERLAP). */
+rowmill_status rowmill_sgd_create_with_state(int64_t rows, int64_t dim, const rowmill_sgd_options* options,
+                                             const rowmill_view* state, int64_t state_count,
+                                             rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adagrad_create_with_state(int64_t rows, int64_t dim, const rowmill_adagrad_options* options,
+                                                 const rowmill_view* state, int64_t state_count,
+                                                 rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_create_with_state(int64_t rows, int64_t dim,
+                                                          const rowmill_row_wise_adagrad_options* options,
+                                                          const rowmill_view* state, int64_t state_count,
+                                                          rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adam_create_with_state(int64_t rows, int64_t dim, const rowmill_adam_options* options,
+                                              const rowmill_view* state, int64_t state_count,
+                                              rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_create_with_state(int64_t rows, int64_t dim,
+                                                               const rowmill_partial_row_wise_adam_options* options,
+                                                               const rowmill_view* state, int64_t state_count,
+                                                               rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
+
 /* One step.
  *
  *     for each row r that the plan touches:
@@ -115,10 +139,26 @@ rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmil
                                       const rowmill_plan* plan, const rowmill_view* gradients, int64_t gradient_count,
                                       rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
+/* The same with options that scale, clip or check each row's finished sum g before the update. A step that
+ * skip_nonfinite leaves out changes nothing but rowmill_optimizer_skipped_steps. Errors: also an option out of its
+ * range (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_optimizer_step_with(rowmill_optimizer* optimizer, const rowmill_view* weights,
+                                           const rowmill_plan* plan, const rowmill_view* gradients,
+                                           int64_t gradient_count, const rowmill_gradient_options* options,
+                                           rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* The steps that skip_nonfinite left out since the optimizer was made; -1 for a null handle. */
+int64_t rowmill_optimizer_skipped_steps(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
+
 /* The bytes of workspace that a step with `id_count` ids in `gradient_count` views uses at most; 0 if one of them is
  * not in 0 .. 2^56, or the handle is null. */
 size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, int64_t id_count,
                                          int64_t gradient_count) ROWMILL_NOEXCEPT;
+
+/* The same for a rowmill_optimizer_step_with these options over a plan of this pooling; 0 also if these are bad. */
+size_t rowmill_optimizer_memory_required_with(const rowmill_optimizer* optimizer, int64_t id_count,
+                                              int64_t gradient_count, const rowmill_gradient_options* options,
+                                              rowmill_pooling pooling) ROWMILL_NOEXCEPT;
 
 /* "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"; NULL for a null handle. */
 const char* rowmill_optimizer_name(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
@@ -129,6 +169,31 @@ double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) ROWMI
 
 /* Errors: ROWMILL_INVALID_ARGUMENT unless 0 <= learning_rate <= 3.4e38, the largest float. */
 rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) ROWMILL_NOEXCEPT;
+
+/* Set every hyperparameter, and get them; the struct that receives them must have been filled in by its init function.
+ * State and step count stay; an initial_accumulator has no effect any more.
+ * Errors, which change nothing: an optimizer of another kind, an option out of its range, or options that need other
+ * state tables: a momentum where it was 0, or 0 where it was not (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_sgd_set_options(rowmill_optimizer* optimizer,
+                                       const rowmill_sgd_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adagrad_set_options(rowmill_optimizer* optimizer,
+                                           const rowmill_adagrad_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_set_options(rowmill_optimizer* optimizer,
+                                                    const rowmill_row_wise_adagrad_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adam_set_options(rowmill_optimizer* optimizer,
+                                        const rowmill_adam_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_set_options(
+    rowmill_optimizer* optimizer, const rowmill_partial_row_wise_adam_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_sgd_get_options(const rowmill_optimizer* optimizer,
+                                       rowmill_sgd_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adagrad_get_options(const rowmill_optimizer* optimizer,
+                                           rowmill_adagrad_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_row_wise_adagrad_get_options(const rowmill_optimizer* optimizer,
+                                                    rowmill_row_wise_adagrad_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_adam_get_options(const rowmill_optimizer* optimizer,
+                                        rowmill_adam_options* options) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_partial_row_wise_adam_get_options(
+    const rowmill_optimizer* optimizer, rowmill_partial_row_wise_adam_options* options) ROWMILL_NOEXCEPT;
 
 /* The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m, v}
  * for Adam, v of dim 1 when row-wise. The others are rows x dim. The count is -1 for a null handle; a view is valid

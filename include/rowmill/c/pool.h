@@ -11,35 +11,77 @@ ROWMILL_BEGIN_C
 
 /* How a bag's rows become one. */
 typedef int32_t rowmill_pooling;
-enum { ROWMILL_POOL_SUM = 0, ROWMILL_POOL_MEAN = 1 };
+enum {
+  ROWMILL_POOL_SUM = 0,
+  ROWMILL_POOL_MEAN = 1,  /* the sum over their number */
+  ROWMILL_POOL_SQRTN = 2, /* the sum over the root of their number */
+  ROWMILL_POOL_MAX = 3    /* column by column, the largest; of equal ones the first; NaN where there is one */
+};
 
+/* What a mean or sqrtn of bags with weights divides by. Without weights both are the same. */
+typedef int32_t rowmill_divisor;
+enum {
+  ROWMILL_DIVISOR_COUNT = 0,  /* the number of rows, or its root */
+  ROWMILL_DIVISOR_WEIGHTS = 1 /* the sum of the weights; for sqrtn the root of the sum of their squares */
+};
+
+/* What goes with bags, also what they have beside their ids. */
 typedef struct rowmill_pool_options {
   size_t struct_size;
   rowmill_pooling pooling;
-  rowmill_out_of_range out_of_range; /* under ROWMILL_RANGE_ZERO an id out of range is left out, and not counted */
+  rowmill_out_of_range out_of_range;
+  rowmill_divisor divisor; /* since 0.2, and all below; ROWMILL_DIVISOR_WEIGHTS is for mean and sqrtn alone */
+  int32_t has_padding_id;  /* not 0: ids that are padding_id, or stand for its row, are in no bag */
+  int64_t padding_id;      /* need not be a row */
+  const float* weights;    /* by which the row of each id is multiplied; NULL: none */
+  int64_t weight_count;    /* the number of ids; 0 without weights */
 } rowmill_pool_options;
 
-/* Fills in the defaults: ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR. */
+/* Fills in the defaults: ROWMILL_POOL_SUM, ROWMILL_RANGE_ERROR, ROWMILL_DIVISOR_COUNT, no padding, no weights. */
 rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
 
 /* Pooled lookups: the forward pass of an embedding bag.
  *
  *     for b in 0 .. bags.size-1:
- *       rows = [table[id, :] for id in bag b]
- *       out[b, :] = rows[0] + rows[1] + ...             # in this order; zero for an empty bag
- *       out[b, :] = out[b, :] / len(rows)               # ROWMILL_POOL_MEAN only
+ *       terms = [weights[i] * table[ids[i], :] for position i of bag b]    # without padding
+ *       out[b, :] = terms[0] + terms[1] + ...             # in this order; +0 for an empty bag
+ *       out[b, :] = out[b, :] / divisor                   # mean and sqrtn; +0 if it is 0
  *
- * Shapes: table rows x dim; out bags.size x dim, which is written. Only policies other than ROWMILL_RANGE_ERROR need a
- * workspace. Reads of one table may run at the same time; a write to it meanwhile is a race.
- * Errors: a view, the ids or the offsets are null (and not empty) or bad, or bags.size is not what offsets.count says
- * (ROWMILL_INVALID_ARGUMENT); size x length is not ids.count, or out has another shape (ROWMILL_SHAPE_MISMATCH); out
- * shares an element with table, ids or offsets, or its rows with each other (ROWMILL_OVERLAP); an id is out of range
+ * A maximum takes the largest term in place of the sum. Shapes: table rows x dim; out bags.size x dim, which is
+ * written. `workspace` may be NULL: see rowmill_pool_memory_required. Reads of one table may run at the same time; a
+ * write to it meanwhile is a race.
+ * Errors: a view, the ids, the offsets or the weights are null (and not empty) or bad, or bags.size is not what
+ * offsets.count says, or the divisor does not go with the pooling (ROWMILL_INVALID_ARGUMENT); size x length is not
+ * ids.count, weight_count is not either, or out has another shape (ROWMILL_SHAPE_MISMATCH); out shares an element with
+ * table, ids, offsets or weights, or its rows with each other (ROWMILL_OVERLAP); an id is out of range
  * (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_OUT_OF_MEMORY; ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags, const rowmill_view* out,
                             const rowmill_pool_options* options, rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
-/* The bytes of workspace that a rowmill_pool of `id_count` ids uses at most; 0 if id_count is not in 0 .. 2^56. */
+/* The bytes of workspace that a rowmill_pool or rowmill_find_winners of `id_count` ids uses at most; 0 if id_count is
+ * not in 0 .. 2^56. */
 size_t rowmill_pool_memory_required(int64_t id_count) ROWMILL_NOEXCEPT;
+
+/* The bytes that any function of this header uses at most for these bags and a table of `dim` columns; 0 if an argument
+ * is wrong. */
+size_t rowmill_pool_memory_required_with(const rowmill_bags* bags, int64_t dim,
+                                         const rowmill_pool_options* options) ROWMILL_NOEXCEPT;
+
+/* Which term of a maximum won: winners[b * dim + c] is the position in bag b, counted from its begin, of the term that
+ * column c has; -1 for an empty bag, and where a row of zeros won that an id out of range stands for. winner_count is
+ * bags.size * dim. The options' pooling must be ROWMILL_POOL_MAX. A plan needs the winners: rowmill_plan_options.
+ * Errors: as rowmill_pool, with winners in place of out; a bag of more than 2^31 - 1 ids (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_find_winners(const rowmill_view* table, const rowmill_bags* bags, int32_t* winners,
+                                    int64_t winner_count, const rowmill_pool_options* options,
+                                    rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* The gradient of each id's weight, from that of the pooled rows: `gradient` is bags.size x dim, and `out` has
+ * out_count values, one for each id. Positions that are padding get +0. docs/numerics.md has the formulas. Errors: as
+ * rowmill_pool. */
+rowmill_status rowmill_pool_weight_gradients(const rowmill_view* table, const rowmill_bags* bags,
+                                             const rowmill_view* gradient, float* out, int64_t out_count,
+                                             const rowmill_pool_options* options,
+                                             rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
 ROWMILL_END_C
 
