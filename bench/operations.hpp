@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <rowmill/format.hpp>
+#include <rowmill/pool.hpp>
 #include <string_view>
 #include <vector>
 
@@ -19,10 +20,12 @@ struct Operation {
   std::string_view name;
   Kind kind;
   bool pooled = false;     ///< the output or the gradient has a row for each bag instead of for each id
+  bool weighted = false;   ///< each id has a weight
   bool step = false;       ///< an optimizer's
   int states = 0;          ///< state tables as large as the weights
   bool row_state = false;  ///< one state value for each row
   rowmill::Format format = rowmill::Format::f32;  ///< of the table, and of a lookup's output
+  rowmill::Pooling pooling = rowmill::Pooling::sum;
 };
 
 inline constexpr Operation kOperations[] = {
@@ -30,6 +33,9 @@ inline constexpr Operation kOperations[] = {
     {.name = "gather_bf16", .kind = Kind::lookup, .format = rowmill::Format::bf16},
     {.name = "pool", .kind = Kind::lookup, .pooled = true},
     {.name = "pool_bf16", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::bf16},
+    {.name = "pool_weighted", .kind = Kind::lookup, .pooled = true, .weighted = true},
+    {.name = "pool_mean", .kind = Kind::lookup, .pooled = true, .pooling = rowmill::Pooling::mean},
+    {.name = "pool_max", .kind = Kind::lookup, .pooled = true, .pooling = rowmill::Pooling::max},
     {.name = "scatter_add", .kind = Kind::update},
     {.name = "sgd", .kind = Kind::update, .step = true},
     {.name = "sgd_bf16", .kind = Kind::update, .step = true, .format = rowmill::Format::bf16},
@@ -37,7 +43,14 @@ inline constexpr Operation kOperations[] = {
     {.name = "row_wise_adagrad", .kind = Kind::update, .step = true, .row_state = true},
     {.name = "adam", .kind = Kind::update, .step = true, .states = 2},
     {.name = "pooled_sgd", .kind = Kind::update, .pooled = true, .step = true},
+    {.name = "pooled_sgd_weighted", .kind = Kind::update, .pooled = true, .weighted = true, .step = true},
     {.name = "pooled_row_wise_adagrad", .kind = Kind::update, .pooled = true, .step = true, .row_state = true},
+    {.name = "pooled_row_wise_adagrad_weighted",
+     .kind = Kind::update,
+     .pooled = true,
+     .weighted = true,
+     .step = true,
+     .row_state = true},
     {.name = "plan", .kind = Kind::plan},
     {.name = "plan_bags", .kind = Kind::plan, .pooled = true},
 };

@@ -33,7 +33,7 @@ void for_each_part(int parts, std::int64_t count, std::int64_t unit, const F& f)
 ///     sgd           4 d (n + 2 u)          the same, with gradients for values
 ///     adagrad       4 d (n + 4 u)          and the accumulator; row-wise: 8 u for the accumulator
 ///     adam          4 d (n + 6 u)          and both moments
-///     pooled steps  b for n
+///     pooled steps  b for n                ids and their weights are left out
 ///     plan          4 (n + n + u)          each id read; each position and each distinct row written
 ///     of bf16       2 for 4                rows of tables and of outputs; gradients are floats
 ///

@@ -79,6 +79,9 @@ Subject::Subject(const Operation& operation, const Shape& shape, int batch_count
                shape.length,
                &batches_,
                {}} {
+  for (std::int64_t i = 0; operation.weighted && i < shape.id_count(); ++i) {
+    sample_weights_.push_back(0.5F + static_cast<float>(i % 64) / 64);
+  }
   for (int s = 0; s < operation.states; ++s) {
     problem_.states[s] = optimizer_->state()[static_cast<std::size_t>(s)].data();
   }
@@ -97,10 +100,15 @@ void Subject::set_batches(IdSource source) {
   for (std::size_t b = 0; b < batch_count(); ++b) build(plans_[b], b);
 }
 
+rowmill::Bags Subject::bags_of(const std::vector<std::int32_t>& ids) const {
+  const rowmill::Bags bags(ids, shape_.batch, shape_.length);
+  return operation_.weighted ? bags.with_weights(sample_weights_) : bags;
+}
+
 void Subject::build(rowmill::Plan& plan, std::size_t batch) {
   const std::vector<std::int32_t>& ids = batches_[batch];
   if (operation_.pooled) {
-    plan.build(rowmill::Bags(ids, shape_.batch, shape_.length), shape_.rows);
+    plan.build(bags_of(ids), shape_.rows);
   } else {
     plan.build(ids, shape_.rows);
   }
@@ -124,7 +132,7 @@ void Subject::run(std::size_t batch) {
   } else if (operation_.kind == Kind::update) {
     rowmill::scatter_add(weights_, ids, buffer, {}, &workspace_);
   } else if (operation_.pooled) {
-    rowmill::pool(weights_, rowmill::Bags(ids, shape_.batch, shape_.length), buffer);
+    rowmill::pool(weights_, bags_of(ids), buffer, {.pooling = operation_.pooling});
   } else {
     rowmill::gather(weights_, ids, buffer);
   }
@@ -214,7 +222,7 @@ std::string Subject::check_update() {
                                          states, places, kLeaveOut, gradients);
     };
     if (operation_.pooled) {
-      step(rowmill::Bags(sample_ids, shape_.batch, shape_.length));
+      step(bags_of(sample_ids));
     } else {
       step(rowmill::Ids(sample_ids));
     }

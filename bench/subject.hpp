@@ -38,6 +38,7 @@ class Subject {
   [[nodiscard]] std::string check_update();
   [[nodiscard]] std::string check_plan();
   void build(rowmill::Plan& plan, std::size_t batch);
+  [[nodiscard]] rowmill::Bags bags_of(const std::vector<std::int32_t>& ids) const;
 
   const Operation& operation_;
   Shape shape_;
@@ -48,6 +49,7 @@ class Subject {
   rowmill::Workspace workspace_;
   rowmill::Table buffer_;
   std::vector<std::vector<std::int32_t>> batches_;
+  std::vector<float> sample_weights_;  // one for each id of a batch, for operations with weights
   Problem problem_;
 };
 

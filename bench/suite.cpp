@@ -50,6 +50,13 @@ std::vector<Case> cases(Extent extent) {
       }
     }
   }
+  if (extent == Extent::quick) return result;
+  for (const Shape& shape : pooled_shapes()) {
+    for (const Operation& operation : kOperations) {
+      if (!operation.pooled || operation.kind == Kind::plan || operation.format != rowmill::Format::f32) continue;
+      for (const int threads : thread_counts) result.push_back({&operation, shape, IdSource::uniform, threads});
+    }
+  }
   return result;
 }
 

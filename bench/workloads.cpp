@@ -75,6 +75,13 @@ std::vector<Shape> shapes(bool all) {
   return result;
 }
 
+std::vector<Shape> pooled_shapes() {
+  std::vector<Shape> result;
+  for (const std::int64_t dim : {32, 64, 128}) result.push_back({9088, dim, 128, 32});
+  for (const std::int64_t dim : {32, 128, 256}) result.push_back({1'000'000, dim, 2048, 20});
+  return result;
+}
+
 std::string_view name(IdSource source) {
   return source == IdSource::uniform ? "uniform" : source == IdSource::zipf ? "zipf" : "one_row";
 }

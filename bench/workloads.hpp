@@ -26,6 +26,8 @@ struct Shape {
 
 /// The shapes of the suite; the small table and one that is larger than most caches, or all.
 [[nodiscard]] std::vector<Shape> shapes(bool all);
+/// More row widths for pooled operations, in tables that the caches hold and in larger ones.
+[[nodiscard]] std::vector<Shape> pooled_shapes();
 
 /// Where a batch's ids come from.
 enum class IdSource {
