@@ -52,7 +52,7 @@ void print_header(std::size_t case_count) {
       "it:\n"
       "              the operation overlaps what the loops do one after the other\n"
       "\n"
-      "{:<24}{:<13}{:<9}{:<9}{:>8}{:>12}{:>14}{:>8}{:>10}\n",
+      "{:<33}{:<13}{:<9}{:<9}{:>8}{:>12}{:>14}{:>8}{:>10}\n",
       version(), ROWMILL_BENCH_BUILD_TYPE, compiler(), today(), cpu_model(), thread_count(), rowmill::isa_name(),
       roofline_loops().isa, last_level_cache() >> 20, huge_page_setting(), case_count, "operation", "table", "batch",
       "ids", "threads", "time (us)", "ids/s (M)", "GB/s", "roofline");
@@ -60,7 +60,7 @@ void print_header(std::size_t case_count) {
 
 void print_row(const Result& result) {
   const Case& which = result.which;
-  fmt::print("{:<24}{:<13}{:<9}{:<9}{:>8}{:>12.1f}{:>14.1f}{:>8.1f}{:>9.0f}%\n", which.operation->name,
+  fmt::print("{:<33}{:<13}{:<9}{:<9}{:>8}{:>12.1f}{:>14.1f}{:>8.1f}{:>9.0f}%\n", which.operation->name,
              which.shape.table_name(), which.shape.batch_name(), name(which.source), which.threads,
              result.seconds * 1e6, static_cast<double>(which.shape.id_count()) / result.seconds * 1e-6,
              result.bytes / result.seconds * 1e-9, 100 * result.share);

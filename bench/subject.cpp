@@ -170,8 +170,7 @@ std::string Subject::check_lookup() {
   if (!operation_.pooled) {
     rowmill::reference::gather(weights_, ids, expected, rowmill::OutOfRange::error);
   } else {
-    const rowmill::Bags bags(ids, shape_.batch, shape_.length);
-    rowmill::reference::pool(weights_, bags, expected, {});
+    rowmill::reference::pool(weights_, bags_of(ids), expected, {.pooling = operation_.pooling});
   }
   std::fill_n(problem_.buffers.front(), problem_.buffer_floats(0), 12345.0F);
   run(0);
