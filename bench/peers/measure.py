@@ -29,10 +29,13 @@ from stats import NEAR_CORES_NS, four_digits, summary
 
 # Operations that write the table, and their state tables; those with one value a row besides.
 UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0,
-           "pooled_row_wise_adagrad": 0}
-ROW_WISE = ("row_wise_adagrad", "pooled_row_wise_adagrad")
-FRESH = ("gather_fresh", "pool")  # whose outputs are new in each call
-POOLED = ("pool", "pooled_sgd", "pooled_row_wise_adagrad")  # whose outputs and gradients have a row for each bag
+           "pooled_row_wise_adagrad": 0, "pooled_sgd_weighted": 0, "pooled_row_wise_adagrad_weighted": 0}
+ROW_WISE = ("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted")
+FRESH = ("gather_fresh", "pool", "pool_weighted", "pool_mean", "pool_max")  # whose outputs are new in each call
+WEIGHTED = ("pool_weighted", "pooled_sgd_weighted", "pooled_row_wise_adagrad_weighted")  # each id has a weight
+# Whose outputs and gradients have a row for each bag.
+POOLED = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted", "pooled_row_wise_adagrad",
+          "pooled_row_wise_adagrad_weighted")
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-4, 2e-6
 CHUNK = 1 << 22  # floats of the initial weights that are written at once
 
@@ -68,8 +71,8 @@ def weight_pattern():
 
 
 class Problem:
-    """What both sides of a cell are given: shapes, initial weights, a gradient for each batch of an update, and one output,
-    that of a lookup or of a step's forward pass. Both sides share this memory if the peer can use memory that is not its
+    """What both sides of a cell are given: shapes, initial weights, the ids' weights, a gradient for each batch of an update,
+    and one output, that of a lookup or of a step's forward pass. Both sides share this memory if the peer can use memory that is not its
     own. Operations that make their outputs only take the shape from it."""
 
     def __init__(self, operation, shape):
@@ -78,6 +81,9 @@ class Problem:
         self.pooled = operation in POOLED
         self.batch_count = workloads.batch_count(shape)
         self.output = self.new_buffer()
+        self.sample_weights = None  # one for each id, the same for all batches
+        if operation in WEIGHTED:
+            self.sample_weights = np.random.default_rng(13).uniform(0.5, 1.5, shape.id_count).astype(np.float32)
         self.gradients = [self.new_buffer() for _ in range(self.batch_count if operation in UPDATES else 0)]
         # Positive gradients: sums that cancel would differ between libraries by more than rounding.
         random = np.random.default_rng(11)
@@ -125,6 +131,7 @@ def useful_bytes(operation, shape, batches):
     """As bench::useful_bytes; a step's forward pass is counted too. The mean over the batches."""
     rows = shape.batch if operation in POOLED else shape.id_count  # of the output and the gradient
     total = 0
+    total += 4 * shape.id_count if operation in WEIGHTED else 0
     if operation != "scatter_add":
         total += 4 * shape.dim * (shape.id_count + rows)
     if operation in UPDATES:

@@ -49,12 +49,13 @@ class Side:
         self.module = SplitTableBatchedEmbeddingBagsCodegen(
             [(rows, dim, EmbeddingLocation.HOST, ComputeDevice.CPU)],
             optimizer=OPTIMIZERS[problem.operation], learning_rate=0.01, eps=EPSILONS.get(problem.operation, 1e-10),
-            pooling_mode=PoolingMode.SUM if problem.operation in SUMS else PoolingMode.NONE)
+            pooling_mode=POOLING_MODES.get(problem.operation, PoolingMode.NONE))
         self.weights = self.module.split_embedding_weights()[0]
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
         self.gradients = [torch.from_numpy(gradient) for gradient in problem.gradients]
         self.offsets = torch.arange(0, problem.shape.id_count + 1, length)
+        self.sample_weights = () if problem.sample_weights is None else (torch.from_numpy(problem.sample_weights),)
         self.call = OPERATIONS[problem.operation](self)
 
     wake = peer_torch.Side.wake
@@ -69,14 +70,14 @@ class Side:
 def forward(side):
     @torch.no_grad()
     def call(batch):
-        return side.module(side.ids[batch], side.offsets)
+        return side.module(side.ids[batch], side.offsets, *side.sample_weights)
 
     return call
 
 
 def step(side):
     def call(batch):
-        out = side.module(side.ids[batch], side.offsets)
+        out = side.module(side.ids[batch], side.offsets, *side.sample_weights)
         out.backward(side.gradients[batch])
         return out.detach()
 
@@ -86,27 +87,27 @@ def step(side):
 OPERATIONS = {
     "gather_fresh": forward,
     "pool": forward,
+    "pool_weighted": forward,
+    "pool_mean": forward,
     "sgd": step,
     "adagrad": step,
     "row_wise_adagrad": step,
     "pooled_sgd": step,
+    "pooled_sgd_weighted": step,
     "pooled_row_wise_adagrad": step,
+    "pooled_row_wise_adagrad_weighted": step,
 }
-OPTIMIZERS = {
-    "gather_fresh": EmbOptimType.EXACT_SGD,
-    "pool": EmbOptimType.EXACT_SGD,
-    "sgd": EmbOptimType.EXACT_SGD,
-    "adagrad": EmbOptimType.EXACT_ADAGRAD,
-    "row_wise_adagrad": EmbOptimType.EXACT_ROWWISE_ADAGRAD,
-    "pooled_sgd": EmbOptimType.EXACT_SGD,
-    "pooled_row_wise_adagrad": EmbOptimType.EXACT_ROWWISE_ADAGRAD,
-}
-EPSILONS = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad"), 1e-8)
-SUMS = ("pool", "row_wise_adagrad", "pooled_sgd", "pooled_row_wise_adagrad")
+ROW_WISE_ADAGRAD = ("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted")
+OPTIMIZERS = dict.fromkeys(OPERATIONS, EmbOptimType.EXACT_SGD) | {"adagrad": EmbOptimType.EXACT_ADAGRAD} | dict.fromkeys(
+    ROW_WISE_ADAGRAD, EmbOptimType.EXACT_ROWWISE_ADAGRAD)
+EPSILONS = dict.fromkeys(ROW_WISE_ADAGRAD, 1e-8)
+POOLING_MODES = dict.fromkeys(("row_wise_adagrad", *(name for name in OPERATIONS if name.startswith("pool"))),
+                              PoolingMode.SUM) | {"pool_mean": PoolingMode.MEAN}
 ALTERNATIVES = {}
 ABSENT = {
     "gather": "takes no output buffer",
     "scatter_add": "no such operation",
+    "pool_max": "no such pooling",
     "adam": "Adam is not supported on CPU",
 }
 NOTES = {"gather_fresh": "forward pass without pooling", "row_wise_adagrad": "bags of one id"}

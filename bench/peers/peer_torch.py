@@ -28,6 +28,9 @@ class Side:
             self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
         self.output = torch.from_numpy(problem.output)
         self.gradients = [torch.from_numpy(gradient) for gradient in problem.gradients]
+        self.sample_weights = None
+        if problem.sample_weights is not None:
+            self.sample_weights = torch.from_numpy(problem.arranged(problem.sample_weights))
         self.call = OPERATIONS[problem.operation](self)
 
     def wake(self):
@@ -49,13 +52,31 @@ def gather_fresh(side):
     return lambda batch: torch.nn.functional.embedding(side.ids[batch], side.weights)
 
 
-def pool(side):
-    return lambda batch: torch.nn.functional.embedding_bag(side.ids[batch], side.weights, mode="sum")
+def pool(mode):
+    def make(side):
+        weights = side.sample_weights
+
+        def call(batch):
+            ids = side.ids[batch]
+            return torch.nn.functional.embedding_bag(ids, side.weights, mode=mode, per_sample_weights=weights)
+
+        return call
+
+    return make
 
 
-def pool_with_offsets(side):
-    offsets = torch.arange(0, side.problem.shape.id_count, side.problem.shape.length)
-    return lambda batch: torch.nn.functional.embedding_bag(side.ids[batch].view(-1), side.weights, offsets, mode="sum")
+def pool_with_offsets(mode):
+    def make(side):
+        offsets = torch.arange(0, side.problem.shape.id_count, side.problem.shape.length)
+        weights = None if side.sample_weights is None else side.sample_weights.view(-1)
+
+        def call(batch):
+            ids = side.ids[batch].view(-1)
+            return torch.nn.functional.embedding_bag(ids, side.weights, offsets, mode=mode, per_sample_weights=weights)
+
+        return call
+
+    return make
 
 
 def scatter_add(side):
@@ -87,9 +108,10 @@ def step(make_optimizer):
         else:
             layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=sparse)
         optimizer = make_optimizer(layer.parameters(), sparse)
+        weights = () if side.sample_weights is None else (None, side.sample_weights)  # after the offsets
 
         def call(batch):
-            out = layer(side.ids[batch])
+            out = layer(side.ids[batch], *weights)
             out.backward(side.gradients[batch])
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -103,15 +125,21 @@ def step(make_optimizer):
 OPERATIONS = {
     "gather": gather,
     "gather_fresh": gather_fresh,
-    "pool": pool,
+    "pool": pool("sum"),
+    "pool_weighted": pool("sum"),
+    "pool_mean": pool("mean"),
+    "pool_max": pool("max"),
     "scatter_add": scatter_add,
     "sgd": step(sgd),
     "adagrad": step(adagrad),
     "adam": step(adam),
     "pooled_sgd": step(sgd),
+    "pooled_sgd_weighted": step(sgd),
 }
-ALTERNATIVES = {"pool": pool_with_offsets}
-ABSENT = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad"), "torch.optim has no row-wise Adagrad")
+ALTERNATIVES = {"pool": pool_with_offsets("sum"), "pool_weighted": pool_with_offsets("sum"),
+                "pool_mean": pool_with_offsets("mean"), "pool_max": pool_with_offsets("max")}
+ABSENT = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted"),
+                       "torch.optim has no row-wise Adagrad")
 NOTES = {
     "gather": "index_select(out=)",
     "gather_fresh": "F.embedding",

@@ -18,7 +18,7 @@ import plots
 import suite
 from measure import ABSOLUTE_TOLERANCE, HOPELESS, POOLED, RELATIVE_TOLERANCE
 from stats import NEAR_CORES_NS, four_digits
-from suite import OPERATIONS, join_sittings, read_records
+from suite import join_sittings, read_records
 
 TITLES = {
     "gather": "gather, outputs reused",
@@ -32,12 +32,17 @@ TITLES = {
     "adam": "Adam step",
     "pool": "pool (sum), fresh outputs",
     "pool_bf16": "pool (sum) of bf16",
+    "pool_weighted": "pool (weighted sum)",
+    "pool_mean": "pool (mean)",
+    "pool_max": "pool (max)",
     "pooled_sgd": "pooled SGD step",
+    "pooled_sgd_weighted": "weighted pooled SGD step",
     "pooled_row_wise_adagrad": "pooled row-wise Adagrad step",
+    "pooled_row_wise_adagrad_weighted": "weighted pooled row-wise Adagrad step",
     "plan": "plan",
     "plan_bags": "plan of bags",
 }
-COLUMNS = tuple(TITLES)  # those of OPERATIONS, and what only the C++ suite measures
+COLUMNS = tuple(TITLES)  # the operations of the peer run, and what only the C++ suite measures
 OF_BAGS = (*POOLED, "pool_bf16", "plan_bags")
 PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
@@ -120,7 +125,7 @@ class Results:
         self.roofline = [cell for cell in from_lines(self.suite.get("cells", {}), ROOFLINE_FIELDS, ROOFLINE_FIGURES)
                          if "roofline_us" in cell]
         self.threads = sorted({cell["threads"] for cell in self.measured})
-        standard = {(s.table_name, s.batch_name) for s in suite.workloads.SHAPES}
+        standard = {(s.table_name, s.batch_name) for s in (*suite.workloads.SHAPES, *suite.workloads.POOLED_SHAPES)}
         self.best = {}  # (operation, table, batch, ids, threads): the cell of the peer closest to Rowmill
         for cell in self.measured:
             if (cell["table"], cell["batch"]) not in standard:
@@ -253,7 +258,8 @@ hold some microseconds of Python on both sides.
   each call, as one calls it; Rowmill's by its OutputAllocator, which uses the memory of outputs that died again (up to 1 MiB: by
   numpy).
 - *Pool* sums bags of as many ids as the batch is long: 16x15 is 16 bags of 15 ids. In a *pooled* step forward is a pool, and
-  the gradient has a row for each bag.
+  the gradient has a row for each bag. *Weighted*: each id has a weight, between 0.5 and 1.5, and the gradient is that of the
+  table.
 - A step is forward, backward and update of a layer whose ids hold duplicates: for Rowmill gather into an output that it
   reuses, plan and step, three calls. The optimizers are sparse: only rows that a batch touches move.
 - The drawn ids have the laws of `bench/workloads.cpp` but come from another random generator.
@@ -262,7 +268,7 @@ hold some microseconds of Python on both sides.
 
 def summary_rows(results, threads):
     rows = []
-    for operation in OPERATIONS:
+    for operation in COLUMNS:
         cells = results.best_of(operation, threads)
         if not cells:
             continue

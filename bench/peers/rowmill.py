@@ -25,6 +25,21 @@ class Bags(ctypes.Structure):
                 ("has_offsets", ctypes.c_int32)]
 
 
+class PoolOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("pooling", ctypes.c_int32), ("out_of_range", ctypes.c_int32),
+                ("divisor", ctypes.c_int32), ("has_padding_id", ctypes.c_int32), ("padding_id", ctypes.c_int64),
+                ("weights", ctypes.c_void_p), ("weight_count", ctypes.c_int64)]
+
+
+class PlanOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("table_name", ctypes.c_char_p), ("out_of_range", ctypes.c_int32),
+                ("has_padding_id", ctypes.c_int32), ("padding_id", ctypes.c_int64), ("pooling", ctypes.c_int32),
+                ("divisor", ctypes.c_int32), ("weights", ctypes.c_void_p), ("weight_count", ctypes.c_int64),
+                ("winners", ctypes.c_void_p), ("winner_count", ctypes.c_int64)]
+
+
+SUM, MEAN, MAX = 0, 1, 3
+
 library = ctypes.CDLL(os.environ["ROWMILL_LIBRARY"])
 library.rowmill_last_error_message.restype = ctypes.c_char_p
 library.rowmill_isa_name.restype = ctypes.c_char_p
@@ -33,6 +48,21 @@ library.rowmill_isa_name.restype = ctypes.c_char_p
 def check(status):
     if status != 0:
         raise RuntimeError(library.rowmill_last_error_message().decode())
+
+
+def options_of(struct, name, **values):
+    """An options struct of include/rowmill/c, with its defaults and these values."""
+    options = struct()
+    check(getattr(library, f"rowmill_{name}_options_init")(ctypes.byref(options), ctypes.c_size_t(ctypes.sizeof(struct))))
+    for field, value in values.items():
+        setattr(options, field, value)
+    return options
+
+
+def weights_of(problem):
+    """The fields of options that hold the ids' weights, if the problem has some."""
+    weights = problem.sample_weights
+    return {} if weights is None else {"weights": weights.ctypes.data, "weight_count": len(weights)}
 
 
 def set_threads(threads):
@@ -122,28 +152,36 @@ def gather(side):
     return call
 
 
-def fresh(function, *options):
-    """A lookup into a new array."""
+def gather_fresh(side):
+    return fresh(side, library.rowmill_gather, None)
 
+
+def pool(pooling):
     def make(side):
-        output = side.output
-        table, out = ctypes.byref(side.view), ctypes.byref(output)
-        shape = side.problem.output.shape
-        # Wrapping memory for numpy takes some microseconds of Python: only for large outputs.
-        large = side.problem.output.nbytes > 1 << 20
-        new_buffer = Outputs(shape) if large else functools.partial(np.empty, shape, np.float32)
-
-        def call(batch):
-            buffer = new_buffer()
-            output.data = buffer.__array_interface__["data"][0]
-            status = function(table, side.ids[batch], out, *options)
-            if status:  # a call saved: the smallest workloads take as long as some lines of Python
-                check(status)
-            return buffer
-
-        return call
+        options = options_of(PoolOptions, "pool", pooling=pooling, **weights_of(side.problem))
+        return fresh(side, library.rowmill_pool, ctypes.byref(options), None)
 
     return make
+
+
+def fresh(side, function, *options):
+    """A lookup into a new array."""
+    output = side.output
+    table, out = ctypes.byref(side.view), ctypes.byref(output)
+    shape = side.problem.output.shape
+    # Wrapping memory for numpy takes some microseconds of Python: only for large outputs.
+    large = side.problem.output.nbytes > 1 << 20
+    new_buffer = Outputs(shape) if large else functools.partial(np.empty, shape, np.float32)
+
+    def call(batch):
+        buffer = new_buffer()
+        output.data = buffer.__array_interface__["data"][0]
+        status = function(table, side.ids[batch], out, *options)
+        if status:  # a call saved: the smallest workloads take as long as some lines of Python
+            check(status)
+        return buffer
+
+    return call
 
 
 class Outputs:
@@ -184,9 +222,13 @@ def step(kind):
         rows, dim = ctypes.c_int64(shape.rows), ctypes.c_int64(shape.dim)
         side.optimizer = Handle("optimizer", kind, rows, dim, None, None)
         if side.problem.pooled:
-            forward, options, plan_build = library.rowmill_pool, (None, None), library.rowmill_plan_build_bags
+            weights = weights_of(side.problem)
+            options = ctypes.byref(options_of(PoolOptions, "pool", **weights)), None
+            plan_options = ctypes.byref(options_of(PlanOptions, "plan", **weights))
+            forward, plan_build = library.rowmill_pool, library.rowmill_plan_build_bags_with
         else:
-            forward, options, plan_build = library.rowmill_gather, (None,), library.rowmill_plan_build
+            options, plan_options = (None,), None
+            forward, plan_build = library.rowmill_gather, library.rowmill_plan_build_with
         update = library.rowmill_optimizer_step
         ref, one = ctypes.byref, ctypes.c_int64(1)
         table, plan, workspace, out = ref(side.view), side.plan.handle, side.workspace.handle, ref(side.output)
@@ -194,7 +236,7 @@ def step(kind):
 
         def call(batch):
             ids = side.ids[batch]
-            check(forward(table, ids, out, *options) or plan_build(plan, ids, rows, 0, None)
+            check(forward(table, ids, out, *options) or plan_build(plan, ids, rows, plan_options)
                   or update(optimizer, table, plan, gradients[batch], one, workspace))
             return side.problem.output
 
@@ -205,13 +247,18 @@ def step(kind):
 
 OPERATIONS = {
     "gather": gather,
-    "gather_fresh": fresh(library.rowmill_gather, None),
-    "pool": fresh(library.rowmill_pool, None, None),
+    "gather_fresh": gather_fresh,
+    "pool": pool(SUM),
+    "pool_weighted": pool(SUM),
+    "pool_mean": pool(MEAN),
+    "pool_max": pool(MAX),
     "scatter_add": scatter_add,
     "sgd": step("sgd"),
     "adagrad": step("adagrad"),
     "row_wise_adagrad": step("row_wise_adagrad"),
     "adam": step("adam"),
     "pooled_sgd": step("sgd"),
+    "pooled_sgd_weighted": step("sgd"),
     "pooled_row_wise_adagrad": step("row_wise_adagrad"),
+    "pooled_row_wise_adagrad_weighted": step("row_wise_adagrad"),
 }

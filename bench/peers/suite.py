@@ -23,6 +23,9 @@ HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow": "jax"}  # of each peer
 OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "row_wise_adagrad", "adam",
               "pool", "pooled_sgd", "pooled_row_wise_adagrad")
+POOLED_OPERATIONS = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted",
+                     "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted")
+POOLED_PEERS = ("torch", "fbgemm")  # which have bags with weights
 SCALING_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
 ONE_ROW_SHAPES = workloads.SHAPES[:3]
 ONE_ROW_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
@@ -55,6 +58,8 @@ def plan(quick):
         groups += [(peer, cpus, shape, chosen) for peer in ENVIRONMENTS]
     if cpus > 1:
         groups += [(peer, 1, shape, cells(OPERATIONS, "zipf")) for shape in ONE_THREAD_SHAPES for peer in ENVIRONMENTS]
+    groups += [(peer, cpus, shape, cells(POOLED_OPERATIONS, "uniform"))
+               for shape in workloads.POOLED_SHAPES for peer in POOLED_PEERS]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.BATCH_SCALING]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "uniform")) for shape in workloads.VOCABULARY_SCALING]
     threads = 2

@@ -53,6 +53,12 @@ class NumpySide:
         out[0, 0] += self.wrong
         return out
 
+    def pool_weighted(self, batch):
+        terms = self.table[self.ids[batch]] * self.problem.sample_weights[:, None]
+        out = terms.reshape(*self.problem.arranged(self.ids[batch]).shape, -1).sum(axis=1)
+        out[0, 0] += self.wrong
+        return out
+
     def pooled_sgd(self, batch):
         out = self.pool(batch)
         gradients = np.repeat(self.problem.gradients[batch], self.problem.shape.length, axis=0)
@@ -147,7 +153,7 @@ class Measuring(unittest.TestCase):
             return list(measure.measure_cells(task, library(theirs), library(mine)))
 
     def test_cells_are_measured(self):
-        for operation in ("gather", "scatter_add", "pool", "pooled_sgd"):
+        for operation in ("gather", "scatter_add", "pool", "pool_weighted", "pooled_sgd"):
             records = self.records(operation, NumpySide, NumpySide)
             self.assertEqual([r["ids"] for r in records], ["uniform", "one_row"])
             for record in records:
@@ -156,7 +162,7 @@ class Measuring(unittest.TestCase):
                 self.assertEqual(len(record["samples_us"][0]), 2)
 
     def test_wrong_results_are_not_timed(self):
-        for operation in ("gather", "scatter_add", "pool", "pooled_sgd"):
+        for operation in ("gather", "scatter_add", "pool", "pool_weighted", "pooled_sgd"):
             for sides in ((NumpySide, WrongSide), (WrongSide, NumpySide)):
                 records = self.records(operation, *sides)
                 self.assertEqual(len(records), 1)
@@ -166,11 +172,13 @@ class Measuring(unittest.TestCase):
         self.assertIn("disagree", self.records("gather", NumpySide, IdleSide)[0]["failed"])
 
     def test_there_is_one_output_and_a_gradient_for_each_batch(self):
-        shapes = {"gather": (40, 4), "gather_fresh": (40, 4), "pool": (8, 4), "scatter_add": (40, 4), "pooled_sgd": (8, 4)}
+        shapes = {"gather": (40, 4), "gather_fresh": (40, 4), "pool": (8, 4), "pool_weighted": (8, 4), "scatter_add": (40, 4), "pooled_sgd": (8, 4)}
         for operation, shape in shapes.items():
             problem = measure.Problem(operation, SMALL)
             self.assertEqual(problem.output.shape, shape)
             count = problem.batch_count if operation in measure.UPDATES else 0
+            weights = problem.sample_weights
+            self.assertEqual(weights is not None and len(weights), operation in measure.WEIGHTED and 40)
             self.assertEqual([gradient.shape for gradient in problem.gradients], [shape] * count)
             self.assertTrue(all((gradient > 0).all() for gradient in problem.gradients))
 
@@ -221,6 +229,7 @@ class Measuring(unittest.TestCase):
         for operation, expected in (("gather", 12), ("scatter_add", 6 + 6), ("adam", 12 + 6 + 6 + 12), ("pool", 6 + 2),
                                     ("pooled_sgd", 6 + 2 + 2 + 6)):
             self.assertEqual(measure.useful_bytes(operation, shape, batches), 16 * expected)
+        self.assertEqual(measure.useful_bytes("pool_weighted", shape, batches), 16 * (6 + 2) + 4 * 6)
         self.assertEqual(measure.useful_bytes("row_wise_adagrad", shape, batches), 16 * (12 + 6 + 6) + 8 * 3)
 
     def test_what_a_peer_lacks_is_said(self):

@@ -63,6 +63,10 @@ SHAPES = (
     Shape(10_000_000, 64, 2048, 20),
 )
 
+# Row widths of pooled operations, in tables that the caches hold and in larger ones.
+POOLED_SHAPES = tuple(Shape(9088, dim, 1024, 32) for dim in (32, 64, 128, 256)) + tuple(
+    Shape(rows, dim, 2048, 20) for rows, dim in ((8_000_000, 32), (4_000_000, 64), (2_000_000, 128), (1_000_000, 256)))
+
 # What the scaling plots need beside SHAPES.
 BATCH_SCALING = tuple(Shape(9088, 256, batch, length) for batch, length in ((32, 15), (64, 16), (256, 32), (512, 64)))
 THREAD_SCALING = (SHAPES[2], SHAPES[5])
