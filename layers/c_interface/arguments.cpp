@@ -3,6 +3,15 @@
 
 namespace rowmill::c_interface {
 
+void refuse_null(std::string_view op, std::string_view argument) {
+  refuse(op, std::string(argument) + " is a null pointer");
+}
+
+void refuse_struct_size(std::string_view op, std::size_t found, std::size_t wanted) {
+  refuse(op, "struct_size of the options is " + std::to_string(found) + "; it must be " + std::to_string(wanted) +
+                 ", which the options' init function sets");
+}
+
 void check_range(std::string_view op, std::string_view argument, std::int64_t value, std::int64_t lowest,
                  std::int64_t highest) {
   if (value >= lowest && value <= highest) return;

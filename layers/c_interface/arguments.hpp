@@ -3,6 +3,7 @@
 // the argument.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,10 +17,14 @@
 
 namespace rowmill::c_interface {
 
+// What fails is compiled once, and not for each type.
+[[noreturn]] void refuse_null(std::string_view op, std::string_view argument);
+[[noreturn]] void refuse_struct_size(std::string_view op, std::size_t found, std::size_t wanted);
+
 /// *pointer, which must not be null.
 template <class T>
 T& the(T* pointer, std::string_view op, std::string_view argument) {
-  if (pointer == nullptr) refuse(op, std::string(argument) + " is a null pointer");
+  if (pointer == nullptr) refuse_null(op, argument);
   return *pointer;
 }
 

@@ -3,6 +3,7 @@
 #include "layers/c_interface/call.hpp"
 
 #include <tbb/global_control.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -81,7 +82,18 @@ rowmill_status note_exception() noexcept {
   return last_error.status;
 }
 
-tbb::task_arena* thread_arena() noexcept { return own_arena ? &*own_arena : nullptr; }
+rowmill_status run(void (*function)(void*), void* context) noexcept {
+  try {
+    if (own_arena) {
+      own_arena->execute([=] { function(context); });
+    } else {
+      function(context);
+    }
+    return ROWMILL_OK;
+  } catch (...) {
+    return note_exception();
+  }
+}
 
 void refuse(std::string_view op, const std::string& what) {
   throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + what);

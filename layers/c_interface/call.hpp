@@ -3,8 +3,6 @@
 // calling thread's last error.
 #pragma once
 
-#include <tbb/task_arena.h>
-
 #include <string>
 #include <string_view>
 
@@ -15,22 +13,13 @@ namespace rowmill::c_interface {
 /// Notes the exception that is being handled as this thread's last error.
 rowmill_status note_exception() noexcept;
 
-/// The arena of rowmill_set_threads() on this thread; null: the caller's.
-tbb::task_arena* thread_arena() noexcept;
+/// Calls function(context) on at most this thread's number of threads.
+rowmill_status run(void (*function)(void*), void* context) noexcept;
 
-/// Calls f on at most this thread's number of threads.
+/// Calls f on at most this thread's number of threads. What all functions share is compiled once, in run().
 template <class F>
 rowmill_status call(F f) noexcept {
-  try {
-    if (tbb::task_arena* const arena = thread_arena()) {
-      arena->execute(f);
-    } else {
-      f();
-    }
-    return ROWMILL_OK;
-  } catch (...) {
-    return note_exception();
-  }
+  return run([](void* context) { (*static_cast<F*>(context))(); }, &f);
 }
 
 /// f(), or `failed` if that throws: for functions that return a value, and need no threads.

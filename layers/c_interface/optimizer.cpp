@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -49,16 +50,30 @@ OptimizerOptions adam_to_cpp(const auto& o, std::string_view op) {
   return Options{o.learning_rate, o.beta1, o.beta2, o.epsilon, decay_of(o.decay, op), o.weight_decay};
 }
 
+rowmill_optimizer* make_handle(Optimizer optimizer) {
+  auto* const handle = new rowmill_optimizer{std::move(optimizer), nullptr, {}};
+  handle->optimizer = &*handle->owned;
+  return handle;
+}
+
 template <class Options>
 rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char* name, const Options* options,
                                 rowmill_optimizer** optimizer, std::string_view op) noexcept {
   return call([&] {
     rowmill_optimizer*& result = the(optimizer, op, "optimizer");
-    auto* const handle =
-        new rowmill_optimizer{Optimizer(optimizer_of(options, op), rows, dim, text_of(name)), nullptr, {}};
-    handle->optimizer = &*handle->owned;
-    result = handle;
+    result = make_handle(Optimizer(optimizer_of(options, op), rows, dim, text_of(name)));
   });
+}
+
+Optimizer with_state(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const rowmill_view* state,
+                     std::int64_t state_count, std::string_view op) {
+  check_range(op, "state_count", state_count, 0, kMaxIds);
+  std::vector<TableView> views;
+  for (std::int64_t i = 0; i < state_count; ++i) {
+    the(state, op, "state");
+    views.push_back(view_of(state + i, op, "state"));
+  }
+  return {options, rows, dim, views};
 }
 
 template <class Options>
@@ -67,15 +82,7 @@ rowmill_status create_with_state(std::int64_t rows, std::int64_t dim, const Opti
                                  std::string_view op) noexcept {
   return call([&] {
     rowmill_optimizer*& result = the(optimizer, op, "optimizer");
-    check_range(op, "state_count", state_count, 0, kMaxIds);
-    std::vector<TableView> views;
-    for (std::int64_t i = 0; i < state_count; ++i) {
-      the(state, op, "state");
-      views.push_back(view_of(state + i, op, "state"));
-    }
-    auto* const handle = new rowmill_optimizer{Optimizer(optimizer_of(options, op), rows, dim, views), nullptr, {}};
-    handle->optimizer = &*handle->owned;
-    result = handle;
+    result = make_handle(with_state(optimizer_of(options, op), rows, dim, state, state_count, op));
   });
 }
 

@@ -31,9 +31,7 @@ inline constexpr std::size_t older_size<rowmill_pool_options> = offsetof(rowmill
 
 template <class Options>
 void check_struct_size(std::string_view op, std::size_t found) {
-  if (found == sizeof(Options) || found == older_size<Options>) return;
-  refuse(op, "struct_size of the options is " + std::to_string(found) + "; it must be " +
-                 std::to_string(sizeof(Options)) + ", which the options' init function sets");
+  if (found != sizeof(Options) && found != older_size<Options>) refuse_struct_size(op, found, sizeof(Options));
 }
 
 /// The body of a struct's init function.
