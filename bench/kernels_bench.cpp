@@ -63,6 +63,19 @@ void run(benchmark::State& state, FindBadId<Id>* kernel) {
   count(state, kIds);
 }
 
+/// Bags of 16 ids, which all are kept.
+template <class Id>
+void run(benchmark::State& state, Kernel<KeepIdsArgs<Id>>* kernel) {
+  const std::vector<Id> ids = any_ids<Id>();
+  std::vector<std::int64_t> begin;
+  for (std::int64_t i = 0; i <= kIds; i += 16) begin.push_back(i);
+  std::vector<std::int64_t> rows(kIds);
+  std::vector<std::int64_t> kept_begin(begin.size());
+  const KeepIdsArgs<Id> args{ids.data(), nullptr, begin.data(), kIds / 16, -1, rows.data(), nullptr, kept_begin.data()};
+  for (auto _ : state) kernel(args);
+  count(state, kIds);
+}
+
 template <class Id>
 void run(benchmark::State& state, Kernel<GatherArgs<Id>>* kernel) {
   const std::vector<Id> ids = any_ids<Id>();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/ids/resolve.hpp"
@@ -338,6 +339,35 @@ struct PoolBags {
   std::vector<float> divisors;
 };
 
+template <class Id>
+void check_keep_ids(Kernel<KeepIdsArgs<Id>>* kernel, Kernel<KeepIdsArgs<Id>>* reference) {
+  const PoolBags<Id> bags(true);
+  const PageEnd<Id> ids(bags.ids);
+  const PageEnd<std::int64_t> begin(bags.begin);
+  const PageEnd<float> weights(bags.weights);
+  for (const std::int64_t dropped : {std::int64_t{kDropped}, std::int64_t{3}, (std::int64_t{1} << 32) - 1}) {
+    for (const bool weighted : {false, true}) {
+      // The rows and the weights of what is kept, and where bags begin in them.
+      const auto run = [&](Kernel<KeepIdsArgs<Id>>* f) {
+        const auto room = static_cast<std::size_t>(bags.begin.back() - bags.begin.front());
+        PageEnd<std::int64_t> rows(std::vector<std::int64_t>(room, 7));
+        PageEnd<float> kept_weights(std::vector<float>(room, 7));
+        std::vector<std::int64_t> kept_begin(bags.begin.size() + 1, -5);
+        f({ids.data(), weighted ? weights.data() : nullptr, begin.data(), bags.size(), dropped, rows.data(),
+           kept_weights.data(), kept_begin.data()});
+        EXPECT_EQ(kept_begin.back(), -5);
+        const std::int64_t count = kept_begin[kept_begin.size() - 2];
+        std::vector<std::uint32_t> bits;
+        for (std::int64_t k = 0; k < count && weighted; ++k) {
+          bits.push_back(std::bit_cast<std::uint32_t>(kept_weights.data()[k]));
+        }
+        return std::tuple(std::vector(rows.data(), rows.data() + count), bits, kept_begin);
+      };
+      EXPECT_EQ(run(kernel), run(reference)) << "dropped " << dropped << ", weighted " << weighted;
+    }
+  }
+}
+
 template <class In, class Out, class Id>
 void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any = false) {
   const PoolBags<Id> bags(any);
@@ -578,6 +608,8 @@ void scatter_add_segments_f32(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterA
 void scatter_add_segments_bf16(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterAddSegmentsArgs>* r) {
   check_scatter_add_segments<Bf16>(f, r);
 }
+void keep_ids_i32(Kernel<KeepIdsArgs<std::int32_t>>* f, Kernel<KeepIdsArgs<std::int32_t>>* r) { check_keep_ids(f, r); }
+void keep_ids_i64(Kernel<KeepIdsArgs<std::int64_t>>* f, Kernel<KeepIdsArgs<std::int64_t>>* r) { check_keep_ids(f, r); }
 void pool_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
   check_pool<float, float>(f, r);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/ids/ids_kernels.hpp"
 #include "kernels/simd.hpp"
+#include "kernels/simd/compact.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -30,9 +31,36 @@ inline std::int64_t find_bad_id(const FindBadIdArgs<Id>& a) {
   return a.count;
 }
 
+template <class Id>
+inline void keep_ids(const KeepIdsArgs<Id>& args) {
+  const KeepIdsArgs<Id> a = args;
+  // Of a wider id than Id none is equal.
+  const bool drops = static_cast<std::int64_t>(static_cast<Id>(a.dropped)) == a.dropped;
+  const auto dropped = static_cast<Id>(a.dropped);
+  std::int64_t kept = 0;
+  for (std::int64_t b = 0; b < a.bags; ++b) {
+    std::int64_t i = a.begin[b];
+    const std::int64_t last = a.begin[b + 1];
+    a.kept_begin[b] = kept;
+    const auto weights_at = [&](std::int64_t at) { return a.weights == nullptr ? nullptr : a.weights + at; };
+    for (; drops && i + kCompact<Id> <= last; i += kCompact<Id>) {
+      kept += compact(a.ids + i, weights_at(i), dropped, a.rows + kept, a.kept_weights + kept);
+    }
+    for (; i < last; ++i) {
+      a.rows[kept] = a.ids[i];
+      if (a.weights != nullptr) a.kept_weights[kept] = a.weights[i];
+      kept += drops && a.ids[i] == dropped ? 0 : 1;
+    }
+  }
+  a.kept_begin[a.bags] = kept;
+}
+
 }  // namespace
 
 std::int64_t find_bad_id_i32(const FindBadIdArgs<std::int32_t>& args) { return find_bad_id(args); }
 std::int64_t find_bad_id_i64(const FindBadIdArgs<std::int64_t>& args) { return find_bad_id(args); }
+
+void keep_ids_i32(const KeepIdsArgs<std::int32_t>& args) { keep_ids(args); }
+void keep_ids_i64(const KeepIdsArgs<std::int64_t>& args) { keep_ids(args); }
 
 }  // namespace rowmill::ROWMILL_ISA

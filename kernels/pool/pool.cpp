@@ -95,37 +95,37 @@ struct Call {
   /// whether one of the rows is kZeroRow.
   bool make_rows(std::int64_t b, std::int64_t end, const BagMemory& memory, std::int64_t* begin) const {
     const Ids ids = bags.ids();
-    if (!are_rows(ids, options.out_of_range)) {
-      return make_rows(b, end, memory, begin, [&](std::int64_t i) {
-        return resolve_in_bag(ids[i], table.rows(), options.out_of_range, bags.padding_id());
-      });
+    const std::int64_t first = bags.begin(b);
+    for (std::int64_t k = 0; k <= end - b; ++k) begin[k] = bags.begin(b + k) - first;
+    if (are_rows(ids, options.out_of_range)) {
+      // Without a padding id none is dropped: -1 is no id then.
+      const std::int64_t dropped = bags.padding_id().value_or(kDropped);
+      ids.visit([&](const auto* data) { keep(data + first, first, end - b, dropped, memory, begin); });
+      return false;
     }
-    // Without a padding id none is dropped, and -1 is no id.
-    return ids.visit([&, padding = bags.padding_id().value_or(kDropped)](const auto* data) {
-      return make_rows(b, end, memory, begin, [=](std::int64_t i) {
-        const std::int64_t id = data[i];
-        return id == padding ? kDropped : id;
-      });
-    });
+    resolve_block(bags, first, bags.begin(end) - first, table.rows(), options.out_of_range, memory.rows);
+    keep(memory.rows, first, end - b, kDropped, memory, begin);
+    if (options.out_of_range != OutOfRange::zero) return false;
+    return std::any_of(memory.rows, memory.rows + begin[end - b], [](std::int64_t row) { return row < 0; });
   }
-  template <class RowOf>
-  bool make_rows(std::int64_t b, std::int64_t end, const BagMemory& memory, std::int64_t* begin, RowOf row_of) const {
-    const float* const weights = bags.has_weights() ? bags.weights().data() : nullptr;
-    std::int64_t made = 0;
-    std::int64_t lowest = 0;
-    for (std::int64_t bag = b; bag < end; ++bag) {
-      begin[bag - b] = made;
-      const std::int64_t last = bags.begin(bag + 1);
-      for (std::int64_t i = bags.begin(bag); i < last; ++i) {
-        const std::int64_t row = row_of(i);
-        memory.rows[made] = row;
-        if (weights != nullptr) memory.weights[made] = weights[i];
-        lowest = std::min(lowest, row);
-        made += row == kDropped ? 0 : 1;  // what is dropped is written over
-      }
+
+  /// `ids` are those from position `first` on, where `begin` says, and what it says of the rows afterwards.
+  template <class Id>
+  void keep(const Id* ids, std::int64_t first, std::int64_t count, std::int64_t dropped, const BagMemory& memory,
+            std::int64_t* begin) const {
+    const KeepIdsArgs<Id> args{.ids = ids,
+                               .weights = bags.has_weights() ? bags.weights().data() + first : nullptr,
+                               .begin = begin,
+                               .bags = count,
+                               .dropped = dropped,
+                               .rows = memory.rows,
+                               .kept_weights = memory.weights,
+                               .kept_begin = begin};
+    if constexpr (sizeof(Id) == 4) {
+      kernels().keep_ids_i32(args);
+    } else {
+      kernels().keep_ids_i64(args);
     }
-    begin[end - b] = made;
-    return lowest == kZeroRow;
   }
 };
 

@@ -119,6 +119,23 @@ std::int64_t find_bad_id(const FindBadIdArgs<Id>& a) {
   return a.count;
 }
 
+template <class Id>
+void keep_ids(const KeepIdsArgs<Id>& a) {
+  std::int64_t kept = 0;
+  for (std::int64_t b = 0; b < a.bags; ++b) {
+    const std::int64_t first = a.begin[b];
+    const std::int64_t last = a.begin[b + 1];
+    a.kept_begin[b] = kept;
+    for (std::int64_t i = first; i < last; ++i) {
+      if (a.ids[i] == a.dropped) continue;
+      a.rows[kept] = a.ids[i];
+      if (a.weights != nullptr) a.kept_weights[kept] = a.weights[i];
+      ++kept;
+    }
+  }
+  a.kept_begin[a.bags] = kept;
+}
+
 // In and Out, here and below: float or Bf16, the storage types of a table and of what is written.
 
 template <class In, class Out, class Id>
@@ -261,6 +278,8 @@ void partial_row_wise_adam(const AdamArgs& a) {
 
 std::int64_t find_bad_id_i32(const FindBadIdArgs<std::int32_t>& a) { return find_bad_id(a); }
 std::int64_t find_bad_id_i64(const FindBadIdArgs<std::int64_t>& a) { return find_bad_id(a); }
+void keep_ids_i32(const KeepIdsArgs<std::int32_t>& a) { keep_ids(a); }
+void keep_ids_i64(const KeepIdsArgs<std::int64_t>& a) { keep_ids(a); }
 
 void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather<float, float>(a); }
 void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather<float, float>(a); }
