@@ -61,6 +61,10 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
           id_cases(500, count, 50)[4].ids, id_cases(500, count, 51)[5].ids, id_cases(500, count, 52)[3].ids};
       const GuardedTable values = GuardedTable(count, 64).fill(53);
       Table out(count, 64);
+      Table pooled(count, 64);
+      const std::vector<std::int64_t> one_bag = {0, count};
+      std::vector<float> of_weights(static_cast<std::size_t>(count));
+      std::vector<std::int32_t> winners(64);
       Embedding layer({.rows = 500, .dim = 64, .optimizer = AdamOptions{}});
       Table table(500, 64);
       Workspace workspace;
@@ -70,6 +74,15 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
         layer.step();
         scatter_add(table, ids, values.view(), {}, &workspace);
         renormalize(table, ids, {.max_norm = 0.1}, {}, &workspace);
+        for (const Pooling pooling : {Pooling::sum, Pooling::max}) {
+          // One bag of all ids, which the workspace holds where they are many, and bags of one.
+          const PoolOptions options{.pooling = pooling, .out_of_range = OutOfRange::skip};
+          const Bags bags = Bags(ids, one_bag).with_padding(7);
+          pool(table, bags, TableView(pooled.data(), 1, 64), options, &workspace);
+          pool_weight_gradients(table, bags, TableView(pooled.data(), 1, 64), of_weights, options, &workspace);
+          pool(table, Bags(ids, count, 1).with_padding(7), pooled, options, &workspace);
+          if (pooling == Pooling::max) find_winners(table, bags, winners, options, &workspace);
+        }
       };
       all(batches[0]);
       const long before = allocations.load();

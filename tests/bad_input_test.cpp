@@ -364,6 +364,74 @@ TEST_F(BadCall, Bags) {
                  ErrorCode::overlap, "rowmill: pool: out (3 x 4) shares elements with table (10 x 4)");
 }
 
+TEST_F(BadCall, WeightsPaddingAndPooling) {
+  const std::vector<float> two(2);
+  const Bags bags(ids_, 3, 1);
+  const auto expect_bad = [&](const Bags& bad, const PoolOptions& options, ErrorCode code, const std::string& what) {
+    std::vector<float> out(3, 7.0F);
+    expect_failure([&] { pool(table_.view(), bad, other_.view(), options); }, code, "rowmill: pool: " + what);
+    expect_failure([&] { pool_weight_gradients(table_.view(), bad, other_.view(), out, options); }, code,
+                   "rowmill: pool_weight_gradients: " + what);
+    EXPECT_EQ(out, std::vector<float>(3, 7.0F));
+  };
+  expect_bad(bags.with_weights(two), {}, ErrorCode::shape_mismatch, "weights (2) must have 3 values: one for each id");
+  expect_bad(bags.with_weights({static_cast<const float*>(nullptr), 3}), {}, ErrorCode::invalid_argument,
+             "weights (3) has a null pointer");
+  expect_bad(bags, {.pooling = Pooling::sum, .divisor = Divisor::weights}, ErrorCode::invalid_argument,
+             "a sum has no divisor; only mean and sqrtn divide by weights");
+  expect_bad(bags, {.pooling = Pooling::max, .divisor = Divisor::weights}, ErrorCode::invalid_argument,
+             "a max has no divisor; only mean and sqrtn divide by weights");
+  const std::vector<std::int64_t> negative = {-1, 2, -2};
+  expect_bad(Bags(negative, 3, 1).with_padding(-1), {}, ErrorCode::id_out_of_range,
+             "ids[2] (bag 2) = -2 is out of range for the table of 10 rows (allowed: 0 to 9; padding is -1)");
+  const TableView out(const_cast<float*>(two.data()), 1, 2);
+  expect_failure(
+      [&] {
+        pool(TableView(table_.view().data(), 10, 2), Bags(ids_, 1, 3).with_weights({two.data() - 1, 3}), out);
+      },
+      ErrorCode::overlap, "rowmill: pool: out (1 x 2) shares memory with weights (3)");
+}
+
+TEST_F(BadCall, WinnersAndGradientsOfWeights) {
+  std::vector<std::int32_t> winners(12, -7);
+  std::vector<float> out(3);
+  const Bags bags(ids_, 3, 1);
+  const PoolOptions max{.pooling = Pooling::max};
+  expect_failure([&] { find_winners(table_.view(), bags, winners, {}); }, ErrorCode::invalid_argument,
+                 "rowmill: find_winners: the pooling must be max: no other has winners");
+  expect_failure([&] { find_winners(table_.view(), bags, std::span(winners).first(11), max); },
+                 ErrorCode::shape_mismatch,
+                 "rowmill: find_winners: winners (11) must be 3 x 4: bags.size() x the table's dim");
+  expect_failure(
+      [&] {
+        find_winners(table_.view(), bags, {static_cast<std::int32_t*>(nullptr), 12}, max);
+      },
+      ErrorCode::invalid_argument, "rowmill: find_winners: winners (12) has a null pointer");
+  expect_failure([&] { find_winners(table_.view(), Bags(Ids(winners.data(), 3), 3, 1), winners, max); },
+                 ErrorCode::overlap, "rowmill: find_winners: winners (12) shares memory with ids (3)");
+  const std::vector<std::int32_t> bad = {1, 2, 10};
+  expect_failure(
+      [&] { find_winners(table_.view(), Bags(bad, 3, 1), winners, max); }, ErrorCode::id_out_of_range,
+      "rowmill: find_winners: ids[2] (bag 2) = 10 is out of range for the table of 10 rows (allowed: 0 to 9)");
+  EXPECT_EQ(winners, std::vector<std::int32_t>(12, -7));
+  // Bags that are longer than int32 counts, of one id again and again.
+  const auto many = Ids::strided(ids_.data(), (1LL << 31), 0);
+  expect_failure([&] { find_winners(TableView(table_.view().data(), 10, 12), Bags(many, 1, 1LL << 31), winners, max); },
+                 ErrorCode::invalid_argument,
+                 "rowmill: find_winners: bag 0 has 2147483648 ids; a max takes at most 2147483647");
+
+  expect_failure([&] { pool_weight_gradients(table_.view(), bags, other_.view(), std::span(out).first(2), {}); },
+                 ErrorCode::shape_mismatch,
+                 "rowmill: pool_weight_gradients: out (2) must have 3 values: one for each id");
+  expect_failure([&] { pool_weight_gradients(table_.view(), Bags(ids_, 1, 3), other_.view(), out, {}); },
+                 ErrorCode::shape_mismatch,
+                 "rowmill: pool_weight_gradients: gradient (3 x 4) must be 1 x 4: bags.size() x the table's dim");
+  expect_failure([&] { pool_weight_gradients(table_.view(), bags, other_.view(), other_.view().row(0).first(3), {}); },
+                 ErrorCode::overlap, "rowmill: pool_weight_gradients: gradient (3 x 4) shares memory with out (3)");
+  expect_failure([&] { (void)pool_memory_required(Bags(Ids(), 1LL << 40, 0), 1LL << 40, max); },
+                 ErrorCode::invalid_argument, "rowmill: pool: 1099511627776 bags x dim 1099511627776 is not a size");
+}
+
 TEST_F(BadCall, OverlapIsJudgedByElement) {
   // Every placement of two small strided views, against a count of shared elements.
   std::vector<float> buffer(80);

@@ -63,8 +63,24 @@ TEST_P(FarTest, Pool) {
     GuardedTable out(kCount / 3, kDim);
     GuardedTable expected(kCount / 3, kDim);
     pool(t.packed.view(), Bags(t.ids, kCount / 3, 3), expected.view());
-    pool(t.far.view(), Bags(t.ids, kCount / 3, 3), out.view());
+    const Bags bags(t.ids, kCount / 3, 3);
+    pool(t.far.view(), bags, out.view());
     EXPECT_TRUE(same(out.view(), expected.view()));
+
+    const PoolOptions max{.pooling = Pooling::max};
+    pool(t.packed.view(), bags, expected.view(), max);
+    pool(t.far.view(), bags, out.view(), max);
+    EXPECT_TRUE(same(out.view(), expected.view()));
+    std::vector<std::int32_t> winners(static_cast<std::size_t>(bags.size() * kDim));
+    auto expected_winners = winners;
+    find_winners(t.packed.view(), bags, expected_winners, max);
+    find_winners(t.far.view(), bags, winners, max);
+    EXPECT_EQ(winners, expected_winners);
+    std::vector<float> of_weights(static_cast<std::size_t>(kCount));
+    auto expected_of_weights = of_weights;
+    pool_weight_gradients(t.packed.view(), bags, out.view(), expected_of_weights, max);
+    pool_weight_gradients(t.far.view(), bags, out.view(), of_weights, max);
+    EXPECT_EQ(of_weights, expected_of_weights);
   });
 }
 

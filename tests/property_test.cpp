@@ -88,6 +88,40 @@ RC_GTEST_PROP(Property, ScatterAddEqualsTheReference, ()) {
   RC_ASSERT(table.guards_intact());
 }
 
+RC_GTEST_PROP(Property, PoolEqualsTheReference, ()) {
+  const Call call = any_call();
+  PoolOptions options{.out_of_range = call.policy};
+  options.pooling = *rc::gen::element(Pooling::sum, Pooling::mean, Pooling::sqrtn, Pooling::max).as("pooling");
+  if (options.pooling == Pooling::mean || options.pooling == Pooling::sqrtn) {
+    options.divisor = *rc::gen::element(Divisor::count, Divisor::weights).as("divisor");
+  }
+  const auto n = std::ssize(call.ids);
+  const auto length = *rc::gen::inRange<std::int64_t>(1, 60).as("ids for each bag");
+  std::vector<std::int64_t> offsets = {0};
+  while (offsets.back() < n) offsets.push_back(std::min(n, offsets.back() + (std::ssize(offsets) * 7) % (2 * length)));
+  std::vector<float> weights;
+  for (std::int64_t i = 0; i < n; ++i) weights.push_back(static_cast<float>(i % 7 - 3));
+  Bags bags(call.batch(), offsets);
+  if (*rc::gen::arbitrary<bool>().as("weighted")) bags = bags.with_weights(weights);
+  if (*rc::gen::arbitrary<bool>().as("padded")) bags = bags.with_padding(call.rows / 2);
+  GuardedTable out(bags.size(), call.dim, 1);
+  GuardedTable expected(bags.size(), call.dim);
+  reference::pool(call.table.view(), bags, expected.view(), options);
+  const GuardedTable gradient = GuardedTable(bags.size(), call.dim).fill(3);
+  GuardedTable of_weights(1, n);
+  GuardedTable expected_of_weights(1, n);
+  reference::pool_weight_gradients(call.table.view(), bags, gradient.view(), expected_of_weights.view().row(0),
+                                   options);
+  in_place_of(call, [&] {
+    pool(call.table.view(), bags, out.view(), options);
+    pool_weight_gradients(call.table.view(), bags, gradient.view(), of_weights.view().row(0), options);
+  });
+  RC_ASSERT(same(out.view(), expected.view()));
+  RC_ASSERT(out.guards_intact());
+  RC_ASSERT(same(of_weights.view(), expected_of_weights.view()));
+  RC_ASSERT(of_weights.guards_intact());
+}
+
 RC_GTEST_PROP(Property, RenormalizeEqualsTheReference, ()) {
   const Call call = any_call();
   const NormType norm = *rc::gen::element(NormType::one, NormType::two, NormType::infinity);

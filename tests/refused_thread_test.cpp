@@ -157,6 +157,26 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
               {.pooling = Pooling::mean, .out_of_range = OutOfRange::clip});
          return hash(out.view());
        }},
+      {"pool_max_with_padding",
+       [] {
+         GuardedTable out(kBags, kDim);
+         pool(data().table.view(), Bags(data().ids, kBags, kLength).with_padding(3), out.view(),
+              {.pooling = Pooling::max});
+         return hash(out.view());
+       }},
+      {"find_winners",
+       [] {
+         std::vector<std::int32_t> winners(static_cast<std::size_t>(kBags * kDim));
+         find_winners(data().table.view(), Bags(data().ids, kBags, kLength), winners, {.pooling = Pooling::max});
+         return hash({reinterpret_cast<const float*>(winners.data()), kBags, kDim});
+       }},
+      {"pool_weight_gradients",
+       [] {
+         GuardedTable out(1, kIds);
+         pool_weight_gradients(data().table.view(), Bags(data().ids, kBags, kLength), data().pooled.view(),
+                               out.view().row(0), {.pooling = Pooling::max});
+         return hash(out.view());
+       }},
       {"scatter_add",
        [] {
          GuardedTable table = data().table;
