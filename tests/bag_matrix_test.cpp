@@ -285,7 +285,8 @@ class Backward {
     const TableView table = table_of(Format::f32, dim).view();
     if (of.pooling() == Pooling::max) {
       winners_.resize(static_cast<std::size_t>(bags_.size() * dim));
-      reference::find_winners(table, bags_, winners_, of.pool_options());
+      const bool bad_ids = choice == Batch::Choice::common && of.policy() == OutOfRange::error;
+      if (!bad_ids) reference::find_winners(table, bags_, winners_, of.pool_options());
     }
     const std::string message = refusal([&] {
       plan_.build(bags_, Batch::kRows,
