@@ -132,7 +132,9 @@ foreach(source IN LISTS sources)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${source} ${readme}/install/${source} SYMBOLIC)
 endforeach()
 rowmill_add_readme_test(install install)
-set_tests_properties(readme.install readme.FetchContent readme.FetchContent.compile_commands PROPERTIES LABELS slow)
+# Each builds the library once more.
+set_tests_properties(readme.install readme.add_subdirectory readme.add_subdirectory.compile_commands readme.FetchContent
+                     readme.FetchContent.compile_commands PROPERTIES LABELS slow)
 
 # Word vectors of the project's own pages.
 if(ROWMILL_BUILD_IO)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/io/corpus.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -10,6 +11,7 @@
 #include <numeric>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "io/corpus/word_table.hpp"
 #include "tests/io/support.hpp"
@@ -172,6 +174,17 @@ TEST(Corpus, ReadsGzipAsFiles) {
   std::string cut = read_file(directory / "t.gz");
   write_file(directory / "cut.gz", cut.substr(0, cut.size() / 2));
   expect_file_error(ErrorCode::bad_file, directory / "cut.gz", "cut off", [&] { corpus_of(directory / "cut.gz"); });
+}
+
+TEST(Corpus, ReadsANamedPipe) {
+  const TemporaryDirectory directory;
+  const std::string text = random_text(6, 1200000);
+  write_file(directory / "t", text);
+  ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(directory / "pipe", std::ios::binary) << text; });
+  const Corpus corpus = corpus_of(directory / "pipe");
+  writer.join();
+  EXPECT_EQ(corpus.checksum(), corpus_of(directory / "t").checksum());
 }
 
 TEST(Corpus, ReadsAnyPart) {

@@ -191,6 +191,7 @@ const Writer kWriters[] = {
     {"v.safetensors", [](const fs::path& path, float value) { save_vectors(path, table_of(value), words_of(value)); }},
     {"v.npy", [](const fs::path& path, float value) { save_npy(path, table_of(value)); }},
     {"v.txt", [](const fs::path& path, float value) { save_vectors(path, table_of(value), words_of(value)); }},
+    {"v.txt.gz", [](const fs::path& path, float value) { save_vectors(path, table_of(value), words_of(value)); }},
     {"v.bin", [](const fs::path& path, float value) { save_vectors(path, table_of(value), words_of(value)); }},
     {"words", [](const fs::path& path, float value) { save_words(path, words_of(value)); }},
 };

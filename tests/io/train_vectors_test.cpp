@@ -170,6 +170,22 @@ TEST_F(TrainVectors, CtrlCWritesACheckpoint) {
   EXPECT_TRUE(read_file(directory / "out.bin") == train("t" + options, "whole.bin"));
 }
 
+TEST_F(TrainVectors, CtrlCWhileTheVectorsAreWrittenSaysWhereTheyAre) {
+  write_file(directory / "t", random_sentences(1, 100));
+  // The checkpoint is there when the training has ended; then the text of four million numbers takes its time.
+  const std::string command = "train-vectors t -o out.txt --checkpoint c --dim 65536 --min-count 1 --epochs 1";
+  const Result stopped = run_shell("env --default-signal=INT $rowmill " + command +
+                                   " >log 2>&1 & pid=$!; while [ ! -f c ]; do sleep 0.01; done; kill -INT $pid; " +
+                                   "wait $pid; status=$?; cat log; exit $status");
+  EXPECT_EQ(stopped.status, 130) << stopped.output;
+  EXPECT_NE(stopped.output.find("the vectors are in c, and the same command with --resume writes them"),
+            std::string::npos)
+      << stopped.output;
+  EXPECT_FALSE(std::filesystem::exists(directory / "out.txt"));
+  EXPECT_EQ(run(command + " --resume").status, 0);
+  EXPECT_TRUE(std::filesystem::exists(directory / "out.txt"));
+}
+
 TEST_F(TrainVectors, GoesOnWithTheSameTextAndOptionsOnly) {
   const std::string options = std::string(kSmall) + " --checkpoint c";
   const std::string expected = train("t" + options);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/io/word_vectors.hpp"
 
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <cmath>
 #include <random>
+#include <thread>
 
 #include "io/word_vectors/text.hpp"
 #include "io/word_vectors/text_line.hpp"
@@ -158,6 +160,16 @@ TEST_F(TextTest, ReadsStandardInput) {
   EXPECT_EQ(vectors.table.data()[3], 4);
 }
 
+/// Calls f while a thread writes to the pipe of this name, which f reads to its end.
+template <class F>
+void with_pipe(const std::filesystem::path& path, const std::string& bytes, F f) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(path, std::ios::binary) << bytes; });
+  f();
+  writer.join();
+  std::filesystem::remove(path);
+}
+
 /// A table that spans many blocks, with words of many lengths.
 WordVectors large(std::int64_t rows, std::int64_t dim) {
   WordVectors vectors{.words = {}, .table = Table(rows, dim, {.initializer = Initializer::normal(0, 1), .seed = 5})};
@@ -170,6 +182,24 @@ WordVectors large(std::int64_t rows, std::int64_t dim) {
   vectors.table.data()[1] = 1e-42F;
   vectors.table.data()[2] = -std::numeric_limits<float>::infinity();
   return vectors;
+}
+
+TEST_F(TextTest, ReadsANamedPipe) {
+  const WordVectors vectors = large(2000, 50);
+  save_text_vectors(directory / "file", vectors.table, vectors.words, {.save = {.sync = false}});
+  const std::string text = read_file(directory / "file");
+  for (const std::string& bytes : {text, gzip(text)}) {
+    with_pipe(path, bytes, [&] {
+      const WordVectors loaded = load_text_vectors(path);
+      EXPECT_TRUE(same_bits(loaded.table, vectors.table.view()));
+      EXPECT_EQ(strings(loaded.words), strings(vectors.words));
+    });
+    with_pipe(path, bytes, [&] { EXPECT_TRUE(same_bits(load_vectors(path).table, vectors.table.view())); });
+  }
+  with_pipe(path, "a 1 2\nb 3 ?\n", [&] {
+    expect_file_error(ErrorCode::bad_file, path, "at byte 6: number 2 of 2 is '?'",
+                      [&] { (void)load_text_vectors(path); });
+  });
 }
 
 TEST_F(TextTest, RoundTripsAreExactAtAnyThreadCount) {

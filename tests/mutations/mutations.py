@@ -192,6 +192,14 @@ mutation("small vocabularies get large batches", "word_vectors_test:*DoesNotDive
 mutation("rare words are sampled as often as their share", "word_vectors_test:*Reference*",
          (SAMPLING, "root * std::sqrt(root)", "root * root"))
 
+ROW_COUNTS = "layers/word_vectors/row_counts.hpp"
+mutation("rows that repeat get the sum of all their updates", "word_vectors_test:*AnyBatch*",
+         (ROW_COUNTS, "kMax = 4;", "kMax = 1000;"))
+mutation("rows that repeat get no more than one average update", "word_vectors_test:*AnyBatch*",
+         (ROW_COUNTS, "static_cast<float>(kMax) / static_cast<float>(count)", "1.0F / static_cast<float>(count)"))
+mutation("output rows that repeat get the sum of all their updates", "word_vectors_test:*AnyBatch*",
+         (TILE, "listed[e].scale *= of_outputs.scale(slots[e]);", ";"))
+
 # ---- Sums of gradients
 
 SEGMENTS = "kernels/plan/segments.hpp"
@@ -446,6 +454,25 @@ mutation("io: the last of two tensors of one name is taken", "io_safetensors_tes
          (HEADER, "if (!names_.insert(value).second) throw", "names_.insert(value);\n        if (value.empty()) throw"))
 mutation("io: bytes behind a .npy array are taken", "io_npy_test:*BadHeaders*",
          ("io/npy/header.cpp", "|| bytes != file.size()", "|| bytes > file.size()"))
+CORPUS = "io/corpus/corpus.cpp"
+TEXT_BLOCKS = "io/corpus/text_blocks.cpp"
+mutation("io: a short read of a pipe is taken for its end", "io_word_vectors_test:*NamedPipe* io_corpus_test:*NamedPipe*",
+         ("io/file/byte_stream.cpp", "if (count == 0) break;\n    done += static_cast<std::size_t>(count);",
+          "done += static_cast<std::size_t>(count);\n    break;"))
+mutation("io: a block of a corpus ends within a word", "io_corpus_test:*PlainLoops*",
+         (TEXT_BLOCKS, "std::find_if(block.text.rbegin(), block.text.rend(), is_white_space).base()", "block.text.end()"))
+mutation("io: a sentence goes on in the next file", "io_corpus_test:*PlainLoops*",
+         (TEXT_BLOCKS, "if (block.ends_file) end_sentence();", ""))
+mutation("io: a word that occurs min_count times is left out", "io_corpus_test:*PlainLoops*",
+         (CORPUS, "count_of(number) >= options.min_count", "count_of(number) > options.min_count"))
+mutation("io: of words with equal counts the last stands first", "io_corpus_test:*SortsByCount*",
+         (CORPUS, "? count_of(a) > count_of(b) : a < b", "? count_of(a) > count_of(b) : a > b"))
+mutation("io: a sentence without a word of the vocabulary stays", "io_corpus_test:*PlainLoops*",
+         (CORPUS, "(number == kSentenceEnd && last == kSentenceEnd)", "false"))
+mutation("io: the checksum of a corpus leaves out the text", "io_corpus_test:*Checksum*",
+         (CORPUS, "checksum.add(std::as_bytes(block.first(kept)));", ""))
+mutation("io: a corpus is read from its beginning", "io_corpus_test:*ReadsAnyPart*",
+         (CORPUS, "spool_->read(begin, out", "spool_->read(0, out"))
 mutation("io: another number of words is taken", "io_word_vectors_test:AnyKind*",
          ("io/word_vectors/any_kind.cpp", "if (words.size() != rows) {", "if (words.size() > rows) {"))
 mutation("io: a word that stands twice is its last row", "io_word_vectors_test:WordIndex*",

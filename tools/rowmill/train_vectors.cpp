@@ -204,6 +204,12 @@ void Training::save_vectors() {
   } catch (const io::FileError& error) {
     saved();
     rescue(error);
+  } catch (const Interrupted& interrupted) {
+    if (!checkpoint_written_) throw;
+    fmt::print(stderr,
+               "\nrowmill: interrupted; the vectors are in {}, and the same command with --resume writes them\n",
+               options_.checkpoint.string());
+    end_by(interrupted.signal);
   }
   saved();
 }
