@@ -373,7 +373,7 @@ class Backward {
 // The instruction sets and thread counts share the cases out, so that each is walked once. Optimizers and formats of
 // the table take turns, and every fourth case makes steps.
 TEST_P(BagMatrixTest, GradientsAndStepsEqualTheReferenceOrAreRefused) {
-  run_small([this] {
+  run_small([] {
     const Product formats_and_optimizers = {Option::optimizer, Option::formats};
     const auto isas = supported_kernels();
     const std::int64_t isa = std::ranges::find(isas, std::get<0>(GetParam())) - isas.begin();
