@@ -212,6 +212,49 @@ TEST_P(AllocationTest, ReservedMemoryIsEnoughForTheFirstCall) {
   });
 }
 
+// Every pooling, with options: plans, steps and sums of gradients.
+TEST_P(AllocationTest, ReservedMemoryIsEnoughForEveryPooling) {
+  run([] {
+    constexpr std::int64_t kCount = 20000;
+    const std::vector<std::int64_t> ids = id_cases(500, kCount, 54).back().ids;
+    const std::vector<float> weights(kCount, 0.5F);
+    const std::vector<std::int32_t> winners(kCount / 4 * 64, 1);
+    const GuardedTable gradient = GuardedTable(kCount / 4, 64).fill(55);
+    const ConstTableView view = gradient.view();
+    Table table(500, 64);
+    Table values(500, 64);
+    std::vector<std::int64_t> rows(500);
+    for (const Pooling pooling : {Pooling::sum, Pooling::mean, Pooling::sqrtn, Pooling::max}) {
+      for (const bool weighted : {false, true}) {
+        Bags bags(ids, kCount / 4, 4);
+        if (weighted) bags = bags.with_weights(weights);
+        const PlanOptions options{.pooling = pooling,
+                                  .winners = pooling == Pooling::max ? winners : std::span<const std::int32_t>()};
+        const GradientOptions clip{.scale_grad_by_freq = true, .clip_global_norm = 1};
+        Optimizer adagrad(AdagradOptions{}, 500, 64);
+        Plan plan;
+        plan.reserve(kCount, options, weighted);
+        Workspace workspace(
+            std::max(adagrad.memory_required(kCount, 1, clip, pooling), sum_gradients_memory_required(kCount, 64)));
+        SparseGradient sparse;
+        plan.build(bags, 500, options);
+        sparse.build(plan, view);
+        const auto unique = static_cast<std::size_t>(plan.unique_count());
+        const long before = allocations.load();
+        plan.build(bags, 500, options);
+        adagrad.step(table, plan, view, &workspace);
+        adagrad.step(table, plan, view, clip, &workspace);
+        sum_gradients(plan, std::span(&view, 1), std::span(rows).first(unique),
+                      {values.view().data(), plan.unique_count(), 64, values.view().row_stride()}, clip, &workspace);
+        dense_gradient(plan, std::span(&view, 1), values, clip, &workspace);
+        sparse.build(plan, view, clip);
+        scatter_add(table, plan, view);
+        EXPECT_EQ(allocations.load(), before) << static_cast<int>(pooling) << ", " << weighted;
+      }
+    }
+  });
+}
+
 /// The bytes that a layer allocates while it records `passes` of `count` ids.
 template <class Layer, class IdsOrBags>
 std::size_t bytes_to_record(Layer layer, std::int64_t passes, const IdsOrBags& ids, const ConstTableView& gradient) {
