@@ -18,7 +18,7 @@ inline void sum_in_blocks(const Segments& segments, std::int64_t block_size, std
     const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
       const std::int64_t count = end - block < block_size ? end - block : block_size;
       sum_rows(
-          segments.gradients, segments.positions + block, count, c, lanes, kInto,
+          segments.gradients, Unscaled(), segments.positions + block, count, c, lanes, kInto,
           [&](const std::int64_t* p, const float* row) { return segments.later_gradient(p, row); }, sum);
       return block + count;
     };

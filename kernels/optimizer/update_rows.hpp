@@ -61,14 +61,14 @@ template <class Formula, class Gradient>
 }
 
 /// Decay of the weights: w * factor, where the factor is 1 unless decay is decoupled; or, where there is no decay, w.
-struct Scaled {
+struct Decayed {
   Floats factor;
 
-  explicit Scaled(const UpdateArgs& a) : factor(a.decay == WeightDecay::decoupled ? a.decay_factor : 1.0F) {}
+  explicit Decayed(const UpdateArgs& a) : factor(a.decay == WeightDecay::decoupled ? a.decay_factor : 1.0F) {}
   Floats operator()(Floats w) const { return w * factor; }
 };
-struct Unscaled {
-  explicit Unscaled(const UpdateArgs&) {}
+struct Undecayed {
+  explicit Undecayed(const UpdateArgs&) {}
   Floats operator()(Floats w) const { return w; }
 };
 
@@ -126,7 +126,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     prefetch_row(formula, weights + row * kColumns, row, kColumns, kInto);
   };
   Segments(a.segments, a.gradients, ahead).prefetch_first(kRowBytes, kInto, prefetch_later);
-  const bool l2 = std::is_same_v<Decay, Scaled> && a.decay == WeightDecay::l2;
+  const bool l2 = std::is_same_v<Decay, Decayed> && a.decay == WeightDecay::l2;
   // Rows of at most so many contributions take the short way: all of them, mostly.
   const std::int64_t max_contributions = l2 || a.segments.coefficients != nullptr ? 0 : a.gradients.block;
   const std::int64_t* position = a.segments.positions + begin[0];
@@ -141,7 +141,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
       return p < last_ahead ? gradients.row(p[ahead]) : gradient;
     };
     if (contributions <= max_contributions) [[likely]] {
-      sum_rows(gradients, position, contributions, 0, FullVector{}, kInto, later, sum);
+      sum_rows(gradients, Unscaled(), position, contributions, 0, FullVector{}, kInto, later, sum);
     } else {
       if (contributions > a.gradients.block) {
         sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
@@ -149,9 +149,9 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
                                __attribute__((always_inline)) { sum[v] = load(a.scratch + v * kLanes); });
       } else if (a.segments.coefficients != nullptr) {
         const float* const coefficients = a.segments.coefficients + (position - a.segments.positions);
-        sum_scaled_rows(gradients, position, coefficients, contributions, 0, FullVector{}, kInto, later, sum);
+        sum_rows(gradients, Scaled{coefficients}, position, contributions, 0, FullVector{}, kInto, later, sum);
       } else {
-        sum_rows(gradients, position, contributions, 0, FullVector{}, kInto, later, sum);
+        sum_rows(gradients, Unscaled(), position, contributions, 0, FullVector{}, kInto, later, sum);
       }
       if (l2) {
         const Floats factor(a.decay_factor);
@@ -193,7 +193,7 @@ struct GradientOfSegment {
         segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
           Floats sum[kVectors];
           sum_rows(
-              segments.gradients, segments.positions + position, contributions, c, lanes, kInto,
+              segments.gradients, Unscaled(), segments.positions + position, contributions, c, lanes, kInto,
               [&](const std::int64_t* p, const float* row)
                   __attribute__((always_inline)) { return segments.later_gradient(p, row); },
               sum);
@@ -209,7 +209,7 @@ template <class Formula, class Weights, CacheLevel kInto>
                                               const typename Weights::Value* later, typename Weights::Value* w) {
   const Segments segments = of;  // a store may alias it
   update_row<Weights>(
-      formula, Scaled(a), GradientOfSegment<kInto>{segments, s}, Nothing{}, w,
+      formula, Decayed(a), GradientOfSegment<kInto>{segments, s}, Nothing{}, w,
       {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, kInto); });
 }
 
@@ -219,7 +219,7 @@ template <class Formula, class Weights, CacheLevel kInto>
   using Value = typename Weights::Value;
   const UpdateArgs& a = args.update;
   const Formula formula(args);
-  const Scaled decay(a);
+  const Decayed decay(a);
   const bool l2 = a.decay == WeightDecay::l2;
   const std::int64_t dim = a.gradients.dim;
   const Segments segments(a.segments, a.gradients, a.prefetch.ahead);
@@ -289,10 +289,10 @@ inline void update_rows(const typename Formula::Args& args) {
       if constexpr (kVectors == 0) {
         update_strided_rows<Formula, Weights, kInto>(args);
       } else if (Formula::kStates == 0 && a.decay == WeightDecay::none) {
-        using Decay = std::conditional_t<Formula::kStates == 0, Unscaled, Scaled>;
+        using Decay = std::conditional_t<Formula::kStates == 0, Undecayed, Decayed>;
         update_packed_rows<Formula, Weights, Decay, kVectors, kInto>(args);
       } else {
-        update_packed_rows<Formula, Weights, Scaled, kVectors, kInto>(args);
+        update_packed_rows<Formula, Weights, Decayed, kVectors, kInto>(args);
       }
     });
   });

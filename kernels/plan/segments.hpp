@@ -63,41 +63,39 @@ struct Winners {
   }
 };
 
-/// sum = gradient rows of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
+/// Contributions that are gradient rows as they are.
+struct Unscaled {
+  struct One {
+    [[gnu::always_inline]] Floats operator()(Floats g) const { return g; }
+  };
+  [[gnu::always_inline]] One next() { return {}; }
+};
+
+/// Contributions with coefficients, from the first of `coefficients` on.
+struct Scaled {
+  const float* coefficients;
+
+  struct One {
+    Floats coefficient;
+    [[gnu::always_inline]] Floats operator()(Floats g) const { return coefficient * g; }
+  };
+  [[gnu::always_inline]] One next() { return {Floats(*coefficients++)}; }
+};
+
+/// sum = contributions of `count` positions added in order, columns [c, c + kVectors * kLanes). The first term is
 /// taken, not added to zero, which would turn -0 into +0. later(p, row) is the row to prefetch while that of *p is
 /// read, which is `row`: between the loads, where a prefetch is almost free.
-template <std::int64_t kVectors, class Rows, class Lanes, class Later>
-[[gnu::always_inline]] inline void sum_rows(const Rows& gradients, const std::int64_t* positions, std::int64_t count,
-                                            std::int64_t c, Lanes lanes, CacheLevel into, Later later,
-                                            Floats (&sum)[kVectors]) {
+template <std::int64_t kVectors, class Rows, class Scales, class Lanes, class Later>
+[[gnu::always_inline]] inline void sum_rows(const Rows& gradients, Scales scales, const std::int64_t* positions,
+                                            std::int64_t count, std::int64_t c, Lanes lanes, CacheLevel into,
+                                            Later later, Floats (&sum)[kVectors]) {
   const auto read = [&](const std::int64_t* p, auto take) __attribute__((always_inline)) {
     const float* const row = gradients.row(*p);
     const float* const next = later(p, row) + c;
+    const auto scale = scales.next();
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
       prefetch_column(next, v * kLanes, into);
-      take(v, load(row + c + v * kLanes, lanes));
-    });
-  };
-  read(
-      positions, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] = value; });
-  for (const std::int64_t* p = positions + 1; p < positions + count; ++p) {
-    read(
-        p, [&](std::int64_t v, Floats value) __attribute__((always_inline)) { sum[v] += value; });
-  }
-}
-
-/// The same of rows that each have a coefficient.
-template <std::int64_t kVectors, class Rows, class Lanes, class Later>
-[[gnu::always_inline]] inline void sum_scaled_rows(const Rows& gradients, const std::int64_t* positions,
-                                                   const float* coefficients, std::int64_t count, std::int64_t c,
-                                                   Lanes lanes, CacheLevel into, Later later, Floats (&sum)[kVectors]) {
-  const auto read = [&](const std::int64_t* p, auto take) __attribute__((always_inline)) {
-    const float* const row = gradients.row(*p);
-    const float* const next = later(p, row) + c;
-    const Floats coefficient(*coefficients++);
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-      prefetch_column(next, v * kLanes, into);
-      take(v, coefficient * load(row + c + v * kLanes, lanes));
+      take(v, scale(load(row + c + v * kLanes, lanes)));
     });
   };
   read(

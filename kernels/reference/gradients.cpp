@@ -99,11 +99,11 @@ std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, cons
       const std::int64_t row = row_at(bags, i, rows, options.out_of_range);
       if (row == kDropped || row == kZeroRow) continue;
       const float scale = coefficient(bags, b, i, rows, options);
-      Row x;
-      for (std::int64_t c = 0; c < dim; ++c) {
+      Row x(gradient.row(b).begin(), gradient.row(b).end());
+      for (std::size_t c = 0; c < x.size(); ++c) {
         const bool lost =
-            options.pooling == Pooling::max && winners[static_cast<std::size_t>(b * dim + c)] != i - bags.begin(b);
-        x.push_back(lost ? 0.0F : scale * load(gradient, b, c));
+            options.pooling == Pooling::max && winners[static_cast<std::size_t>(b * dim) + c] != i - bags.begin(b);
+        x[c] = lost ? 0.0F : scale * x[c];
       }
       contributions.add(row, std::move(x));
     }

@@ -104,13 +104,16 @@ mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
          (SCATTER, "(table + a.rows[k] * a.table_stride, a.values",
           "(table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), a.values"))
 mutation("scatter_add adds a row's values backwards", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "segments.gradients.row(*p)",
-          "segments.gradients.row(*(segments.positions + segments.begin[s] + (last - 1 - p)))"))
+         (SCATTER, "p < last; ++p) {\n        const float* const value = segments.gradients.row(*p);",
+          "p < last; ++p) {\n        const float* const value = segments.gradients.row(*(segments.positions + "
+          "segments.begin[s] + (last - 1 - p)));"))
 mutation("scatter_add leaves out a row's last values", "kernels_test:*scatter_add_segments*",
          (SCATTER, "p < last; ++p", "p + 1 < last; ++p"))
 mutation("scatter_add sums a row's values before it adds them", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "sum[v] = Table::load(row + c + v * kLanes, lanes);", "sum[v] = Floats(-0.0F);"),
-         (SCATTER, "Table::store(row + c + v * kLanes, sum[v], lanes);",
+         (SCATTER, "sum[v] = Table::load(row + c + v * kLanes, lanes);\n", "sum[v] = Floats(-0.0F);\n"),
+         (SCATTER, "unrolled<n>([&](std::int64_t v)\n                      __attribute__((always_inline)) { "
+          "Table::store(row + c + v * kLanes, sum[v], lanes);",
+          "unrolled<n>([&](std::int64_t v)\n                      __attribute__((always_inline)) { "
           "Table::store(row + c + v * kLanes, Table::load(row + c + v * kLanes, lanes) + sum[v], lanes);"))
 mutation("scatter_add into bf16 rounds once for all of a row's values", "kernels_test:*scatter_add_segments_bf16*",
          (SCATTER, "Table::round(sum[v] + load(value + c + v * kLanes, lanes))", "sum[v] + load(value + c + v * kLanes, lanes)"))
@@ -212,7 +215,7 @@ mutation("contributions are summed in the wrong order", "kernels_test:*sum_block
          (SEGMENTS, "const float* const row = gradients.row(*p);",
           "const float* const row = gradients.row(positions[positions + count - 1 - p]);"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
-         (GRADIENTS, "end - block < g.block ? end - block : g.block", "end - block"))
+         (GRADIENTS, "end - block < block_size ? end - block : block_size", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
          (PASSES, "position < pass[half - 1].end ? pass", "position <= pass[half - 1].end ? pass"))
 mutation("the index of passes leaves out the last that a place may have", "optimizer_test:PassOf*",
@@ -227,20 +230,55 @@ mutation("a step reads rows past the end to prefetch", "kernels_test:*sgd*",
 mutation("a step reads positions past the end to prefetch", "kernels_test:*sgd*",
          (SEGMENTS, "p < last_ahead ? gradients", "p != nullptr ? gradients"))
 
+mutation("scaled contributions are summed without blocks", "kernels_test:*sum_segments*",
+         (GRADIENTS, "segments.begin[s + 1] - k < block_size ? segments.begin[s + 1] : k + block_size",
+          "segments.begin[s + 1]"))
+mutation("scaled sums start from +0", "kernels_test:*sum_segments*",
+         (GRADIENTS, "to[v] = Floats(-0.0F);", "to[v] = Floats(0.0F);"))
+mutation("a max's gradient goes to every position", "kernels_test:*sum_segments*",
+         (GRADIENTS, "if constexpr (kMax) value =", "if constexpr (false) value ="))
+mutation("scatter_add of a max adds every position", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "if constexpr (kMax) term =", "if constexpr (false) term ="))
+mutation("scatter_add forgets coefficients", "kernels_test:*scatter_add_segments*",
+         (SCATTER, "Floats term = coefficient *", "Floats term ="))
+mutation("rows of a fixed width forget coefficients", "kernels_test:*sgd*:*adagrad*",
+         (SEGMENTS, "return coefficient * g;", "return g;"))
+mutation("a single contribution forgets its coefficient", "kernels_test:*sgd*:*adagrad*",
+         ("kernels/optimizer/update_rows.hpp", "Floats(segments.coefficient(position))", "Floats(1.0F)"))
+mutation("mean squares forget factors", "kernels_test:*mean_squares*",
+         (GRADIENTS, "a.factors == nullptr ? 1.0F : a.factors[p]", "1.0F"))
+mutation("means with weights use mean squares of unscaled rows", "gradient_options_test:*SquareScaled*",
+         ("kernels/optimizer/step.cpp", "plan.shard(0).coefficients.empty() || !plan.factors().empty()", "true"))
+mutation("not finite values go unseen", "kernels_test:*guard_rows*",
+         (GRADIENTS, "differences += x - x;", "differences = x - x;"))
+mutation("clipped values keep no sign", "kernels_test:*guard_rows*",
+         (GRADIENTS, "const Floats least(-a.clip_value);", "const Floats least(a.clip_value);"))
+mutation("the squares of a clipped row are those before", "kernels_test:*guard_rows*",
+         (GRADIENTS, "squares = rewrite_row(\n          g,", "(void)rewrite_row(\n          g,"))
+ROW_SUMS = "kernels/gradient/row_sums.cpp"
+mutation("global norms are summed without blocks", "sparse_gradient_test:*Hot*1_threads*",
+         (ROW_SUMS, "kNormBlock = 1024;", "kNormBlock = 1 << 20;"))
+mutation("global norms go in the order of the shards", "sparse_gradient_test:*Hot*1_threads*",
+         (ROW_SUMS, "order_.number(FirstOccurrence::position(shard, g))",
+          "shard_begin_[s] + static_cast<std::int64_t>(g)"))
+mutation("a skipped step counts", "gradient_options_test:*LeaveAStepOut*",
+         ("kernels/optimizer/step.cpp", "      ++skipped_steps_;\n", "      ++skipped_steps_;\n      ++step_count_;\n"))
+
 STEP = "kernels/optimizer/step.cpp"
+CONTRIBUTIONS = "kernels/gradient/contributions.cpp"
 mutation("blocks of 1,023", "optimizer_test:*EqualsTheReference*1_threads*",
-         (STEP, ".block = kSumBlock,", ".block = kSumBlock - 1,"))
+         (CONTRIBUTIONS, ".block = kSumBlock,", ".block = kSumBlock - 1,"))
 mutation("a hot row's last block runs over its end", "optimizer_test:*EqualsTheReference*2_threads*",
-         (STEP, "std::min(kSumBlock, begin[1] - p)", "kSumBlock"))
+         (CONTRIBUTIONS, "std::min(kSumBlock, begin[1] - p)", "kSumBlock"))
 mutation("a hot row's block sums are added backwards", "optimizer_test:*EqualsTheReference*2_threads*",
-         (STEP, "scratch.block_numbers[blocks] = blocks;",
-          "scratch.block_numbers[blocks] = scratch.hot_begin[h] + (begin[1] - p - 1) / kSumBlock;"))
+         (CONTRIBUTIONS, "block_numbers_[blocks] = blocks;",
+          "block_numbers_[blocks] = hot_begin_[h] + (begin[1] - p - 1) / kSumBlock;"))
 mutation("a very hot row's block sums are added in blocks", "optimizer_test:*MillionContributions*",
-         (STEP, ".block = max_blocks,", ".block = kSumBlock,"))
+         (CONTRIBUTIONS, ".block = max_blocks,", ".block = kSumBlock,"))
 mutation("a hot row is updated twice", "optimizer_test:*EqualsTheReference*2_threads*",
-         (STEP, "done = hot[h].segment + 1;", "done = hot[h].segment;"))
+         ("kernels/gradient/contributions.hpp", "done = segment + 1;", "done = segment;"))
 mutation("a hot row's shard is not looked at", "optimizer_test:*EqualsTheReference*2_threads*",
-         (STEP, "if (hot[h].shard != s) continue;", ""))
+         ("kernels/gradient/contributions.hpp", "if (hot_[h].shard != s) continue;", ""))
 mutation("a step ignores the caller's workspace", "allocation_test:*Steady*1_threads*",
          (STEP, "workspace != nullptr ? *workspace : own", "own"))
 mutation("a step counts before its checks", "bad_input_test:*FailedStep*",
@@ -278,11 +316,11 @@ mutation("a sum's first vector stands for the others, fixed widths", "kernels_te
 mutation("more than a block is summed in registers, fixed widths", "kernels_test:*sgd*",
          (ROWS, "contributions <= max_contributions) [[likely]]", "contributions > 0 && max_contributions > 0) [[likely]]"))
 mutation("more than a block is summed in registers, L2 decay", "kernels_test:*sgd*",
-         (ROWS, "if (l2 && contributions <= a.gradients.block)", "if (l2)"))
+         (ROWS, "if (contributions > a.gradients.block) {", "if (contributions > a.gradients.block && !l2) {"))
 mutation("L2 decay is left out, fixed widths", "kernels_test:*sgd*",
          (ROWS, "sum[v] = sum[v] + factor * Weights::load", "sum[v] = sum[v] + Floats(0.0F) * Weights::load"))
 mutation("L2 decay is left out, other widths", "kernels_test:*sgd*",
-         (ROWS, "      data = scratch;\n", ""))
+         (ROWS, "      gradient = {scratch, dim, Floats(1.0F)};\n", ""))
 mutation("a sum of several contributions escapes L2 decay, other widths", "kernels_test:*sgd*",
          (ROWS, "contributions <= block && !l2", "contributions <= block"))
 mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
@@ -308,9 +346,9 @@ mutation("Adam's epsilon stands inside the root", "kernels_test:*adam*",
 mutation("mean squares stand where the rows of a part begin", "kernels_test:*mean_squares*",
          (GRADIENTS, "a.out[p] = mean_square(", "a.out[p - a.begin] = mean_square("))
 mutation("mean squares of gradients are taken though L2 adds to them", "optimizer_test:*SquaresEach*",
-         (STEP, "uses_mean_squares() &&", ""))
+         (STEP, "uses_mean_squares() && one_factor &&", "one_factor &&"))
 mutation("a gradient row of each task goes unsquared", "optimizer_test:*SquaresEach*",
-         (STEP, "{gradients, begin, end, out}", "{gradients, begin, end - 1, out}"))
+         (STEP, "{gradients, begin, end, out, factors}", "{gradients, begin, end - 1, out, factors}"))
 mutation("row-wise Adam's epsilon is not corrected for bias", "kernels_test:*row_wise_adam*",
          (FORMULAS + "partial_row_wise_adam.isa.cpp", "__builtin_sqrtf(v) * scalars.inverse_sqrt_bc2 + scalars.epsilon",
           "(__builtin_sqrtf(v) + scalars.epsilon) * scalars.inverse_sqrt_bc2"))
@@ -326,23 +364,25 @@ mutation("an optimizer does not see a new learning rate", "optimizer_test:*Learn
 # ---- Plans
 
 GROUPING = "kernels/plan/grouping.cpp"
+FILLER = "kernels/plan/filler.cpp"
 mutation("a shard's chunks stand in the wrong order", "plan_test:*SaysWhich*1_threads* scatter_add_test:*EqualsTheLoop*",
-         (GROUPING, "std::uint32_t* list = lists(0) + s;", "std::uint32_t* list = lists(chunk_count_for(id_count_) - 1) + s;"),
-         (GROUPING, "std::int64_t begin = 0; begin < id_count_; begin += chunk_size_, list +=",
-          "std::int64_t begin = (chunk_count_for(id_count_) - 1) * chunk_size_; begin >= 0; begin -= chunk_size_, list -="))
+         ("kernels/plan/grouping.hpp", "std::uint32_t* list = lists(0) + s;",
+          "std::uint32_t* list = lists((id_count_ - 1) / chunk_size_) + s;"),
+         ("kernels/plan/grouping.hpp", "std::int64_t begin = 0; begin < id_count_; begin += chunk_size_, list +=",
+          "std::int64_t begin = (id_count_ - 1) / chunk_size_ * chunk_size_; begin >= 0; begin -= chunk_size_, list -="))
 mutation("a row lies in two shards", "plan_test:*SaysWhich*1_threads*",
          (GROUPING, "std::int64_t) { ++next[shard_of(row) + 1]; }", "std::int64_t i) { ++next[shard_of(row + i % 2) + 1]; }"),
          (GROUPING, "sorted[next[shard_of(row) + 1]++]", "sorted[next[shard_of(row + position % 2) + 1]++]"))
 mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*1_threads*",
-         (GROUPING, "k < list[1]", "k + 1 < list[1]"))
+         ("kernels/plan/grouping.hpp", "k < list[1]", "k + 1 < list[1]"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
-         (GROUPING, "std::min(end, bags_->begin(bag + 1))", "std::min(end, bags_->begin(bag + 1) + 1)"))
+         (FILLER, "std::min(end, bags_->begin(bag + 1))", "std::min(end, bags_->begin(bag + 1) + 1)"))
 mutation("a bag's first id counts to the one before", "plan_test:*FindsTheBags*1_threads*",
-         ("kernels/plan/grouping.hpp", "static_cast<double>(i) + 0.5", "static_cast<double>(i) - 0.5"))
+         ("kernels/plan/filler.hpp", "static_cast<double>(i) + 0.5", "static_cast<double>(i) - 0.5"))
 mutation("a bag's length divides by rounding down twice", "plan_test:*FindsTheBags*1_threads*",
-         ("kernels/plan/grouping.hpp", "static_cast<double>(i) + 0.5", "static_cast<double>(i)"))
+         ("kernels/plan/filler.hpp", "static_cast<double>(i) + 0.5", "static_cast<double>(i)"))
 mutation("a bag's length divides in single precision", "plan_test:PlanBags*",
-         ("kernels/plan/grouping.hpp", "static_cast<double>(i) + 0.5", "static_cast<float>(i) + 0.5F"))
+         ("kernels/plan/filler.hpp", "static_cast<double>(i) + 0.5", "static_cast<float>(i) + 0.5F"))
 mutation("one row's shard is another's", "plan_test:*OfOneRow*1_threads*",
          (GROUPING, "g_.shard_begin_[s] = s <= owner ? 0 : count;", "g_.shard_begin_[s] = s < owner ? 0 : count;"))
 mutation("one row that is ignored is planned", "plan_test:*OfOneRow*1_threads*",
@@ -351,8 +391,8 @@ mutation("rows whose hashes collide are one", "plan_test:PlanLarge.KeepsRowsApar
          ("kernels/plan/numbering.hpp", "while (__builtin_expect(out.rows[number] != row, 0)) {",
           "while (__builtin_expect(out.rows[number] != row, 0) && mask < 0) {"))
 mutation("a shard lacks its last row", "scatter_add_test:*EqualsTheLoop*2_threads*",
-         (GROUPING, ".rows = {segment_rows_ + begin, length(segment_counts_[s])}",
-          ".rows = {segment_rows_ + begin, length(segment_counts_[s] - (segment_counts_[s] > 0 ? 1 : 0))}"))
+         (GROUPING, ".rows = {segment_rows_ + begin, segments}",
+          ".rows = {segment_rows_ + begin, segments - (segments > 0 ? 1 : 0)}"))
 
 mutation("a chunk is longer than two bytes can count", "plan_test:PlanLarge*",
          (GROUPING, "least, std::int64_t{1} << 16", "least, std::int64_t{1} << 17"))
@@ -365,8 +405,29 @@ mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
 mutation("shards whose hot rows are small are not searched for them", "plan_test:PlanHot*",
          (PLAN, "largest_segment(s) <= kSumBlock", "largest_segment(s) <= 2 * kSumBlock"))
 mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
-         (PLAN, "  check_ids(kOp, ids, rows, policy, name);\n  build(ids, nullptr, rows, policy, false);",
-          "  build(ids, nullptr, rows, policy, false);\n  check_ids(kOp, ids, rows, policy, name);"))
+         (PLAN, "  check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);\n"
+          "  build(ids, nullptr, rows, options);",
+          "  build(ids, nullptr, rows, options);\n"
+          "  check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);"))
+
+BAG_FACTOR = "kernels/plan/bag_factor.hpp"
+mutation("a mean counts what it leaves out", "sparse_gradient_test:*Bags*1_threads*",
+         (BAG_FACTOR, "== kDropped) continue;", "== kDropped) ++count;"))
+mutation("sqrtn by the weights does not square them", "sparse_gradient_test:*Bags*1_threads*",
+         (BAG_FACTOR, "weight : weight * weight", "weight : weight"))
+mutation("a divisor of 0 makes a factor of infinity", "sparse_gradient_test:*Bags*1_threads*",
+         (BAG_FACTOR, "divisor == 0 ? 0.0F : 1 / divisor", "1 / divisor"))
+mutation("a mean's weight is left out", "sparse_gradient_test:*Bags*1_threads*",
+         (FILLER, "scaled ? bags_->weights()[static_cast<std::size_t>(i)] * factor", "scaled ? factor"))
+mutation("the bags behind the last id have no factor", "plan_test:*SayWhatContributions*",
+         (FILLER, "|| end == g_.id_count_", ""))
+mutation("a winner's position is that in the batch", "plan_test:*SayWhatContributions* plan_test:*KnowTheirCoefficients*",
+         (FILLER, "position - bags_->begin(bag)", "position - 0 * bags_->begin(bag)"))
+mutation("rows first occur where they last do", "sparse_gradient_test:*OrderOfFirst*1_threads*",
+         (FILLER, "next += segment == next ? 1 : 0;", "next = segment + 1;"))
+mutation("rows are numbered by the whole words before theirs alone", "sparse_gradient_test:*1_threads*",
+         ("kernels/gradient/first_occurrence.hpp", "std::popcount(firsts_[position / 64] & earlier)",
+          "std::popcount(firsts_[position / 64] & earlier & 1)"))
 
 # ---- Operations
 
@@ -395,8 +456,6 @@ mutation("overlap is judged by outer bounds", "gather_test:*ColumnSlices*1_threa
          (CHECKS, "if (touches(begin, begin + static_cast<std::uintptr_t>(few.width), many)) return true;", "return begin != 0;"))
 mutation("the last row is left out of the overlap check", "bad_input_test:*Overlap*",
          (CHECKS, "r < few.rows; ++r", "r + 1 < few.rows; ++r"))
-mutation("mean's gradient counts ignored ids", "pool_test:*TrainsLikeTheReference*1_threads*",
-         ("layers/embedding_bag.cpp", "== kIgnored ? 0 : 1", "== kIgnored ? 1 : 1"))
 mutation("the padding row is trained", "embedding_test:*Padding*",
          ("layers/embedding.cpp", "row == padding ? kIgnored : row", "row"))
 
