@@ -231,7 +231,9 @@ template <class T, class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments& segments, const Layout& layout,
                      std::int64_t dim, Make make) {
   for (const auto& each : kDecaysAndGradients) {
-    const auto [decay, near, scaled] = each;
+    const WeightDecay decay = each.decay;
+    const bool near = each.near;
+    const bool scaled = each.scaled;
     SCOPED_TRACE("decay " + std::to_string(static_cast<int>(decay)) + (near ? ", near gradients" : "") +
                  (scaled ? ", coefficients" : ""));
     const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
@@ -452,9 +454,9 @@ void check_scatter_add_segments(Kernel<ScatterAddSegmentsArgs>* kernel, Kernel<S
     for (const auto& [scaled, of_max] : kContributions) {
       auto table = start;
       auto expected = start;
-      const auto run = [&](Kernel<ScatterAddSegmentsArgs>* f, BasicGuardedTable<T>& to) {
-        f({segments.args(scaled, of_max), segments.gradient_args(dim, true, nullptr, of_max), prefetch,
-           to.view().bytes(), to.view().row_stride()});
+      const auto run = [&, s = scaled, m = of_max](Kernel<ScatterAddSegmentsArgs>* f, BasicGuardedTable<T>& to) {
+        f({segments.args(s, m), segments.gradient_args(dim, true, nullptr, m), prefetch, to.view().bytes(),
+           to.view().row_stride()});
       };
       run(kernel, table);
       run(reference, expected);

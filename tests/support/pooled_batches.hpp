@@ -37,7 +37,8 @@ struct PooledBatch {
 class PooledBatches {
  public:
   /// `count` ids of a table of `rows` rows in bags of up to 6, some of them empty; one row has `share` of the ids.
-  PooledBatches(std::int64_t rows, std::int64_t count, std::int64_t dim, double share = 0.1) : random_(rows + count) {
+  PooledBatches(std::int64_t rows, std::int64_t count, std::int64_t dim, double share = 0.1)
+      : random_(static_cast<std::uint64_t>(rows + count)) {
     offsets_.push_back(0);
     while (offsets_.back() < count) {
       offsets_.push_back(std::min(offsets_.back() + static_cast<std::int64_t>(random_() % 7), count));
