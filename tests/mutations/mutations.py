@@ -120,19 +120,52 @@ mutation("scatter_add into bf16 rounds once for all of a row's values", "kernels
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
-         (POOL, "i + ahead < end && ids[i + ahead] >= 0", "ids[i + ahead] >= 0"))
+         (POOL, "i + ahead < end ? row(i + ahead) : now", "row(i + ahead)"))
 mutation("a bag lacks its last id", "kernels_test:*pool*",
-         (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > i ? 1 : 0);"))
+         (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > first ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
-         (POOL, "const Value* const now = row(i);", "const Value* const now = row(a.begin[b] + last - 1 - i);"))
-mutation("a bag's first row is added to zero", "kernels_test:*pool*",
-         (POOL, "sum[v] = value;", "sum[v] = Floats(0.0F) + value;"))
-mutation("mean divides by a count of one less", "kernels_test:*pool*",
-         (POOL, "divisor(static_cast<float>(count))", "divisor(static_cast<float>(count - 1))"))
-mutation("mean counts ignored ids", "kernels_test:*pool*",
-         (POOL, "if (ids[i] < 0) continue;", "if (ids[i] < 0 && ++count > 0) continue;"))
-mutation("the mean of no id is 0 / 0", "kernels_test:*pool*",
-         (POOL, "a.mean && count > 0", "a.mean"))
+         (POOL, "const Value* const now = row(i);", "const Value* const now = row(first + last - 1 - i);"))
+mutation("a bag's first row is added to zero", "kernels_test:*pool*", (POOL, "Floats(-0.0F)", "Floats(0.0F)"))
+mutation("a sum is multiplied by the reciprocal of its divisor", "kernels_test:*pool*",
+         (POOL, "divide(sum[v], by)", "sum[v] * divide(Floats(1.0F), by)"))
+mutation("a divisor of 0 is divided by", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "empty"))
+mutation("an empty bag is -0", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "divisor == 0"))
+mutation("a weight multiplies the sum", "kernels_test:*pool*",
+         (POOL, "sum[v] += kWeighted ? weight * x : x;", "sum[v] = kWeighted ? weight * (sum[v] + x) : sum[v] + x;"))
+
+MAX = "kernels/pool/pool_max.isa.cpp"
+mutation("max takes a later NaN after a NaN", "pool_test:*MaxTakes*", (MAX, "~(term <= best) & (best == best)", "~(term <= best)"))
+mutation("max takes no NaN", "pool_test:*MaxTakes*", (MAX, "~(term <= best) & (best == best)", "term > best"))
+mutation("max takes the last of equal terms", "pool_test:*MaxTakes*",
+         (MAX, "~(term <= best) & (best == best)", "~(term < best) & (best == best)"))
+mutation("a first -infinity wins nothing", "pool_test:*MaxTakes*",
+         (MAX, "position[v] = bits(first_position);", "position[v] = bits(-1);"))
+mutation("a row of zeros wins as a row", "kernels_test:*find_winners*",
+         (MAX, "const std::int64_t position = ids[i] < 0 ? -1 : i - first;", "const std::int64_t position = i - first;"))
+mutation("max takes what is dropped for a row of zeros", "kernels_test:*pool*",
+         (MAX, "if (ids[i] == kDropped) continue;", ""))
+mutation("a lost column takes part in a weight's gradient", "kernels_test:*pool_dots*",
+         (MAX, "if (winners != nullptr) {", "if (winners == winners + 1) {"))
+mutation("a dot product has no tail", "kernels_test:*pool_dots*", (MAX, "} else if (rest > 0) {", "} else if (rest > kLanes) {"))
+KEEP = "kernels/ids/ids.isa.cpp"
+mutation("the last ids of a bag are kept, padding or not", "kernels_test:*keep_ids*",
+         (KEEP, "kept += drops && a.ids[i] == dropped ? 0 : 1;", "++kept;"))
+mutation("a padding id is cut to 32 bits", "kernels_test:*keep_ids*",
+         (KEEP, "static_cast<std::int64_t>(static_cast<Id>(a.dropped)) == a.dropped", "true"))
+GRADIENTS = "kernels/pool/pool_gradients.cpp"
+mutation("a mean's weights take nothing from their divisor", "pool_test:*EveryPooling*1_threads*",
+         (GRADIENTS, "out[i] = (out[i] - total * factor) * factor;", "out[i] = out[i] * factor;"))
+mutation("the weights of sqrtn are not squared", "pool_test:*EveryPooling*1_threads*",
+         (GRADIENTS, "const float x = root ? w * w : w;", "const float x = w;"))
+mutation("dropped weights count in the divisor", "pool_test:*EveryPooling*1_threads*",
+         (GRADIENTS, "    if (rows[i] == kDropped) continue;\n    const float w", "    const float w"))
+BLOCKS = "kernels/pool/bag_blocks.hpp"
+mutation("a long bag's rows are written to the stack", "pool_test:*LongBags*1_threads*",
+         (BLOCKS, "bags.begin(end + 1) - begin <= kBlockIds", "bags.begin(end + 1) - begin <= 2 * kBlockIds"))
+mutation("padding of zero's rows is not dropped", "pool_test:*EveryPooling*1_threads*",
+         ("kernels/ids/resolve.hpp", "if (id == padding_id) return kDropped;", ""))
+mutation("find_bad_id allows what lies beside the padding id", "bad_input_test:*Padding*",
+         ("kernels/ids/ids.cpp", "*padding_id == lowest - 1", "*padding_id < lowest"))
 
 RANDOM = "kernels/random/random.isa.cpp"
 mutation("Philox counts rows in 32 bits", "kernels_test:*fill_uniform*",
@@ -445,7 +478,7 @@ mutation("scatter_add writes before it checks the ids", "bad_input_test:*IdOutOf
          (OWNERS, "  check_ids(kOp, ids, table.rows(),",
           "  std::fill_n(table.data(), table.rows() > 0 ? 1 : 0, 0.0F);\n  check_ids(kOp, ids, table.rows(),"))
 mutation("a task of pooling lacks its last bag", "pool_test:*PoolTest*EqualsTheReference*1_threads*",
-         ("kernels/pool/pool.cpp", "bags.size() : bags.bag_of(end - 1) + 1", "bags.size() : bags.bag_of(end - 1)"))
+         (BLOCKS, "bags.size() : bags.bag_of(end - 1) + 1", "bags.size() : bags.bag_of(end - 1)"))
 RESOLVE = "kernels/ids/resolve.hpp"
 mutation("an id is cut to 32 bits", "gather_test:*Policies*1_threads*",
          (RESOLVE, "resolve(std::int64_t id,", "resolve(std::int32_t id,"))
