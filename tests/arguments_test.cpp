@@ -31,13 +31,11 @@ class StridedIds {
   std::vector<T> memory_;
 };
 
-/// Calls body(ids) with each kind of strided ids that are `ids`.
+/// Calls body(ids) with some kinds of strided ids that are `ids`.
 void for_each_stride(const std::vector<std::int64_t>& ids, const std::function<void(Ids)>& body) {
-  for (const std::int64_t stride : {2, -1, -3}) {
-    SCOPED_TRACE("stride " + std::to_string(stride));
-    body(StridedIds<std::int32_t>(ids, stride).view(std::ssize(ids)));
-    body(StridedIds<std::int64_t>(ids, stride).view(std::ssize(ids)));
-  }
+  body(StridedIds<std::int32_t>(ids, 2).view(std::ssize(ids)));
+  body(StridedIds<std::int64_t>(ids, -1).view(std::ssize(ids)));
+  body(StridedIds<std::int32_t>(ids, -3).view(std::ssize(ids)));
 }
 
 class StridedTest : public IsaTest {};
@@ -47,9 +45,10 @@ TEST_P(StridedTest, IdsGiveWhatContiguousOnesGive) {
   run([] {
     constexpr std::int64_t kRows = 300;
     constexpr std::int64_t kDim = 17;
-    for (const std::int64_t count : {6, 6000}) {
+    for (const std::int64_t count : {6, 4500}) {
       const auto batches = id_cases(kRows, count, 3);
       for (const std::size_t each : {std::size_t{3}, std::size_t{4}}) {
+        if (each == 3 && count > 6) continue;  // many ids of one row are as few
         std::vector<std::int64_t> ids = batches[each].ids;
         for (const OutOfRange policy : {OutOfRange::error, OutOfRange::zero}) {
           if (policy == OutOfRange::zero && each == 4) ids[3] = kRows + 5;

@@ -3,6 +3,8 @@
 
 #include <optional>
 
+#include "rowmill/config.hpp"
+
 namespace rowmill {
 
 /// What happens to the rows' gradients after they are summed and before they are used, in this order. g is a touched

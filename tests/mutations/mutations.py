@@ -470,7 +470,7 @@ mutation("gather streams into rows that are not aligned", "gather_test:*Streams*
          (OPERATION, "if (!aligned || stores == Stores::ordinary) return false;",
           "if (stores == Stores::ordinary) return false;"))
 mutation("gather resolves the first block of ids again and again", "gather_test:*Policies*1_threads*",
-         (OPERATION, "resolve(args.ids[begin + i], rows, policy)", "resolve(args.ids[i], rows, policy)"))
+         (OPERATION, "resolve_block(ids, begin, args.count", "resolve_block(ids, first, args.count"))
 mutation("gather writes before it checks the ids", "bad_input_test:*IdOutOfRange*",
          (OPERATION, "  check_ids(kOp, ids, table.rows(),",
           "  std::fill_n(out.data(), out.rows() > 0 ? 1 : 0, 0.0F);\n  check_ids(kOp, ids, table.rows(),"))
@@ -489,8 +489,30 @@ mutation("overlap is judged by outer bounds", "gather_test:*ColumnSlices*1_threa
          (CHECKS, "if (touches(begin, begin + static_cast<std::uintptr_t>(few.width), many)) return true;", "return begin != 0;"))
 mutation("the last row is left out of the overlap check", "bad_input_test:*Overlap*",
          (CHECKS, "r < few.rows; ++r", "r + 1 < few.rows; ++r"))
+
+# ---- Layers
+
+EMBEDDING = "layers/embedding.cpp"
+BAG = "layers/embedding_bag.cpp"
 mutation("the padding row is trained", "embedding_test:*Padding*",
-         ("layers/embedding.cpp", "row == padding ? kIgnored : row", "row"))
+         (EMBEDDING, "bag = bag.with_padding(*padding_id_);", "bag = bag.with_padding(-1);"))
+mutation("padding of a layer's bags counts", "embedding_bag_test:*BagsTrain*1_threads*",
+         (BAG, ".with_padding(kDropped)", ".with_padding(kDropped - 9)"))
+mutation("a row of zeros does not count in a layer", "embedding_bag_test:*BagsTrain*1_threads*",
+         (BAG, ".with_padding(kDropped)", ".with_padding(kZeroRow)"))
+mutation("passes without weights have those of 1 / 2", "embedding_bag_test:*BagsTrain*1_threads*",
+         (BAG, "weights_.resize(first_id, 1.0F);", "weights_.resize(first_id, 0.5F);"))
+mutation("a pass with weights forgets them", "embedding_bag_test:*BagsTrain*1_threads*",
+         (BAG, "weighted_ = weighted;", "weighted_ = weighted && weighted_;"))
+mutation("a failed pass leaves its winners", "embedding_bag_test:*WritesNothing*",
+         (BAG, "const std::size_t first = winner_count();", "const std::size_t first = winners_.size();"))
+mutation("gradients are never copied", "embedding_bag_test:*Lookups*1_threads*",
+         ("layers/trained_table.cpp", "if (recorded_ == Recorded::referenced) return gradients_.push_back(gradient);",
+          "return gradients_.push_back(gradient);"))
+mutation("a failed lookup scales rows down", "embedding_bag_test:*AFailedForward*",
+         (EMBEDDING, "check_gather(table_, ids, out, out_of_range_);", ""))
+mutation("a failed lookup of bags scales rows down", "embedding_bag_test:*AFailedForward*",
+         (BAG, "check_pool(table_, padded, out, options_);", ""))
 
 # ---- Surroundings
 
@@ -613,7 +635,7 @@ mutation("renormalize: prefetches past the last row", "kernels_test:*renormalize
 mutation("renormalize: a shard's last row is left out", "max_norm_test:*IsTheReference*",
          ("kernels/max_norm/max_norm.cpp", ".count = std::ssize(shard.rows)", ".count = std::ssize(shard.rows) - 1"))
 mutation("renormalize: padding is renormalized", "max_norm_test:*PaddingId*",
-         ("kernels/max_norm/max_norm.cpp", "bag = bag.with_padding(*options.padding_id);", "bag = bag;"))
+         ("kernels/max_norm/max_norm.cpp", ".padding_id = options.padding_id}", ".padding_id = {}}"))
 
 # ---- Strided ids
 
