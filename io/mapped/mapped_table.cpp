@@ -123,16 +123,20 @@ template <class Batch, class Operation>
 void MappedTable::read(const Batch& batch, Ids ids, OutOfRange policy, Operation operation) const {
   State& state = *state_;
   state.check_size();
-  // Ids that are wrong, or null, are the operation's to report: it does so before it reads a row.
-  const bool readable = ids.data() != nullptr && !find_bad_id(ids, rows(), policy);
-  if (state.options.read_ahead && readable) state.ahead.ask(ids, policy);
-  if (!state.options.guarded || !readable || rows() == 0) return operation(state.view);
+  if (state.options.read_ahead && ids.data() != nullptr) state.ahead.ask(ids, policy);
+  if (!state.options.guarded || rows() == 0) return operation(state.view);
+  Plan plan;
+  try {
+    plan.build(batch, rows(), policy);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::out_of_memory) throw;
+    return operation(state.view);  // reports what is wrong with the batch, before it reads a row
+  }
 
   // Each row in its place in memory of the size of the table, of which only those rows exist.
   const Place& place = state.place;
   const std::int64_t row_bytes = place.row_bytes();
   const Mapping copy = Mapping::sparse(place.rows * row_bytes);
-  const Plan plan(batch, place.rows, policy);
   parallel_that_throws(concurrency_for(plan.unique_count() * kPage), plan.shard_count(), [&](std::int64_t s) {
     for (const std::int64_t row : plan.shard(s).rows) {
       state.file.read(place.begin + row * row_bytes,

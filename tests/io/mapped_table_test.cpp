@@ -186,12 +186,13 @@ TEST(MappedTable, GuardedSurvivesAFileThatShrinksMeanwhile) {
   });
   std::vector<std::int64_t> ids;
   std::mt19937_64 random(5);
-  for (int i = 0; i < 3000; ++i) ids.push_back(static_cast<std::int64_t>(random() % 40000));
-  Table out(3000, 64);
+  for (int i = 0; i < 3000; ++i) ids.push_back(static_cast<std::int64_t>(random() % 40001) - 1);
+  const Bags bags = Bags(ids, 300, 10).with_padding(-1);
+  Table out(300, 64);
   int failed = 0;
   for (int i = 0; i < 200; ++i) {
     try {
-      gather(mapped, ids, out);
+      pool(mapped, bags, out);
     } catch (const FileError& error) {
       EXPECT_EQ(error.code(), ErrorCode::io_error);
       ++failed;
