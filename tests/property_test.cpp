@@ -112,10 +112,29 @@ RC_GTEST_PROP(Property, PoolEqualsTheReference, ()) {
   GuardedTable expected_of_weights(1, n);
   reference::pool_weight_gradients(call.table.view(), bags, gradient.view(), expected_of_weights.view().row(0),
                                    options);
+  std::vector<std::int32_t> winners;
+  if (options.pooling == Pooling::max) {
+    winners.resize(static_cast<std::size_t>(bags.size() * call.dim));
+    reference::find_winners(call.table.view(), bags, winners, options);
+  }
+  const auto expected_rows = reference::row_gradients(bags, call.rows, options, winners, gradient.view());
+  SparseGradient of_rows;
   in_place_of(call, [&] {
     pool(call.table.view(), bags, out.view(), options);
     pool_weight_gradients(call.table.view(), bags, gradient.view(), of_weights.view().row(0), options);
+    of_rows.build(Plan(bags, call.rows,
+                       {.out_of_range = options.out_of_range,
+                        .pooling = options.pooling,
+                        .divisor = options.divisor,
+                        .winners = winners}),
+                  gradient.view());
   });
+  RC_ASSERT(of_rows.rows().size() == expected_rows.size());
+  for (std::size_t k = 0; k < expected_rows.size(); ++k) {
+    RC_ASSERT(of_rows.rows()[k] == expected_rows[k].row);
+    const ConstTableView expected_row(expected_rows[k].g.data(), 1, call.dim);
+    RC_ASSERT(same({of_rows.values().row(static_cast<std::int64_t>(k)).data(), 1, call.dim}, expected_row));
+  }
   RC_ASSERT(same(out.view(), expected.view()));
   RC_ASSERT(out.guards_intact());
   RC_ASSERT(same(of_weights.view(), expected_of_weights.view()));

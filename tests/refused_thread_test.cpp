@@ -189,6 +189,31 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
          scatter_add(table.view(), Plan(data().ids, kRows), data().values.view());
          return hash(table.view());
        }},
+      {"step_with_options",
+       [] {
+         GuardedTable weights = data().table;
+         const std::vector<std::int32_t> winners(kBags * kDim, 1);
+         const Plan plan(Bags(data().ids, kBags, kLength), kRows, {.pooling = Pooling::max, .winners = winners});
+         Optimizer(SgdOptions{}, kRows, kDim)
+             .step(weights.view(), plan, data().pooled.view(), {.skip_nonfinite = true, .clip_global_norm = 0.1});
+         return hash(weights.view());
+       }},
+      {"sum_gradients",
+       [] {
+         SparseGradient sparse;
+         sparse.build(Plan(Bags(data().ids, kBags, kLength), kRows, {.pooling = Pooling::mean}), data().pooled.view());
+         const Ids rows(sparse.rows());
+         std::uint64_t sum = hash(sparse.values());
+         for (std::int64_t k = 0; k < rows.size(); ++k) sum = sum * 31 + static_cast<std::uint64_t>(rows[k]);
+         return sum;
+       }},
+      {"dense_gradient",
+       [] {
+         GuardedTable out(kRows, kDim);
+         const ConstTableView gradient = data().values.view();
+         dense_gradient(Plan(data().ids, kRows), std::span(&gradient, 1), out.view(), {.scale_grad_by_freq = true});
+         return hash(out.view());
+       }},
       {"renormalize",
        [] {
          GuardedTable table = data().table;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -11,6 +12,16 @@
 
 namespace rowmill {
 
+/// How many positions of begin .. end-1 count, where an id is dropped only if it is the padding id itself.
+inline std::int64_t count_others(Ids ids, std::int64_t begin, std::int64_t end, std::int64_t padding_id) {
+  if (!ids.is_contiguous()) {
+    std::int64_t count = 0;
+    for (std::int64_t i = begin; i < end; ++i) count += ids[i] != padding_id ? 1 : 0;
+    return count;
+  }
+  return ids.visit([=](const auto* data) { return end - begin - std::count(data + begin, data + end, padding_id); });
+}
+
 /// 1 / divisor of a bag of the input, rounded to float; 0 if the divisor is 0. The pooling is mean or sqrtn;
 /// docs/numerics.md has the divisors.
 inline float bag_factor(const Bags& bags, std::int64_t bag, const GroupingInput& input, Pooling pooling) {
@@ -19,8 +30,8 @@ inline float bag_factor(const Bags& bags, std::int64_t bag, const GroupingInput&
   const bool by_weights = bags.has_weights() && input.divisor == Divisor::weights;
   float sum = 0;
   std::int64_t count = 0;
-  if (!by_weights && !input.padding_id && input.policy != OutOfRange::skip) {
-    count = end - begin;  // every position counts
+  if (!by_weights && input.policy != OutOfRange::skip && !input.padding_is_row()) {
+    count = input.padding_id ? count_others(input.ids, begin, end, *input.padding_id) : end - begin;
   } else {
     for (std::int64_t i = begin; i < end; ++i) {
       if (resolve_in_bag(input.ids[i], input.rows, input.policy, input.padding_id) == kDropped) continue;

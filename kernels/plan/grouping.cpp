@@ -88,7 +88,7 @@ class Grouping::Builder {
         ids_(ids),
         id_count_(input.ids.size()),
         are_rows_(input.policy == OutOfRange::error && !input.padding_id),
-        only_range_((input.policy == OutOfRange::zero || input.policy == OutOfRange::skip) && !input.padding_id) {}
+        only_range_(input.only_range_matters()) {}
 
   void run(std::int64_t threads) const {
     if (one_row()) return group_one_row();

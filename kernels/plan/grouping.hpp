@@ -29,6 +29,12 @@ struct GroupingInput {
   OutOfRange policy;
   std::optional<std::int64_t> padding_id = {};
   Divisor divisor = Divisor::count;
+
+  [[nodiscard]] bool padding_is_row() const { return padding_id && *padding_id >= 0 && *padding_id < rows; }
+  /// Whether the ids that are rows mean themselves, and all others nothing.
+  [[nodiscard]] bool only_range_matters() const {
+    return policy != OutOfRange::clip && policy != OutOfRange::wrap_negative && !padding_is_row();
+  }
 };
 
 /// A batch's positions, grouped by the row they touch, and the rows by the shard that owns them: so that threads which
