@@ -238,8 +238,7 @@ void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segmen
                  (scaled ? ", coefficients" : ""));
     const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
     const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
-    const auto run = [&, decay = decay, near = near, scaled = scaled](Kernel<Args>* f, BasicGuardedTable<T>& weights,
-                                                                      GuardedTable& state) {
+    const auto run = [&](Kernel<Args>* f, BasicGuardedTable<T>& weights, GuardedTable& state) {
       GuardedTable scratch(1, 2 * dim);
       for (float& x : scratch.view().row(0)) x = 77;
       for (std::int64_t r = 0; r < state.view().rows(); ++r) {
