@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bags mean, forward and backward.
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/reference/reference.hpp"
@@ -29,7 +30,21 @@ float element(const ConstTableView& table, const Position& p, std::int64_t c) {
   return p.row == kZeroRow ? 0.0F : load(table, p.row, c);
 }
 
-float term(const ConstTableView& table, const Position& p, std::int64_t c) { return p.weight * element(table, p, c); }
+/// What a position brings to its bag: a row.
+std::vector<float> terms(const ConstTableView& table, const Position& p) {
+  std::vector<float> row(static_cast<std::size_t>(table.dim()));
+  const auto multiply = [&](const auto& of_table) {
+    for (std::size_t c = 0; c < row.size(); ++c) row[c] = p.weight * static_cast<float>(of_table[c]);
+  };
+  if (p.row == kZeroRow) {
+    multiply(std::vector<float>(row.size()));
+  } else if (table.format() == Format::f32) {
+    multiply(table.row(p.row));
+  } else {
+    multiply(table.row<Bf16>(p.row));
+  }
+  return row;
+}
 
 /// term(p) of all positions, summed in order from the first; +0 if there is none.
 float sum(const std::vector<Position>& positions, auto term) {
@@ -44,13 +59,33 @@ float sum(const std::vector<Position>& positions, auto term) {
 /// Whether a max takes `later` after `best`: if it is larger, or the first NaN.
 bool takes(float later, float best) { return later > best || (std::isnan(later) && !std::isnan(best)); }
 
-/// The position that gives a bag its maximum in column c. There is at least one.
-const Position& winner(const ConstTableView& table, const std::vector<Position>& positions, std::int64_t c) {
-  const Position* best = &positions[0];
+/// Column by column, the largest term and the position that gives it. There is at least one position.
+struct Maximum {
+  std::vector<float> terms;
+  std::vector<Position> winners;
+};
+
+Maximum maximum(const ConstTableView& table, const std::vector<Position>& positions) {
+  Maximum best = {terms(table, positions[0]), {static_cast<std::size_t>(table.dim()), positions[0]}};
   for (const Position& p : positions) {
-    if (takes(term(table, p, c), term(table, *best, c))) best = &p;
+    const std::vector<float> later = terms(table, p);
+    for (std::size_t c = 0; c < later.size(); ++c) {
+      if (!takes(later[c], best.terms[c])) continue;
+      best.terms[c] = later[c];
+      best.winners[c] = p;
+    }
   }
-  return *best;
+  return best;
+}
+
+/// The terms of a bag, summed in order from the first. There is at least one position.
+std::vector<float> sum_of_terms(const ConstTableView& table, const std::vector<Position>& positions) {
+  std::vector<float> sum = terms(table, positions[0]);
+  for (std::size_t k = 1; k < positions.size(); ++k) {
+    const std::vector<float> later = terms(table, positions[k]);
+    for (std::size_t c = 0; c < sum.size(); ++c) sum[c] += later[c];
+  }
+  return sum;
 }
 
 /// A bag's sum is divided.
@@ -107,14 +142,12 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   for (std::int64_t b = 0; b < bags.size(); ++b) {
     const auto positions = positions_of(bags, b, table.rows(), options.out_of_range);
     const float by = divides(options) ? divisor(bags, b, table.rows(), options) : 1;
+    std::vector<float> row(static_cast<std::size_t>(table.dim()));
+    if (!positions.empty() && by != 0) {
+      row = options.pooling == Pooling::max ? maximum(table, positions).terms : sum_of_terms(table, positions);
+    }
     for (std::int64_t c = 0; c < table.dim(); ++c) {
-      if (positions.empty() || by == 0) {
-        store(out, b, c, 0);
-      } else if (options.pooling == Pooling::max) {
-        store(out, b, c, term(table, winner(table, positions, c), c));
-      } else {
-        store(out, b, c, sum(positions, [&](const Position& p) { return term(table, p, c); }) / by);
-      }
+      store(out, b, c, by == 0 ? 0 : row[static_cast<std::size_t>(c)] / by);
     }
   }
 }
@@ -123,12 +156,14 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
                   const PoolOptions& options) {
   for (std::int64_t b = 0; b < bags.size(); ++b) {
     const auto positions = positions_of(bags, b, table.rows(), options.out_of_range);
-    for (std::int64_t c = 0; c < table.dim(); ++c) {
-      std::int32_t& to = winners[static_cast<std::size_t>(b * table.dim() + c)];
-      to = -1;
-      if (positions.empty()) continue;
-      const Position& p = winner(table, positions, c);
-      if (p.row != kZeroRow) to = static_cast<std::int32_t>(p.i - bags.begin(b));
+    const std::span<std::int32_t> row =
+        winners.subspan(static_cast<std::size_t>(b * table.dim()), static_cast<std::size_t>(table.dim()));
+    std::ranges::fill(row, -1);
+    if (positions.empty()) continue;
+    const Maximum best = maximum(table, positions);
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const Position& p = best.winners[c];
+      if (p.row != kZeroRow) row[c] = static_cast<std::int32_t>(p.i - bags.begin(b));
     }
   }
 }

@@ -120,7 +120,7 @@ mutation("scatter_add into bf16 rounds once for all of a row's values", "kernels
 
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
-         (POOL, "i + ahead < end ? row(i + ahead) : now", "row(i + ahead)"))
+         (POOL, "i + ahead < end ? row(i + ahead) : now", "i + ahead < end + ahead ? row(i + ahead) : now"))
 mutation("a bag lacks its last id", "kernels_test:*pool*",
          (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > first ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
