@@ -26,6 +26,9 @@ struct Operation {
   bool row_state = false;  ///< one state value for each row
   rowmill::Format format = rowmill::Format::f32;  ///< of the table, and of a lookup's output
   rowmill::Pooling pooling = rowmill::Pooling::sum;
+
+  /// Not weighted, and no other pooling than a sum.
+  [[nodiscard]] bool plain() const { return !weighted && pooling == rowmill::Pooling::sum; }
 };
 
 inline constexpr Operation kOperations[] = {
@@ -34,7 +37,6 @@ inline constexpr Operation kOperations[] = {
     {.name = "pool", .kind = Kind::lookup, .pooled = true},
     {.name = "pool_bf16", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::bf16},
     {.name = "pool_weighted", .kind = Kind::lookup, .pooled = true, .weighted = true},
-    {.name = "pool_mean", .kind = Kind::lookup, .pooled = true, .pooling = rowmill::Pooling::mean},
     {.name = "pool_max", .kind = Kind::lookup, .pooled = true, .pooling = rowmill::Pooling::max},
     {.name = "scatter_add", .kind = Kind::update},
     {.name = "sgd", .kind = Kind::update, .step = true},

@@ -44,6 +44,7 @@ std::vector<Case> cases(Extent extent) {
   std::vector<Case> result;
   for (const Shape& shape : tables) {
     for (const Operation& operation : kOperations) {
+      if (extent == Extent::standard && !operation.plain()) continue;  // below
       for (const IdSource source : kIdSources) {
         if (!all && source == IdSource::one_row) continue;
         for (const int threads : thread_counts) result.push_back({&operation, shape, source, threads});
@@ -52,8 +53,10 @@ std::vector<Case> cases(Extent extent) {
   }
   if (extent == Extent::quick) return result;
   for (const Shape& shape : pooled_shapes()) {
+    const bool among_tables = std::ranges::find(tables, shape) != tables.end();
     for (const Operation& operation : kOperations) {
       if (!operation.pooled || operation.kind == Kind::plan || operation.format != rowmill::Format::f32) continue;
+      if (among_tables && (all || operation.plain())) continue;
       for (const int threads : thread_counts) result.push_back({&operation, shape, IdSource::uniform, threads});
     }
   }

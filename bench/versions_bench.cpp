@@ -182,8 +182,7 @@ int main(int argc, char** argv) {
   const bench::Version before{bench::Library(argv[1])};
   const bench::Version after{bench::Library(argv[2])};
   for (const bench::Operation& operation : bench::kOperations) {
-    const bool plain = operation.format == rowmill::Format::f32 && operation.pooling == rowmill::Pooling::sum;
-    if (!plain || operation.weighted) continue;  // the older version may not have it
+    if (operation.format != rowmill::Format::f32 || !operation.plain()) continue;  // the older version may not have it
     for (const bench::Shape& shape : bench::all_shapes()) {
       for (const bench::IdSource source : bench::kIdSources) bench::add(before, after, operation, shape, source);
     }

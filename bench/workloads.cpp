@@ -77,8 +77,8 @@ std::vector<Shape> shapes(bool all) {
 
 std::vector<Shape> pooled_shapes() {
   std::vector<Shape> result;
-  for (const std::int64_t dim : {32, 64, 128}) result.push_back({9088, dim, 128, 32});
-  for (const std::int64_t dim : {32, 128, 256}) result.push_back({1'000'000, dim, 2048, 20});
+  for (const std::int64_t dim : {32, 64, 128, 256}) result.push_back({9088, dim, 128, 32});
+  for (const std::int64_t dim : {32, 64, 128, 256}) result.push_back({1'000'000, dim, 2048, 20});
   return result;
 }
 

@@ -16,6 +16,7 @@ struct Shape {
   std::int64_t batch;
   std::int64_t length;
 
+  friend bool operator==(const Shape&, const Shape&) = default;
   [[nodiscard]] std::int64_t id_count() const { return batch * length; }
   [[nodiscard]] std::size_t table_bytes() const { return static_cast<std::size_t>(rows * dim) * sizeof(float); }
   [[nodiscard]] std::size_t batch_bytes() const { return static_cast<std::size_t>(id_count() * dim) * sizeof(float); }
@@ -26,7 +27,7 @@ struct Shape {
 
 /// The shapes of the suite; the small table and one that is larger than most caches, or all.
 [[nodiscard]] std::vector<Shape> shapes(bool all);
-/// More row widths for pooled operations, in tables that the caches hold and in larger ones.
+/// Row widths for pooled operations, in tables that the caches hold and in larger ones; some are among shapes() too.
 [[nodiscard]] std::vector<Shape> pooled_shapes();
 
 /// Where a batch's ids come from.
