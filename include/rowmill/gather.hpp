@@ -33,7 +33,7 @@ struct GatherOptions {
 ///
 /// Throws Error, and writes nothing, if
 /// - table or out is null (and not empty), has a negative dim or number of rows, or a size that overflows
-/// (invalid_argument);
+///   (invalid_argument);
 /// - out is not ids.size() x table.dim() (shape_mismatch);
 /// - out shares an element with table or ids, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError: the lowest position, and its value);

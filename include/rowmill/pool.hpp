@@ -51,7 +51,7 @@ struct PoolOptions {
 ///
 /// Throws Error, and writes nothing, if
 /// - table or out is null (and not empty), has a negative dim or number of rows, or a size that overflows
-/// (invalid_argument);
+///   (invalid_argument);
 /// - offsets are missing, do not begin with 0, fall, or do not end with ids.size() (invalid_argument: the lowest bad
 ///   position and its value); batch x length is not ids.size() (shape_mismatch);
 /// - weights are null (invalid_argument), or not one for each id (shape_mismatch);

@@ -29,7 +29,7 @@ struct ScatterAddOptions {
 ///
 /// Throws Error, and changes nothing, if
 /// - table or values is null (and not empty), has a negative dim or number of rows, or a size that overflows
-/// (invalid_argument);
+///   (invalid_argument);
 /// - values is not ids.size() x table.dim() (shape_mismatch);
 /// - table shares an element with values or ids, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError);
