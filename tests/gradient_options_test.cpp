@@ -89,7 +89,7 @@ class Pair {
 /// Every batch with the options and optimizers in turn, so that each meets each other one.
 template <StorageType T>
 void expect_reference(std::int64_t dim) {
-  const PooledBatches batches(kRows, 200, dim);
+  const PooledBatches batches(kRows, 120, dim);
   std::size_t n = 0;
   for (const OptimizerOptions& optimizer : kOptimizers) {
     Pair<T> pair(optimizer, dim);

@@ -67,7 +67,7 @@ const GradientOptions kOptions[] = {
 TEST_P(SparseGradientTest, EqualsTheReferenceForBags) {
   run([] {
     for (const std::int64_t dim : {1, 17, 64}) {
-      const PooledBatches batches(kRows, 300, dim);
+      const PooledBatches batches(kRows, 160, dim);
       std::size_t n = 0;
       for (const PooledBatch& batch : batches.all()) {
         SCOPED_TRACE("dim " + std::to_string(dim) + ", " + batch.name);
