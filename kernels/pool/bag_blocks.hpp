@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/core/parallel.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/carve.hpp"
 #include "rowmill/bags.hpp"
@@ -18,19 +17,18 @@ namespace rowmill {
 inline constexpr std::int64_t kBlockBags = 256;
 inline constexpr std::int64_t kBlockIds = 4096;
 
+/// As for_each_bag_task, which it is compiled once for.
+void run_bag_tasks(const Bags& bags, std::int64_t row_bytes,
+                   void (*run)(const void* task, std::int64_t first, std::int64_t last), const void* task);
+
 /// Calls task(first, last) for ranges of bags: those that begin in one range of positions. `row_bytes` is the size of a
 /// row that is read.
 template <class Task>
-void for_each_bag_task(const Bags& bags, std::int64_t row_bytes, Task task) {
-  const std::int64_t positions = std::max<std::int64_t>(bags.ids().size(), 1);
-  row_bytes = std::max<std::int64_t>(row_bytes, 1);
-  const std::int64_t threads = concurrency_for_lookup((positions / 2 + bags.size()) * row_bytes);
-  const std::int64_t grain = rows_per_task(positions, row_bytes, threads);
-  parallel_chunks(threads, positions, grain, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t first = begin == 0 ? 0 : bags.bag_of(begin - 1) + 1;
-    const std::int64_t last = end == positions ? bags.size() : bags.bag_of(end - 1) + 1;
-    if (first < last) task(first, last);
-  });
+void for_each_bag_task(const Bags& bags, std::int64_t row_bytes, const Task& task) {
+  const auto run = [](const void* of, std::int64_t first, std::int64_t last) {
+    (*static_cast<const Task*>(of))(first, last);
+  };
+  run_bag_tasks(bags, row_bytes, run, &task);
 }
 
 /// Memory for the rows and weights of some ids.

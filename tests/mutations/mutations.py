@@ -478,7 +478,7 @@ mutation("scatter_add writes before it checks the ids", "bad_input_test:*IdOutOf
          (OWNERS, "  check_ids(kOp, ids, table.rows(),",
           "  std::fill_n(table.data(), table.rows() > 0 ? 1 : 0, 0.0F);\n  check_ids(kOp, ids, table.rows(),"))
 mutation("a task of pooling lacks its last bag", "pool_test:*PoolTest*EqualsTheReference*1_threads*",
-         (BLOCKS, "bags.size() : bags.bag_of(end - 1) + 1", "bags.size() : bags.bag_of(end - 1)"))
+         ("kernels/pool/bag_blocks.cpp", "bags.size() : bags.bag_of(end - 1) + 1", "bags.size() : bags.bag_of(end - 1)"))
 RESOLVE = "kernels/ids/resolve.hpp"
 mutation("an id is cut to 32 bits", "gather_test:*Policies*1_threads*",
          (RESOLVE, "resolve(std::int64_t id,", "resolve(std::int32_t id,"))
