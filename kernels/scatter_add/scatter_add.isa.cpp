@@ -78,14 +78,15 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
   }
 }
 
-/// The same of contributions that are scaled or, for max, won: where a position did not win it adds +0.
+/// The same of contributions that are scaled or, for max, won: where a position did not win it adds +0. A vector at a
+/// time, which is less code.
 template <class Table, bool kMax>
 inline void add_contributions(const ScatterAddSegmentsArgs& a) {
   const Segments segments(a.segments, a.values, a.prefetch.ahead);
   const Winners winners(a.segments, a.values);
   for (std::int64_t s = 0; s < segments.count; ++s) {
     auto* const row = static_cast<typename Table::Value*>(a.table) + segments.rows[s] * a.table_stride;
-    for_each_group<4>(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+    for_each_group<1>(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
       Floats sum[kVectors];
       unrolled<kVectors>([&](std::int64_t v)
                              __attribute__((always_inline)) { sum[v] = Table::load(row + c + v * kLanes, lanes); });
