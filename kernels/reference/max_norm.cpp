@@ -37,12 +37,11 @@ void renormalize(Value* x, std::int64_t dim, float max_norm, NormType norm) {
 
 }  // namespace
 
-void renormalize_row(const TableView& table, std::int64_t row, float max_norm, NormType norm) {
-  if (table.format() == Format::f32) {
-    renormalize(table.row(row).data(), table.dim(), max_norm, norm);
-  } else {
-    renormalize(table.row<Bf16>(row).data(), table.dim(), max_norm, norm);
-  }
+void renormalize_row(float* row, std::int64_t dim, float max_norm, NormType norm) {
+  renormalize(row, dim, max_norm, norm);
+}
+void renormalize_row(Bf16* row, std::int64_t dim, float max_norm, NormType norm) {
+  renormalize(row, dim, max_norm, norm);
 }
 
 }  // namespace rowmill::reference
@@ -50,15 +49,17 @@ void renormalize_row(const TableView& table, std::int64_t row, float max_norm, N
 namespace rowmill::scalar {
 namespace {
 
-void renormalize(const RenormalizeArgs& a, Format format) {
-  // A leaf kernel does not know how many rows its table has.
-  const TableView table(a.table, format, 0, a.dim, a.table_stride);
-  for (std::int64_t k = 0; k < a.count; ++k) reference::renormalize_row(table, a.rows[k], a.max_norm, a.norm);
+template <class Value>
+void renormalize(const RenormalizeArgs& a) {
+  for (std::int64_t k = 0; k < a.count; ++k) {
+    Value* const row = static_cast<Value*>(a.table) + a.rows[k] * a.table_stride;
+    reference::renormalize_row(row, a.dim, a.max_norm, a.norm);
+  }
 }
 
 }  // namespace
 
-void renormalize_f32(const RenormalizeArgs& a) { renormalize(a, Format::f32); }
-void renormalize_bf16(const RenormalizeArgs& a) { renormalize(a, Format::bf16); }
+void renormalize_f32(const RenormalizeArgs& a) { renormalize<float>(a); }
+void renormalize_bf16(const RenormalizeArgs& a) { renormalize<Bf16>(a); }
 
 }  // namespace rowmill::scalar

@@ -59,7 +59,13 @@ void renormalize(const TableView& table, Ids ids, float max_norm, NormType norm,
     const std::int64_t row = resolve(ids[i], table.rows(), policy);
     if (row != kIgnored && row != padding_id) rows.insert(row);
   }
-  for (const std::int64_t row : rows) renormalize_row(table, row, max_norm, norm);
+  for (const std::int64_t row : rows) {
+    if (table.format() == Format::f32) {
+      renormalize_row(table.row(row).data(), table.dim(), max_norm, norm);
+    } else {
+      renormalize_row(table.row<Bf16>(row).data(), table.dim(), max_norm, norm);
+    }
+  }
 }
 
 namespace {

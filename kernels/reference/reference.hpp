@@ -43,7 +43,8 @@ float mean_square(const float* g, std::int64_t dim, float factor = 1);
 void scale_row(float* g, std::int64_t dim, float factor);
 
 /// What renormalize() does to one row: see include/rowmill/max_norm.hpp.
-void renormalize_row(const TableView& table, std::int64_t row, float max_norm, NormType norm);
+void renormalize_row(float* row, std::int64_t dim, float max_norm, NormType norm);
+void renormalize_row(Bf16* row, std::int64_t dim, float max_norm, NormType norm);
 
 // The formulas of include/rowmill/optimizer.hpp for one row.
 void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate);
