@@ -129,7 +129,7 @@ mutation("a bag's first row is added to zero", "kernels_test:*pool*", (POOL, "Fl
 mutation("a sum is multiplied by the reciprocal of its divisor", "kernels_test:*pool*",
          (POOL, "divide(sum[v], by)", "sum[v] * divide(Floats(1.0F), by)"))
 mutation("a divisor of 0 is divided by", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "empty"))
-mutation("an empty bag is -0", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "divisor == 0"))
+mutation("an empty bag is -0", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "(empty && divisor == 0) || divisor == 0"))
 mutation("a weight multiplies the sum", "kernels_test:*pool*",
          (POOL, "sum[v] += kWeighted ? weight * x : x;", "sum[v] = kWeighted ? weight * (sum[v] + x) : sum[v] + x;"))
 
@@ -139,7 +139,7 @@ mutation("max takes no NaN", "pool_test:*MaxTakes*", (MAX, "~(term <= best) & (b
 mutation("max takes the last of equal terms", "pool_test:*MaxTakes*",
          (MAX, "~(term <= best) & (best == best)", "~(term < best) & (best == best)"))
 mutation("a first -infinity wins nothing", "pool_test:*MaxTakes*",
-         (MAX, "position[v] = bits(first_position);", "position[v] = bits(-1);"))
+         (MAX, "position[v] = bits(first_position);", "position[v] = bits(first_position < 0 ? first_position : -1);"))
 mutation("a row of zeros wins as a row", "kernels_test:*find_winners*",
          (MAX, "const std::int64_t position = ids[i] < 0 ? -1 : i - first;", "const std::int64_t position = i - first;"))
 mutation("max takes what is dropped for a row of zeros", "kernels_test:*pool*",
