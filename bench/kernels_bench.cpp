@@ -84,6 +84,20 @@ void run(benchmark::State& state, Kernel<GatherArgs<Id>>* kernel) {
   repeat(state, kernel, {table.data(), kDim, ids.data(), kIds, out.data(), kDim, kDim, kPrefetch, false});
 }
 
+/// Rows of floats are larger than quantised ones.
+void run(benchmark::State& state, Kernel<QuantizeArgs>* kernel) {
+  const std::vector<float> in = values(kRows);
+  std::vector<std::uint8_t> out(in.size() * sizeof(float));
+  repeat(state, kernel, {in.data(), kDim, out.data(), kDim * std::int64_t{sizeof(float)}, kRows, kDim}, kRows);
+}
+
+void run(benchmark::State& state, Kernel<RowRangesArgs>* kernel) {
+  const std::vector<float> in = values(kRows);
+  std::vector<float> low(kRows);
+  std::vector<float> high(kRows);
+  repeat(state, kernel, {in.data(), kDim, kRows, kDim, low.data(), high.data()}, kRows);
+}
+
 /// Bags of 16 ids.
 template <class Id>
 void run(benchmark::State& state, Kernel<PoolArgs<Id>>* kernel) {

@@ -20,6 +20,7 @@ set(rowmill_isa_flags_neon64 -march=armv8-a)
 set(rowmill_isa_flags_scalar "")
 
 set(ROWMILL_ISA_SOURCES
+  kernels/convert/convert.isa.cpp
   kernels/gather/gather.isa.cpp
   kernels/ids/ids.isa.cpp
   kernels/max_norm/max_norm.isa.cpp
@@ -31,6 +32,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/optimizer/gradients.isa.cpp
   kernels/pool/pool.isa.cpp
   kernels/pool/pool_max.isa.cpp
+  kernels/pool/pool_quantized.isa.cpp
   kernels/random/random.isa.cpp
   kernels/scatter_add/scatter_add.isa.cpp
   kernels/word_vectors/tiles.isa.cpp
@@ -41,6 +43,7 @@ set(ROWMILL_REFERENCE_SOURCES
   kernels/reference/kernels.cpp
   kernels/reference/pool_kernels.cpp
   kernels/reference/max_norm.cpp
+  kernels/reference/quantized.cpp
   kernels/reference/word_vectors.cpp
   kernels/kernel_table.isa.cpp)
 list(TRANSFORM ROWMILL_ISA_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")

@@ -3,6 +3,7 @@
 // are <op>_<variant>_<format>, with the ids' type where there are ids; the instruction set is the namespace.
 #pragma once
 
+#include "kernels/convert/convert_kernels.hpp"
 #include "kernels/gather/gather_kernels.hpp"
 #include "kernels/ids/ids_kernels.hpp"
 #include "kernels/max_norm/max_norm_kernels.hpp"
@@ -19,6 +20,7 @@
 #define ROWMILL_KERNEL_LIST(X)   \
   ROWMILL_IDS_KERNELS(X)         \
   ROWMILL_GATHER_KERNELS(X)      \
+  ROWMILL_CONVERT_KERNELS(X)     \
   ROWMILL_POOL_KERNELS(X)        \
   ROWMILL_SCATTER_ADD_KERNELS(X) \
   ROWMILL_MAX_NORM_KERNELS(X)    \

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/core/checks.hpp"
 #include "rowmill/table.hpp"
 
 namespace rowmill {
 
-/// The table that a layer's options describe.
+/// The table that a layer's options describe. Layers train, which quantised tables can't.
 Table make_table(const auto& options) {
+  if (is_quantized(options.format)) {
+    const ConstTableView shape(nullptr, options.format, options.rows, options.dim, 0, options.name);
+    check_format("layer", "table", shape, {Format::f32, Format::bf16});
+  }
   return {options.rows, options.dim,
           TableOptions{.name = options.name,
                        .initializer = options.initializer.value_or(Initializer::scaled_uniform_fan_out(options.dim)),

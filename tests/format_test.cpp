@@ -9,6 +9,7 @@
 #include <limits>
 #include <random>
 
+#include "kernels/core/float16.hpp"
 #include "rowmill/table_view.hpp"
 
 namespace rowmill::test {
@@ -57,12 +58,74 @@ TEST(Bf16, RoundsToInfinityAndKeepsNaNs) {
   static_assert(Bf16(1.0F).bits == 0x3F80);
 }
 
+/// By its definition, in double.
+double half_value(std::uint32_t bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31U);
+  const double fraction = (bits & 1023U) / 1024.0;
+  const double magnitude = exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1 + fraction, exponent - 15);
+  return (bits & 0x8000U) != 0 ? -magnitude : magnitude;
+}
+
+TEST(Float16, KeepsEveryValueItHas) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float x = widen_f16(half);
+    if ((bits & 0x7C00U) == 0x7C00U) {
+      EXPECT_EQ(std::isnan(x), (bits & 0x3FFU) != 0);
+      EXPECT_EQ(std::isinf(x), (bits & 0x3FFU) == 0);
+      EXPECT_EQ(std::signbit(x), (bits & 0x8000U) != 0);
+      if (std::isnan(x)) {
+        EXPECT_TRUE(std::isnan(widen_f16(narrow_f16(x))));
+        continue;
+      }
+    } else {
+      EXPECT_EQ(static_cast<double>(x), half_value(bits)) << bits;
+    }
+    EXPECT_EQ(narrow_f16(x), half);
+  }
+}
+
+TEST(Float16, RoundsToNearestEven) {
+  for (std::uint32_t bits = 0; bits < 0x7BFF; ++bits) {
+    // Half way between two halves is a float; so are its neighbours.
+    const auto tie = static_cast<float>((half_value(bits) + half_value(bits + 1)) / 2);
+    ASSERT_EQ(narrow_f16(tie), bits + bits % 2) << tie;
+    ASSERT_EQ(narrow_f16(-tie), (bits + bits % 2) | 0x8000U) << tie;
+    ASSERT_EQ(narrow_f16(std::nextafter(tie, 0.0F)), bits) << tie;
+    ASSERT_EQ(narrow_f16(std::nextafter(tie, 1e6F)), bits + 1) << tie;
+  }
+  EXPECT_EQ(narrow_f16(std::nextafter(65520.0F, 0.0F)), 0x7BFF);
+  EXPECT_EQ(narrow_f16(65520.0F), 0x7C00);
+  EXPECT_EQ(narrow_f16(-std::numeric_limits<float>::max()), 0xFC00);
+  EXPECT_EQ(narrow_f16(std::numeric_limits<float>::denorm_min()), 0);
+}
+
+TEST(Format, HasRowsOfElements) {
+  EXPECT_EQ(row_elements(Format::f32, 7), 7);
+  EXPECT_EQ(row_elements(Format::bf16, 7), 7);
+  EXPECT_EQ(row_elements(Format::int8, 7), 15);
+  EXPECT_EQ(row_elements(Format::int4, 7), 8);
+  EXPECT_EQ(row_elements(Format::int4, 8), 8);
+  EXPECT_EQ(row_elements(Format::int2, 7), 6);
+  EXPECT_EQ(row_elements(Format::int2, 9), 7);
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  for (const Format format : {Format::int8, Format::int4, Format::int2}) {
+    EXPECT_EQ(row_elements(format, 0), 0);
+    EXPECT_GT(row_elements(format, kMost), 0);
+    EXPECT_EQ(element_size(format), 1);
+  }
+  EXPECT_EQ(row_elements(Format::int8, kMost - 3), kMost);
+}
+
 TEST(Format, HasSizesAndNames) {
   EXPECT_EQ(element_size(Format::f32), 4);
   EXPECT_EQ(element_size(Format::bf16), 2);
   EXPECT_EQ(element_size(static_cast<Format>(99)), 0);
   EXPECT_EQ(format_name(Format::f32), "f32");
   EXPECT_EQ(format_name(Format::bf16), "bf16");
+  EXPECT_EQ(format_name(Format::int8), "int8");
+  EXPECT_EQ(format_name(Format::int4), "int4");
+  EXPECT_EQ(format_name(Format::int2), "int2");
   EXPECT_EQ(format_name(static_cast<Format>(99)), "unknown");
 }
 

@@ -7,6 +7,7 @@
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
+#include "tests/support/quantized.hpp"
 
 namespace rowmill::test {
 namespace {
@@ -77,6 +78,43 @@ TEST_P(GatherTest, EqualsTheReferenceInBf16) {
         expect_gather<float>(halves.view(), narrow(batch.ids), policy, Stores::automatic, 3);
         expect_gather<Bf16>(floats.view(), batch.ids, policy, Stores::automatic, 3);
         expect_gather<Bf16>(floats.view(), narrow(batch.ids), policy, Stores::automatic, 3);
+      }
+    }
+  });
+}
+
+TEST_P(GatherTest, EqualsTheReferenceFromQuantisedTables) {
+  run([] {
+    for (const std::int64_t dim : {1, 3, 17, 64, 100}) {
+      const std::vector<std::int64_t> ids = id_cases(61, 1500, 2).back().ids;
+      std::vector<std::int64_t> wild = ids;
+      wild[5] = -1;
+      wild[1400] = 61;
+      SCOPED_TRACE("dim " + std::to_string(dim));
+      for (const Format format : kQuantizedFormats) {
+        const auto table = GuardedQuantizedTable(format, 61, dim, dim % 7).fill(1);
+        expect_gather<float>(table.view(), ids, OutOfRange::error, Stores::automatic, 3);
+        expect_gather<float>(table.view(), narrow(ids), OutOfRange::error, Stores::automatic, 3);
+        expect_gather<Bf16>(table.view(), ids, OutOfRange::error, Stores::automatic, 3);
+        expect_gather<Bf16>(table.view(), narrow(ids), OutOfRange::error, Stores::automatic, 3);
+        expect_gather<float>(table.view(), wild, OutOfRange::zero, Stores::automatic, 3);
+        expect_gather<float>(table.view(), narrow(wild), OutOfRange::clip, Stores::automatic, 3);
+      }
+    }
+  });
+}
+
+TEST_P(GatherTest, StreamsFromQuantisedTables) {
+  run([] {
+    const std::vector<std::int64_t> ids = id_cases(500, 1500, 4).back().ids;
+    for (const Format format : kQuantizedFormats) {
+      const auto table = GuardedQuantizedTable(format, 500, 64).fill(3);
+      for (const Format to : {Format::f32, Format::bf16}) {
+        Table out(1500, 64, {.format = to});
+        Table expected(1500, 64, {.format = to});
+        reference::gather(table.view(), ids, expected, OutOfRange::error);
+        gather(table.view(), ids, out, {.stores = Stores::streaming});
+        EXPECT_TRUE(same(out.view(), expected.view()));
       }
     }
   });

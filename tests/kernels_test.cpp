@@ -14,6 +14,7 @@
 #include "kernels/reference/reference.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/pages.hpp"
+#include "tests/support/quantized.hpp"
 #include "tests/support/word_vector_data.hpp"
 
 namespace rowmill::test {
@@ -90,6 +91,67 @@ void check_gather(Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* refere
   }
   constexpr bool kStreams = sizeof(In) == sizeof(Out) || sizeof(Out) == sizeof(float);
   if constexpr (kStreams) check_gather_streaming<In, Out>(kernel, reference);
+}
+
+template <class Out, class Id>
+void check_gather_quantized(Format format, Kernel<GatherArgs<Id>>* kernel, Kernel<GatherArgs<Id>>* reference) {
+  std::vector<std::int64_t> rows = id_cases(kRows, 40, 2).back().ids;
+  rows[1] = -1;  // a zero row
+  const PageEnd<Id> ids(ids_as<Id>(rows));
+  const auto count = static_cast<std::int64_t>(rows.size());
+  for (const std::int64_t dim : kDims) {
+    for (const std::int64_t gap : {0, 3}) {
+      const auto table = GuardedQuantizedTable(format, kRows, dim, gap).fill(1);
+      const auto run = [&](Kernel<GatherArgs<Id>>* f, const TableView& to, bool streaming) {
+        f({table.view().bytes(), table.view().row_stride(), ids.data(), count, to.bytes(), to.row_stride(), dim,
+           prefetch, streaming});
+      };
+      BasicGuardedTable<Out> out(count, dim, gap);
+      BasicGuardedTable<Out> expected(count, dim, gap);
+      run(kernel, out.view(), false);
+      run(reference, expected.view(), false);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+      if (sizeof(Out) != sizeof(float) || dim % 16 != 0) continue;
+      struct alignas(64) Line {
+        Out elements[64 / sizeof(Out)];
+      };
+      std::vector<Line> lines(static_cast<std::size_t>(count * dim) * sizeof(Out) / 64);
+      const TableView streamed(lines.data()->elements, count, dim);
+      run(kernel, streamed, true);
+      EXPECT_TRUE(same(streamed, expected.view())) << "dim " << dim << ", streamed";
+    }
+  }
+}
+
+/// Rows of one value, of +0 and -0, of denormals, and of values whose codes are ties.
+void check_quantize(Format format, Kernel<QuantizeArgs>* kernel, Kernel<QuantizeArgs>* reference) {
+  constexpr std::int64_t kInRows = 24;
+  for (const std::int64_t dim : kDims) {
+    GuardedTable in = GuardedTable(kInRows, dim, 3).fill(12);
+    for (std::int64_t c = 0; c < dim; ++c) {
+      const auto column = static_cast<std::size_t>(c);
+      in.view().row(0)[column] = 0.1F;
+      in.view().row(1)[column] = c % 2 == 0 ? -0.0F : 0.0F;
+      in.view().row(2)[column] = -0.0F;
+      in.view().row(3)[column] = static_cast<float>(c % 7) * 1e-40F;
+      in.view().row(4)[column] = static_cast<float>(c % 511) / 2;
+      in.view().row(5)[column] = c == dim - 1 ? 15 : static_cast<float>(c % 31) / 2;
+      in.view().row(6)[column] = c == dim / 2 ? -6e4F : 6e4F;
+      in.view().row(7)[column] = -1 - static_cast<float>(c) * 1e-6F;
+      in.view().row(8)[column] = static_cast<float>(c % 4) * 3e-8F;  // a scale that is a denormal half
+    }
+    GuardedQuantizedTable out(format, kInRows, dim);
+    GuardedQuantizedTable expected(format, kInRows, dim);
+    const auto run = [&](Kernel<QuantizeArgs>* f, const TableView& to) {
+      f({in.view().data(), in.view().row_stride(), static_cast<std::uint8_t*>(to.bytes()), to.row_stride(), kInRows,
+         dim});
+    };
+    run(kernel, out.view());
+    run(reference, expected.view());
+    EXPECT_TRUE(same_bytes(out.view(), expected.view())) << "dim " << dim;
+    EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+  }
 }
 
 template <class T>
@@ -370,14 +432,16 @@ void check_keep_ids(Kernel<KeepIdsArgs<Id>>* kernel, Kernel<KeepIdsArgs<Id>>* re
   }
 }
 
-template <class In, class Out, class Id>
-void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any = false) {
+template <class Out, class Id, class TableOf>
+void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any, bool weighted,
+                TableOf table_of) {
   const PoolBags<Id> bags(any);
   const PageEnd<Id> ids(bags.ids);
   const PageEnd<std::int64_t> begin(bags.begin);
   for (const std::int64_t dim : kDims) {
-    const auto table = BasicGuardedTable<In>(kRows, dim, 2).fill(10, true);
+    const auto table = table_of(dim);
     for (int variant = 0; variant < 4; ++variant) {
+      if ((variant & 1) != 0 && !weighted) continue;
       SCOPED_TRACE("dim " + std::to_string(dim) + ", variant " + std::to_string(variant));
       BasicGuardedTable<Out> out(bags.size(), dim, 1);
       BasicGuardedTable<Out> expected(bags.size(), dim, 1);
@@ -393,6 +457,18 @@ void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, b
       EXPECT_TRUE(out.guards_intact());
     }
   }
+}
+
+template <class In, class Out, class Id>
+void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any = false) {
+  check_pool<Out>(kernel, reference, any, true,
+                  [](std::int64_t dim) { return BasicGuardedTable<In>(kRows, dim, 2).fill(10, true); });
+}
+template <class Out, class Id>
+void check_pool_quantized(Format format, Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference,
+                          bool any = false) {
+  check_pool<Out>(kernel, reference, any, any,
+                  [=](std::int64_t dim) { return GuardedQuantizedTable(format, kRows, dim, 2).fill(10); });
 }
 
 template <class In>
@@ -602,6 +678,64 @@ void gather_f32_to_bf16_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherAr
 void gather_f32_to_bf16_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
   check_gather<float, Bf16>(f, r);
 }
+void gather_int8_to_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather_quantized<float>(Format::int8, f, r);
+}
+void gather_int8_to_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather_quantized<float>(Format::int8, f, r);
+}
+void gather_int8_to_bf16_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather_quantized<Bf16>(Format::int8, f, r);
+}
+void gather_int8_to_bf16_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather_quantized<Bf16>(Format::int8, f, r);
+}
+void gather_int4_to_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather_quantized<float>(Format::int4, f, r);
+}
+void gather_int4_to_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather_quantized<float>(Format::int4, f, r);
+}
+void gather_int4_to_bf16_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather_quantized<Bf16>(Format::int4, f, r);
+}
+void gather_int4_to_bf16_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather_quantized<Bf16>(Format::int4, f, r);
+}
+void gather_int2_to_f32_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather_quantized<float>(Format::int2, f, r);
+}
+void gather_int2_to_f32_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather_quantized<float>(Format::int2, f, r);
+}
+void gather_int2_to_bf16_i32(Kernel<GatherArgs<std::int32_t>>* f, Kernel<GatherArgs<std::int32_t>>* r) {
+  check_gather_quantized<Bf16>(Format::int2, f, r);
+}
+void gather_int2_to_bf16_i64(Kernel<GatherArgs<std::int64_t>>* f, Kernel<GatherArgs<std::int64_t>>* r) {
+  check_gather_quantized<Bf16>(Format::int2, f, r);
+}
+void quantize_f32_to_int8(Kernel<QuantizeArgs>* f, Kernel<QuantizeArgs>* r) { check_quantize(Format::int8, f, r); }
+void quantize_f32_to_int4(Kernel<QuantizeArgs>* f, Kernel<QuantizeArgs>* r) { check_quantize(Format::int4, f, r); }
+void quantize_f32_to_int2(Kernel<QuantizeArgs>* f, Kernel<QuantizeArgs>* r) { check_quantize(Format::int2, f, r); }
+
+void row_ranges_f32(Kernel<RowRangesArgs>* f, Kernel<RowRangesArgs>* r) {
+  for (const std::int64_t dim : kDims) {
+    const GuardedTable in = GuardedTable(40, dim, 2).fill(13);
+    const GuardedTable special = GuardedTable(40, dim, 2).fill(14, true);
+    for (const GuardedTable* const rows : {&in, &special}) {
+      const auto run = [&](Kernel<RowRangesArgs>* kernel) {
+        std::vector<float> ranges(80);
+        kernel({rows->view().data(), rows->view().row_stride(), 40, dim, ranges.data(), ranges.data() + 40});
+        for (float& x : ranges) x += 0.0F;  // of -0 and +0 either is the smaller
+        return ranges;
+      };
+      const std::vector<float> ranges = run(f);
+      const std::vector<float> expected = run(r);
+      EXPECT_TRUE(same(ConstTableView(ranges.data(), 1, 80), ConstTableView(expected.data(), 1, 80))) << "dim " << dim;
+    }
+  }
+}
+
 void scatter_add_f32(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add<float>(f, r); }
 void scatter_add_bf16(Kernel<ScatterAddArgs>* f, Kernel<ScatterAddArgs>* r) { check_scatter_add<Bf16>(f, r); }
 void scatter_add_segments_f32(Kernel<ScatterAddSegmentsArgs>* f, Kernel<ScatterAddSegmentsArgs>* r) {
@@ -612,6 +746,78 @@ void scatter_add_segments_bf16(Kernel<ScatterAddSegmentsArgs>* f, Kernel<Scatter
 }
 void keep_ids_i32(Kernel<KeepIdsArgs<std::int32_t>>* f, Kernel<KeepIdsArgs<std::int32_t>>* r) { check_keep_ids(f, r); }
 void keep_ids_i64(Kernel<KeepIdsArgs<std::int64_t>>* f, Kernel<KeepIdsArgs<std::int64_t>>* r) { check_keep_ids(f, r); }
+void pool_int8_to_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool_quantized<float>(Format::int8, f, r);
+}
+void pool_int8_to_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int8, f, r);
+}
+void pool_int8_to_bf16_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int8, f, r);
+}
+void pool_int8_to_bf16_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int8, f, r);
+}
+void pool_int4_to_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool_quantized<float>(Format::int4, f, r);
+}
+void pool_int4_to_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int4, f, r);
+}
+void pool_int4_to_bf16_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int4, f, r);
+}
+void pool_int4_to_bf16_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int4, f, r);
+}
+void pool_int2_to_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool_quantized<float>(Format::int2, f, r);
+}
+void pool_int2_to_f32_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int2, f, r);
+}
+void pool_int2_to_bf16_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int2, f, r);
+}
+void pool_int2_to_bf16_i64(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int2, f, r);
+}
+void pool_with_zeros_int8_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int8, f, r, true);
+}
+void pool_with_zeros_int8_to_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int8, f, r, true);
+}
+void pool_with_zeros_int4_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int4, f, r, true);
+}
+void pool_with_zeros_int4_to_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int4, f, r, true);
+}
+void pool_with_zeros_int2_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int2, f, r, true);
+}
+void pool_with_zeros_int2_to_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int2, f, r, true);
+}
+void pool_max_int8_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int8, f, r, true);
+}
+void pool_max_int8_to_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int8, f, r, true);
+}
+void pool_max_int4_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int4, f, r, true);
+}
+void pool_max_int4_to_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int4, f, r, true);
+}
+void pool_max_int2_to_f32(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<float>(Format::int2, f, r, true);
+}
+void pool_max_int2_to_bf16(Kernel<PoolArgs<std::int64_t>>* f, Kernel<PoolArgs<std::int64_t>>* r) {
+  check_pool_quantized<Bf16>(Format::int2, f, r, true);
+}
 void pool_f32_i32(Kernel<PoolArgs<std::int32_t>>* f, Kernel<PoolArgs<std::int32_t>>* r) {
   check_pool<float, float>(f, r);
 }
@@ -902,6 +1108,35 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARowOfBf16) {
       EXPECT_EQ(static_cast<float>(table.data()[c]), static_cast<float>(2 * (c + 1)));
     k.renormalize_bf16({table.data(), dim, &id, 1, dim, 0, NormType::two, prefetch});
     for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(static_cast<float>(table.data()[c]), 0);
+  }
+}
+
+TEST_P(KernelTest, ReadsAndWritesNothingPastAQuantizedRow) {
+  const KernelTable& k = *GetParam();
+  const KernelTable& reference = *supported_kernels().back();
+  const std::int64_t id = 0;
+  for (std::int64_t dim = 1; dim < 70; ++dim) {
+    PageEnd<float> floats{std::vector<float>(static_cast<std::size_t>(dim))};
+    for (std::int64_t c = 0; c < dim; ++c) floats.data()[c] = static_cast<float>(c % 5);
+    PageEnd<float> out{std::vector<float>(static_cast<std::size_t>(dim))};
+    std::vector<float> expected(static_cast<std::size_t>(dim));
+    const std::int64_t begin[] = {0, 1};
+    const auto check = [&](Format format, auto quantize, auto gather, auto pool) {
+      const std::int64_t bytes = std::max<std::int64_t>(row_elements(format, dim), 1);
+      PageEnd<std::uint8_t> row{std::vector<std::uint8_t>(static_cast<std::size_t>(bytes))};
+      (k.*quantize)({floats.data(), dim, row.data(), bytes, 1, dim});
+      (k.*gather)({row.data(), bytes, &id, 1, out.data(), dim, dim, prefetch, false});
+      (reference.*gather)({row.data(), bytes, &id, 1, expected.data(), dim, dim, prefetch, false});
+      EXPECT_TRUE(same({out.data(), 1, dim}, {expected.data(), 1, dim})) << format_name(format) << ", dim " << dim;
+      (k.*pool)({row.data(), bytes, &id, nullptr, begin, 1, nullptr, out.data(), dim, dim, prefetch});
+      EXPECT_TRUE(same({out.data(), 1, dim}, {expected.data(), 1, dim})) << format_name(format) << ", dim " << dim;
+    };
+    check(Format::int8, &KernelTable::quantize_f32_to_int8, &KernelTable::gather_int8_to_f32_i64,
+          &KernelTable::pool_int8_to_f32_i64);
+    check(Format::int4, &KernelTable::quantize_f32_to_int4, &KernelTable::gather_int4_to_f32_i64,
+          &KernelTable::pool_int4_to_f32_i64);
+    check(Format::int2, &KernelTable::quantize_f32_to_int2, &KernelTable::gather_int2_to_f32_i64,
+          &KernelTable::pool_int2_to_f32_i64);
   }
 }
 

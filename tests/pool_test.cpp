@@ -12,6 +12,7 @@
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
+#include "tests/support/quantized.hpp"
 
 namespace rowmill::test {
 namespace {
@@ -109,6 +110,51 @@ TEST_P(PoolTest, EqualsTheReferenceInBf16) {
       }
     }
   });
+}
+
+/// Every pooling, with weights and without, under each policy, with a padding id and without.
+TEST_P(PoolTest, EqualsTheReferenceFromQuantisedTables) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    std::vector<std::int64_t> ids = id_cases(kRows, 900, 2).back().ids;
+    const auto offsets = any_offsets(900, 40, 3);
+    const std::vector<float> weights = any_weights(ids.size(), 4, false);
+    std::vector<std::int64_t> wild = ids;
+    for (std::size_t i = 3; i < wild.size(); i += 7) wild[i] = i % 2 == 0 ? -5 : kRows;
+    for (const std::int64_t dim : {1, 3, 17, 64, 300}) {
+      for (const Format format : kQuantizedFormats) {
+        SCOPED_TRACE("dim " + std::to_string(dim) + ", " + std::string(format_name(format)));
+        const auto table = GuardedQuantizedTable(format, kRows, dim, dim % 7).fill(1);
+        for (const PoolOptions& options : all_poolings(OutOfRange::error)) {
+          expect_pool(table.view(), Bags(ids, offsets), options);
+          expect_pool(table.view(), Bags(narrow(ids), offsets).with_weights(weights), options);
+          expect_pool<Bf16>(table.view(), Bags(ids, offsets).with_weights(weights).with_padding(ids[5]), options);
+        }
+        for (const OutOfRange policy : {OutOfRange::zero, OutOfRange::skip, OutOfRange::clip}) {
+          expect_pool<Bf16>(table.view(), Bags(narrow(wild), offsets),
+                            {.pooling = Pooling::mean, .out_of_range = policy});
+          expect_pool(table.view(), Bags(wild, offsets).with_weights(weights),
+                      {.pooling = Pooling::max, .out_of_range = policy});
+        }
+      }
+    }
+  });
+}
+
+TEST(Pool, RefusesWhatQuantisedTablesDoNotHave) {
+  const Table table(5, 4, {.format = Format::int8});
+  const std::vector<std::int64_t> ids = {1, 2};
+  const Bags bags(ids, 1, 2);
+  std::vector<std::int32_t> winners(4);
+  std::vector<float> gradients(2);
+  const GuardedTable gradient = GuardedTable(1, 4).fill(1);
+  EXPECT_THROW(find_winners(table, bags, winners, {.pooling = Pooling::max}), Error);
+  EXPECT_THROW(pool_weight_gradients(table, bags, gradient.view(), gradients, {}), Error);
+  Table quantized(1, 4, {.format = Format::int8});
+  EXPECT_THROW(pool(table, bags, quantized), Error);
+  for (const Format format : kQuantizedFormats) {
+    EXPECT_THROW(EmbeddingBag({.rows = 5, .dim = 4, .initializer = Initializer::zeros(), .format = format}), Error);
+  }
 }
 
 TEST_P(PoolTest, EqualsTheReference) {

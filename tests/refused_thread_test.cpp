@@ -150,6 +150,16 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
          pool(data().table.view(), Bags(data().ids, kBags, kLength), out.view());
          return hash(out.view());
        }},
+      {"convert",
+       [] {
+         Table quantized(kIds, kDim, {.format = Format::int4});
+         Table again(kIds, kDim, {.format = Format::int8});
+         GuardedTable back(kIds, kDim);
+         convert(data().values.view(), quantized);
+         convert(quantized, again);
+         convert(again, back.view());
+         return hash(back.view());
+       }},
       {"pool_clip",
        [] {
          GuardedTable out(kBags, kDim);
@@ -302,6 +312,21 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
            const rowmill_view out_view = c_view(out.view());
            must(rowmill_pool(&weights, &bags, &out_view, nullptr, nullptr));
            return hash(out.view());
+         });
+       }},
+      {"c_convert",
+       [] {
+         return in_c([](const auto&, const auto&, const auto& values, const auto&, const auto&) {
+           Table quantized(kIds, kDim, {.format = Format::int8});
+           GuardedTable back(kIds, kDim);
+           rowmill_view view = c_view(back.view());
+           const rowmill_view to = view;
+           view.data = quantized.bytes();
+           view.format = ROWMILL_INT8;
+           view.row_stride = rowmill_row_elements(ROWMILL_INT8, kDim);
+           must(rowmill_convert(&values, &view, nullptr));
+           must(rowmill_convert(&view, &to, nullptr));
+           return hash(back.view());
          });
        }},
       {"c_scatter_add",

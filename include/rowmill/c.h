@@ -21,6 +21,7 @@
 #define ROWMILL_C_H
 
 #include "rowmill/c/common.h"
+#include "rowmill/c/convert.h"
 #include "rowmill/c/embedding.h"
 #include "rowmill/c/embedding_bag.h"
 #include "rowmill/c/gather.h"

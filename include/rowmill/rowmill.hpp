@@ -20,6 +20,7 @@
 
 #include "rowmill/bags.hpp"
 #include "rowmill/config.hpp"
+#include "rowmill/convert.hpp"
 #include "rowmill/embedding.hpp"
 #include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"

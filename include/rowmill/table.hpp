@@ -26,15 +26,16 @@ struct TableOptions {
   bool parallel_first_touch = true;
 };
 
-/// Owns a `rows x dim` table of one format, 64-byte aligned, rows one after another (stride = dim). Move-only: copies
-/// of big tables should be seen; clone() makes one. A table that was moved from is an empty one.
+/// Owns a `rows x dim` table of one format, 64-byte aligned, rows one after another (stride = row_elements). Move-only:
+/// copies of big tables should be seen; clone() makes one. A table that was moved from is an empty one.
 class Table {
  public:
   Table() = default;
 
-  /// The values are those that the initializer gives in float, rounded once to the format.
-  /// Throws Error if rows < 0 or dim < 0 or the size overflows or the initializer or the format is bad
-  /// (invalid_argument), or the system refuses the memory (out_of_memory). rows = 0 is an empty table.
+  /// The values are those that the initializer gives in float, rounded once to the format. A quantised table starts
+  /// with zeros: convert() fills it. Throws Error if rows < 0 or dim < 0 or the size overflows or the initializer or
+  /// the format is bad (invalid_argument), or the system refuses the memory (out_of_memory). rows = 0 is an empty
+  /// table.
   Table(std::int64_t rows, std::int64_t dim, TableOptions options = {});
 
   Table(Table&& other) noexcept { swap(other); }
@@ -63,8 +64,10 @@ class Table {
   [[nodiscard]] const void* bytes() const { return data_.get(); }
 
   /// The view stays valid, its name too, when the table is moved.
-  [[nodiscard]] TableView view() { return {bytes(), format_, rows_, dim_, dim_, name()}; }
-  [[nodiscard]] ConstTableView view() const { return {bytes(), format_, rows_, dim_, dim_, name()}; }
+  [[nodiscard]] TableView view() { return {bytes(), format_, rows_, dim_, row_elements(format_, dim_), name()}; }
+  [[nodiscard]] ConstTableView view() const {
+    return {bytes(), format_, rows_, dim_, row_elements(format_, dim_), name()};
+  }
   operator TableView() { return view(); }             // NOLINT(google-explicit-constructor): a table is its view
   operator ConstTableView() const { return view(); }  // NOLINT(google-explicit-constructor)
 

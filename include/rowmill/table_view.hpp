@@ -20,11 +20,13 @@ concept OtherElement = StorageType<std::remove_const_t<T>> && !std::is_same_v<st
                        (kConst || !std::is_const_v<T>);
 
 /// A `rows x dim` table in anyone's memory, whose elements have one format. Row r starts `row_stride` elements after
-/// row r-1. The memory may have any alignment that the element type allows. Making a view checks nothing: the operation
-/// that uses it does, and can name the argument. `name`, if given, appears in errors and must outlive the view.
+/// row r-1; it has row_elements(format, dim) of them, dim but in quantised formats. The memory may have any alignment
+/// that the element type allows. Making a view checks nothing: the operation that uses it does, and can name the
+/// argument. `name`, if given, appears in errors and must outlive the view.
 ///
 /// ConstTableView is read only; its stride may be 0, which broadcasts one row. TableView is written too and needs
-/// row_stride >= dim unless it has one row only, so that no two rows share an element; it converts to a ConstTableView.
+/// row_stride >= a row's elements unless it has one row only, so that no two rows share one; it converts to a
+/// ConstTableView.
 /// Column slices of one buffer are separate tables and may be used together.
 template <bool kConst>
 class BasicTableView {

@@ -138,6 +138,7 @@ ChainLink chain_link(const CheckpointFile& file) {
 DeltaContents& DeltaContents::add(const std::string& name, const ConstTableView& table, const TouchedRows& touched,
                                   const Optimizer* optimizer) {
   check_view("save_delta", name, table);
+  check_format("save_delta", name, table, {Format::f32, Format::bf16});
   check_has_columns("save_delta", name, table);
   check_shape("save_delta", name, table, touched.rows(), table.dim(), "the rows that were marked x the table's dim");
   const std::vector<std::int64_t>& rows = integers_.emplace_back(touched.touched());

@@ -202,6 +202,7 @@ void SafetensorsContents::add(Tensor tensor) {
 
 SafetensorsContents& SafetensorsContents::add(std::string name, const ConstTableView& table) {
   check_view("save_safetensors", name, table);
+  check_format("save_safetensors", name, table, {Format::f32, Format::bf16});
   check_has_columns("save_safetensors", name, table);
   const ByteRows<const std::byte> rows = bytes_of(table);
   add({.info = {.name = std::move(name),

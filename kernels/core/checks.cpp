@@ -25,7 +25,7 @@ struct ByteRows {
 ByteRows bytes_of(const ConstTableView& view) {
   const std::int64_t size = element_size(view.format());
   const std::int64_t stride = view.rows() > 1 ? view.row_stride() * size : 0;  // one row may have any
-  return {reinterpret_cast<std::uintptr_t>(view.bytes()), view.rows(), view.dim() * size, stride};
+  return {reinterpret_cast<std::uintptr_t>(view.bytes()), view.rows(), row_bytes(view), stride};
 }
 
 ByteRows bytes_of(Ids ids) {
@@ -101,7 +101,7 @@ std::size_t checked_size(std::string_view kind, const ConstTableView& shape) {
   if (shape.dim() < 0) fail("has dim " + std::to_string(shape.dim()) + "; it must be at least 0");
   if (element_size(shape.format()) == 0) fail(unknown_format(shape.format()));
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(shape.rows(), shape.dim(), &bytes) ||
+  if (__builtin_mul_overflow(shape.rows(), row_elements(shape.format(), shape.dim()), &bytes) ||
       __builtin_mul_overflow(bytes, element_size(shape.format()), &bytes)) {
     fail("is larger than 2^63 bytes");
   }
@@ -119,9 +119,9 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
   if (view.row_stride() < 0) fail("has row stride " + std::to_string(view.row_stride()) + "; it must be at least 0");
   std::int64_t elements = 0;
   std::int64_t bytes = 0;
-  if (view.rows() > 0 &&
-      (__builtin_mul_overflow(view.rows() - 1, view.row_stride(), &elements) ||
-       __builtin_add_overflow(elements, view.dim(), &elements) || __builtin_mul_overflow(elements, size, &bytes))) {
+  if (view.rows() > 0 && (__builtin_mul_overflow(view.rows() - 1, view.row_stride(), &elements) ||
+                          __builtin_add_overflow(elements, row_elements(view.format(), view.dim()), &elements) ||
+                          __builtin_mul_overflow(elements, size, &bytes))) {
     fail("with row stride " + std::to_string(view.row_stride()) + " is larger than 2^63 bytes");
   }
   if (view.rows() > 0 && view.dim() > 0 && view.bytes() == nullptr) fail("has a null pointer");
@@ -137,10 +137,11 @@ void check_has_columns(std::string_view op, std::string_view argument, const Con
 
 void check_writable(std::string_view op, std::string_view argument, const TableView& view) {
   check_view(op, argument, view);
-  if (view.rows() > 1 && view.row_stride() < view.dim()) {
-    throw Error(ErrorCode::overlap,
-                start(op) + describe(argument, view) + " has row stride " + std::to_string(view.row_stride()) +
-                    ": its rows overlap; to be written it needs at least " + std::to_string(view.dim()));
+  if (const std::int64_t least = row_elements(view.format(), view.dim());
+      view.rows() > 1 && view.row_stride() < least) {
+    throw Error(ErrorCode::overlap, start(op) + describe(argument, view) + " has row stride " +
+                                        std::to_string(view.row_stride()) +
+                                        ": its rows overlap; to be written it needs at least " + std::to_string(least));
   }
 }
 

@@ -18,6 +18,11 @@
 
 namespace rowmill {
 
+/// The bytes of a row of a view that has been checked.
+inline std::int64_t row_bytes(const ConstTableView& view) {
+  return row_elements(view.format(), view.dim()) * element_size(view.format());
+}
+
 /// rows >= 0, dim >= 0, a known format, row_stride >= 0, pointer there and aligned, and the size in bytes fits.
 void check_view(std::string_view op, std::string_view argument, const ConstTableView& view);
 

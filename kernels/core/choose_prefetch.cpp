@@ -7,6 +7,7 @@
 #include <cpuid.h>
 #endif
 
+#include "kernels/core/checks.hpp"
 #include "kernels/core/tuning.hpp"
 
 namespace rowmill {
@@ -56,14 +57,13 @@ const Processor& processor() {
   return known;
 }
 
-/// Elements that a view spans. As checks.cpp bounds it: any view may have any stride, if it has one row.
-std::int64_t elements_of(const ConstTableView& table) {
-  return table.rows() == 0 ? 0 : (table.rows() - 1) * table.row_stride() + table.dim();
+/// Bytes that a view spans. As checks.cpp bounds it: any view may have any stride, if it has one row.
+std::int64_t bytes_of(const ConstTableView& table) {
+  if (table.rows() == 0) return 0;
+  return (table.rows() - 1) * table.row_stride() * element_size(table.format()) + row_bytes(table);
 }
 
-bool is_near(const ConstTableView& table) {
-  return elements_of(table) * element_size(table.format()) <= tuning().near_table_bytes;
-}
+bool is_near(const ConstTableView& table) { return bytes_of(table) <= tuning().near_table_bytes; }
 
 /// How many rows ahead: enough to cover a miss, fewer where they are long. Measured: docs/design/performance.md.
 std::int64_t rows_ahead(std::int64_t row_bytes, bool near, std::int64_t max) {
@@ -80,9 +80,7 @@ PrefetchArgs prefetch(CacheLevel into, std::int64_t ahead) {
 constexpr std::int64_t kMaxAhead = 32;
 
 /// At least 1: a row may have no columns.
-std::int64_t row_bytes_of(const ConstTableView& table) {
-  return std::max<std::int64_t>(table.dim() * element_size(table.format()), 1);
-}
+std::int64_t row_bytes_of(const ConstTableView& table) { return std::max<std::int64_t>(row_bytes(table), 1); }
 
 }  // namespace
 

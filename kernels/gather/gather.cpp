@@ -9,25 +9,12 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/gather/check_gather.hpp"
+#include "kernels/gather/gather_formats.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
 
 namespace rowmill {
 namespace {
-
-using Gather32 = Kernel<GatherArgs<std::int32_t>>;
-using Gather64 = Kernel<GatherArgs<std::int64_t>>;
-
-/// The kernels from one format into another, for ids of either width.
-std::pair<Gather32*, Gather64*> kernels_for(Format from, Format to) {
-  const KernelTable& k = kernels();
-  if (from == Format::f32) {
-    return to == Format::f32 ? std::pair(k.gather_f32_i32, k.gather_f32_i64)
-                             : std::pair(k.gather_f32_to_bf16_i32, k.gather_f32_to_bf16_i64);
-  }
-  return to == Format::f32 ? std::pair(k.gather_bf16_to_f32_i32, k.gather_bf16_to_f32_i64)
-                           : std::pair(k.gather_bf16_i32, k.gather_bf16_i64);
-}
 
 /// Measured (docs/design/performance.md): an output beyond the threads' share of the caches is written faster past
 /// them.
@@ -45,8 +32,9 @@ bool use_streaming(const ConstTableView& table, const TableView& out, Stores sto
 }
 
 /// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
-void gather_resolved(Gather64* kernel, GatherArgs<std::int64_t> args, Ids ids, std::int64_t first, std::int64_t last,
-                     std::int64_t out_row_bytes, std::int64_t rows, OutOfRange policy) {
+void gather_resolved(Kernel<GatherArgs<std::int64_t>>* kernel, GatherArgs<std::int64_t> args, Ids ids,
+                     std::int64_t first, std::int64_t last, std::int64_t out_row_bytes, std::int64_t rows,
+                     OutOfRange policy) {
   constexpr std::int64_t kBlock = 256;
   std::int64_t resolved[kBlock];
   args.ids = resolved;
@@ -60,11 +48,32 @@ void gather_resolved(Gather64* kernel, GatherArgs<std::int64_t> args, Ids ids, s
 
 }  // namespace
 
+GatherKernels gather_kernels(Format from, Format to) {
+  const KernelTable& k = kernels();
+  const bool floats = to == Format::f32;
+  const auto choose = [=](GatherKernels into_f32, GatherKernels into_bf16) { return floats ? into_f32 : into_bf16; };
+  switch (from) {
+    case Format::f32:
+      return choose({k.gather_f32_i32, k.gather_f32_i64}, {k.gather_f32_to_bf16_i32, k.gather_f32_to_bf16_i64});
+    case Format::bf16:
+      return choose({k.gather_bf16_to_f32_i32, k.gather_bf16_to_f32_i64}, {k.gather_bf16_i32, k.gather_bf16_i64});
+    case Format::int8:
+      return choose({k.gather_int8_to_f32_i32, k.gather_int8_to_f32_i64},
+                    {k.gather_int8_to_bf16_i32, k.gather_int8_to_bf16_i64});
+    case Format::int4:
+      return choose({k.gather_int4_to_f32_i32, k.gather_int4_to_f32_i64},
+                    {k.gather_int4_to_bf16_i32, k.gather_int4_to_bf16_i64});
+    case Format::int2:
+      break;
+  }
+  return choose({k.gather_int2_to_f32_i32, k.gather_int2_to_f32_i64},
+                {k.gather_int2_to_bf16_i32, k.gather_int2_to_bf16_i64});
+}
+
 void check_gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
   constexpr std::string_view kOp = "gather";
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16});
   check_format(kOp, "out", out, {Format::f32, Format::bf16});
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
@@ -77,9 +86,9 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   check_gather(table, ids, out, options.out_of_range);
   if (ids.empty() || table.dim() == 0) return;
 
-  const auto [kernel32, kernel64] = kernels_for(table.format(), out.format());
+  const auto [kernel32, kernel64] = gather_kernels(table.format(), out.format());
   const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());
-  const std::int64_t traffic_each = table.dim() * (element_size(table.format()) + element_size(out.format()));
+  const std::int64_t traffic_each = row_bytes(table) + row_bytes(out);
   const std::int64_t threads = concurrency_for_lookup(ids.size() * traffic_each);
   const bool streaming = use_streaming(table, out, options.stores, threads);
   const PrefetchArgs prefetch = prefetch_for_gather(table);

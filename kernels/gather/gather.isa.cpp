@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/gather/gather_kernels.hpp"
 #include "kernels/simd/formats.hpp"
+#include "kernels/simd/quantized.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -133,6 +134,46 @@ inline void convert(const GatherArgs<Id>& a) {
   with_level(a.prefetch.into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
 }
 
+/// Gathers quantised rows into float32 or, if `narrow`, bf16. The ids of `args` are not used.
+template <class In>
+[[gnu::noinline]] void dequantize(const GatherArgs<std::int64_t>& args, AnyIds ids, bool narrow) {
+  const GatherArgs<std::int64_t> a = args;  // as in copy_rows
+  const auto* const table = static_cast<const std::uint8_t*>(a.table);
+  const std::int64_t out_size = narrow ? sizeof(Bf16Format::Value) : sizeof(float);
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    if (const std::int64_t later = i + a.prefetch.ahead; later < a.count && ids[later] >= 0) {
+      In::prefetch_columns(table + ids[later] * a.table_stride, a.dim, 0, a.dim, a.prefetch.into);
+    }
+    void* const out = static_cast<char*>(a.out) + i * a.out_stride * out_size;
+    if (ids[i] < 0) {
+      __builtin_memset(out, 0, static_cast<std::size_t>(a.dim * out_size));
+      continue;
+    }
+    const auto row = In::row(table + ids[i] * a.table_stride, a.dim);
+    auto* const floats = static_cast<float*>(out);
+    if (a.streaming) {
+      for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(floats + c, row.load(c, FullVector{}));
+      continue;
+    }
+    auto* const halves = static_cast<Bf16Format::Value*>(out);
+    for_each_vector(
+        a.dim, [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
+          if (narrow) {
+            Bf16Format::store(halves + c, row.load(c, lanes), lanes);
+          } else {
+            store(floats + c, row.load(c, lanes), lanes);
+          }
+        });
+  }
+  if (a.streaming) stream_fence();
+}
+
+template <class In, class Id>
+inline void dequantize(const GatherArgs<Id>& a, bool narrow) {
+  dequantize<In>({a.table, a.table_stride, nullptr, a.count, a.out, a.out_stride, a.dim, a.prefetch, a.streaming},
+                 AnyIds(a.ids), narrow);
+}
+
 }  // namespace
 
 void gather_f32_i32(const GatherArgs<std::int32_t>& a) { copy(a, 4); }
@@ -143,5 +184,17 @@ void gather_bf16_to_f32_i32(const GatherArgs<std::int32_t>& a) { convert<Bf16For
 void gather_bf16_to_f32_i64(const GatherArgs<std::int64_t>& a) { convert<Bf16Format, F32Format>(a); }
 void gather_f32_to_bf16_i32(const GatherArgs<std::int32_t>& a) { convert<F32Format, Bf16Format>(a); }
 void gather_f32_to_bf16_i64(const GatherArgs<std::int64_t>& a) { convert<F32Format, Bf16Format>(a); }
+void gather_int8_to_f32_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<8>>(a, false); }
+void gather_int8_to_f32_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<8>>(a, false); }
+void gather_int8_to_bf16_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<8>>(a, true); }
+void gather_int8_to_bf16_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<8>>(a, true); }
+void gather_int4_to_f32_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<4>>(a, false); }
+void gather_int4_to_f32_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<4>>(a, false); }
+void gather_int4_to_bf16_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<4>>(a, true); }
+void gather_int4_to_bf16_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<4>>(a, true); }
+void gather_int2_to_f32_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<2>>(a, false); }
+void gather_int2_to_f32_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<2>>(a, false); }
+void gather_int2_to_bf16_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<2>>(a, true); }
+void gather_int2_to_bf16_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<2>>(a, true); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -23,15 +23,27 @@ struct GatherArgs {
   bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into bf16 from another format
 };
 
-#define ROWMILL_GATHER_KERNELS(X)                             \
-  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)         \
-  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)         \
-  X(gather_bf16_i32, Kernel<GatherArgs<std::int32_t>>)        \
-  X(gather_bf16_i64, Kernel<GatherArgs<std::int64_t>>)        \
-  X(gather_bf16_to_f32_i32, Kernel<GatherArgs<std::int32_t>>) \
-  X(gather_bf16_to_f32_i64, Kernel<GatherArgs<std::int64_t>>) \
-  X(gather_f32_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
-  X(gather_f32_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)
+#define ROWMILL_GATHER_KERNELS(X)                              \
+  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)          \
+  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)          \
+  X(gather_bf16_i32, Kernel<GatherArgs<std::int32_t>>)         \
+  X(gather_bf16_i64, Kernel<GatherArgs<std::int64_t>>)         \
+  X(gather_bf16_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_bf16_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_f32_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_f32_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_int8_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_int8_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_int8_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_int8_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(gather_int4_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_int4_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_int4_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_int4_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(gather_int2_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_int2_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_int2_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_int2_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)
 
 }  // namespace rowmill
 

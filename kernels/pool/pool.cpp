@@ -14,27 +14,87 @@ namespace {
 
 constexpr std::string_view kOp = "pool";
 
+template <class Id>
+using PoolKernel = Kernel<PoolArgs<Id>>;
+
+/// Of the kernels that pool rows of one format into float32 and into bf16.
+template <class Id>
+PoolKernel<Id>* choose(Format to, PoolKernel<Id>* into_f32, PoolKernel<Id>* into_bf16) {
+  return to == Format::f32 ? into_f32 : into_bf16;
+}
+
+PoolKernel<std::int32_t>* sum_kernel(Format from, Format to, std::int32_t) {
+  const KernelTable& k = kernels();
+  switch (from) {
+    case Format::f32:
+      break;
+    case Format::bf16:
+      return choose(to, k.pool_bf16_to_f32_i32, k.pool_bf16_i32);
+    case Format::int8:
+      return choose(to, k.pool_int8_to_f32_i32, k.pool_int8_to_bf16_i32);
+    case Format::int4:
+      return choose(to, k.pool_int4_to_f32_i32, k.pool_int4_to_bf16_i32);
+    case Format::int2:
+      return choose(to, k.pool_int2_to_f32_i32, k.pool_int2_to_bf16_i32);
+  }
+  return k.pool_f32_i32;
+}
+
+PoolKernel<std::int64_t>* sum_kernel(Format from, Format to, std::int64_t) {
+  const KernelTable& k = kernels();
+  switch (from) {
+    case Format::f32:
+      break;
+    case Format::bf16:
+      return choose(to, k.pool_bf16_to_f32_i64, k.pool_bf16_i64);
+    case Format::int8:
+      return choose(to, k.pool_int8_to_f32_i64, k.pool_int8_to_bf16_i64);
+    case Format::int4:
+      return choose(to, k.pool_int4_to_f32_i64, k.pool_int4_to_bf16_i64);
+    case Format::int2:
+      return choose(to, k.pool_int2_to_f32_i64, k.pool_int2_to_bf16_i64);
+  }
+  return k.pool_f32_i64;
+}
+
 /// The kernel that sums rows of one format into another.
 template <class Id>
-Kernel<PoolArgs<Id>>* sum_kernel(Format from, Format to) {
+PoolKernel<Id>* sum_kernel(Format from, Format to) {
+  return sum_kernel(from, to, Id{});
+}
+
+PoolKernel<std::int64_t>* sum_with_zeros_kernel(Format from, Format to) {
   const KernelTable& k = kernels();
-  if constexpr (sizeof(Id) == 4) {
-    return from == Format::f32 ? k.pool_f32_i32 : to == Format::f32 ? k.pool_bf16_to_f32_i32 : k.pool_bf16_i32;
-  } else {
-    return from == Format::f32 ? k.pool_f32_i64 : to == Format::f32 ? k.pool_bf16_to_f32_i64 : k.pool_bf16_i64;
+  switch (from) {
+    case Format::f32:
+      break;
+    case Format::bf16:
+      return choose(to, k.pool_with_zeros_bf16_to_f32, k.pool_with_zeros_bf16);
+    case Format::int8:
+      return choose(to, k.pool_with_zeros_int8_to_f32, k.pool_with_zeros_int8_to_bf16);
+    case Format::int4:
+      return choose(to, k.pool_with_zeros_int4_to_f32, k.pool_with_zeros_int4_to_bf16);
+    case Format::int2:
+      return choose(to, k.pool_with_zeros_int2_to_f32, k.pool_with_zeros_int2_to_bf16);
   }
+  return k.pool_with_zeros_f32;
 }
 
-Kernel<PoolArgs<std::int64_t>>* sum_with_zeros_kernel(Format from, Format to) {
+PoolKernel<std::int64_t>* max_kernel(Format from, Format to) {
   const KernelTable& k = kernels();
-  return from == Format::f32 ? k.pool_with_zeros_f32
-         : to == Format::f32 ? k.pool_with_zeros_bf16_to_f32
-                             : k.pool_with_zeros_bf16;
-}
-
-Kernel<PoolArgs<std::int64_t>>* max_kernel(Format from, Format to) {
-  const KernelTable& k = kernels();
-  return from == Format::f32 ? k.pool_max_f32 : to == Format::f32 ? k.pool_max_bf16_to_f32 : k.pool_max_bf16;
+  switch (from) {
+    case Format::f32:
+      break;
+    case Format::bf16:
+      return choose(to, k.pool_max_bf16_to_f32, k.pool_max_bf16);
+    case Format::int8:
+      return choose(to, k.pool_max_int8_to_f32, k.pool_max_int8_to_bf16);
+    case Format::int4:
+      return choose(to, k.pool_max_int4_to_f32, k.pool_max_int4_to_bf16);
+    case Format::int2:
+      return choose(to, k.pool_max_int2_to_f32, k.pool_max_int2_to_bf16);
+  }
+  return k.pool_max_f32;
 }
 
 struct Call {
@@ -44,9 +104,12 @@ struct Call {
   const PoolOptions& options;
   PrefetchArgs prefetch;
 
+  /// The kernels that sum quantised rows take no weights: that of rows of zeros does.
+  [[nodiscard]] bool needs_other_sum() const { return bags.has_weights() && is_quantized(table.format()); }
+
   /// Pools bags b .. b+count-1; begin[k] is where the ids and weights of bag b+k begin.
   template <class Id>
-  void pool_block(Kernel<PoolArgs<Id>>* kernel, std::int64_t b, std::int64_t count, const Id* ids, const float* weights,
+  void pool_block(PoolKernel<Id>* kernel, std::int64_t b, std::int64_t count, const Id* ids, const float* weights,
                   const std::int64_t* begin) const {
     float divisors[kBlockBags];
     for (std::int64_t k = 0; k < count && divides(options); ++k) {
@@ -83,10 +146,10 @@ struct Call {
     std::int64_t begin[kBlockBags + 1];
     for_each_bag_block(bags, first, last, whole, [&](std::int64_t b, std::int64_t end, const BagMemory& memory) {
       const bool zeros = make_rows(b, end, memory, begin);
-      Kernel<PoolArgs<std::int64_t>>* const kernel = options.pooling == Pooling::max
-                                                         ? max_kernel(table.format(), out.format())
-                                                     : zeros ? sum_with_zeros_kernel(table.format(), out.format())
-                                                             : sum_kernel<std::int64_t>(table.format(), out.format());
+      PoolKernel<std::int64_t>* const kernel =
+          options.pooling == Pooling::max ? max_kernel(table.format(), out.format())
+          : zeros || needs_other_sum()    ? sum_with_zeros_kernel(table.format(), out.format())
+                                          : sum_kernel<std::int64_t>(table.format(), out.format());
       pool_block(kernel, b, end - b, memory.rows, bags.has_weights() ? memory.weights : nullptr, begin);
     });
   }
@@ -141,7 +204,6 @@ std::size_t pool_memory_required(std::int64_t id_count) {
 void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16});
   if (table.format() == Format::f32) {
     check_format(kOp, "out", out, {Format::f32});
   } else {
@@ -161,12 +223,12 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   if (bags.size() == 0 || table.dim() == 0) return;
 
   const Call call{table, bags, out, options, prefetch_for_pool(table)};
-  const std::int64_t row_bytes = table.dim() * element_size(table.format());
+  const std::int64_t bytes = row_bytes(table);
   const Ids ids = bags.ids();
-  if (are_rows(ids, options.out_of_range) && !bags.padding_id() && options.pooling != Pooling::max) {
+  if (are_rows(ids, options.out_of_range) && !bags.padding_id() && options.pooling != Pooling::max &&
+      !call.needs_other_sum()) {
     return ids.visit([&](const auto* data) {
-      for_each_bag_task(bags, row_bytes,
-                        [&](std::int64_t first, std::int64_t last) { call.pool_rows(data, first, last); });
+      for_each_bag_task(bags, bytes, [&](std::int64_t first, std::int64_t last) { call.pool_rows(data, first, last); });
     });
   }
   Workspace own;
@@ -177,7 +239,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
     Carver memory(scratch.data());
     whole = BagMemory::take(memory, ids.size());
   }
-  for_each_bag_task(bags, row_bytes, [&](std::int64_t first, std::int64_t last) { call.pool_any(first, last, whole); });
+  for_each_bag_task(bags, bytes, [&](std::int64_t first, std::int64_t last) { call.pool_any(first, last, whole); });
 }
 
 }  // namespace rowmill

@@ -60,22 +60,46 @@ struct PoolDotsArgs {
   PrefetchArgs prefetch;
 };
 
-#define ROWMILL_POOL_KERNELS(X)                                  \
-  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)                \
-  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)                \
-  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)               \
-  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)               \
-  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)        \
-  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_with_zeros_f32, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_with_zeros_bf16, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_with_zeros_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>) \
-  X(pool_max_f32, Kernel<PoolArgs<std::int64_t>>)                \
-  X(pool_max_bf16, Kernel<PoolArgs<std::int64_t>>)               \
-  X(pool_max_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>)        \
-  X(find_winners_f32, Kernel<FindWinnersArgs>)                   \
-  X(find_winners_bf16, Kernel<FindWinnersArgs>)                  \
-  X(pool_dots_f32, Kernel<PoolDotsArgs>)                         \
+#define ROWMILL_POOL_KERNELS(X)                                   \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)                 \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)                 \
+  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)                \
+  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)                \
+  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_with_zeros_f32, Kernel<PoolArgs<std::int64_t>>)          \
+  X(pool_with_zeros_bf16, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_with_zeros_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
+  X(pool_max_f32, Kernel<PoolArgs<std::int64_t>>)                 \
+  X(pool_max_bf16, Kernel<PoolArgs<std::int64_t>>)                \
+  X(pool_max_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_int8_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_int8_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_int8_to_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_int8_to_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_int4_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_int4_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_int4_to_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_int4_to_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_int2_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_int2_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_int2_to_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_int2_to_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_with_zeros_int8_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
+  X(pool_with_zeros_int8_to_bf16, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_with_zeros_int4_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
+  X(pool_with_zeros_int4_to_bf16, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_with_zeros_int2_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
+  X(pool_with_zeros_int2_to_bf16, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_max_int8_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_max_int8_to_bf16, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_max_int4_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_max_int4_to_bf16, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_max_int2_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_max_int2_to_bf16, Kernel<PoolArgs<std::int64_t>>)        \
+  X(find_winners_f32, Kernel<FindWinnersArgs>)                    \
+  X(find_winners_bf16, Kernel<FindWinnersArgs>)                   \
+  X(pool_dots_f32, Kernel<PoolDotsArgs>)                          \
   X(pool_dots_bf16, Kernel<PoolDotsArgs>)
 
 }  // namespace rowmill

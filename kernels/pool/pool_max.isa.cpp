@@ -6,14 +6,12 @@
 
 #include "kernels/ids/resolve.hpp"
 #include "kernels/pool/pool_kernels.hpp"
+#include "kernels/pool/store_bag.hpp"
 #include "kernels/simd/formats.hpp"
+#include "kernels/simd/quantized.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
-
-/// What a row of +0 is read from.
-template <class Value>
-constexpr Value kZeros[kSums * kLanes] = {};
 
 /// The bits of an integer as a float in all lanes: it is only selected, stored and compared for equal bits.
 [[gnu::always_inline]] inline Floats bits(std::int64_t i) {
@@ -23,6 +21,7 @@ constexpr Value kZeros[kSums * kLanes] = {};
 template <std::int64_t kVectors>
 struct Sum {
   static constexpr std::int64_t kMostVectors = kSums / 4;
+  static constexpr std::int64_t kMostQuantized = kSums / 4;
   Floats sum[kVectors];
 
   /// To -0 whatever is added stays what it is.
@@ -36,6 +35,7 @@ struct Sum {
 template <std::int64_t kVectors>
 struct Max {
   static constexpr std::int64_t kMostVectors = kSums / 2;
+  static constexpr std::int64_t kMostQuantized = 1;
   Floats best[kVectors];
 
   [[gnu::always_inline]] void begin(std::int64_t) {
@@ -73,17 +73,17 @@ struct Winner {
   [[gnu::always_inline]] Floats result(std::int64_t v) const { return position[v]; }
 };
 
-/// Columns [c, c + kVectors * kLanes) of all bags. finish(b, column, lanes) gets what Reduce makes of a bag a vector at
-/// a time, in a loop: these kernels are many, and what they do once in a bag should be there once.
+/// Columns [c, c + kVectors * kLanes) of all bags. finish(b, n, results, none) gets what Reduce makes of n columns of a
+/// bag, and whether no position counts.
 template <template <std::int64_t> class Reduce, class In, std::int64_t kVectors, class Args, class Lanes, class Finish>
-[[gnu::always_inline]] inline void reduce_columns(const Args& a, std::int64_t c, Lanes lanes, Floats empty,
-                                                  Finish finish) {
+[[gnu::always_inline]] inline void reduce_columns(const Args& a, std::int64_t c, Lanes lanes, Finish finish) {
   using Value = typename In::Value;
   const PrefetchArgs prefetch_args = a.prefetch;
   const std::int64_t* const ids = a.ids;
   const float* const weights = a.weights;
-  const Value* const table = static_cast<const Value*>(a.table) + c;
+  const Value* const table = static_cast<const Value*>(a.table);
   const std::int64_t stride = a.table_stride;
+  const std::int64_t dim = a.dim;
   const std::int64_t end = a.begin[a.bags];
 
   for (std::int64_t b = 0; b < a.bags; ++b) {
@@ -96,39 +96,38 @@ template <template <std::int64_t> class Reduce, class In, std::int64_t kVectors,
     reduce.begin(none || ids[i] < 0 ? -1 : i - first);
     for (; i < last; ++i) {
       if (const std::int64_t later = i + prefetch_args.ahead; later < end && ids[later] >= 0) {
-        prefetch(table + ids[later] * stride, kVectors * kLanes * std::int64_t{sizeof(Value)}, prefetch_args.into);
+        In::prefetch_columns(table + ids[later] * stride, dim, c, kVectors * kLanes, prefetch_args.into);
       }
       if (ids[i] == kDropped) continue;
       const std::int64_t position = ids[i] < 0 ? -1 : i - first;
-      const Value* const row = ids[i] < 0 ? kZeros<Value> : table + ids[i] * stride;
+      const auto row = ids[i] < 0 ? In::zeros() : In::row(table + ids[i] * stride, dim).from(c);
       const Floats weight(weights == nullptr ? 1.0F : weights[i]);
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-        reduce.take(v, weight * In::load(row + v * kLanes, lanes), position);
+        reduce.take(v, weight * row.load(v * kLanes, lanes), position);
       });
     }
     float results[kVectors * kLanes];
     unrolled<kVectors>([&](std::int64_t v)
                            __attribute__((always_inline)) { store(results + v * kLanes, reduce.result(v)); });
-    for (std::int64_t v = 0; v < kVectors; ++v) {
-      finish(b, c + v * kLanes, none ? empty : load(results + v * kLanes), lanes);
-    }
+    finish(b, columns_of<kVectors>(lanes), results, none);
   }
 }
+
+/// How many vectors are reduced at a time: fewer of quantised rows, whose columns take more instructions.
+template <class Reduce, class In>
+inline constexpr std::int64_t kGroup =
+    std::is_same_v<typename In::Value, std::uint8_t> ? Reduce::kMostQuantized : Reduce::kMostVectors;
 
 /// Into float32 or, if `narrow`, bf16.
 template <template <std::int64_t> class Reduce, class In>
 [[gnu::noinline]] void pool(const PoolArgs<std::int64_t>& a, bool narrow) {
-  const auto finish = [&](std::int64_t b, std::int64_t c, Floats x, auto lanes) __attribute__((always_inline)) {
-    if (a.divisors != nullptr) x = a.divisors[b] == 0 ? Floats(0.0F) : divide(x, Floats(a.divisors[b]));
-    if (narrow) {
-      Bf16Format::store(static_cast<Bf16Format::Value*>(a.out) + b * a.out_stride + c, x, lanes);
-    } else {
-      store(static_cast<float*>(a.out) + b * a.out_stride + c, x, lanes);
-    }
-  };
-  for_each_group<Reduce<1>::kMostVectors>(
+  for_each_group<kGroup<Reduce<1>, In>>(
       a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
-        reduce_columns<Reduce, In, kVectors>(a, c, lanes, Floats(0.0F), finish);
+        reduce_columns<Reduce, In, kVectors>(
+            a, c,
+            lanes, [&](std::int64_t b, std::int64_t n, const float* results, bool none) __attribute__((always_inline)) {
+              store_bag(a, narrow, b, c, n, results, none);
+            });
       });
 }
 
@@ -136,12 +135,17 @@ template <class In>
 inline void find_winners(const FindWinnersArgs& a) {
   auto* const out = reinterpret_cast<float*>(a.winners);
   const std::int64_t dim = a.dim;
-  const auto finish = [=](std::int64_t b, std::int64_t c, Floats x, auto lanes) __attribute__((always_inline)) {
-    store(out + b * dim + c, x, lanes);
-  };
   for_each_group<Winner<1>::kMostVectors>(
-      dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes)
-               __attribute__((always_inline)) { reduce_columns<Winner, In, kVectors>(a, c, lanes, bits(-1), finish); });
+      dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
+        reduce_columns<Winner, In, kVectors>(
+            a, c,
+            lanes, [=](std::int64_t b, std::int64_t n, const float* results, bool none) __attribute__((always_inline)) {
+              for_each_vector(
+                  n, [=](std::int64_t k, auto part) __attribute__((always_inline)) {
+                    store(out + b * dim + c + k, none ? bits(-1) : load(results + k, part), part);
+                  });
+            });
+      });
 }
 
 /// Lane k of 16 adds columns k, k + 16, ... of the products; then a balanced tree.
@@ -208,6 +212,18 @@ void pool_with_zeros_bf16_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, Bf
 void pool_max_f32(const PoolArgs<std::int64_t>& a) { pool<Max, F32Format>(a, false); }
 void pool_max_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, Bf16Format>(a, true); }
 void pool_max_bf16_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, Bf16Format>(a, false); }
+void pool_with_zeros_int8_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<8>>(a, false); }
+void pool_with_zeros_int8_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<8>>(a, true); }
+void pool_with_zeros_int4_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<4>>(a, false); }
+void pool_with_zeros_int4_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<4>>(a, true); }
+void pool_with_zeros_int2_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<2>>(a, false); }
+void pool_with_zeros_int2_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<2>>(a, true); }
+void pool_max_int8_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<8>>(a, false); }
+void pool_max_int8_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<8>>(a, true); }
+void pool_max_int4_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<4>>(a, false); }
+void pool_max_int4_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<4>>(a, true); }
+void pool_max_int2_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<2>>(a, false); }
+void pool_max_int2_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<2>>(a, true); }
 void find_winners_f32(const FindWinnersArgs& a) { find_winners<F32Format>(a); }
 void find_winners_bf16(const FindWinnersArgs& a) { find_winners<Bf16Format>(a); }
 void pool_dots_f32(const PoolDotsArgs& a) { pool_dots<F32Format>(a); }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 #include <span>
 #include <string>
@@ -187,23 +188,32 @@ Initializer Initializer::scaled_uniform_fan_out(std::int64_t dim, float scale) {
 
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream) {
   check_writable("initialize", "table", table);
-  initialize(table, initializer, stream, concurrency_for(table.rows() * table.dim() * element_size(table.format())));
+  initialize(table, initializer, stream, concurrency_for(table.rows() * row_bytes(table)));
 }
 
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream,
                 std::int64_t threads) {
   check_initializer(initializer);
+  const bool zeros = initializer.kind == Initializer::Kind::zeros;
+  if (!zeros) check_format("initialize", "table", table, {Format::f32, Format::bf16});
   (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
 
   if (table.rows() == 0 || table.dim() == 0) return;
   const auto key = stream_key(stream);
-  const std::int64_t row_bytes = table.dim() * element_size(table.format());
   // A huge page or more each, so that no page is touched by two threads in turn.
   constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
-  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
+  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes(table), 1);
   if (table.format() == Format::f32) {
     return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
       fill_rows<float>(table, begin, end, initializer, key, nullptr);
+    });
+  }
+  if (is_quantized(table.format())) {  // codes, scale and bias of 0
+    auto* const rows = static_cast<std::byte*>(table.bytes());
+    return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        std::memset(rows + r * table.row_stride(), 0, static_cast<std::size_t>(row_bytes(table)));
+      }
     });
   }
   // A row of floats for each task, allocated before the first store; so there are not many tasks.

@@ -24,6 +24,10 @@ std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
 
 float load(const ConstTableView& view, std::int64_t r, std::int64_t c) {
   const auto column = static_cast<std::size_t>(c);
+  if (is_quantized(view.format())) {
+    const auto* const row = static_cast<const std::uint8_t*>(view.bytes()) + r * view.row_stride();
+    return dequantize(view.format(), row, view.dim(), c);
+  }
   return view.format() == Format::f32 ? view.row(r)[column] : static_cast<float>(view.row<Bf16>(r)[column]);
 }
 
@@ -40,6 +44,23 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRan
   for (std::int64_t i = 0; i < ids.size(); ++i) {
     const std::int64_t row = resolve(ids[i], table.rows(), policy);
     for (std::int64_t c = 0; c < table.dim(); ++c) store(out, i, c, row == kIgnored ? 0.0F : load(table, row, c));
+  }
+}
+
+void convert(const ConstTableView& from, const TableView& to) {
+  for (std::int64_t r = 0; r < from.rows(); ++r) {
+    if (from.format() == to.format()) {
+      const std::int64_t size = element_size(from.format());
+      const auto* const in = static_cast<const std::byte*>(from.bytes()) + r * from.row_stride() * size;
+      std::copy(in, in + row_elements(from.format(), from.dim()) * size,
+                static_cast<std::byte*>(to.bytes()) + r * to.row_stride() * size);
+    } else if (is_quantized(to.format())) {
+      std::vector<float> row;
+      for (std::int64_t c = 0; c < from.dim(); ++c) row.push_back(load(from, r, c));
+      quantize_row(to.format(), row.data(), from.dim(), static_cast<std::uint8_t*>(to.bytes()) + r * to.row_stride());
+    } else {
+      for (std::int64_t c = 0; c < from.dim(); ++c) store(to, r, c, load(from, r, c));
+    }
   }
 }
 

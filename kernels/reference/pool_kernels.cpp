@@ -11,12 +11,22 @@
 namespace rowmill::scalar {
 namespace {
 
-// In and Out: float or Bf16, the storage types of a table and of what is written.
+// In and Out: float or Bf16, the storage types of a table and of what is written. In may be a quantised format.
+
+template <Format format>
+struct Quantized {
+  static constexpr Format kFormat = format;
+};
 
 template <class In, class Args>
 float element(const Args& a, std::int64_t i, std::int64_t c) {
   if (a.ids[i] < 0) return 0;
-  return static_cast<float>(static_cast<const In*>(a.table)[a.ids[i] * a.table_stride + c]);
+  if constexpr (requires { In::kFormat; }) {
+    const auto* const row = static_cast<const std::uint8_t*>(a.table) + a.ids[i] * a.table_stride;
+    return reference::dequantize(In::kFormat, row, a.dim, c);
+  } else {
+    return static_cast<float>(static_cast<const In*>(a.table)[a.ids[i] * a.table_stride + c]);
+  }
 }
 
 template <class In, class Args>
@@ -116,6 +126,30 @@ void pool_with_zeros_bf16_to_f32(const PoolArgs<std::int64_t>& a) { pool_sum<Bf1
 void pool_max_f32(const PoolArgs<std::int64_t>& a) { pool_max<float, float>(a); }
 void pool_max_bf16(const PoolArgs<std::int64_t>& a) { pool_max<Bf16, Bf16>(a); }
 void pool_max_bf16_to_f32(const PoolArgs<std::int64_t>& a) { pool_max<Bf16, float>(a); }
+void pool_int8_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool_sum<Quantized<Format::int8>, float>(a); }
+void pool_int8_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int8>, float>(a); }
+void pool_int8_to_bf16_i32(const PoolArgs<std::int32_t>& a) { pool_sum<Quantized<Format::int8>, Bf16>(a); }
+void pool_int8_to_bf16_i64(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int8>, Bf16>(a); }
+void pool_int4_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool_sum<Quantized<Format::int4>, float>(a); }
+void pool_int4_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int4>, float>(a); }
+void pool_int4_to_bf16_i32(const PoolArgs<std::int32_t>& a) { pool_sum<Quantized<Format::int4>, Bf16>(a); }
+void pool_int4_to_bf16_i64(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int4>, Bf16>(a); }
+void pool_int2_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool_sum<Quantized<Format::int2>, float>(a); }
+void pool_int2_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int2>, float>(a); }
+void pool_int2_to_bf16_i32(const PoolArgs<std::int32_t>& a) { pool_sum<Quantized<Format::int2>, Bf16>(a); }
+void pool_int2_to_bf16_i64(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int2>, Bf16>(a); }
+void pool_with_zeros_int8_to_f32(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int8>, float>(a); }
+void pool_with_zeros_int8_to_bf16(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int8>, Bf16>(a); }
+void pool_with_zeros_int4_to_f32(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int4>, float>(a); }
+void pool_with_zeros_int4_to_bf16(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int4>, Bf16>(a); }
+void pool_with_zeros_int2_to_f32(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int2>, float>(a); }
+void pool_with_zeros_int2_to_bf16(const PoolArgs<std::int64_t>& a) { pool_sum<Quantized<Format::int2>, Bf16>(a); }
+void pool_max_int8_to_f32(const PoolArgs<std::int64_t>& a) { pool_max<Quantized<Format::int8>, float>(a); }
+void pool_max_int8_to_bf16(const PoolArgs<std::int64_t>& a) { pool_max<Quantized<Format::int8>, Bf16>(a); }
+void pool_max_int4_to_f32(const PoolArgs<std::int64_t>& a) { pool_max<Quantized<Format::int4>, float>(a); }
+void pool_max_int4_to_bf16(const PoolArgs<std::int64_t>& a) { pool_max<Quantized<Format::int4>, Bf16>(a); }
+void pool_max_int2_to_f32(const PoolArgs<std::int64_t>& a) { pool_max<Quantized<Format::int2>, float>(a); }
+void pool_max_int2_to_bf16(const PoolArgs<std::int64_t>& a) { pool_max<Quantized<Format::int2>, Bf16>(a); }
 void find_winners_f32(const FindWinnersArgs& a) { find_winners<float>(a); }
 void find_winners_bf16(const FindWinnersArgs& a) { find_winners<Bf16>(a); }
 void pool_dots_f32(const PoolDotsArgs& a) { pool_dots<float>(a); }

@@ -40,6 +40,10 @@ std::vector<float> terms(const ConstTableView& table, const Position& p) {
     multiply(std::vector<float>(row.size()));
   } else if (table.format() == Format::f32) {
     multiply(table.row(p.row));
+  } else if (is_quantized(table.format())) {
+    std::vector<float> values;
+    for (std::int64_t c = 0; c < table.dim(); ++c) values.push_back(load(table, p.row, c));
+    multiply(values);
   } else {
     multiply(table.row<Bf16>(p.row));
   }

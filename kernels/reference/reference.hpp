@@ -12,6 +12,7 @@
 
 #include "kernels/kernel_list.hpp"
 #include "rowmill/bags.hpp"
+#include "rowmill/format.hpp"
 #include "rowmill/gradient_options.hpp"
 #include "rowmill/ids.hpp"
 #include "rowmill/norm_type.hpp"
@@ -29,6 +30,12 @@ std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy);
 /// A table's element as a float; and what rounds to its format, once.
 float load(const ConstTableView& view, std::int64_t r, std::int64_t c);
 void store(const TableView& view, std::int64_t r, std::int64_t c, float x);
+
+/// Column c of a quantised row of `dim` columns; and what quantises finite values into one.
+float dequantize(Format format, const std::uint8_t* row, std::int64_t dim, std::int64_t c);
+void quantize_row(Format format, const float* in, std::int64_t dim, std::uint8_t* row);
+/// A row of any format from the row of another: copied where the formats are the same.
+void convert(const ConstTableView& from, const TableView& to);
 
 /// Sums gradient rows in order, in blocks of 1,024, block sums then in order; each sum starts from its first term.
 std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions, std::int64_t dim);

@@ -3,7 +3,11 @@
 // same for every format, and conversion costs no pass of its own. Included by *.isa.cpp files only.
 //
 // A format is a type with
-//   Value                        what one column of a row is in memory
+//   Value                        what strides count: what one column of a row is in memory, but in quantised formats
+//   row(p, dim)                  the row at p: its load(column, lanes) is load below, its from(column) the rest of the
+//   row zeros()                      as many columns of +0 as a group of sums has, as a row prefetch_columns(p, dim, c,
+//   n, level)   n columns, from c on, of the row at p
+// and, but for quantised formats (quantized.hpp), whose columns are not found without their row,
 //   load(row + column, lanes)    the vector of floats there; lanes is FullVector or Tail
 //   store(row + column, v, lanes)
 //   round(v)                     what load would give after store
@@ -14,8 +18,31 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
+/// A row whose columns need nothing but their place.
+template <class Format>
+struct PlainRow {
+  const typename Format::Value* p;
+
+  template <class Lanes>
+  [[gnu::always_inline]] Floats load(std::int64_t column, Lanes lanes) const {
+    return Format::load(p + column, lanes);
+  }
+  [[gnu::always_inline]] PlainRow from(std::int64_t column) const { return {p + column}; }
+};
+
+/// The elements of such a row of +0.
+template <class Value>
+inline const Value kZeros[kSums * kLanes] = {};
+
 struct F32Format {
   using Value = float;
+
+  [[gnu::always_inline]] static PlainRow<F32Format> row(const Value* p, std::int64_t) { return {p}; }
+  [[gnu::always_inline]] static PlainRow<F32Format> zeros() { return {kZeros<Value>}; }
+  [[gnu::always_inline]] static void prefetch_columns(const Value* p, std::int64_t, std::int64_t c, std::int64_t n,
+                                                      CacheLevel into) {
+    prefetch(p + c, n * std::int64_t{sizeof(Value)}, into);
+  }
 
   template <class Lanes>
   [[gnu::always_inline]] static Floats load(const float* p, Lanes lanes) {
@@ -30,6 +57,13 @@ struct F32Format {
 
 struct Bf16Format {
   using Value = std::uint16_t;
+
+  [[gnu::always_inline]] static PlainRow<Bf16Format> row(const Value* p, std::int64_t) { return {p}; }
+  [[gnu::always_inline]] static PlainRow<Bf16Format> zeros() { return {kZeros<Value>}; }
+  [[gnu::always_inline]] static void prefetch_columns(const Value* p, std::int64_t, std::int64_t c, std::int64_t n,
+                                                      CacheLevel into) {
+    prefetch(p + c, n * std::int64_t{sizeof(Value)}, into);
+  }
 
   [[gnu::always_inline]] static Floats load(const Value* p, FullVector) { return load_bf16(p); }
   [[gnu::always_inline]] static Floats load(const Value* p, Tail tail) { return load_bf16_partial(p, tail.n); }

@@ -18,7 +18,7 @@ void Table::Free::operator()(std::byte* p) const noexcept { free_array(p, bytes)
 Table Table::uninitialized(std::int64_t rows, std::int64_t dim, Format format, bool huge_pages,
                            const std::string& name) {
   Table table;
-  const ConstTableView shape(nullptr, format, rows, dim, dim, name);
+  const ConstTableView shape(nullptr, format, rows, dim, row_elements(format, dim), name);
   const std::size_t bytes = checked_size("table", shape);
   if (bytes > 0) {
     void* const memory = allocate_array(bytes, huge_pages, describe("table", shape));
@@ -39,7 +39,7 @@ Table uninitialized_table(std::int64_t rows, std::int64_t dim, const TableOption
 Table::Table(std::int64_t rows, std::int64_t dim, TableOptions options)
     : Table(uninitialized(rows, dim, options.format, options.huge_pages, options.name)) {
   const RandomStream stream{.seed = options.seed, .stream = options.stream, .name = options.name};
-  const std::int64_t bytes = rows_ * dim_ * element_size(format_);
+  const std::int64_t bytes = rows_ * row_bytes(view());
   initialize(view(), options.initializer, stream, options.parallel_first_touch ? concurrency_for(bytes) : 1);
 }
 
@@ -55,7 +55,7 @@ Table Table::clone() const {
 }
 
 void copy_rows(const ConstTableView& from, const TableView& to) {
-  const std::int64_t row_bytes = from.dim() * element_size(from.format());
+  const std::int64_t row_bytes = rowmill::row_bytes(from);
   if (row_bytes == 0) return;
   const auto row = [&](auto* bytes, std::int64_t stride, std::int64_t r) {
     return bytes + r * stride * element_size(from.format());

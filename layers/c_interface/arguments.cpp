@@ -74,8 +74,13 @@ Workspace* workspace_of(rowmill_workspace* workspace) { return workspace == null
 std::string_view text_of(const char* text) { return text == nullptr ? std::string_view() : text; }
 
 Format format_from_c(std::int32_t value, std::string_view op, std::string_view argument) {
-  static_assert(static_cast<int>(Format::f32) == ROWMILL_FLOAT32 && static_cast<int>(Format::bf16) == ROWMILL_BFLOAT16);
-  return enum_of(value, Format::bf16, op, argument);
+  static_assert(static_cast<int>(Format::f32) == ROWMILL_FLOAT32 &&
+                static_cast<int>(Format::bf16) == ROWMILL_BFLOAT16 && static_cast<int>(Format::int8) == ROWMILL_INT8 &&
+                static_cast<int>(Format::int4) == ROWMILL_INT4 && static_cast<int>(Format::int2) == ROWMILL_INT2);
+  for (const Format format : {Format::f32, Format::bf16, Format::int8, Format::int4, Format::int2}) {
+    if (value == static_cast<std::int32_t>(format)) return format;
+  }
+  refuse(op, std::string(argument) + " is " + std::to_string(value) + "; allowed: 0, 1, 3, 4, 5");
 }
 
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument) {

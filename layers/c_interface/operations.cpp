@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// find_bad_id, gather, pool and scatter_add, and the workspaces that operations take.
+// find_bad_id, gather, convert, pool and scatter_add, and the workspaces that operations take.
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -91,6 +92,24 @@ rowmill_status rowmill_gather(const rowmill_view* table, const rowmill_ids* ids,
     gather(view_of(table, kOp, "table"), ids_of(ids, kOp), view_of(out, kOp, "out"),
            {.out_of_range = policy_of(o.out_of_range, kOp),
             .stores = enum_of(o.stores, Stores::streaming, kOp, "stores")});
+  });
+}
+
+// ---- convert --------------------------------------------------------------------------------------------------------
+
+std::int64_t rowmill_row_elements(rowmill_format format, std::int64_t dim) noexcept {
+  return value_or<std::int64_t>(-1, [&] {
+    constexpr std::string_view kOp = "row_elements";
+    check_range(kOp, "dim", dim, 0, std::numeric_limits<std::int64_t>::max());
+    return row_elements(format_from_c(format, kOp, "format"), dim);
+  });
+}
+
+rowmill_status rowmill_convert(const rowmill_view* from, const rowmill_view* to,
+                               rowmill_workspace* workspace) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "convert";
+    convert(view_of(from, kOp, "from"), view_of(to, kOp, "to"), workspace_of(workspace));
   });
 }
 

@@ -48,6 +48,7 @@ void test_tables(void);
 void test_formats(void);
 void test_outputs(void);
 void test_gather(void);
+void test_convert(void);
 void test_pool(void);
 void test_find_bad_id(void);
 void test_scatter_add(void);

@@ -104,8 +104,9 @@ void test_errors(void) {
   CHECK_FAILS(rowmill_embedding_bag_backward(bag_layer, &bags, &own_table), ROWMILL_OVERLAP, "shares elements");
 
   /* Views and ids that no call accepts. */
-  rows.format = 5;
-  CHECK_FAILS(rowmill_gather(&view, &ids, &rows, NULL), ROWMILL_INVALID_ARGUMENT, "out.format is 5; allowed: 0 to 1");
+  rows.format = 2;
+  CHECK_FAILS(rowmill_gather(&view, &ids, &rows, NULL), ROWMILL_INVALID_ARGUMENT,
+              "out.format is 2; allowed: 0, 1, 3, 4, 5");
   rows.format = ROWMILL_FLOAT32;
   rows.data = NULL;
   CHECK_FAILS(rowmill_gather(&view, &ids, &rows, NULL), ROWMILL_INVALID_ARGUMENT, "out (3 x 4) has a null pointer");
@@ -292,6 +293,8 @@ void test_null_pointers(void) {
   CHECK_NULL(rowmill_gather(NULL, &ids, &view, NULL), "gather: table");
   CHECK_NULL(rowmill_gather(&view, NULL, &view, NULL), "gather: ids");
   CHECK_NULL(rowmill_gather(&view, &ids, NULL, NULL), "gather: out");
+  CHECK_NULL(rowmill_convert(NULL, &view, NULL), "convert: from");
+  CHECK_NULL(rowmill_convert(&view, NULL, NULL), "convert: to");
   CHECK_NULL(rowmill_pool(NULL, &bags, &view, NULL, NULL), "pool: table");
   CHECK_NULL(rowmill_pool(&view, NULL, &view, NULL, NULL), "pool: bags");
   CHECK_NULL(rowmill_pool(&view, &bags, NULL, NULL, NULL), "pool: out");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* find_bad_id, gather, pool and scatter_add. */
+/* find_bad_id, gather, convert, pool and scatter_add. */
 #include "check.h"
 
 void test_gather(void) {
@@ -39,6 +39,41 @@ void test_gather(void) {
   const rowmill_ids none = rowmill_make_ids(NULL, 0, ROWMILL_INT32);
   out_view.rows = 0;
   CHECK_OK(rowmill_gather(&table_view, &none, &out_view, NULL));
+}
+
+void test_convert(void) {
+  const float table[2 * kDim] = {-1, 0, 1, 2, 5, 5, 5, 5};
+  float back[2 * kDim];
+  const rowmill_view from = rowmill_make_view((void*)table, 2, kDim);
+  const rowmill_view to = rowmill_make_view(back, 2, kDim);
+  const rowmill_format formats[] = {ROWMILL_BFLOAT16, ROWMILL_INT8, ROWMILL_INT4, ROWMILL_INT2};
+  const int64_t elements[] = {kDim, kDim + 8, kDim / 2 + 4, kDim / 4 + 4};
+  for (int f = 0; f < 4; ++f) {
+    CHECK(rowmill_row_elements(formats[f], kDim) == elements[f]);
+    rowmill_table_options options;
+    CHECK_OK(rowmill_table_options_init(&options, sizeof options));
+    options.format = formats[f];
+    rowmill_table* quantized = NULL;
+    CHECK_OK(rowmill_table_create(2, kDim, &options, &quantized));
+    rowmill_view view;
+    CHECK_OK(rowmill_table_view(quantized, &view));
+    CHECK(view.format == formats[f] && view.row_stride == elements[f]);
+    rowmill_workspace* workspace = NULL;
+    CHECK_OK(rowmill_workspace_create(&workspace));
+    CHECK_OK(rowmill_convert(&from, &view, workspace));
+    fill(back, 2 * kDim, 1);
+    CHECK_OK(rowmill_convert(&view, &to, NULL));
+    for (int i = 0; i < 2 * kDim; ++i) CHECK(back[i] > table[i] - 0.01F && back[i] < table[i] + 0.01F);
+    const int64_t one = 1;
+    const rowmill_ids ids = rowmill_make_ids(&one, 1, ROWMILL_INT64);
+    const rowmill_view row = rowmill_make_view(back, 1, kDim);
+    fill(back, 2 * kDim, 1);
+    CHECK_OK(rowmill_gather(&view, &ids, &row, NULL));
+    CHECK(back[0] == 5 && back[kDim - 1] == 5);
+    rowmill_workspace_destroy(workspace);
+    rowmill_table_destroy(quantized);
+  }
+  CHECK(rowmill_row_elements(2, kDim) == -1 && rowmill_row_elements(ROWMILL_INT8, -1) == -1);
 }
 
 void test_pool(void) {

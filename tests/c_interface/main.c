@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     test_formats();
     test_outputs();
     test_gather();
+    test_convert();
     test_pool();
     test_find_bad_id();
     test_scatter_add();

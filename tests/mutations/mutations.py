@@ -649,3 +649,28 @@ mutation("strided ids: backwards ones overlap nothing", "arguments_test:*Between
           "return {begin, ids.size()"))
 mutation("a plan of strided ids takes equal first ids for one row", "arguments_test:*Contiguous*",
          ("kernels/plan/grouping.cpp", "while (i < id_count_ && ids_[i] == ids_[0]) ++i;", "i = id_count_;"))
+
+# ---- Quantised rows
+
+CODES = "kernels/simd/x86_codes.hpp"
+QUANTIZED = "kernels/simd/quantized.hpp"
+mutation("a tail of int8 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
+         (CODES, "_mm512_maskz_loadu_epi8((std::uint64_t{1} << n) - 1, p)", "_mm512_maskz_loadu_epi8(~std::uint64_t{0}, p)"),
+         isa="avx512")
+mutation("a tail of int4 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
+         (CODES, "return n > 8 ? load_codes_4(p)", "return n > 0 ? load_codes_4(p)"), isa="avx512")
+mutation("the bias of a quantised row is its scale", "kernels_test:*gather_int8*",
+         (QUANTIZED, "Floats(scale_and_bias[1])", "Floats(scale_and_bias[0])"))
+mutation("the scale of an odd row of int4 stands a byte too early", "kernels_test:*gather_int4*",
+         (QUANTIZED, "(dim * kBits + 7) / 8", "dim * kBits / 8"))
+mutation("codes are rounded down", "kernels_test:*quantize*",
+         ("kernels/convert/convert.isa.cpp", "codes + Floats(0x1p23F)", "codes - Floats(0.5F) + Floats(0x1p23F)"))
+mutation("int4 keeps a scale of 0", "kernels_test:*quantize*",
+         ("kernels/convert/row_scale.hpp", "if (scale == 0) return {1, bias, 1};", ""))
+mutation("a later group of quantised columns begins with the first", "kernels_test:*pool_int*",
+         ("kernels/pool/pool_quantized.isa.cpp", "a.dim).from(c)", "a.dim)"))
+mutation("quantised rows are pooled past the last id", "kernels_test:*pool_int*",
+         ("kernels/pool/pool_quantized.isa.cpp", "later < end) {", "later <= end + 8) {"))
+mutation("convert writes before it has looked at all rows", "convert_test:*BeforeItWrites*",
+         ("kernels/convert/convert.cpp", "if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())",
+          "quantizer.run();\n    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())"))

@@ -11,12 +11,15 @@ ROWMILL_BEGIN_C
 typedef int32_t rowmill_format;
 enum {
   ROWMILL_FLOAT32 = 0,
-  ROWMILL_BFLOAT16 = 1 /* the upper 16 bits of a float */
+  ROWMILL_BFLOAT16 = 1, /* the upper 16 bits of a float */
+  ROWMILL_INT8 = 3, /* row-wise quantised, as are the next two: rows of bytes, for lookups; see rowmill/c/convert.h */
+  ROWMILL_INT4 = 4,
+  ROWMILL_INT2 = 5
 };
 
-/* A rows x dim table in anyone's memory. Row r starts row_stride elements after row r-1: at least dim where the
- * view is written; 0 broadcasts one row where it is only read. The memory is written only by operations that say so,
- * and must live while the call runs. */
+/* A rows x dim table in anyone's memory. Row r starts row_stride elements after row r-1: at least
+ * rowmill_row_elements() where the view is written; 0 broadcasts one row where it is only read. The memory is written
+ * only by operations that say so, and must live while the call runs. */
 typedef struct rowmill_view {
   void* data;
   int64_t rows;

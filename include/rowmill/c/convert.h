@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Conversions between formats. A part of rowmill/c.h. */
+#ifndef ROWMILL_C_CONVERT_H
+#define ROWMILL_C_CONVERT_H
+
+#include "rowmill/c/views.h"
+#include "rowmill/c/workspace.h"
+
+ROWMILL_BEGIN_C
+
+/* How many elements a row of dim columns takes, which is what strides count: dim for ROWMILL_FLOAT32 and
+ * ROWMILL_BFLOAT16; for quantised formats the bytes of its codes, scale and bias, in FBGEMM's layouts: dim + 8 for
+ * ROWMILL_INT8, dim / 2 + 4 and dim / 4 + 4, rounded up, for ROWMILL_INT4 and ROWMILL_INT2. -1 for an unknown format or
+ * dim < 0. */
+int64_t rowmill_row_elements(rowmill_format format, int64_t dim) ROWMILL_NOEXCEPT;
+
+/* Copies a table into one of another format, or of the same. Rows are quantised as FBGEMM does it.
+ *
+ *     for r in 0 .. from.rows-1:
+ *       to[r, :] = from[r, :], in the format of to
+ *
+ * Shapes: both rows x dim; to is written. The workspace, or NULL, holds scratch memory where rows that are not
+ * ROWMILL_FLOAT32 are quantised.
+ * Errors: a view is null (and not empty) or bad, or a row that is to be quantised has an infinite value, a NaN, or a
+ * range too large for its scale and bias (ROWMILL_INVALID_ARGUMENT); the shapes differ (ROWMILL_SHAPE_MISMATCH); the
+ * views share elements, or the rows of to do with each other (ROWMILL_OVERLAP); ROWMILL_OUT_OF_MEMORY;
+ * ROWMILL_UNSUPPORTED_ISA. */
+rowmill_status rowmill_convert(const rowmill_view* from, const rowmill_view* to,
+                               rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+ROWMILL_END_C
+
+#endif /* ROWMILL_C_CONVERT_H */

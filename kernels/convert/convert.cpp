@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rowmill/convert.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kernels/convert/row_scale.hpp"
+#include "kernels/core/checks.hpp"
+#include "kernels/core/choose_prefetch.hpp"
+#include "kernels/core/dispatch.hpp"
+#include "kernels/core/parallel.hpp"
+#include "kernels/gather/gather_formats.hpp"
+#include "kernels/table/copy_rows.hpp"
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+namespace {
+
+constexpr std::string_view kOp = "convert";
+
+/// The most rows that are converted at a time.
+constexpr std::int64_t kMaxBlock = 256;
+
+/// The ids of a block's own rows.
+constexpr std::array<std::int64_t, kMaxBlock> kOwnRows = [] {
+  std::array<std::int64_t, kMaxBlock> ids{};
+  for (std::int64_t i = 0; i < kMaxBlock; ++i) ids[static_cast<std::size_t>(i)] = i;
+  return ids;
+}();
+
+/// Rows [begin, end) into f32 or bf16, which are gathered: each from its own place.
+void widen(const ConstTableView& from, std::int64_t begin, std::int64_t end, void* out, Format to,
+           std::int64_t out_stride) {
+  Kernel<GatherArgs<std::int64_t>>* const kernel = gather_kernels(from.format(), to).i64;
+  const PrefetchArgs prefetch = prefetch_for_gather(from);
+  for (std::int64_t r = begin; r < end; r += kMaxBlock) {
+    kernel({.table = static_cast<const std::byte*>(from.bytes()) + r * from.row_stride() * element_size(from.format()),
+            .table_stride = from.row_stride(),
+            .ids = kOwnRows.data(),
+            .count = std::min(kMaxBlock, end - r),
+            .out = static_cast<std::byte*>(out) + (r - begin) * out_stride * element_size(to),
+            .out_stride = out_stride,
+            .dim = from.dim(),
+            .prefetch = prefetch,
+            .streaming = false});
+  }
+}
+
+Kernel<QuantizeArgs>* quantize_kernel(Format to) {
+  const KernelTable& k = kernels();
+  return to == Format::int8   ? k.quantize_f32_to_int8
+         : to == Format::int4 ? k.quantize_f32_to_int4
+                              : k.quantize_f32_to_int2;
+}
+
+/// A row whose values lie between low and high, or not all of them are finite, has a scale and a bias that can be kept.
+bool fits(Format to, float low, float high) {
+  const RowScale scale = to == Format::int8   ? row_scale<8>(low, high)
+                         : to == Format::int4 ? row_scale<4>(low, high)
+                                              : row_scale<2>(low, high);
+  return std::isfinite(scale.scale) && std::isfinite(scale.bias);
+}
+
+/// Quantises rows as floats, a block at a time: those of `from` itself, or widened into scratch memory.
+class Quantizer {
+ public:
+  Quantizer(const ConstTableView& from, const TableView& to, Workspace& workspace) : from_(from), to_(to) {
+    constexpr std::int64_t kBlockFloats = 8192;  // of the first-level cache
+    block_ = std::clamp<std::int64_t>(kBlockFloats / from.dim(), 1, kMaxBlock);
+    threads_ = concurrency_for(from.rows() * (row_bytes(from) + row_bytes(to)));
+    constexpr std::int64_t kTasksPerThread = 4;
+    const std::int64_t tasks = threads_ == 1 ? 1 : std::min(kTasksPerThread * threads_, from.rows());
+    rows_each_ = (from.rows() + tasks - 1) / tasks;
+    if (from.format() == Format::f32) return;
+    std::int64_t bytes = 0;
+    if (__builtin_mul_overflow(tasks * block_ * std::int64_t{sizeof(float)}, from.dim(), &bytes)) {
+      throw Error(ErrorCode::out_of_memory, "rowmill: convert: " + describe("from", from) + " has too long rows");
+    }
+    workspace.reserve(static_cast<std::size_t>(bytes), kOp);
+    scratch_ = reinterpret_cast<float*>(workspace.data());
+  }
+
+  /// The lowest row that can't be quantised; rows() if all can.
+  [[nodiscard]] std::int64_t find_bad_row() const {
+    std::atomic<std::int64_t> first{from_.rows()};
+    const KernelTable& k = kernels();
+    for_each_block([&](const float* in, std::int64_t stride, std::int64_t begin, std::int64_t rows) {
+      if (begin >= first.load(std::memory_order_relaxed)) return;
+      float low[kMaxBlock];
+      float high[kMaxBlock];
+      k.row_ranges_f32({in, stride, rows, from_.dim(), low, high});
+      for (std::int64_t r = 0; r < rows; ++r) {
+        if (fits(to_.format(), low[r], high[r])) continue;
+        std::int64_t lowest = first.load(std::memory_order_relaxed);
+        while (begin + r < lowest && !first.compare_exchange_weak(lowest, begin + r)) {
+        }
+        return;
+      }
+    });
+    return first.load();
+  }
+
+  void run() const {
+    Kernel<QuantizeArgs>* const kernel = quantize_kernel(to_.format());
+    for_each_block([&](const float* in, std::int64_t stride, std::int64_t begin, std::int64_t rows) {
+      auto* const out = static_cast<std::uint8_t*>(to_.bytes()) + begin * to_.row_stride();
+      kernel({in, stride, out, to_.row_stride(), rows, from_.dim()});
+    });
+  }
+
+  [[noreturn]] void refuse(std::int64_t bad) const {
+    const FpEnvironment environment;
+    const float* const row = floats(scratch_, bad, 1);
+    const std::string start = "rowmill: convert: " + describe("from", from_) + " has ";
+    const std::string format(format_name(to_.format()));
+    for (std::int64_t c = 0; c < from_.dim(); ++c) {
+      if (std::isfinite(row[c])) continue;
+      throw Error(ErrorCode::invalid_argument, start + to_text(row[c]) + " in row " + std::to_string(bad) +
+                                                   ", column " + std::to_string(c) + "; " + format +
+                                                   " holds finite values only");
+    }
+    const auto [low, high] = std::minmax_element(row, row + from_.dim());
+    throw Error(ErrorCode::invalid_argument,
+                start + "values from " + to_text(*low) + " to " + to_text(*high) + " in row " + std::to_string(bad) +
+                    ", columns " + std::to_string(low - row) + " and " + std::to_string(high - row) + "; " + format +
+                    (to_.format() == Format::int8 ? " needs a difference that is a finite float32"
+                                                  : " needs a scale and a bias that are finite in float16"));
+  }
+
+ private:
+  /// Rows from `begin` on, as floats; in `scratch`, if they are not floats already.
+  const float* floats(float* scratch, std::int64_t begin, std::int64_t rows) const {
+    if (scratch == nullptr) return from_.data() + begin * from_.row_stride();
+    widen(from_, begin, begin + rows, scratch, Format::f32, from_.dim());
+    return scratch;
+  }
+
+  template <class Task>
+  void for_each_block(Task task) const {
+    parallel_chunks(threads_, from_.rows(), rows_each_, [&](std::int64_t begin, std::int64_t end) {
+      float* const scratch = scratch_ == nullptr ? nullptr : scratch_ + begin / rows_each_ * block_ * from_.dim();
+      for (std::int64_t r = begin; r < end; r += block_) {
+        const std::int64_t rows = std::min(block_, end - r);
+        task(floats(scratch, r, rows), scratch == nullptr ? from_.row_stride() : from_.dim(), r, rows);
+      }
+    });
+  }
+
+  const ConstTableView& from_;
+  const TableView& to_;
+  std::int64_t block_, threads_, rows_each_;
+  float* scratch_ = nullptr;
+};
+
+}  // namespace
+
+void convert(const ConstTableView& from, const TableView& to, Workspace* workspace) {
+  check_view(kOp, "from", from);
+  check_writable(kOp, "to", to);
+  check_shape(kOp, "to", to, from.rows(), from.dim(), "as `from`");
+  check_disjoint(kOp, "to", to, "from", from);
+  (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
+  if (from.rows() == 0 || from.dim() == 0) return;
+  if (from.format() == to.format()) return copy_rows(from, to);
+  if (is_quantized(to.format())) {
+    Workspace own;
+    const Quantizer quantizer(from, to, workspace != nullptr ? *workspace : own);
+    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows()) quantizer.refuse(bad);
+    return quantizer.run();
+  }
+  const std::int64_t traffic_each = row_bytes(from) + row_bytes(to);
+  const std::int64_t threads = concurrency_for(from.rows() * traffic_each);
+  parallel_chunks(threads, from.rows(), rows_per_task(from.rows(), traffic_each, threads),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    void* const out =
+                        static_cast<std::byte*>(to.bytes()) + begin * to.row_stride() * element_size(to.format());
+                    widen(from, begin, end, out, to.format(), to.row_stride());
+                  });
+}
+
+}  // namespace rowmill

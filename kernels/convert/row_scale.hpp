@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scale and bias of a quantised row: docs/numerics.md. Nothing here is a function of its own in any object.
+#pragma once
+
+#include "kernels/core/float16.hpp"
+
+namespace rowmill {
+
+/// As the row will hold them, widened; and what x - bias is multiplied by to be a code.
+struct RowScale {
+  float scale, bias, inverse;
+};
+
+/// Of a row whose values are finite and lie between low and high. An infinite scale or bias can't be kept.
+template <int kBits>
+[[gnu::always_inline]] static inline RowScale row_scale(float low, float high) {
+  constexpr auto kMost = static_cast<float>((1 << kBits) - 1);
+  low += 0.0F;  // the smallest of +0 and -0 is +0, in whatever order they come
+  if constexpr (kBits == 8) {
+    const float range = high - low;
+    return {range / kMost, low, kMost / (range + 1e-8F)};
+  } else {
+    const float bias = widen_f16(narrow_f16(low));
+    const float scale = widen_f16(narrow_f16((high - bias) / kMost));
+    if (scale == 0) return {1, bias, 1};
+    return {scale, bias, 1 / scale};
+  }
+}
+
+}  // namespace rowmill

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums of quantised rows without weights. As pool.isa.cpp, but a row's scale and bias are read before its columns, and
+// its lines are prefetched at once. Rarer sums take pool_max.isa.cpp.
+#include "kernels/pool/pool_kernels.hpp"
+#include "kernels/pool/store_bag.hpp"
+#include "kernels/simd/quantized.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+constexpr std::int64_t kMostVectors = 8;
+
+/// Columns [c, c + kVectors * kLanes) of all bags.
+template <class In, std::int64_t kVectors, class Lanes>
+[[gnu::always_inline]] inline void sum_columns(const PoolArgs<std::int64_t>& args, AnyIds ids, bool narrow,
+                                               std::int64_t c, Lanes lanes) {
+  const PoolArgs<std::int64_t> a = args;  // stores may alias anything in memory, but not a local copy
+  const auto* const table = static_cast<const std::uint8_t*>(a.table);
+  const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * a.table_stride; };
+  const std::int64_t end = a.begin[a.bags];
+  for (std::int64_t b = 0; b < a.bags; ++b) {
+    const std::int64_t first = a.begin[b];
+    const std::int64_t last = a.begin[b + 1];
+    Floats sum[kVectors];
+    // To -0 whatever is added stays what it is.
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(-0.0F); });
+    for (std::int64_t i = first; i < last; ++i) {
+      if (const std::int64_t later = i + a.prefetch.ahead; later < end) {
+        In::prefetch_columns(row(later), a.dim, c, kVectors * kLanes, a.prefetch.into);
+      }
+      const auto now = In::row(row(i), a.dim).from(c);
+      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] += now.load(v * kLanes, lanes); });
+    }
+    float sums[kVectors * kLanes];
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
+    store_bag(args, narrow, b, c, columns_of<kVectors>(lanes), sums, first == last);
+  }
+}
+
+/// Into float32 or, if `narrow`, bf16. The ids of `args` are not used.
+template <class In>
+[[gnu::noinline]] void sum(const PoolArgs<std::int64_t>& args, AnyIds ids, bool narrow) {
+  for_each_group<kMostVectors>(
+      args.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes)
+                    __attribute__((always_inline)) { sum_columns<In, kVectors>(args, ids, narrow, c, lanes); });
+}
+
+template <class In, class Id>
+inline void sum(const PoolArgs<Id>& a, bool narrow) {
+  sum<In>({a.table, a.table_stride, nullptr, a.weights, a.begin, a.bags, a.divisors, a.out, a.out_stride, a.dim,
+           a.prefetch},
+          AnyIds(a.ids), narrow);
+}
+
+}  // namespace
+
+void pool_int8_to_f32_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<8>>(a, false); }
+void pool_int8_to_f32_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<8>>(a, false); }
+void pool_int8_to_bf16_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<8>>(a, true); }
+void pool_int8_to_bf16_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<8>>(a, true); }
+void pool_int4_to_f32_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<4>>(a, false); }
+void pool_int4_to_f32_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<4>>(a, false); }
+void pool_int4_to_bf16_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<4>>(a, true); }
+void pool_int4_to_bf16_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<4>>(a, true); }
+void pool_int2_to_f32_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<2>>(a, false); }
+void pool_int2_to_f32_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<2>>(a, false); }
+void pool_int2_to_bf16_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<2>>(a, true); }
+void pool_int2_to_bf16_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<2>>(a, true); }
+
+}  // namespace rowmill::ROWMILL_ISA

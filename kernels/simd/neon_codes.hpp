@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes of quantised rows, as floats, on aarch64. For kernels/simd/quantized.hpp alone.
+//
+// What follows the codes is a part of the row too: 8 bytes of int8, 4 of the others. So tails are read like full
+// vectors, and their other lanes hold anything.
+#pragma once
+
+#include "kernels/core/float16.hpp"
+#include "kernels/simd.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+inline Floats load_codes_8(const std::uint8_t* p) {
+  std::uint32_t four = 0;
+  __builtin_memcpy(&four, p, sizeof four);
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))))));
+}
+/// Lane k is `codes` shifted right k times by `bits`, and masked to as many.
+inline Floats spread_codes(std::uint32_t codes, std::int32_t bits) {
+  const std::int32_t shifts[] = {0, -bits, -2 * bits, -3 * bits};
+  const uint32x4_t shifted = vshlq_u32(vdupq_n_u32(codes), vld1q_s32(shifts));
+  return vcvtq_f32_u32(vandq_u32(shifted, vdupq_n_u32((1U << bits) - 1U)));
+}
+inline Floats load_codes_4(const std::uint8_t* p) { return spread_codes(p[0] | std::uint32_t{p[1]} << 8, 4); }
+inline Floats load_codes_2(const std::uint8_t* p) { return spread_codes(p[0], 2); }
+inline Floats load_codes_8_partial(const std::uint8_t* p, std::int64_t) { return load_codes_8(p); }
+inline Floats load_codes_4_partial(const std::uint8_t* p, std::int64_t) { return load_codes_4(p); }
+inline Floats load_codes_2_partial(const std::uint8_t* p, std::int64_t) { return load_codes_2(p); }
+
+struct ScaleAndBias {
+  Floats scale, bias;
+};
+
+/// Two float16 at p, in all lanes.
+inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
+  std::uint16_t halves[2];
+  __builtin_memcpy(halves, p, sizeof halves);
+  return {Floats(widen_f16(halves[0])), Floats(widen_f16(halves[1]))};
+}
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA

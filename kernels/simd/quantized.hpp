@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row-wise quantised formats, as those of formats.hpp: rows of bytes (rowmill/format.hpp) that are read only. Included
+// by *.isa.cpp files only.
+#pragma once
+
+#include "kernels/simd/formats.hpp"
+#if defined(__x86_64__)
+#include "kernels/simd/x86_codes.hpp"
+#else
+#include "kernels/simd/neon_codes.hpp"
+#endif
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+/// Ids of either width, by a branch that is foreseen: one loop for both, because formats are many.
+struct AnyIds {
+  const std::int32_t* narrow = nullptr;
+  const std::int64_t* wide = nullptr;
+
+  [[gnu::always_inline]] explicit AnyIds(const std::int32_t* ids) : narrow(ids) {}
+  [[gnu::always_inline]] explicit AnyIds(const std::int64_t* ids) : wide(ids) {}
+  [[gnu::always_inline]] std::int64_t operator[](std::int64_t i) const {
+    return narrow != nullptr ? narrow[i] : wide[i];
+  }
+};
+
+/// The codes of a row of +0, of as many columns as a group of sums has; and what tails read behind them.
+inline const std::uint8_t kZeroCodes[kSums * kLanes + 8] = {};
+
+/// A row of codes of kBits, with its scale and bias in registers. Multiplication and addition round apart.
+template <int kBits>
+struct QuantizedRow {
+  const std::uint8_t* codes;
+  Floats scale, bias;
+
+  [[gnu::always_inline]] QuantizedRow from(std::int64_t column) const {
+    return {codes + column * kBits / 8, scale, bias};
+  }
+  [[gnu::always_inline]] Floats load(std::int64_t column, FullVector) const {
+    const std::uint8_t* const p = codes + column * kBits / 8;
+    if constexpr (kBits == 8) return load_codes_8(p) * scale + bias;
+    if constexpr (kBits == 4) return load_codes_4(p) * scale + bias;
+    if constexpr (kBits == 2) return load_codes_2(p) * scale + bias;
+  }
+  /// The lanes past the row's end hold anything.
+  [[gnu::always_inline]] Floats load(std::int64_t column, Tail tail) const {
+    const std::uint8_t* const p = codes + column * kBits / 8;
+    if constexpr (kBits == 8) return load_codes_8_partial(p, tail.n) * scale + bias;
+    if constexpr (kBits == 4) return load_codes_4_partial(p, tail.n) * scale + bias;
+    if constexpr (kBits == 2) return load_codes_2_partial(p, tail.n) * scale + bias;
+  }
+};
+
+template <int kBitsOf>
+struct QuantizedFormat {
+  static constexpr int kBits = kBitsOf;
+  using Value = std::uint8_t;
+  using Parameter = std::conditional_t<kBits == 8, float, std::uint16_t>;  // scale and bias, as rows hold them
+
+  /// The bytes of the codes of `dim` columns, and of a row.
+  [[gnu::always_inline]] static std::int64_t code_bytes(std::int64_t dim) { return (dim * kBits + 7) / 8; }
+  [[gnu::always_inline]] static std::int64_t row_bytes(std::int64_t dim) {
+    return code_bytes(dim) + 2 * std::int64_t{sizeof(Parameter)};
+  }
+
+  /// Rows seldom begin with a line; so the last byte, of the bias, may lie in one more.
+  [[gnu::always_inline]] static void prefetch_columns(const Value* p, std::int64_t dim, std::int64_t c, std::int64_t n,
+                                                      CacheLevel into) {
+    const auto* const begin = reinterpret_cast<const char*>(p);
+    const std::int64_t last = row_bytes(dim) - 1;
+    const std::int64_t end = c + n < dim ? (c + n) * kBits / 8 : last;
+    for (std::int64_t b = c * kBits / 8; b < end; b += kCacheLine) prefetch_line(begin + b, into);
+    prefetch_line(begin + last, into);
+  }
+
+  [[gnu::always_inline]] static QuantizedRow<kBits> zeros() { return {kZeroCodes, Floats(0.0F), Floats(0.0F)}; }
+  [[gnu::always_inline]] static QuantizedRow<kBits> row(const Value* p, std::int64_t dim) {
+    if constexpr (kBits == 8) {
+      float scale_and_bias[2];
+      __builtin_memcpy(scale_and_bias, p + dim, sizeof scale_and_bias);
+      return {p, Floats(scale_and_bias[0]), Floats(scale_and_bias[1])};
+    } else {
+      const ScaleAndBias both = load_f16_pair(p + code_bytes(dim));
+      return {p, both.scale, both.bias};
+    }
+  }
+};
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes of quantised rows, as floats, on x86-64. For kernels/simd/quantized.hpp alone.
+//
+// What follows the codes is a part of the row too: 8 bytes of int8, 4 of the others. So most tails are read like full
+// vectors, and their other lanes hold anything.
+#pragma once
+
+#include "kernels/simd.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+inline __m128i load_32(const std::uint8_t* p) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, p, sizeof word);
+  return _mm_cvtsi32_si128(word);
+}
+
+#if defined(__AVX512BW__)
+inline Floats load_codes_8(const std::uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline Floats load_codes_8_partial(const std::uint8_t* p, std::int64_t n) {
+  const __m512i codes = _mm512_maskz_loadu_epi8((std::uint64_t{1} << n) - 1, p);
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(codes)));
+}
+/// Each byte in 64 bits; its upper half is moved up to the next 32.
+inline Floats spread_halves(__m128i bytes) {
+  const __m512i wide = _mm512_cvtepu8_epi64(bytes);
+  const __m512i both = _mm512_or_si512(wide, _mm512_slli_epi64(wide, 28));
+  return _mm512_cvtepi32_ps(_mm512_and_si512(both, _mm512_set1_epi32(15)));
+}
+inline Floats load_codes_4(const std::uint8_t* p) {
+  return spread_halves(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+inline Floats load_codes_4_partial(const std::uint8_t* p, std::int64_t n) {
+  return n > 8 ? load_codes_4(p) : spread_halves(load_32(p));
+}
+inline Floats load_codes_2(const std::uint8_t* p) {
+  const __m512i shifts = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i codes = _mm512_srlv_epi32(_mm512_broadcastd_epi32(load_32(p)), shifts);
+  return _mm512_cvtepi32_ps(_mm512_and_si512(codes, _mm512_set1_epi32(3)));
+}
+#elif defined(__AVX2__)
+inline Floats load_codes_8(const std::uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline Floats load_codes_4(const std::uint8_t* p) {
+  const __m256i shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+  const __m256i codes = _mm256_srlv_epi32(_mm256_broadcastd_epi32(load_32(p)), shifts);
+  return _mm256_cvtepi32_ps(_mm256_and_si256(codes, _mm256_set1_epi32(15)));
+}
+inline Floats load_codes_2(const std::uint8_t* p) {
+  const __m256i shifts = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
+  const __m256i codes = _mm256_srlv_epi32(_mm256_set1_epi32(p[0] | p[1] << 8), shifts);
+  return _mm256_cvtepi32_ps(_mm256_and_si256(codes, _mm256_set1_epi32(3)));
+}
+#else
+inline Floats load_codes_8(const std::uint8_t* p) {
+  const __m128i zero = _mm_setzero_si128();
+  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(load_32(p), zero), zero));
+}
+// SSE2 can't shift lanes by different counts: codes are masked where they stand, and scaled by a power of 2, exactly.
+inline Floats load_codes_4(const std::uint8_t* p) {
+  const __m128i codes = _mm_and_si128(_mm_set1_epi32(p[0] | p[1] << 8), _mm_setr_epi32(0xF, 0xF0, 0xF00, 0xF000));
+  return _mm_mul_ps(_mm_cvtepi32_ps(codes), _mm_setr_ps(1, 0x1p-4F, 0x1p-8F, 0x1p-12F));
+}
+inline Floats load_codes_2(const std::uint8_t* p) {
+  const __m128i codes = _mm_and_si128(_mm_set1_epi32(p[0]), _mm_setr_epi32(3, 3 << 2, 3 << 4, 3 << 6));
+  return _mm_mul_ps(_mm_cvtepi32_ps(codes), _mm_setr_ps(1, 0x1p-2F, 0x1p-4F, 0x1p-6F));
+}
+#endif
+#if !defined(__AVX512BW__)
+inline Floats load_codes_8_partial(const std::uint8_t* p, std::int64_t) { return load_codes_8(p); }
+inline Floats load_codes_4_partial(const std::uint8_t* p, std::int64_t) { return load_codes_4(p); }
+#endif
+inline Floats load_codes_2_partial(const std::uint8_t* p, std::int64_t) { return load_codes_2(p); }
+
+struct ScaleAndBias {
+  Floats scale, bias;
+};
+
+/// Two float16 at p, in all lanes: as widen_f16 (kernels/core/float16.hpp), exact.
+#if defined(__AVX512BW__)
+inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
+  const __m128 both = _mm512_castps512_ps128(_mm512_cvtph_ps(_mm256_castsi128_si256(load_32(p))));
+  return {_mm512_broadcastss_ps(both), _mm512_broadcastss_ps(_mm_shuffle_ps(both, both, 1))};
+}
+#else
+inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
+  const __m128i halves = _mm_unpacklo_epi16(load_32(p), _mm_setzero_si128());
+  const __m128i bits = _mm_slli_epi32(_mm_and_si128(halves, _mm_set1_epi32(0x7FFF)), 13);
+  const __m128i sign = _mm_slli_epi32(_mm_xor_si128(halves, _mm_srli_epi32(bits, 13)), 16);
+  const __m128i rebias = _mm_set1_epi32((127 - 15) << 23);
+  const __m128i infinite = _mm_cmpgt_epi32(bits, _mm_set1_epi32((0x7C00 << 13) - 1));
+  const __m128i normal = _mm_add_epi32(_mm_add_epi32(bits, rebias), _mm_and_si128(infinite, rebias));
+  const __m128i smallest = _mm_set1_epi32((127 - 14) << 23);
+  const __m128 denormal = _mm_sub_ps(_mm_castsi128_ps(_mm_add_epi32(bits, smallest)), _mm_castsi128_ps(smallest));
+  const __m128i is_denormal = _mm_cmplt_epi32(bits, _mm_set1_epi32(0x400 << 13));
+  const __m128i magnitude =
+      _mm_or_si128(_mm_and_si128(is_denormal, _mm_castps_si128(denormal)), _mm_andnot_si128(is_denormal, normal));
+  const __m128 both = _mm_castsi128_ps(_mm_or_si128(magnitude, sign));
+#if defined(__AVX2__)
+  return {_mm256_broadcastss_ps(both), _mm256_broadcastss_ps(_mm_shuffle_ps(both, both, 1))};
+#else
+  return {_mm_shuffle_ps(both, both, 0), _mm_shuffle_ps(both, both, 0x55)};
+#endif
+}
+#endif
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA
