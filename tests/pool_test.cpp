@@ -116,12 +116,12 @@ TEST_P(PoolTest, EqualsTheReferenceInBf16) {
 TEST_P(PoolTest, EqualsTheReferenceFromQuantisedTables) {
   run([] {
     constexpr std::int64_t kRows = 61;
-    std::vector<std::int64_t> ids = id_cases(kRows, 900, 2).back().ids;
-    const auto offsets = any_offsets(900, 40, 3);
+    std::vector<std::int64_t> ids = id_cases(kRows, 400, 2).back().ids;
+    const auto offsets = any_offsets(400, 40, 3);
     const std::vector<float> weights = any_weights(ids.size(), 4, false);
     std::vector<std::int64_t> wild = ids;
     for (std::size_t i = 3; i < wild.size(); i += 7) wild[i] = i % 2 == 0 ? -5 : kRows;
-    for (const std::int64_t dim : {1, 3, 17, 64, 300}) {
+    for (const std::int64_t dim : {3, 17, 150}) {
       for (const Format format : kQuantizedFormats) {
         SCOPED_TRACE("dim " + std::to_string(dim) + ", " + std::string(format_name(format)));
         const auto table = GuardedQuantizedTable(format, kRows, dim, dim % 7).fill(1);
