@@ -58,12 +58,12 @@ const Processor& processor() {
 }
 
 /// Bytes that a view spans. As checks.cpp bounds it: any view may have any stride, if it has one row.
-std::int64_t bytes_of(const ConstTableView& table) {
+std::int64_t table_bytes(const ConstTableView& table) {
   if (table.rows() == 0) return 0;
   return (table.rows() - 1) * table.row_stride() * element_size(table.format()) + row_bytes(table);
 }
 
-bool is_near(const ConstTableView& table) { return bytes_of(table) <= tuning().near_table_bytes; }
+bool is_near(const ConstTableView& table) { return table_bytes(table) <= tuning().near_table_bytes; }
 
 /// How many rows ahead: enough to cover a miss, fewer where they are long. Measured: docs/design/performance.md.
 std::int64_t rows_ahead(std::int64_t row_bytes, bool near, std::int64_t max) {
