@@ -9,14 +9,14 @@
 namespace rowmill::reference {
 namespace {
 
-using Row = std::vector<float>;
+using Values = std::vector<float>;
 
 /// The contributions of each row that a batch touches, in the order of the positions.
 class Contributions {
  public:
   explicit Contributions(std::int64_t dim) : dim_(dim) {}
 
-  void add(std::int64_t row, Row contribution) {
+  void add(std::int64_t row, Values contribution) {
     if (of_.find(row) == of_.end()) rows_.push_back(row);
     of_[row].push_back(std::move(contribution));
   }
@@ -24,7 +24,7 @@ class Contributions {
     std::vector<RowGradient> sums;
     for (const std::int64_t row : rows_) {
       std::vector<const float*> terms;
-      for (const Row& term : of_.at(row)) terms.push_back(term.data());
+      for (const Values& term : of_.at(row)) terms.push_back(term.data());
       sums.push_back({row, static_cast<std::int64_t>(terms.size()), sum_in_blocks(terms, dim_)});
     }
     return sums;
@@ -33,7 +33,7 @@ class Contributions {
  private:
   std::int64_t dim_;
   std::vector<std::int64_t> rows_;  // in order of first occurrence
-  std::map<std::int64_t, std::vector<Row>> of_;
+  std::map<std::int64_t, std::vector<Values>> of_;
 };
 
 float sum_in_order(const std::vector<float>& values) {
@@ -57,7 +57,7 @@ float global_norm(const std::vector<RowGradient>& gradients) {
 }
 
 /// Scales rows with this norm down to the limit.
-void clip(Row& g, float norm, double limit) {
+void clip(Values& g, float norm, double limit) {
   const auto most = static_cast<float>(limit);
   if (norm > most) scale_row(g.data(), std::ssize(g), most / norm);
 }
@@ -99,7 +99,7 @@ std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, cons
       const std::int64_t row = row_at(bags, i, rows, options.out_of_range);
       if (row == kDropped || row == kZeroRow) continue;
       const float scale = coefficient(bags, b, i, rows, options);
-      Row x(gradient.row(b).begin(), gradient.row(b).end());
+      Values x(gradient.row(b).begin(), gradient.row(b).end());
       for (std::size_t c = 0; c < x.size(); ++c) {
         const bool lost =
             options.pooling == Pooling::max && winners[static_cast<std::size_t>(b * dim) + c] != i - bags.begin(b);

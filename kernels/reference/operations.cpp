@@ -140,16 +140,17 @@ void optimizer_step(const OptimizerOptions& options, std::int64_t t, const Table
     std::vector<float> widened(g.size());  // rounded once, when all is computed
     for (std::int64_t c = 0; c < weights.dim(); ++c) widened[static_cast<std::size_t>(c)] = load(weights, row, c);
     float* const w = widened.data();
+    float* const summed = g.data();
     std::visit(
         [&](const auto& o) {
           const double factor =
               o.decay == WeightDecay::decoupled ? 1 - o.learning_rate * o.weight_decay : o.weight_decay;
-          decay_row(w, g.data(), weights.dim(), o.decay, static_cast<float>(factor));
+          decay_row(w, summed, weights.dim(), o.decay, static_cast<float>(factor));
         },
         options);
     std::vector<float*> state_rows;
     for (const TableView& table : state) state_rows.push_back(table.row(row).data());
-    std::visit(RowUpdate{t, weights.dim(), w, state_rows, g.data()}, options);
+    std::visit(RowUpdate{t, weights.dim(), w, state_rows, summed}, options);
     for (std::int64_t c = 0; c < weights.dim(); ++c) store(weights, row, c, widened[static_cast<std::size_t>(c)]);
   }
 }
