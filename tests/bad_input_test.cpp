@@ -258,11 +258,11 @@ TEST_F(BadCall, BadViews) {
 }
 
 TEST_F(BadCall, FormatsThatAreNotSupported) {
-  const auto unknown = static_cast<Format>(9);
+  const auto unknown = static_cast<Format>(99);
   expect_failure([&] { gather(TableView(table_.view().bytes(), unknown, 10, 4, 4), ids_, other_.view()); },
-                 ErrorCode::invalid_argument, "rowmill: gather: table (10 x 4) has format 9, which is unknown");
+                 ErrorCode::invalid_argument, "rowmill: gather: table (10 x 4) has format 99, which is unknown");
   expect_failure([&] { const Table table(10, 4, {.format = unknown}); }, ErrorCode::invalid_argument,
-                 "rowmill: table (10 x 4) has format 9, which is unknown");
+                 "rowmill: table (10 x 4) has format 99, which is unknown");
 
   Table gradient(3, 4, {.format = Format::bf16});
   expect_failure([&] { pool(table_.view(), Bags(ids_, 3, 1), gradient); }, ErrorCode::invalid_argument,

@@ -211,8 +211,8 @@ TEST(Convert, RefusesBadViews) {
             "rowmill: convert: to (3 x 4) shares elements with from (3 x 4)");
   EXPECT_EQ(message_of(TableView(nullptr, Format::int4, 3, 4, 6), to),
             "rowmill: convert: from (3 x 4) has a null pointer");
-  EXPECT_EQ(message_of(TableView(to.bytes(), Format{2}, 3, 4, 12), to),
-            "rowmill: convert: from (3 x 4) has format 2, which is unknown");
+  EXPECT_EQ(message_of(TableView(to.bytes(), Format{99}, 3, 4, 12), to),
+            "rowmill: convert: from (3 x 4) has format 99, which is unknown");
   // The codes of one table may lie beside those of another.
   std::vector<std::uint8_t> bytes(64);
   EXPECT_EQ(

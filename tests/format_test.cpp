@@ -118,20 +118,57 @@ TEST(Format, HasRowsOfElements) {
 }
 
 TEST(Format, HasSizesAndNames) {
-  EXPECT_EQ(element_size(Format::f32), 4);
-  EXPECT_EQ(element_size(Format::bf16), 2);
+  const struct {
+    Format format;
+    std::int64_t size;
+    std::string_view name;
+  } all[] = {{Format::f32, 4, "f32"},   {Format::bf16, 2, "bf16"},   {Format::f16, 2, "f16"}, {Format::int8, 1, "int8"},
+             {Format::int4, 1, "int4"}, {Format::int2, 1, "int2"},   {Format::f64, 8, "f64"}, {Format::i64, 8, "i64"},
+             {Format::i32, 4, "i32"},   {Format::low16, 2, "low16"}, {Format::i16, 2, "i16"}, {Format::i8, 1, "i8"},
+             {Format::u8, 1, "u8"}};
+  for (const auto& [format, size, name] : all) {
+    EXPECT_EQ(element_size(format), size) << name;
+    EXPECT_EQ(format_name(format), name);
+  }
   EXPECT_EQ(element_size(static_cast<Format>(99)), 0);
-  EXPECT_EQ(format_name(Format::f32), "f32");
-  EXPECT_EQ(format_name(Format::bf16), "bf16");
-  EXPECT_EQ(format_name(Format::int8), "int8");
-  EXPECT_EQ(format_name(Format::int4), "int4");
-  EXPECT_EQ(format_name(Format::int2), "int2");
   EXPECT_EQ(format_name(static_cast<Format>(99)), "unknown");
+}
+
+TEST(Format, BelongsToATypeOfElements) {
+  static_assert(format_of<float> == Format::f32 && format_of<Bf16> == Format::bf16 && format_of<F16> == Format::f16);
+  static_assert(format_of<double> == Format::f64 && format_of<std::int64_t> == Format::i64);
+  static_assert(format_of<std::int32_t> == Format::i32 && format_of<std::int16_t> == Format::i16);
+  static_assert(format_of<std::int8_t> == Format::i8 && format_of<std::uint8_t> == Format::u8);
+  static_assert(!StorageType<char> && !StorageType<std::uint16_t>);
+  static_assert(is_float(Format::f16) && !is_float(Format::f64) && is_exact(Format::f64) && is_exact(Format::u8));
+  static_assert(!is_exact(Format::low16) && !is_float(Format::low16) && !is_exact(Format::int8));
+}
+
+TEST(F16, ConvertsAsTheKernelsDo) {
+  for (std::uint32_t bits = 0; bits <= 0xFFFF; ++bits) {
+    const F16 half = F16::from_bits(static_cast<std::uint16_t>(bits));
+    const auto wide = static_cast<float>(half);
+    if (std::isnan(wide)) {
+      EXPECT_TRUE(std::isnan(widen_f16(half.bits)));
+      EXPECT_EQ(F16(wide).bits, bits | 0x0200U);
+      continue;
+    }
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(wide), std::bit_cast<std::uint32_t>(widen_f16(half.bits)));
+    EXPECT_EQ(F16(wide).bits, bits);
+    // Half way to the next, and just below and above.
+    const float between = (wide + static_cast<float>(F16::from_bits(static_cast<std::uint16_t>(bits + 1)))) / 2;
+    for (const float x : {between, std::nextafter(between, 0.0F), std::nextafter(between, 1e9F)}) {
+      if (std::isnan(x)) continue;
+      EXPECT_EQ(F16(x).bits, narrow_f16(x)) << x;
+    }
+  }
+  EXPECT_EQ(F16(65519.0F).bits, 0x7BFF);
+  EXPECT_EQ(F16(65520.0F).bits, 0x7C00);
 }
 
 static_assert(!std::constructible_from<TableView, const float*, std::int64_t, std::int64_t>);
 static_assert(!std::constructible_from<TableView, const Bf16*, std::int64_t, std::int64_t>);
-static_assert(!std::constructible_from<TableView, double*, std::int64_t, std::int64_t>);
+static_assert(!std::constructible_from<TableView, char*, std::int64_t, std::int64_t>);
 static_assert(!std::convertible_to<ConstTableView, TableView> && std::convertible_to<TableView, ConstTableView>);
 
 TEST(TableView, CarriesItsFormat) {

@@ -162,6 +162,10 @@ class Quantizer {
 void convert(const ConstTableView& from, const TableView& to, Workspace* workspace) {
   check_view(kOp, "from", from);
   check_writable(kOp, "to", to);
+  if (from.format() != to.format()) {
+    check_format(kOp, "from", from, kLookupFormats);
+    check_format(kOp, "to", to, kLookupFormats);
+  }
   check_shape(kOp, "to", to, from.rows(), from.dim(), "as `from`");
   check_disjoint(kOp, "to", to, "from", from);
   (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not

@@ -32,6 +32,10 @@ void check_has_columns(std::string_view op, std::string_view argument, const Con
 /// As check_view, and rows don't share elements.
 void check_writable(std::string_view op, std::string_view argument, const TableView& view);
 
+/// What gather, pool and convert read.
+inline constexpr std::initializer_list<Format> kLookupFormats = {Format::f32, Format::bf16, Format::int8, Format::int4,
+                                                                 Format::int2};
+
 /// The operation supports the format of `view`, which has been checked, there.
 void check_format(std::string_view op, std::string_view argument, const ConstTableView& view,
                   std::initializer_list<Format> allowed);

@@ -63,7 +63,7 @@ GatherKernels gather_kernels(Format from, Format to) {
     case Format::int4:
       return choose({k.gather_int4_to_f32_i32, k.gather_int4_to_f32_i64},
                     {k.gather_int4_to_bf16_i32, k.gather_int4_to_bf16_i64});
-    case Format::int2:
+    default:  // int2
       break;
   }
   return choose({k.gather_int2_to_f32_i32, k.gather_int2_to_f32_i64},
@@ -74,6 +74,7 @@ void check_gather(const ConstTableView& table, Ids ids, const TableView& out, Ou
   constexpr std::string_view kOp = "gather";
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
+  check_format(kOp, "table", table, kLookupFormats);
   check_format(kOp, "out", out, {Format::f32, Format::bf16});
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");

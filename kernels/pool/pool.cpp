@@ -26,7 +26,7 @@ PoolKernel<Id>* choose(Format to, PoolKernel<Id>* into_f32, PoolKernel<Id>* into
 PoolKernel<std::int32_t>* sum_kernel(Format from, Format to, std::int32_t) {
   const KernelTable& k = kernels();
   switch (from) {
-    case Format::f32:
+    default:  // f32
       break;
     case Format::bf16:
       return choose(to, k.pool_bf16_to_f32_i32, k.pool_bf16_i32);
@@ -43,7 +43,7 @@ PoolKernel<std::int32_t>* sum_kernel(Format from, Format to, std::int32_t) {
 PoolKernel<std::int64_t>* sum_kernel(Format from, Format to, std::int64_t) {
   const KernelTable& k = kernels();
   switch (from) {
-    case Format::f32:
+    default:  // f32
       break;
     case Format::bf16:
       return choose(to, k.pool_bf16_to_f32_i64, k.pool_bf16_i64);
@@ -66,7 +66,7 @@ PoolKernel<Id>* sum_kernel(Format from, Format to) {
 PoolKernel<std::int64_t>* sum_with_zeros_kernel(Format from, Format to) {
   const KernelTable& k = kernels();
   switch (from) {
-    case Format::f32:
+    default:  // f32
       break;
     case Format::bf16:
       return choose(to, k.pool_with_zeros_bf16_to_f32, k.pool_with_zeros_bf16);
@@ -83,7 +83,7 @@ PoolKernel<std::int64_t>* sum_with_zeros_kernel(Format from, Format to) {
 PoolKernel<std::int64_t>* max_kernel(Format from, Format to) {
   const KernelTable& k = kernels();
   switch (from) {
-    case Format::f32:
+    default:  // f32
       break;
     case Format::bf16:
       return choose(to, k.pool_max_bf16_to_f32, k.pool_max_bf16);
@@ -204,6 +204,7 @@ std::size_t pool_memory_required(std::int64_t id_count) {
 void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
+  check_format(kOp, "table", table, kLookupFormats);
   if (table.format() == Format::f32) {
     check_format(kOp, "out", out, {Format::f32});
   } else {

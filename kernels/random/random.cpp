@@ -208,7 +208,7 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
       fill_rows<float>(table, begin, end, initializer, key, nullptr);
     });
   }
-  if (is_quantized(table.format())) {  // codes, scale and bias of 0
+  if (table.format() != Format::bf16) {  // bytes of 0: the number 0 in every format
     auto* const rows = static_cast<std::byte*>(table.bytes());
     return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {

@@ -12,9 +12,17 @@ typedef int32_t rowmill_format;
 enum {
   ROWMILL_FLOAT32 = 0,
   ROWMILL_BFLOAT16 = 1, /* the upper 16 bits of a float */
+  ROWMILL_FLOAT16 = 2,  /* IEEE 754 binary16 */
   ROWMILL_INT8 = 3, /* row-wise quantised, as are the next two: rows of bytes, for lookups; see rowmill/c/convert.h */
   ROWMILL_INT4 = 4,
-  ROWMILL_INT2 = 5
+  ROWMILL_INT2 = 5,
+  ROWMILL_LOW16 = 6,   /* the lower halves of floats whose upper halves are a bfloat16 table: a state of optimizers */
+  ROWMILL_FLOAT64 = 7, /* this and the integers, signed but for the last, are for exactness, not for speed */
+  ROWMILL_I64 = 8,
+  ROWMILL_I32 = 9,
+  ROWMILL_I16 = 10,
+  ROWMILL_I8 = 11,
+  ROWMILL_U8 = 12
 };
 
 /* A rows x dim table in anyone's memory. Row r starts row_stride elements after row r-1: at least
