@@ -39,6 +39,7 @@ class PlanOptions(ctypes.Structure):
 
 
 SUM, MEAN, MAX = 0, 1, 3
+FORMATS = {"f32": 0, "bf16": 1, "f16": 2, "int8": 3, "int4": 4, "int2": 5}
 
 library = ctypes.CDLL(os.environ["ROWMILL_LIBRARY"])
 library.rowmill_last_error_message.restype = ctypes.c_char_p
