@@ -151,17 +151,30 @@ struct Batch {
   std::vector<float> weights = values(kRows);
   std::vector<float> state1 = values(kRows);
   std::vector<float> state2 = values(kRows);
-  std::vector<float> scratch = std::vector<float>(2 * kDim);
+  std::vector<float> scratch = std::vector<float>(kUpdateScratchRows * kDim);
   GradientPass pass{gradient.data(), kDim, kIds};
+  StorageArgs storage;  // of kernels of any format: bf16, stochastically rounded, with states of float
 
   Batch() {
     std::iota(rows.begin(), rows.end(), 0);
     std::iota(positions.begin(), positions.end(), 0);
     for (std::size_t s = 0; s < begin.size(); ++s) begin[s] = static_cast<std::int64_t>(2 * s);
+    storage.weights = {.data = weights.data(), .stride = kDim, .format = Format::bf16};
+    storage.states[0] = {.data = state1.data(), .stride = kDim};
+    storage.states[1] = {.data = state2.data(), .stride = kDim};
+    storage.rounding = Rounding::stochastic;
   }
   SegmentArgs segments() { return {rows.data(), begin.data(), positions.data(), kRows}; }
   GradientArgs gradients() { return {&pass, 1, {}, kDim, kSumBlock, true, nullptr}; }
-  UpdateArgs update() { return {segments(), gradients(), kPrefetch, scratch.data(), weights.data(), kDim}; }
+  UpdateArgs update() {
+    return {.segments = segments(),
+            .gradients = gradients(),
+            .prefetch = kPrefetch,
+            .scratch = scratch.data(),
+            .weights = weights.data(),
+            .stride = kDim,
+            .storage = &storage};
+  }
 };
 
 void run(benchmark::State& state, Kernel<ScatterAddArgs>* kernel) {

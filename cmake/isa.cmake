@@ -30,6 +30,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/optimizer/formulas/row_wise_adagrad.isa.cpp
   kernels/optimizer/formulas/sgd.isa.cpp
   kernels/optimizer/gradients.isa.cpp
+  kernels/optimizer/stored_rows.isa.cpp
   kernels/pool/pool.isa.cpp
   kernels/pool/pool_max.isa.cpp
   kernels/pool/pool_quantized.isa.cpp
@@ -44,6 +45,7 @@ set(ROWMILL_REFERENCE_SOURCES
   kernels/reference/pool_kernels.cpp
   kernels/reference/max_norm.cpp
   kernels/reference/quantized.cpp
+  kernels/reference/storage.cpp
   kernels/reference/word_vectors.cpp
   kernels/kernel_table.isa.cpp)
 list(TRANSFORM ROWMILL_ISA_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")

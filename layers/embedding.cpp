@@ -20,7 +20,9 @@ constexpr std::string_view kOp = "embedding";
 }  // namespace
 
 Embedding::Embedding(const EmbeddingOptions& options)
-    : TrainedTable(kOp, make_table(options), {options.optimizer, options.max_norm, options.gradient, options.recorded}),
+    : TrainedTable(
+          kOp, make_table(options),
+          {options.optimizer, options.max_norm, options.gradient, options.recorded, options.storage, options.seed}),
       out_of_range_(options.out_of_range),
       padding_id_(options.padding_id) {
   if (!padding_id_) return;

@@ -21,7 +21,9 @@ constexpr std::string_view kOp = "embedding_bag";
 }  // namespace
 
 EmbeddingBag::EmbeddingBag(const EmbeddingBagOptions& options)
-    : TrainedTable(kOp, make_table(options), {options.optimizer, options.max_norm, options.gradient, options.recorded}),
+    : TrainedTable(
+          kOp, make_table(options),
+          {options.optimizer, options.max_norm, options.gradient, options.recorded, options.storage, options.seed}),
       options_{.pooling = options.pooling, .out_of_range = options.out_of_range, .divisor = options.divisor},
       padding_id_(options.padding_id),
       offsets_{0} {

@@ -15,9 +15,19 @@
 
 namespace rowmill {
 
+namespace {
+
+StorageOptions with_seed(StorageOptions storage, std::uint64_t seed) {
+  if (storage.stream.seed == 0) storage.stream.seed = seed;
+  return storage;
+}
+
+}  // namespace
+
 TrainedTable::TrainedTable(std::string_view op, Table table, const Training& training)
     : table_(std::move(table)),
-      optimizer_(training.optimizer, table_.rows(), table_.dim(), table_.name()),
+      optimizer_(training.optimizer, table_.rows(), table_.dim(), with_seed(training.storage, training.seed),
+                 table_.name()),
       max_norm_(training.max_norm),
       gradient_options_(training.gradient),
       recorded_(training.recorded) {

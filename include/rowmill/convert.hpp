@@ -30,4 +30,17 @@ namespace rowmill {
 /// - ROWMILL_ISA is wrong (unsupported_isa).
 void convert(const ConstTableView& from, const TableView& to, Workspace* workspace = nullptr);
 
+/// Floats as the two tables of an optimizer with StorageOptions::split: the upper 16 bits of each, which are a bf16
+/// table, and the lower.
+///
+///     upper[r, c], low[r, c] = bits(from[r, c]) >> 16, bits(from[r, c]) & 0xFFFF       # a NaN becomes quiet
+///
+/// Shapes: all rows x dim; `from` is f32, `upper` bf16, `low` Format::low16. Runs in the caller's oneTBB arena.
+/// Throws Error, and writes nothing, if a view is bad or has another format (invalid_argument), the shapes differ
+/// (shape_mismatch), or the views share elements (overlap).
+void split(const ConstTableView& from, const TableView& upper, const TableView& low);
+
+/// The floats of such tables: bits(out[r, c]) = upper[r, c] << 16 | low[r, c]. Throws as split().
+void join_split(const ConstTableView& upper, const ConstTableView& low, const TableView& out);
+
 }  // namespace rowmill

@@ -36,6 +36,9 @@ struct EmbeddingOptions {
   std::optional<MaxNorm> max_norm = {};         ///< forward() scales the rows down to it, for good
   GradientOptions gradient = {};                ///< of each step
   Recorded recorded = Recorded::copied;
+  /// How the optimizer stores weights and states. A stream without a seed has the layer's, and one without a name the
+  /// table's.
+  StorageOptions storage = {};
 };
 
 /// What the layers share: a table, its optimizer, and the gradients of the passes that are recorded.
@@ -53,6 +56,8 @@ class TrainedTable {
     const std::optional<MaxNorm>& max_norm;
     const GradientOptions& gradient;
     Recorded recorded;
+    const StorageOptions& storage;
+    std::uint64_t seed;
   };
   TrainedTable(std::string_view op, Table table, const Training& training);
 

@@ -30,6 +30,7 @@ struct EmbeddingBagOptions {
   std::optional<MaxNorm> max_norm = {};  ///< forward() scales the rows down to it, for good
   GradientOptions gradient = {};         ///< of each step
   Recorded recorded = Recorded::copied;
+  StorageOptions storage = {};  ///< as of EmbeddingOptions
 };
 
 /// The layer of pooled lookups: each bag of ids becomes one row, the sum, mean or largest of theirs.

@@ -11,6 +11,7 @@
 
 #include "rowmill/gradient_options.hpp"
 #include "rowmill/plan.hpp"
+#include "rowmill/storage_options.hpp"
 #include "rowmill/table.hpp"
 #include "rowmill/table_view.hpp"
 #include "rowmill/weight_decay.hpp"
@@ -124,12 +125,22 @@ class Optimizer {
   /// does not fit in memory (out_of_memory).
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name = {});
 
+  /// The same for weights of 16 bits or states of 16 bits. A split table starts with lower halves of 0: the floats are
+  /// the bf16 values.
+  /// Throws Error also if an option of the storage is none that its enum has, a state_format is neither f32 nor bf16,
+  /// rounding is stochastic without anything of 16 bits but a split table, or without a name, a stream number and a
+  /// name of the stream (invalid_argument).
+  Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const StorageOptions& storage,
+            std::string_view name = {});
+
   /// The same with its state in the caller's memory, which must live as long as the optimizer: tables of the number,
-  /// order and shapes that state() gives, float32, each contiguous. What they hold is the state; an initial value among
+  /// order, shapes and formats that state() gives, each contiguous. What they hold is the state; an initial value among
   /// the options is not applied.
   /// Throws Error also if a table is bad or its row stride is not its dim (invalid_argument), the number or a shape is
   /// another (shape_mismatch), or two share an element (overlap).
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::span<const TableView> state);
+  Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const StorageOptions& storage,
+            std::span<const TableView> state);
 
   Optimizer(Optimizer&&) noexcept;
   Optimizer& operator=(Optimizer&&) noexcept;
@@ -191,6 +202,8 @@ class Optimizer {
   void set_learning_rate(double learning_rate);
 
   [[nodiscard]] const OptimizerOptions& options() const;
+  /// How weights and states are stored. The stream's name is the one in use, and lives as long as the optimizer.
+  [[nodiscard]] const StorageOptions& storage() const;
   /// Changes any hyperparameter. State and step count stay; an initial value has no effect any more.
   /// Throws Error (invalid_argument), and changes nothing, if an option is out of its range, or if `options` are of
   /// another kind of optimizer or need other state tables: a momentum where it was 0, or 0 where it was not.
@@ -198,7 +211,8 @@ class Optimizer {
 
   /// The state tables, by name ("words.m"; "m" for a table without one): none for SGD, {momentum} with momentum;
   /// {accumulator} for Adagrad, of dim 1 when row-wise; {m, v} for Adam, v of dim 1 when row-wise. The others are
-  /// rows x dim. The views are valid until the optimizer is destroyed or assigned to; moving it leaves them valid.
+  /// rows x dim, and of the storage's state_format. Of a split table {low} comes after them. The views are valid until
+  /// the optimizer is destroyed or assigned to; moving it leaves them valid.
   [[nodiscard]] std::span<const TableView> state();
   [[nodiscard]] std::span<const ConstTableView> state() const;
 
@@ -206,8 +220,9 @@ class Optimizer {
   [[nodiscard]] OptimizerProgress progress() const;
 
   /// Sets what progress() and state() give, so that the next steps have the same bits as those of the optimizer that
-  /// gave it. `state` are views of the same number, order and shapes as state(); their contents are copied. A view that
-  /// is this optimizer's own leaves that table as it is. The learning rate is not a part: see set_learning_rate().
+  /// gave it. `state` are views of the same number, order, shapes and formats as state(); their contents are copied. A
+  /// view that is this optimizer's own leaves that table as it is. The learning rate is not a part: see
+  /// set_learning_rate().
   ///
   /// Throws Error, and changes nothing, if the step count is negative, a power is not in 0 .. 1, or is given to an
   /// optimizer that has none (invalid_argument); or if a view is bad (invalid_argument), has another shape, or there is

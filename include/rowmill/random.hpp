@@ -20,6 +20,9 @@ enum class RandomPurpose : std::uint32_t {
   word_vector_keep = 1,  ///< 1 to 3: which words WordVectorTrainer keeps, their windows, their negative samples
   word_vector_window = 2,
   word_vector_sample = 3,
+  round_weights = 4,  ///< 4 to 6: stochastic rounding of an optimizer's weights and of its states
+  round_state_1 = 5,
+  round_state_2 = 6,
 };
 
 /// Which random numbers a table gets. The layout, which no version changes without a major number:
@@ -37,6 +40,12 @@ enum class RandomPurpose : std::uint32_t {
 ///     normal:   for each pair of words (x0, x1) of a block, Box-Muller: u1 = ((x0 >> 8) + 1) * 2^-24 in (0, 1],
 ///               u2 = (x1 >> 8) * 2^-24, r = sqrt(-2 ln u1), values mean + stddev * r * (cos 2 pi u2, sin 2 pi u2),
 ///               in double with our own ln and sincos, rounded to float once
+///
+/// Stochastic rounding has 16 bits for each value. Step number t (its lower 32 bits; the first is 1) has for row R and
+/// column C, which count from StorageOptions::first_row and first_column on,
+///
+///     word x = word (C / 16) mod 4 of philox4x32_10({16 * (C / 128) + C mod 16, R lo, R hi, t}, key)
+///     bits   = x mod 2^16 where C / 64 is even, x / 2^16 where it is odd                # divisions round down
 struct RandomStream {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;

@@ -38,6 +38,7 @@
 #include "rowmill/random.hpp"
 #include "rowmill/scatter_add.hpp"
 #include "rowmill/sparse_gradient.hpp"
+#include "rowmill/storage_options.hpp"
 #include "rowmill/table.hpp"
 #include "rowmill/table_view.hpp"
 #include "rowmill/version.hpp"

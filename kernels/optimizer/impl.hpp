@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,9 +16,10 @@ namespace rowmill {
 /// runs any of them.
 class Optimizer::Impl {
  public:
-  /// Of checked options, with the state in `state`, which are views of `tables` or of the caller's memory.
-  Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> tables,
-       std::span<const TableView> state);
+  /// Of checked options for a table called `name`, with the state in `state`, which are views of `tables` or of the
+  /// caller's memory.
+  Impl(const OptimizerOptions& options, const StorageOptions& storage, std::string_view name, std::int64_t rows,
+       std::int64_t dim, std::vector<Table> tables, std::span<const TableView> state);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -36,6 +38,7 @@ class Optimizer::Impl {
   [[nodiscard]] std::int64_t skipped_steps() const { return skipped_steps_; }
   [[nodiscard]] const OptimizerOptions& options() const { return options_; }
   void set_options(const OptimizerOptions& options);
+  [[nodiscard]] const StorageOptions& storage() const { return storage_; }
   [[nodiscard]] std::span<const TableView> state() { return state_; }
   [[nodiscard]] std::span<const ConstTableView> state() const { return const_state_; }
 
@@ -47,12 +50,20 @@ class Optimizer::Impl {
   void prepare_step();
   /// Whether update() has a use for the mean square of a gradient row.
   [[nodiscard]] bool uses_mean_squares() const;
+  /// The state tables of the formula: all but the lower halves of a split table.
+  [[nodiscard]] std::span<const TableView> formula_states() const {
+    return std::span(state_).first(state_.size() - (storage_.split ? 1 : 0));
+  }
+  /// Whether a state that has a value for each weight has 16 bits.
+  [[nodiscard]] bool has_16_bit_states() const;
   /// Updates the rows of segments, of weights in this format; sets the decay of `args`. Called from many threads at
   /// once, with segments that share no row.
   void update(const KernelTable& kernels, Format format, UpdateArgs args) const;
 
   OptimizerOptions options_;
-  std::string_view name_;  // a literal
+  std::string stream_name_;
+  StorageOptions storage_;  // its stream's name is stream_name_
+  std::string_view name_;   // a literal
   std::int64_t rows_;
   std::int64_t dim_;
   std::vector<Table> tables_;

@@ -2,6 +2,7 @@
 // The options of each kind of optimizer, its state, and what a step hands to its kernels.
 #include "rowmill/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -11,6 +12,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/fp_environment.hpp"
 #include "kernels/optimizer/impl.hpp"
+#include "kernels/optimizer/storage.hpp"
 #include "kernels/table/copy_rows.hpp"
 #include "rowmill/error.hpp"
 
@@ -89,40 +91,58 @@ void check_options(const auto& o) {
   }
 }
 
-/// Calls add(name, columns, initial value) for each state table of a table of dim columns.
+struct StateTable {
+  const char* name;
+  std::int64_t columns;
+  Format format;
+  double initial;
+};
+
+/// Calls add(StateTable) for each state table of a table of dim columns.
 template <class Options, class Add>
-void for_each_state(const Options& o, std::int64_t dim, Add add) {
+void for_each_state(const Options& o, const StorageOptions& storage, std::int64_t dim, Add add) {
+  const auto each_weight = [&](const char* name, double initial) {
+    add(StateTable{name, dim, storage.state_format, initial});
+  };
+  const auto each_row = [&](const char* name, double initial) { add(StateTable{name, 1, Format::f32, initial}); };
   if constexpr (std::is_same_v<Options, SgdOptions>) {
-    if (o.momentum != 0) add("momentum", dim, 0.0);
+    if (o.momentum != 0) each_weight("momentum", 0);
   } else if constexpr (kIsAdam<Options>) {
-    add("m", dim, 0.0);
-    add("v", kRowWise<Options> ? 1 : dim, 0.0);
+    each_weight("m", 0);
+    kRowWise<Options> ? each_row("v", 0) : each_weight("v", 0);
   } else {
-    add("accumulator", kRowWise<Options> ? 1 : dim, o.initial_accumulator);
+    kRowWise<Options> ? each_row("accumulator", o.initial_accumulator)
+                      : each_weight("accumulator", o.initial_accumulator);
   }
+  if (storage.split) add(StateTable{"low", dim, Format::low16, 0});
 }
 
 /// The state tables of a rows x dim table called `name`.
-std::vector<Table> make_state(const auto& options, std::int64_t rows, std::int64_t dim, std::string_view name) {
+std::vector<Table> make_state(const auto& options, const StorageOptions& storage, std::int64_t rows, std::int64_t dim,
+                              std::string_view name) {
   std::vector<Table> state;
-  for_each_state(options, dim, [&](const char* suffix, std::int64_t columns, double value) {
-    std::string full_name = std::string(name) + (name.empty() ? "" : ".") + suffix;
-    state.emplace_back(
-        rows, columns,
-        TableOptions{.name = std::move(full_name), .initializer = Initializer::constant(static_cast<float>(value))});
+  for_each_state(options, storage, dim, [&](const StateTable& table) {
+    std::string full_name = std::string(name) + (name.empty() ? "" : ".") + table.name;
+    const auto initial = static_cast<float>(table.initial);
+    state.emplace_back(rows, table.columns,
+                       TableOptions{.name = std::move(full_name),
+                                    .initializer = initial == 0 ? Initializer::zeros() : Initializer::constant(initial),
+                                    .format = table.format});
   });
   return state;
 }
 
 /// State tables in the caller's memory are those that make_state would make.
-void check_state(const auto& options, std::int64_t rows, std::int64_t dim, std::span<const TableView> state) {
+void check_state(const auto& options, const StorageOptions& storage, std::int64_t rows, std::int64_t dim,
+                 std::span<const TableView> state) {
   const std::string_view op = name_of(options);
   std::size_t count = 0;
-  for_each_state(options, dim, [&](const char* suffix, std::int64_t columns, double) {
+  for_each_state(options, storage, dim, [&](const StateTable& own) {
+    const auto& [suffix, columns, format, initial] = own;
     if (count < state.size()) {
       const TableView& table = state[count];
       check_writable(op, suffix, table);
-      check_format(op, suffix, table, {Format::f32});
+      check_format(op, suffix, table, {format});
       check_shape(op, suffix, table, rows, columns, "the state of this optimizer");
       if (table.row_stride() != columns && rows > 1) {
         throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + describe(suffix, table) +
@@ -136,7 +156,8 @@ void check_state(const auto& options, std::int64_t rows, std::int64_t dim, std::
   check_state_count(op, state.size(), count);
 }
 
-/// One update of the segments of a shard, by any kind of optimizer. The kernel is that of the weights' format.
+/// One update of the segments of a shard, by any kind of optimizer. The kernel is that of the weights' format, or that
+/// of any format.
 struct Update {
   const KernelTable& k;
   Format format;
@@ -154,28 +175,30 @@ struct Update {
   }
 
   template <class Args>
-  void run(Kernel<Args>* f32, Kernel<Args>* bf16, const Args& all) const {
-    (format == Format::f32 ? f32 : bf16)(all);
+  void run(Kernel<Args>* f32, Kernel<Args>* bf16, Kernel<Args>* any, const Args& all) const {
+    (args.storage != nullptr ? any : format == Format::f32 ? f32 : bf16)(all);
   }
 
   void operator()(const SgdOptions& o) const {
-    run(k.sgd_f32, k.sgd_bf16,
-        SgdArgs{common(o), state.empty() ? nullptr : state[0].data(), static_cast<float>(o.learning_rate),
+    run(k.sgd_f32, k.sgd_bf16, k.sgd_any,
+        SgdArgs{common(o), state.empty() ? nullptr : floats(0), static_cast<float>(o.learning_rate),
                 static_cast<float>(o.momentum), o.nesterov});
   }
-  void operator()(const AdagradOptions& o) const { run(k.adagrad_f32, k.adagrad_bf16, adagrad(o)); }
+  void operator()(const AdagradOptions& o) const { run(k.adagrad_f32, k.adagrad_bf16, k.adagrad_any, adagrad(o)); }
   void operator()(const RowWiseAdagradOptions& o) const {
-    run(k.row_wise_adagrad_f32, k.row_wise_adagrad_bf16, adagrad(o));
+    run(k.row_wise_adagrad_f32, k.row_wise_adagrad_bf16, k.row_wise_adagrad_any, adagrad(o));
   }
-  void operator()(const AdamOptions& o) const { run(k.adam_f32, k.adam_bf16, adam(o)); }
+  void operator()(const AdamOptions& o) const { run(k.adam_f32, k.adam_bf16, k.adam_any, adam(o)); }
   void operator()(const PartialRowWiseAdamOptions& o) const {
-    run(k.partial_row_wise_adam_f32, k.partial_row_wise_adam_bf16, adam(o));
+    run(k.partial_row_wise_adam_f32, k.partial_row_wise_adam_bf16, k.partial_row_wise_adam_any, adam(o));
   }
 
   [[nodiscard]] AdagradArgs adagrad(const auto& o) const {
-    return {common(o), state[0].data(), static_cast<float>(o.learning_rate), static_cast<float>(o.epsilon)};
+    return {common(o), floats(0), static_cast<float>(o.learning_rate), static_cast<float>(o.epsilon)};
   }
-  [[nodiscard]] AdamArgs adam(const auto& o) const { return {common(o), state[0].data(), state[1].data(), scalars}; }
+  [[nodiscard]] AdamArgs adam(const auto& o) const { return {common(o), floats(0), floats(1), scalars}; }
+  /// A state's memory. Where it holds no floats, the kernel takes it from `args.storage`.
+  [[nodiscard]] float* floats(std::size_t number) const { return static_cast<float*>(state[number].bytes()); }
 };
 
 /// base^exponent as so many steps multiply it. What a multiplication does not change, none after it does.
@@ -198,24 +221,29 @@ void check_power(std::string_view op, std::string_view argument, const std::opti
 
 }  // namespace
 
-Optimizer::Impl::Impl(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::vector<Table> tables,
-                      std::span<const TableView> state)
+Optimizer::Impl::Impl(const OptimizerOptions& options, const StorageOptions& storage, std::string_view name,
+                      std::int64_t rows, std::int64_t dim, std::vector<Table> tables, std::span<const TableView> state)
     : options_(options),
+      stream_name_(storage.stream.name.empty() ? name : storage.stream.name),
+      storage_(storage),
       name_(std::visit([](const auto& o) { return name_of(o); }, options)),
       rows_(rows),
       dim_(dim),
       tables_(std::move(tables)),
       state_(state.begin(), state.end()),
-      const_state_(state_.begin(), state_.end()) {}
+      const_state_(state_.begin(), state_.end()) {
+  storage_.stream.name = stream_name_;
+}
 
 std::unique_ptr<Optimizer::Impl> Optimizer::Impl::clone() const {
   std::vector<Table> tables;
   for (const TableView& state : state_) {
-    tables.emplace_back(state.rows(), state.dim(), TableOptions{.name = std::string(state.name())});
+    tables.emplace_back(state.rows(), state.dim(),
+                        TableOptions{.name = std::string(state.name()), .format = state.format()});
     copy_rows(state, tables.back());
   }
   const std::vector<TableView> views(tables.begin(), tables.end());
-  auto copy = std::make_unique<Impl>(options_, rows_, dim_, std::move(tables), views);
+  auto copy = std::make_unique<Impl>(options_, storage_, stream_name_, rows_, dim_, std::move(tables), views);
   copy->skipped_steps_ = skipped_steps_;
   copy->step_count_ = step_count_;
   copy->beta1_power_ = beta1_power_;
@@ -254,11 +282,12 @@ void Optimizer::Impl::set_options(const OptimizerOptions& options) {
         }
         check_options(o);
         if constexpr (std::is_same_v<Options, SgdOptions>) {
-          if ((o.momentum != 0) != !state_.empty()) {
+          const bool has_momentum = !formula_states().empty();
+          if ((o.momentum != 0) != has_momentum) {
             throw Error(ErrorCode::invalid_argument,
                         "rowmill: sgd: momentum is " + to_text(o.momentum) + ", which needs " +
-                            (state_.empty() ? "a state table that this optimizer does not have"
-                                            : "no state table; this optimizer has one"));
+                            (has_momentum ? "no state table; this optimizer has one"
+                                          : "a state table that this optimizer does not have"));
           }
         }
       },
@@ -291,8 +320,12 @@ bool Optimizer::Impl::uses_mean_squares() const {
                     options_);
 }
 
+bool Optimizer::Impl::has_16_bit_states() const {
+  return std::ranges::any_of(formula_states(), [](const TableView& state) { return state.format() == Format::bf16; });
+}
+
 void Optimizer::Impl::update(const KernelTable& k, Format format, UpdateArgs args) const {
-  std::visit(Update{k, format, args, state_, adam_}, options_);
+  std::visit(Update{k, format, args, formula_states(), adam_}, options_);
 }
 
 void Optimizer::Impl::restore(const OptimizerProgress& progress, std::span<const ConstTableView> state) {
@@ -331,27 +364,37 @@ void Optimizer::Impl::restore(const OptimizerProgress& progress, std::span<const
       options_);
 }
 
-Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name) {
+Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name)
+    : Optimizer(options, rows, dim, StorageOptions(), name) {}
+
+Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
+                     const StorageOptions& storage, std::string_view name) {
   // Also for optimizers without state: a wrong shape is an error now, not at the first step.
   (void)checked_size("optimizer", ConstTableView(nullptr, Format::f32, rows, dim, dim, name));
   std::visit(
       [&](const auto& o) {
         check_options(o);
-        std::vector<Table> tables = make_state(o, rows, dim, name);
+        check_storage(name_of(o), storage, name);
+        std::vector<Table> tables = make_state(o, storage, rows, dim, name);
         const std::vector<TableView> views(tables.begin(), tables.end());
-        impl_ = std::make_unique<Impl>(options, rows, dim, std::move(tables), views);
+        impl_ = std::make_unique<Impl>(options, storage, name, rows, dim, std::move(tables), views);
       },
       options);
 }
 
 Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
-                     std::span<const TableView> state) {
+                     std::span<const TableView> state)
+    : Optimizer(options, rows, dim, StorageOptions(), state) {}
+
+Optimizer::Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
+                     const StorageOptions& storage, std::span<const TableView> state) {
   (void)checked_size("optimizer", ConstTableView(nullptr, Format::f32, rows, dim, dim));
   std::visit(
       [&](const auto& o) {
         check_options(o);
-        check_state(o, rows, dim, state);
-        impl_ = std::make_unique<Impl>(options, rows, dim, std::vector<Table>(), state);
+        check_storage(name_of(o), storage, {});
+        check_state(o, storage, rows, dim, state);
+        impl_ = std::make_unique<Impl>(options, storage, "", rows, dim, std::vector<Table>(), state);
       },
       options);
 }
@@ -385,6 +428,7 @@ std::size_t Optimizer::memory_required(std::int64_t id_count, std::int64_t passe
 std::string_view Optimizer::name() const { return impl_->name(); }
 std::int64_t Optimizer::skipped_steps() const { return impl_->skipped_steps(); }
 const OptimizerOptions& Optimizer::options() const { return impl_->options(); }
+const StorageOptions& Optimizer::storage() const { return impl_->storage(); }
 void Optimizer::set_options(const OptimizerOptions& options) { impl_->set_options(options); }
 double Optimizer::learning_rate() const { return impl_->learning_rate(); }
 void Optimizer::set_learning_rate(double learning_rate) { impl_->set_learning_rate(learning_rate); }

@@ -14,11 +14,12 @@
 #include "kernels/memory/carve.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/optimizer/impl.hpp"
+#include "kernels/optimizer/storage.hpp"
 
 namespace rowmill {
 namespace {
 
-/// A step's scratch memory: what to sum, two rows for each shard, and mean squares.
+/// A step's scratch memory: what to sum, some rows for each shard, and mean squares.
 struct Scratch {
   Contributions contributions;
   std::int64_t row_stride;
@@ -28,7 +29,7 @@ struct Scratch {
   Scratch(std::int64_t passes, std::int64_t id_count, std::int64_t dim, bool with_mean_squares, Carver& memory)
       : contributions(passes, id_count, dim, memory),
         row_stride((dim + 15) / 16 * 16),
-        rows(memory.take<float>(Plan::shard_count_for(id_count) * 2 * row_stride)),
+        rows(memory.take<float>(Plan::shard_count_for(id_count) * kUpdateScratchRows * row_stride)),
         mean_squares(memory.take<float>(with_mean_squares ? id_count : 0)) {}
 };
 
@@ -81,7 +82,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
                            const GradientOptions& options, Workspace* workspace) {
   check_gradient_options(name_, options);
   check_writable(name_, "weights", weights);
-  check_format(name_, "weights", weights, {Format::f32, Format::bf16});
+  check_weights_format(name_, storage_, weights, has_16_bit_states());
   check_shape(name_, "weights", weights, rows_, dim_, "the shape this optimizer was made for");
   check_plan(name_, plan, weights);
   for (const TableView& state : state_) check_disjoint(name_, "weights", weights, "state", state);
@@ -124,14 +125,18 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   std::int64_t columns = dim_;
   for (const auto& table : state_) columns += table.dim();
   const PrefetchArgs prefetch = prefetch_for_update(rows_ * columns * std::int64_t{sizeof(float)}, dim_);
+  const bool any_format = storage_.split || storage_.rounding == Rounding::stochastic || has_16_bit_states();
+  const StorageArgs storage =
+      storage_args(storage_, weights, formula_states(), storage_.split ? state_.back().bytes() : nullptr, step_count_);
   const auto update_segments = [&](std::int64_t s, const SegmentArgs& segments, const GradientArgs& of) {
     update(k, weights.format(),
            {.segments = segments,
             .gradients = of,
             .prefetch = prefetch,
-            .scratch = scratch.rows + s * 2 * scratch.row_stride,
+            .scratch = scratch.rows + s * kUpdateScratchRows * scratch.row_stride,
             .weights = weights.bytes(),
-            .stride = weights.row_stride()});
+            .stride = weights.row_stride(),
+            .storage = any_format ? &storage : nullptr});
   };
 
   if (sums) {

@@ -231,6 +231,32 @@ void for_each_row(const UpdateArgs& a, Update update) {
   }
 }
 
+/// The same for tables of any format: calls update(row, w, g, state 1, state 2), of which the first `states` are there.
+template <class Update>
+void for_each_stored_row(const UpdateArgs& a, std::size_t states, Update update) {
+  const StorageArgs& storage = *a.storage;
+  const std::int64_t dim = a.gradients.dim;
+  float* const g = a.scratch;
+  float* const w = g + dim;
+  float* const state[] = {w + dim, w + 2 * dim};
+  const auto load_row = [&](const StoredTable& table, std::int64_t row, float* to) {
+    for (std::int64_t c = 0; c < dim; ++c) to[c] = reference::load_stored(table, row, c, dim);
+  };
+  const auto store_row = [&](const StoredTable& table, std::int64_t row, const float* from) {
+    for (std::int64_t c = 0; c < dim; ++c) reference::store_stored(table, storage, row, c, dim, from[c]);
+  };
+  for (std::int64_t s = 0; s < a.segments.count; ++s) {
+    const std::int64_t row = a.segments.rows[s];
+    load_row(storage.weights, row, w);
+    for (std::size_t i = 0; i < states; ++i) load_row(storage.states[i], row, state[i]);
+    sum_segment(a.segments, a.gradients, s, g);
+    reference::decay_row(w, g, dim, a.decay, a.decay_factor);
+    update(row, w, g, state[0], state[1]);
+    store_row(storage.weights, row, w);
+    for (std::size_t i = 0; i < states; ++i) store_row(storage.states[i], row, state[i]);
+  }
+}
+
 template <class Value>
 void sgd(const SgdArgs& a) {
   const std::int64_t dim = a.update.gradients.dim;
@@ -351,6 +377,38 @@ void adam_f32(const AdamArgs& a) { adam<float>(a); }
 void adam_bf16(const AdamArgs& a) { adam<Bf16>(a); }
 void partial_row_wise_adam_f32(const AdamArgs& a) { partial_row_wise_adam<float>(a); }
 void partial_row_wise_adam_bf16(const AdamArgs& a) { partial_row_wise_adam<Bf16>(a); }
+
+void sgd_any(const SgdArgs& a) {
+  const std::int64_t dim = a.update.gradients.dim;
+  const bool has_momentum = a.buffer != nullptr;
+  for_each_stored_row(a.update, has_momentum ? 1 : 0, [&](std::int64_t, float* w, const float* g, float* b, float*) {
+    if (has_momentum) {
+      reference::sgd_momentum_row(w, b, g, dim, a.learning_rate, a.momentum, a.nesterov);
+    } else {
+      reference::sgd_row(w, g, dim, a.learning_rate);
+    }
+  });
+}
+void adagrad_any(const AdagradArgs& a) {
+  for_each_stored_row(a.update, 1, [&](std::int64_t, float* w, const float* g, float* accumulator, float*) {
+    reference::adagrad_row(w, accumulator, g, a.update.gradients.dim, a.learning_rate, a.epsilon);
+  });
+}
+void row_wise_adagrad_any(const AdagradArgs& a) {
+  for_each_stored_row(a.update, 0, [&](std::int64_t row, float* w, const float* g, float*, float*) {
+    reference::row_wise_adagrad_row(w, a.accumulator + row, g, a.update.gradients.dim, a.learning_rate, a.epsilon);
+  });
+}
+void adam_any(const AdamArgs& a) {
+  for_each_stored_row(a.update, 2, [&](std::int64_t, float* w, const float* g, float* m, float* v) {
+    reference::adam_row(w, m, v, g, a.update.gradients.dim, a.scalars);
+  });
+}
+void partial_row_wise_adam_any(const AdamArgs& a) {
+  for_each_stored_row(a.update, 1, [&](std::int64_t row, float* w, const float* g, float* m, float*) {
+    reference::partial_row_wise_adam_row(w, m, a.v + row, g, a.update.gradients.dim, a.scalars);
+  });
+}
 
 void fill_uniform_f32(const FillUniformArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <set>
 
-#include "kernels/random/philox.hpp"
+#include "kernels/random/streams.hpp"
 #include "kernels/reference/reference.hpp"
 
 namespace rowmill::reference {
@@ -135,23 +136,64 @@ struct RowUpdate {
 }  // namespace
 
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
-                    const std::vector<TableView>& state, std::vector<RowGradient> gradients) {
+                    const std::vector<TableView>& state, std::vector<RowGradient> gradients,
+                    const StorageOptions& options_of_storage) {
+  const std::int64_t dim = weights.dim();
+  StorageArgs storage{.weights = {},
+                      .rounding = options_of_storage.rounding,
+                      .overflow = options_of_storage.overflow,
+                      .first_row = options_of_storage.first_row,
+                      .first_column = options_of_storage.first_column,
+                      .step = static_cast<std::uint32_t>(t),
+                      .overflowed = nullptr};
+  const auto stored = [&](const TableView& table, std::uint32_t number) {
+    StoredTable result{.data = table.bytes(), .stride = table.row_stride(), .format = table.format()};
+    RandomStream stream = options_of_storage.stream;
+    stream.purpose = static_cast<RandomPurpose>(static_cast<std::uint32_t>(RandomPurpose::round_weights) + number);
+    const auto key = stream_key(stream);
+    std::ranges::copy(key, result.key);
+    return result;
+  };
+  bool overflowed = false;
+  storage.overflowed = &overflowed;
+  StoredTable of_weights = stored(weights, 0);
+  std::vector<StoredTable> of_state;
+  for (const TableView& table : state) {
+    if (table.format() == Format::low16) {
+      of_weights.low = table.bytes();
+    } else {
+      of_state.push_back(stored(table, static_cast<std::uint32_t>(of_state.size()) + 1));
+    }
+  }
+  const auto load_row = [&](const StoredTable& table, std::int64_t row, std::int64_t columns) {
+    std::vector<float> values;
+    for (std::int64_t c = 0; c < columns; ++c) values.push_back(load_stored(table, row, c, columns));
+    return values;
+  };
+  const auto store_row = [&](const StoredTable& table, std::int64_t row, const std::vector<float>& values) {
+    for (std::size_t c = 0; c < values.size(); ++c) {
+      store_stored(table, storage, row, static_cast<std::int64_t>(c), std::ssize(values), values[c]);
+    }
+  };
   for (auto& [row, contributions, g] : gradients) {
-    std::vector<float> widened(g.size());  // rounded once, when all is computed
-    for (std::int64_t c = 0; c < weights.dim(); ++c) widened[static_cast<std::size_t>(c)] = load(weights, row, c);
-    float* const w = widened.data();
+    std::vector<float> widened = load_row(of_weights, row, dim);  // rounded once, when all is computed
     float* const summed = g.data();
     std::visit(
         [&](const auto& o) {
           const double factor =
               o.decay == WeightDecay::decoupled ? 1 - o.learning_rate * o.weight_decay : o.weight_decay;
-          decay_row(w, summed, weights.dim(), o.decay, static_cast<float>(factor));
+          decay_row(widened.data(), summed, dim, o.decay, static_cast<float>(factor));
         },
         options);
+    std::vector<std::vector<float>> state_values;
     std::vector<float*> state_rows;
-    for (const TableView& table : state) state_rows.push_back(table.row(row).data());
-    std::visit(RowUpdate{t, weights.dim(), w, state_rows, summed}, options);
-    for (std::int64_t c = 0; c < weights.dim(); ++c) store(weights, row, c, widened[static_cast<std::size_t>(c)]);
+    for (std::size_t i = 0; i < of_state.size(); ++i) {
+      state_values.push_back(load_row(of_state[i], row, state[i].dim()));
+      state_rows.push_back(state_values.back().data());
+    }
+    std::visit(RowUpdate{t, dim, widened.data(), state_rows, summed}, options);
+    store_row(of_weights, row, widened);
+    for (std::size_t i = 0; i < of_state.size(); ++i) store_row(of_state[i], row, state_values[i]);
   }
 }
 

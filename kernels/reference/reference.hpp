@@ -64,6 +64,19 @@ void adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim, co
 void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim,
                                const AdamScalars& scalars);
 
+// Values of 16 bits: storage.cpp.
+
+/// The random bits of an element, in the lower 16: see include/rowmill/random.hpp.
+std::uint32_t random_bits(std::array<std::uint32_t, 2> key, std::uint64_t row, std::uint64_t column,
+                          std::uint32_t step);
+/// x with `random` bits added to those that go; without them to the nearest. Beyond the largest f16 is infinity.
+Bf16 round_to_bf16(float x, std::optional<std::uint32_t> random);
+F16 round_to_f16(float x, std::optional<std::uint32_t> random);
+/// An element of a step's table as a float, and what stores one.
+float load_stored(const StoredTable& table, std::int64_t row, std::int64_t c, std::int64_t dim);
+void store_stored(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t c,
+                  std::int64_t dim, float x);
+
 /// Row `row` of a table filled uniformly: see include/rowmill/random.hpp.
 void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
                       std::uint32_t step, float low, float width, float most);
@@ -110,9 +123,10 @@ std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, cons
 /// Applies options to finished sums. Returns whether the step counts: not if skip_nonfinite leaves it out.
 bool apply(const GradientOptions& options, std::vector<RowGradient>& gradients);
 
-/// One step number `t` of an optimizer; `state` are its tables, as Optimizer::state().
+/// One step number `t` of an optimizer; `state` are its tables, as Optimizer::state(). `storage` has the stream's name.
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
-                    const std::vector<TableView>& state, std::vector<RowGradient> gradients);
+                    const std::vector<TableView>& state, std::vector<RowGradient> gradients,
+                    const StorageOptions& storage = {});
 /// The same over one pass of ids or of summed bags: row b of the gradient is that of every id of bag b.
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, Ids ids, OutOfRange policy, const ConstTableView& gradient);

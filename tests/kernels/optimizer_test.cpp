@@ -7,6 +7,7 @@
 
 #include "tests/kernels/kernel_test.hpp"
 #include "tests/kernels/segments.hpp"
+#include "tests/kernels/stored.hpp"
 
 namespace rowmill::test {
 namespace {
@@ -36,7 +37,7 @@ void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segmen
     const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
     const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
     const auto run = [&](Kernel<Args>* f, BasicGuardedTable<T>& weights, GuardedTable& state) {
-      GuardedTable scratch(1, 2 * dim);
+      GuardedTable scratch(1, kUpdateScratchRows * dim);
       for (float& x : scratch.view().row(0)) x = 77;
       for (std::int64_t r = 0; r < state.view().rows(); ++r) {
         for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
@@ -126,6 +127,19 @@ constexpr auto adam_f32 = adam<float>;
 constexpr auto adam_bf16 = adam<Bf16>;
 constexpr auto partial_row_wise_adam_f32 = adam<float>;
 constexpr auto partial_row_wise_adam_bf16 = adam<Bf16>;
+
+constexpr auto sgd_any = [](Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
+  check_any(f, r, [](const UpdateArgs& update, const TableView&) {
+    return SgdArgs{update, nullptr, 0.1F, 0.9F, false};
+  });
+  check_any(f, r, [](const UpdateArgs& update, const TableView& state) {
+    return SgdArgs{update, state.data(), 0.1F, 0.9F, true};
+  });
+};
+constexpr auto adagrad_any = [](auto* f, auto* r) { check_any(f, r, adagrad_args); };
+constexpr auto row_wise_adagrad_any = adagrad_any;
+constexpr auto adam_any = [](auto* f, auto* r) { check_any(f, r, adam_args); };
+constexpr auto partial_row_wise_adam_any = adam_any;
 
 }  // namespace check
 

@@ -25,7 +25,7 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
       PageEnd<float> state(std::vector<float>(static_cast<std::size_t>(dim)));
       const std::int64_t begin[] = {0, 1};
       const GradientPass pass{out.data(), dim, 1};
-      std::vector<float> scratch(static_cast<std::size_t>(2 * dim));
+      std::vector<float> scratch(static_cast<std::size_t>(kUpdateScratchRows * dim));
       const GradientArgs gradients{&pass, 1, {}, dim, kSumBlock, true, nullptr};
       const UpdateArgs update{{&id, begin, &id, 1}, gradients, each, scratch.data(), table.data(), dim};
       GetParam()->sgd_f32({update, nullptr, 1, 0, false});

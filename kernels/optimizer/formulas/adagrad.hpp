@@ -16,11 +16,13 @@ struct AdagradArgs {
   float epsilon;
 };
 
-#define ROWMILL_ADAGRAD_KERNELS(X)             \
-  X(adagrad_f32, Kernel<AdagradArgs>)          \
-  X(adagrad_bf16, Kernel<AdagradArgs>)         \
-  X(row_wise_adagrad_f32, Kernel<AdagradArgs>) \
-  X(row_wise_adagrad_bf16, Kernel<AdagradArgs>)
+#define ROWMILL_ADAGRAD_KERNELS(X)              \
+  X(adagrad_f32, Kernel<AdagradArgs>)           \
+  X(adagrad_bf16, Kernel<AdagradArgs>)          \
+  X(adagrad_any, Kernel<AdagradArgs>)           \
+  X(row_wise_adagrad_f32, Kernel<AdagradArgs>)  \
+  X(row_wise_adagrad_bf16, Kernel<AdagradArgs>) \
+  X(row_wise_adagrad_any, Kernel<AdagradArgs>)
 
 }  // namespace rowmill
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/optimizer/formulas/adagrad.hpp"
 
+#include "kernels/optimizer/update_any.hpp"
 #include "kernels/optimizer/update_rows.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -27,5 +28,6 @@ struct Adagrad {
 
 void adagrad_f32(const AdagradArgs& a) { update_rows<Adagrad, F32Format>(a); }
 void adagrad_bf16(const AdagradArgs& a) { update_rows<Adagrad, Bf16Format>(a); }
+void adagrad_any(const AdagradArgs& a) { update_any_rows<Adagrad>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

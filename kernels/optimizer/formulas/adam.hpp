@@ -27,11 +27,13 @@ struct AdamArgs {
   AdamScalars scalars;
 };
 
-#define ROWMILL_ADAM_KERNELS(X)                  \
-  X(adam_f32, Kernel<AdamArgs>)                  \
-  X(adam_bf16, Kernel<AdamArgs>)                 \
-  X(partial_row_wise_adam_f32, Kernel<AdamArgs>) \
-  X(partial_row_wise_adam_bf16, Kernel<AdamArgs>)
+#define ROWMILL_ADAM_KERNELS(X)                   \
+  X(adam_f32, Kernel<AdamArgs>)                   \
+  X(adam_bf16, Kernel<AdamArgs>)                  \
+  X(adam_any, Kernel<AdamArgs>)                   \
+  X(partial_row_wise_adam_f32, Kernel<AdamArgs>)  \
+  X(partial_row_wise_adam_bf16, Kernel<AdamArgs>) \
+  X(partial_row_wise_adam_any, Kernel<AdamArgs>)
 
 }  // namespace rowmill
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/optimizer/formulas/adam.hpp"
 
+#include "kernels/optimizer/update_any.hpp"
 #include "kernels/optimizer/update_rows.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -41,5 +42,6 @@ struct Adam {
 
 void adam_f32(const AdamArgs& a) { update_rows<Adam, F32Format>(a); }
 void adam_bf16(const AdamArgs& a) { update_rows<Adam, Bf16Format>(a); }
+void adam_any(const AdamArgs& a) { update_any_rows<Adam>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/optimizer/formulas/adam.hpp"
+#include "kernels/optimizer/update_any.hpp"
 #include "kernels/optimizer/update_rows.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -38,5 +39,6 @@ struct PartialRowWiseAdam {
 
 void partial_row_wise_adam_f32(const AdamArgs& a) { update_rows<PartialRowWiseAdam, F32Format>(a); }
 void partial_row_wise_adam_bf16(const AdamArgs& a) { update_rows<PartialRowWiseAdam, Bf16Format>(a); }
+void partial_row_wise_adam_any(const AdamArgs& a) { update_any_rows<PartialRowWiseAdam>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/optimizer/formulas/adagrad.hpp"
+#include "kernels/optimizer/update_any.hpp"
 #include "kernels/optimizer/update_rows.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -29,5 +30,6 @@ struct RowWiseAdagrad {
 
 void row_wise_adagrad_f32(const AdagradArgs& a) { update_rows<RowWiseAdagrad, F32Format>(a); }
 void row_wise_adagrad_bf16(const AdagradArgs& a) { update_rows<RowWiseAdagrad, Bf16Format>(a); }
+void row_wise_adagrad_any(const AdagradArgs& a) { update_any_rows<RowWiseAdagrad>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

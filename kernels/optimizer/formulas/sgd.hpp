@@ -18,7 +18,8 @@ struct SgdArgs {
 
 #define ROWMILL_SGD_KERNELS(X) \
   X(sgd_f32, Kernel<SgdArgs>)  \
-  X(sgd_bf16, Kernel<SgdArgs>)
+  X(sgd_bf16, Kernel<SgdArgs>) \
+  X(sgd_any, Kernel<SgdArgs>)
 
 }  // namespace rowmill
 

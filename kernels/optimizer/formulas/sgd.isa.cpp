@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/optimizer/formulas/sgd.hpp"
 
+#include "kernels/optimizer/update_any.hpp"
 #include "kernels/optimizer/update_rows.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -46,5 +47,6 @@ void sgd(const SgdArgs& a) {
 
 void sgd_f32(const SgdArgs& a) { sgd<F32Format>(a); }
 void sgd_bf16(const SgdArgs& a) { sgd<Bf16Format>(a); }
+void sgd_any(const SgdArgs& a) { a.buffer == nullptr ? update_any_rows<Sgd>(a) : update_any_rows<SgdMomentum>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

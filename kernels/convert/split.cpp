@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Floats as two tables: their upper and their lower halves.
+#include <bit>
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/parallel.hpp"
+#include "rowmill/convert.hpp"
+
+namespace rowmill {
+namespace {
+
+/// Calls body(c, upper, low, whole), which are element c of rows of the three tables, for all elements. They have one
+/// shape; Half and Float are const where they are read.
+template <class Half, class Float, class UpperView, class WholeView, class Body>
+void for_each_split(const UpperView& upper, const UpperView& low, const WholeView& whole, Body body) {
+  if (whole.rows() == 0 || whole.dim() == 0) return;
+  const std::int64_t traffic = 2 * row_bytes(whole);
+  const std::int64_t threads = concurrency_for(whole.rows() * traffic);
+  parallel_chunks(threads, whole.rows(), rows_per_task(whole.rows(), traffic, threads),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t r = begin; r < end; ++r) {
+                      Half* const u = static_cast<Half*>(upper.bytes()) + r * upper.row_stride();
+                      Half* const l = static_cast<Half*>(low.bytes()) + r * low.row_stride();
+                      Float* const w = static_cast<Float*>(whole.bytes()) + r * whole.row_stride();
+                      for (std::int64_t c = 0; c < whole.dim(); ++c) body(u[c], l[c], w[c]);
+                    }
+                  });
+}
+
+}  // namespace
+
+void split(const ConstTableView& from, const TableView& upper, const TableView& low) {
+  constexpr std::string_view kSplitOp = "split";
+  check_view(kSplitOp, "from", from);
+  check_writable(kSplitOp, "upper", upper);
+  check_writable(kSplitOp, "low", low);
+  check_format(kSplitOp, "from", from, {Format::f32});
+  check_format(kSplitOp, "upper", upper, {Format::bf16});
+  check_format(kSplitOp, "low", low, {Format::low16});
+  check_shape(kSplitOp, "upper", upper, from.rows(), from.dim(), "as `from`");
+  check_shape(kSplitOp, "low", low, from.rows(), from.dim(), "as `from`");
+  check_disjoint(kSplitOp, "upper", upper, "from", from);
+  check_disjoint(kSplitOp, "low", low, "from", from);
+  check_disjoint(kSplitOp, "upper", upper, "low", low);
+  for_each_split<std::uint16_t, const float>(upper, low, from, [](std::uint16_t& u, std::uint16_t& l, const float& w) {
+    auto bits = std::bit_cast<std::uint32_t>(w);
+    if ((bits & 0x7FFFFFFFU) > 0x7F800000U) bits |= 0x00400000U;
+    u = static_cast<std::uint16_t>(bits >> 16);
+    l = static_cast<std::uint16_t>(bits);
+  });
+}
+
+void join_split(const ConstTableView& upper, const ConstTableView& low, const TableView& out) {
+  constexpr std::string_view kJoinOp = "join_split";
+  check_view(kJoinOp, "upper", upper);
+  check_view(kJoinOp, "low", low);
+  check_writable(kJoinOp, "out", out);
+  check_format(kJoinOp, "upper", upper, {Format::bf16});
+  check_format(kJoinOp, "low", low, {Format::low16});
+  check_format(kJoinOp, "out", out, {Format::f32});
+  check_shape(kJoinOp, "low", low, upper.rows(), upper.dim(), "as `upper`");
+  check_shape(kJoinOp, "out", out, upper.rows(), upper.dim(), "as `upper`");
+  check_disjoint(kJoinOp, "out", out, "upper", upper);
+  check_disjoint(kJoinOp, "out", out, "low", low);
+  for_each_split<const std::uint16_t, float>(upper, low, out,
+                                             [](const std::uint16_t& u, const std::uint16_t& l, float& w) {
+                                               w = std::bit_cast<float>(std::uint32_t{u} << 16 | l);
+                                             });
+}
+
+}  // namespace rowmill

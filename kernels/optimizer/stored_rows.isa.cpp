@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/optimizer/stored_rows.hpp"
+
+#include "kernels/random/philox_blocks.hpp"
+#include "kernels/simd/formats.hpp"
+#include "kernels/simd/stochastic.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+using Half = std::uint16_t;
+
+template <class Row>
+Row* row_of(void* data, std::int64_t row, std::int64_t stride) {
+  return static_cast<Row*>(data) + row * stride;
+}
+
+template <class From>
+void widen_row(const Half* from, std::int64_t dim, float* to) {
+  for_each_vector(dim, [=](std::int64_t c, auto lanes) { store(to + c, From::load(from + c, lanes), lanes); });
+}
+
+template <class To>
+void narrow_row(const float* from, std::int64_t dim, Half* to) {
+  for_each_vector(dim, [=](std::int64_t c, auto lanes) { To::store(to + c, load(from + c, lanes), lanes); });
+}
+
+void join_row(const Half* upper, const Half* low, std::int64_t dim, float* to) {
+  for_each_vector(dim, [=](std::int64_t c, auto lanes) {
+    store(to + c, floats_of(load_16_bits(upper + c, lanes) << 16 | load_16_bits(low + c, lanes)), lanes);
+  });
+}
+
+void split_row(const float* from, std::int64_t dim, Half* upper, Half* low) {
+  for_each_vector(dim, [=](std::int64_t c, auto lanes) {
+    const Words bits = words_of(load(from + c, lanes));
+    store_16_bits(upper + c, bits >> 16, lanes);
+    store_16_bits(low + c, bits, lanes);
+  });
+}
+
+constexpr std::int64_t kBlockColumns = 8 * kPhiloxBlocks;  // of a row, that have random bits together
+
+/// The 16 random bits of each column of block b: see include/rowmill/random.hpp.
+void fill_bits(const StoredTable& table, const StorageArgs& storage, std::uint64_t row, std::uint64_t b,
+               Half (&bits)[kBlockColumns]) {
+  PhiloxWords words[4];
+  philox_blocks({static_cast<std::uint32_t>(b * kPhiloxBlocks), static_cast<std::uint32_t>(row),
+                 static_cast<std::uint32_t>(row >> 32), storage.step},
+                table.key, words);
+  for (int w = 0; w < 4; ++w) {
+    for (int i = 0; i < kPhiloxBlocks; ++i) {
+      bits[kPhiloxBlocks * w + i] = static_cast<Half>(words[w][i]);
+      bits[kBlockColumns / 2 + kPhiloxBlocks * w + i] = static_cast<Half>(words[w][i] >> 16);
+    }
+  }
+}
+
+/// to = round(v, random) for each vector of a row.
+template <class Round>
+void round_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
+               const float* from, Half* to, Round round) {
+  const std::uint64_t number = storage.first_row + static_cast<std::uint64_t>(row);
+  for (std::int64_t c = 0; c < dim;) {
+    const std::uint64_t column = storage.first_column + static_cast<std::uint64_t>(c);
+    const auto first = static_cast<std::int64_t>(column % kBlockColumns);
+    const std::int64_t count = dim - c < kBlockColumns - first ? dim - c : kBlockColumns - first;
+    alignas(64) Half bits[kBlockColumns];
+    fill_bits(table, storage, number, column / kBlockColumns, bits);
+    for_each_vector(count, [&](std::int64_t i, auto lanes) {
+      store_16_bits(to + c + i, round(load(from + c + i, lanes), load_16_bits(bits + first + i, lanes)), lanes);
+    });
+    c += count;
+  }
+}
+
+void round_row_to_bf16(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
+                       const float* from, Half* to) {
+  if (storage.rounding == Rounding::nearest) return narrow_row<Bf16Format>(from, dim, to);
+  round_row(table, storage, row, dim, from, to, [](Floats v, Words random) { return round_to_bf16(v, random); });
+}
+
+}  // namespace
+
+float* open_row(const StoredTable& table, std::int64_t row, std::int64_t dim, float* scratch) {
+  if (table.format == Format::f32) return row_of<float>(table.data, row, table.stride);
+  const Half* const from = row_of<Half>(table.data, row, table.stride);
+  if (table.low != nullptr) {
+    join_row(from, row_of<Half>(table.low, row, dim), dim, scratch);
+  } else {
+    widen_row<Bf16Format>(from, dim, scratch);
+  }
+  return scratch;
+}
+
+void close_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
+               const float* scratch) {
+  if (table.format == Format::f32) return;
+  Half* const to = row_of<Half>(table.data, row, table.stride);
+  if (table.low != nullptr) return split_row(scratch, dim, to, row_of<Half>(table.low, row, dim));
+  round_row_to_bf16(table, storage, row, dim, scratch, to);
+}
+
+}  // namespace rowmill::ROWMILL_ISA

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lanes as integers, 16 bits of them in memory, and stochastic rounding into 16 bits. On the compilers' own vectors,
+// which are one code for all instruction sets. Included by *.isa.cpp files only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+using Words [[gnu::vector_size(4 * kLanes)]] = std::uint32_t;
+using SignedWords [[gnu::vector_size(4 * kLanes)]] = std::int32_t;
+using PlainFloats [[gnu::vector_size(4 * kLanes)]] = float;
+using PackedHalves [[gnu::vector_size(2 * kLanes)]] = std::uint16_t;
+
+inline Words words_of(Floats v) { return __builtin_bit_cast(Words, static_cast<Floats::register_type>(v)); }
+inline Floats floats_of(Words w) { return Floats(__builtin_bit_cast(Floats::register_type, w)); }
+inline SignedWords as_signed(Words w) { return __builtin_bit_cast(SignedWords, w); }
+
+/// n halves, each in the lower half of its lane; 0 in the lanes that a tail leaves out.
+inline Words load_16_bits(const std::uint16_t* p, std::int64_t n) {
+  PackedHalves halves = {};
+  __builtin_memcpy(&halves, p, static_cast<std::size_t>(n) * sizeof *p);
+  return __builtin_convertvector(halves, Words);
+}
+inline Words load_16_bits(const std::uint16_t* p, FullVector) { return load_16_bits(p, kLanes); }
+inline Words load_16_bits(const std::uint16_t* p, Tail tail) { return load_16_bits(p, tail.n); }
+
+/// Stores the lower half of each lane.
+inline void store_16_bits(std::uint16_t* p, Words w, std::int64_t n) {
+  const PackedHalves halves = __builtin_convertvector(w, PackedHalves);
+  __builtin_memcpy(p, &halves, static_cast<std::size_t>(n) * sizeof *p);
+}
+inline void store_16_bits(std::uint16_t* p, Words w, FullVector) { store_16_bits(p, w, kLanes); }
+inline void store_16_bits(std::uint16_t* p, Words w, Tail tail) { store_16_bits(p, w, tail.n); }
+
+/// a in the lanes where the condition holds, b in the others.
+inline Words where(SignedWords condition, Words a, Words b) {
+  const Words mask = __builtin_bit_cast(Words, condition);
+  return (a & mask) | (b & ~mask);
+}
+
+/// v as bf16 in the lower halves: `random`, 16 bits, is added to the bits that go, and a finite value stays finite.
+inline Words round_to_bf16(Floats v, Words random) {
+  constexpr Words kNone = {};
+  const Words bits = words_of(v);
+  const Words magnitude = bits & 0x7FFFFFFFU;
+  const Words sum = magnitude + random;
+  const Words finite = where(as_signed(sum) > 0x7F7FFFFF, kNone + 0x7F7FFFFFU, sum);
+  const Words special = where(as_signed(magnitude) > 0x7F800000, magnitude | 0x00400000U, magnitude);
+  const Words rounded = where(as_signed(magnitude) >= 0x7F800000, special, finite);
+  return ((bits & 0x80000000U) | rounded) >> 16;
+}
+
+/// v as f16 in the lower halves; infinity where that is beyond 65504. The upper 13 of `random`, 16 bits, are added to
+/// the bits that go.
+inline Words round_to_f16(Floats v, Words random) {
+  constexpr std::int32_t kSmallest = (127 - 14) << 23;  // 2^-14: what is smaller becomes a multiple of 2^-24
+  constexpr std::uint32_t kBias = (127U - 15U) << 23;
+  constexpr Words kNone = {};
+  const Words bits = words_of(v);
+  const Words magnitude = bits & 0x7FFFFFFFU;
+  const Words added = random >> 3;
+  const SignedWords is_large = as_signed(magnitude) >= kSmallest;
+  const Words large = (magnitude + added - kBias) >> 13;
+  const PlainFloats small = __builtin_bit_cast(PlainFloats, where(is_large, kNone, magnitude)) * 0x1p24F;
+  const PlainFloats chance = __builtin_convertvector(as_signed(added), PlainFloats) * 0x1p-13F;
+  const Words units = __builtin_bit_cast(Words, __builtin_convertvector(small + chance, SignedWords));
+  const Words half = where(is_large, large, units);
+  const Words finite = where(as_signed(half) > 0x7C00, kNone + 0x7C00U, half);
+  const Words rounded = where(as_signed(magnitude) > 0x7F800000, 0x7E00U | (magnitude >> 13 & 0x3FFU), finite);
+  return (bits >> 16 & 0x8000U) | rounded;
+}
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA
