@@ -39,14 +39,18 @@ class MemoryFile {
   MemoryFile& operator=(const MemoryFile&) = delete;
 
   [[nodiscard]] const fs::path& path() const { return path_; }
-  void write(std::string_view bytes) const {
-    if (::ftruncate(file_, 0) != 0 || ::pwrite(file_, bytes.data(), bytes.size(), 0) != std::ssize(bytes)) {
+  void write(std::string_view bytes) {
+    // Cut to its size afterwards, where it was larger: the file keeps its pages.
+    if (::pwrite(file_, bytes.data(), bytes.size(), 0) != std::ssize(bytes) ||
+        (bytes.size() < size_ && ::ftruncate(file_, std::ssize(bytes)) != 0)) {
       throw std::system_error(errno, std::generic_category(), "memfd");
     }
+    size_ = bytes.size();
   }
 
  private:
   int file_;
+  std::size_t size_ = 0;
   fs::path path_;
 };
 
@@ -68,7 +72,7 @@ void checkpoint(const fs::path& path) {
 }
 
 /// The file with the checksums that it ought to have: without them, almost every change ends at the first comparison.
-void with_checksums(const fs::path& path, const MemoryFile& out) {
+void with_checksums(const fs::path& path, MemoryFile& out) {
   const InputFile file(path);
   SafetensorsHeader header = read_header(file);
   std::string data;
@@ -87,7 +91,7 @@ void with_checksums(const fs::path& path, const MemoryFile& out) {
 }
 
 void restore(const fs::path& path) {
-  static const MemoryFile checked;
+  static MemoryFile checked;
   with_checksums(path, checked);
   checkpoint(checked.path());
 }
@@ -103,8 +107,8 @@ ChainLink save_chain_base(const fs::path& path) {
 }
 
 void delta(const fs::path& path) {
-  static const MemoryFile base;
-  static const MemoryFile checked;
+  static MemoryFile base;
+  static MemoryFile checked;
   if (fs::file_size(base.path()) == 0) {
     const fs::path file = fs::temp_directory_path() / fmt::format("rowmill-fuzz-base-{}", ::getpid());
     save_chain_base(file);
@@ -172,7 +176,7 @@ const Reader& reader(std::string_view name) {
 }
 
 void read_bytes(const Reader& reader, std::string_view bytes) {
-  static const MemoryFile file;
+  static MemoryFile file;
   file.write(bytes);
   try {
     reader.read(file.path());
