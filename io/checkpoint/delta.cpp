@@ -11,6 +11,7 @@
 #include "io/checkpoint/saved_state.hpp"
 #include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
+#include "kernels/table/uninitialized.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -29,12 +30,12 @@ std::byte* row_of(const TableView& table, std::int64_t r) {
 
 /// Copies of the rows, in their order.
 Table rows_of(const ConstTableView& table, std::span<const std::int64_t> rows) {
-  Table copy(static_cast<std::int64_t>(rows.size()), table.dim(), {.format = table.format()});
+  Table copy = uninitialized_table(static_cast<std::int64_t>(rows.size()), table.dim(), {.format = table.format()});
   const std::int64_t element = element_size(table.format());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::memcpy(row_of(copy, static_cast<std::int64_t>(i)),
                 static_cast<const std::byte*>(table.bytes()) + rows[i] * table.row_stride() * element,
-                static_cast<std::size_t>(table.dim() * element));
+                static_cast<std::size_t>(row_bytes(table)));
   }
   return copy;
 }
@@ -70,7 +71,7 @@ void apply(const CheckpointFile& file, const Change& change, Optimizer* optimize
   set_progress(change.saved, optimizer);
   for (const Target& target : change.saved.targets) {
     Table saved = file.file().load_table(target.tensor->name);
-    const auto bytes = static_cast<std::size_t>(saved.dim() * element_size(saved.format()));
+    const auto bytes = static_cast<std::size_t>(row_bytes(saved));
     for (std::size_t i = 0; i < change.rows.size(); ++i) {
       std::memcpy(row_of(target.rows, change.rows[i]), row_of(saved, static_cast<std::int64_t>(i)), bytes);
     }
@@ -138,7 +139,6 @@ ChainLink chain_link(const CheckpointFile& file) {
 DeltaContents& DeltaContents::add(const std::string& name, const ConstTableView& table, const TouchedRows& touched,
                                   const Optimizer* optimizer) {
   check_view("save_delta", name, table);
-  check_format("save_delta", name, table, {Format::f32, Format::bf16});
   check_has_columns("save_delta", name, table);
   check_shape("save_delta", name, table, touched.rows(), table.dim(), "the rows that were marked x the table's dim");
   const std::vector<std::int64_t>& rows = integers_.emplace_back(touched.touched());

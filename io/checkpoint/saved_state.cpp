@@ -16,8 +16,9 @@ Target target(const CheckpointFile& checkpoint, const std::string& name, const T
   check_writable(kOp, name, table);
   check_has_columns(kOp, name, table);
   const TensorInfo& tensor = file.tensor(name);
-  check_format(kOp, name, table, {file.table_format(tensor)});
-  check_shape(kOp, name, table, table.rows(), tensor.shape[1], "the rows of the table x the dim that was saved");
+  const TableInfo info = file.table_info(tensor);
+  check_format(kOp, name, table, {info.format});
+  check_shape(kOp, name, table, table.rows(), info.dim, "the rows of the table x the dim that was saved");
   checkpoint.check(name);
   return {&tensor, table};
 }

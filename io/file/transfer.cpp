@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/file/parallel.hpp"
+#include "kernels/core/checks.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -16,8 +17,8 @@ constexpr std::int64_t kPartBytes = TreeChecksum::kPartBytes;
 
 template <class Byte, class Table>
 ByteRows<Byte> rows_of(const Table& table) {
-  const std::int64_t element = element_size(table.format());
-  return {static_cast<Byte*>(table.bytes()), table.rows(), table.dim() * element, table.row_stride() * element};
+  return {static_cast<Byte*>(table.bytes()), table.rows(), row_bytes(table),
+          table.row_stride() * element_size(table.format())};
 }
 
 /// Calls move(begin, end) for parts of 0 .. size-1 bytes.

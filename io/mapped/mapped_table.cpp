@@ -29,7 +29,8 @@ struct Place {
   std::int64_t dim = 0;
   Format format = Format::f32;
 
-  [[nodiscard]] std::int64_t row_bytes() const { return dim * element_size(format); }
+  [[nodiscard]] std::int64_t stride() const { return row_elements(format, dim); }
+  [[nodiscard]] std::int64_t row_bytes() const { return stride() * element_size(format); }
   [[nodiscard]] std::int64_t end() const { return begin + rows * row_bytes(); }
 };
 
@@ -40,17 +41,14 @@ Place place_in_npy(const InputFile& file) {
                                             (info.big_endian ? "of big-endian numbers" : "column by column") +
                                             ", which can't be used in place: load_npy reads it");
   }
-  return {.name = {}, .begin = info.data_begin, .rows = info.rows, .dim = info.dim};
+  return {.name = {}, .begin = info.data_begin, .rows = info.rows, .dim = info.dim, .format = info.format};
 }
 
 Place place_in_safetensors(const InputFile& file, const std::string& tensor) {
   const SafetensorsFile contents(file.path());
-  const TensorInfo& info = tensor.empty() ? contents.only_table() : contents.tensor(tensor);
-  return {.name = info.name,
-          .begin = info.begin,
-          .rows = info.shape.empty() ? 0 : info.shape[0],
-          .dim = info.shape.size() < 2 ? 0 : info.shape[1],
-          .format = contents.table_format(info)};
+  const TensorInfo& found = tensor.empty() ? contents.only_table() : contents.tensor(tensor);
+  const TableInfo info = contents.table_info(found);
+  return {.name = found.name, .begin = found.begin, .rows = info.rows, .dim = info.dim, .format = info.format};
 }
 
 /// A failure to map is an error of this file, wherever it stands.
@@ -73,7 +71,7 @@ struct MappedTable::State {
         place(place_of(file, options)),
         mapping(Mapping::of_file(file, place.rows == 0 ? 0 : place.end())),
         view(mapping.data() == nullptr ? nullptr : mapping.data() + place.begin, place.format, place.rows, place.dim,
-             place.dim, place.name),
+             place.stride(), place.name),
         ahead(mapping.data(), place.begin, place.rows, place.row_bytes()) {
     // With read-ahead of the batch's rows, the system's own guesses would read around each of them.
     if (options.read_ahead && mapping.size() > 0) {
@@ -143,7 +141,7 @@ void MappedTable::read(const Batch& batch, Ids ids, OutOfRange policy, Operation
                       {copy.data() + row * row_bytes, static_cast<std::size_t>(row_bytes)});
     }
   });
-  operation(ConstTableView(copy.data(), place.format, place.rows, place.dim, place.dim, place.name));
+  operation(ConstTableView(copy.data(), place.format, place.rows, place.dim, place.stride(), place.name));
 }
 
 void gather(const MappedTable& table, Ids ids, const TableView& out, const GatherOptions& options) {

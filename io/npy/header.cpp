@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace rowmill::io {
@@ -77,7 +78,7 @@ class LiteralReader {
     return value;
   }
 
-  [[noreturn]] std::string structured() { fail("an array of records; expected the dtype '<f4'"); }
+  [[noreturn]] std::string structured() { fail("an array of records; expected a dtype such as '<f4'"); }
 
   bool truth() {
     peek();
@@ -115,10 +116,24 @@ class LiteralReader {
   std::size_t at_ = 0;
 };
 
-void refuse_dtype(const InputFile& file, const std::string& descr) {
+/// What NumPy calls the formats, without the byte order.
+constexpr std::pair<Format, std::string_view> kNames[] = {{Format::f32, "f4"}, {Format::f16, "f2"}, {Format::f64, "f8"},
+                                                          {Format::i64, "i8"}, {Format::i32, "i4"}, {Format::i16, "i2"},
+                                                          {Format::i8, "i1"},  {Format::u8, "u1"}};
+
+/// '<', '>', or '|' where there is no order of bytes.
+bool is_byte_order(char c, Format format) { return c == '<' || c == '>' || (c == '|' && element_size(format) == 1); }
+
+/// The format of a dtype such as "<f4". Throws FileError (bad_file).
+Format format_of_dtype(const InputFile& file, const std::string& descr) {
+  for (const auto& [format, name] : kNames) {
+    if (descr.ends_with(name) && descr.size() == name.size() + 1 && is_byte_order(descr[0], format)) return format;
+  }
   const auto bad = [&](const std::string& advice) {
-    return file.bad(FileError::kNowhere,
-                    "holds an array of dtype '" + descr + "'; expected float32, '<f4' or '>f4'" + advice);
+    return file.bad(FileError::kNowhere, "holds an array of dtype '" + descr +
+                                             "'; expected float32 ('<f4' or '>f4'), float16, float64, int8 to int64 or "
+                                             "uint8" +
+                                             advice);
   };
   if (descr == "|O") throw bad(". It holds pickled Python objects, which are programs: save the array as float32");
   if (descr == "|V2" || descr == "<V2" || descr == "bfloat16") {
@@ -161,19 +176,20 @@ NpyInfo read_npy_header(const InputFile& file) {
   LiteralReader header(file, text, text_begin);
   header.read();
 
-  if (*header.descr != "<f4" && *header.descr != ">f4") refuse_dtype(file, *header.descr);
+  const Format format = format_of_dtype(file, *header.descr);
   if (header.shape->size() != 2 || (*header.shape)[1] < 1) {
     throw file.bad(text_begin, "an array of " + std::to_string(header.shape->size()) +
                                    " dimensions; a table has two, rows and dim, dim of at least 1");
   }
   const NpyInfo info = {.rows = (*header.shape)[0],
                         .dim = (*header.shape)[1],
-                        .big_endian = *header.descr == ">f4",
+                        .format = format,
+                        .big_endian = header.descr->front() == '>' && element_size(format) > 1,
                         .fortran_order = *header.fortran_order,
                         .data_begin = text_begin + length};
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(info.rows, info.dim, &bytes) ||
-      __builtin_mul_overflow(bytes, std::int64_t{sizeof(float)}, &bytes) || bytes != file.size() - info.data_begin) {
+      __builtin_mul_overflow(bytes, element_size(format), &bytes) || bytes != file.size() - info.data_begin) {
     throw file.bad(info.data_begin, "expected the values of a " + std::to_string(info.rows) + " x " +
                                         std::to_string(info.dim) + " array; the file has " +
                                         std::to_string(file.size() - info.data_begin) + " bytes for them");
@@ -181,9 +197,11 @@ NpyInfo read_npy_header(const InputFile& file) {
   return info;
 }
 
-std::string format_npy_header(std::int64_t rows, std::int64_t dim) {
-  std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
-                           std::to_string(dim) + "), }";
+std::string format_npy_header(Format format, std::int64_t rows, std::int64_t dim) {
+  const auto* const name = std::ranges::find(kNames, format, &std::pair<Format, std::string_view>::first);
+  const std::string descr = std::string(element_size(format) == 1 ? "|" : "<").append(name->second);
+  std::string dictionary = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + std::to_string(rows) +
+                           ", " + std::to_string(dim) + "), }";
   constexpr std::size_t kBefore = 10;
   const std::size_t whole = (kBefore + dictionary.size() + kAlignment) / kAlignment * kAlignment;
   dictionary.resize(whole - kBefore - 1, ' ');

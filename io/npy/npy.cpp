@@ -2,7 +2,7 @@
 #include "rowmill/io/npy.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -15,30 +15,54 @@
 namespace rowmill::io {
 namespace {
 
-void swap_bytes(const TableView& table) {
-  const std::int64_t size = table.rows() * table.dim();
-  parallel_chunks(concurrency_for(size * 8), size, std::int64_t{1} << 20, [&](std::int64_t begin, std::int64_t end) {
-    for (float* value = table.data() + begin; value != table.data() + end; ++value) {
-      *value = std::bit_cast<float>(__builtin_bswap32(std::bit_cast<std::uint32_t>(*value)));
+std::uint16_t swapped(std::uint16_t bits) { return __builtin_bswap16(bits); }
+std::uint32_t swapped(std::uint32_t bits) { return __builtin_bswap32(bits); }
+std::uint64_t swapped(std::uint64_t bits) { return __builtin_bswap64(bits); }
+
+/// Turns the bytes of `size` elements around. T is the unsigned integer of their size.
+template <class T>
+void swap_bytes(std::byte* bytes, std::int64_t size) {
+  const auto moved = size * 2 * static_cast<std::int64_t>(sizeof(T));
+  parallel_chunks(concurrency_for(moved), size, std::int64_t{1} << 20, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      T bits;
+      std::memcpy(&bits, bytes + i * std::int64_t{sizeof(T)}, sizeof(T));
+      bits = swapped(bits);
+      std::memcpy(bytes + i * std::int64_t{sizeof(T)}, &bits, sizeof(T));
     }
   });
+}
+
+void swap_bytes(const TableView& table) {
+  auto* const bytes = static_cast<std::byte*>(table.bytes());
+  const std::int64_t size = table.rows() * table.dim();
+  switch (element_size(table.format())) {
+    case 2:
+      return swap_bytes<std::uint16_t>(bytes, size);
+    case 4:
+      return swap_bytes<std::uint32_t>(bytes, size);
+    default:
+      return swap_bytes<std::uint64_t>(bytes, size);
+  }
 }
 
 /// Reads columns into rows: a band of rows at a time, a run of each column's values for it.
 void read_columns(const InputFile& file, const NpyInfo& info, const TableView& table) {
   constexpr std::int64_t kBandBytes = std::int64_t{8} << 20;
-  const std::int64_t band =
-      std::clamp<std::int64_t>(kBandBytes / (info.dim * 4), 16, std::max<std::int64_t>(info.rows, 16));
+  const std::int64_t element = element_size(info.format);
+  const auto element_bytes = static_cast<std::size_t>(element);
+  const std::int64_t row_bytes = info.dim * element;
+  const std::int64_t band = std::clamp<std::int64_t>(kBandBytes / row_bytes, 16, std::max<std::int64_t>(info.rows, 16));
   const std::int64_t bands = (info.rows + band - 1) / band;
-  parallel_that_throws(concurrency_for(info.rows * info.dim * 4), bands, [&](std::int64_t b) {
+  auto* const out = static_cast<std::byte*>(table.bytes());
+  parallel_that_throws(concurrency_for(info.rows * row_bytes), bands, [&](std::int64_t b) {
     const std::int64_t begin = b * band;
     const std::int64_t end = std::min(begin + band, info.rows);
-    std::vector<float> column(static_cast<std::size_t>(end - begin));
+    std::vector<std::byte> column(static_cast<std::size_t>((end - begin) * element));
     for (std::int64_t c = 0; c < info.dim; ++c) {
-      file.read(info.data_begin + (c * info.rows + begin) * std::int64_t{sizeof(float)},
-                std::as_writable_bytes(std::span(column)));
+      file.read(info.data_begin + (c * info.rows + begin) * element, column);
       for (std::int64_t r = begin; r < end; ++r) {
-        table.data()[r * info.dim + c] = column[static_cast<std::size_t>(r - begin)];
+        std::memcpy(out + r * row_bytes + c * element, column.data() + (r - begin) * element, element_bytes);
       }
     }
   });
@@ -49,12 +73,16 @@ void read_columns(const InputFile& file, const NpyInfo& info, const TableView& t
 NpyInfo read_npy_info(const std::filesystem::path& path) { return read_npy_header(InputFile(path)); }
 
 Table load_npy(const std::filesystem::path& path, const TableOptions& options) {
-  if (options.format != Format::f32) {
-    throw Error(ErrorCode::invalid_argument, "rowmill: load_npy: options.format is not f32, which .npy files hold");
-  }
   const InputFile file(path);
   const NpyInfo info = read_npy_header(file);
-  Table table = uninitialized_table(info.rows, info.dim, options);
+  if (options.format != Format::f32 && options.format != info.format) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: load_npy: options.format is " +
+                                                 std::string(format_name(options.format)) + ", but '" + path.string() +
+                                                 "' holds " + std::string(format_name(info.format)));
+  }
+  TableOptions of_file = options;
+  of_file.format = info.format;
+  Table table = uninitialized_table(info.rows, info.dim, of_file);
   if (info.fortran_order && info.rows > 1) {
     read_columns(file, info, table);
   } else {
@@ -67,8 +95,8 @@ Table load_npy(const std::filesystem::path& path, const TableOptions& options) {
 void save_npy(const std::filesystem::path& path, const ConstTableView& table, const SaveOptions& options) {
   check_view("save_npy", "table", table);
   check_has_columns("save_npy", "table", table);
-  check_format("save_npy", "table (NumPy has no dtype for others: save them as safetensors)", table, {Format::f32});
-  const std::string header = format_npy_header(table.rows(), table.dim());
+  check_format("save_npy", "table (NumPy has no dtype for others: save them as safetensors)", table, kNpyFormats);
+  const std::string header = format_npy_header(table.format(), table.rows(), table.dim());
   const auto header_bytes = static_cast<std::int64_t>(header.size());
   const ByteRows<const std::byte> rows = bytes_of(table);
   NewFile file(path, header_bytes + rows.size());

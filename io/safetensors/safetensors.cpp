@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "io/file/transfer.hpp"
+#include "io/safetensors/formats.hpp"
 #include "io/safetensors/header.hpp"
 #include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
@@ -18,26 +19,6 @@
 
 namespace rowmill::io {
 namespace {
-
-/// How the format names what tables hold.
-constexpr std::pair<Format, std::string_view> kFormats[] = {{Format::f32, "F32"}, {Format::bf16, "BF16"}};
-
-std::optional<Format> format_of_dtype(std::string_view dtype) {
-  const auto* const found = std::ranges::find(kFormats, dtype, &std::pair<Format, std::string_view>::second);
-  return found == std::end(kFormats) ? std::nullopt : std::optional(found->first);
-}
-
-std::string dtype_of_format(Format format) {
-  return std::string(std::ranges::find(kFormats, format, &std::pair<Format, std::string_view>::first)->second);
-}
-
-std::string describe(const TensorInfo& tensor) {
-  std::string text = tensor.dtype + " [";
-  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(tensor.shape[i]);
-  }
-  return text + "]";
-}
 
 template <class T>
 constexpr std::string_view dtype_of() {
@@ -51,6 +32,7 @@ SafetensorsContents::Tensor array(std::string name, std::string_view dtype, std:
                                   std::int64_t size) {
   const auto byte_count = static_cast<std::int64_t>(bytes.size());
   return {.info = {.name = std::move(name), .dtype = std::string(dtype), .shape = {size}},
+          .format = {},
           .data = bytes.data(),
           .rows = 1,
           .row_bytes = byte_count,
@@ -82,46 +64,42 @@ const TensorInfo& SafetensorsFile::tensor(std::string_view name) const {
   throw file_->bad(FileError::kNowhere, "holds no tensor '" + std::string(name) + "'");
 }
 
-bool SafetensorsFile::is_table(const TensorInfo& tensor) {
-  return format_of_dtype(tensor.dtype) && tensor.shape.size() == 2 && tensor.shape[1] >= 1;
-}
+bool SafetensorsFile::is_table(const TensorInfo& tensor) const { return io::is_table(tensor, metadata_); }
 
 const TensorInfo& SafetensorsFile::only_table() const {
-  const TensorInfo* only = nullptr;
-  for (const TensorInfo& tensor : tensors_) {
-    if (!is_table(tensor)) continue;
-    if (only != nullptr) {
-      throw file_->bad(FileError::kNowhere, "holds several tables, '" + only->name + "' and '" + tensor.name +
-                                                "' among them: name the one that is meant");
+  // Integers are a table only if there is nothing else: models keep positions and such beside theirs.
+  for (const bool integers : {false, true}) {
+    const TensorInfo* only = nullptr;
+    for (const TensorInfo& tensor : tensors_) {
+      if (!is_table(tensor) || is_integer_table(tensor, metadata_) != integers) continue;
+      if (only != nullptr) {
+        throw file_->bad(FileError::kNowhere, "holds several tables, '" + only->name + "' and '" + tensor.name +
+                                                  "' among them: name the one that is meant");
+      }
+      only = &tensor;
     }
-    only = &tensor;
+    if (only != nullptr) return *only;
   }
-  if (only == nullptr) {
-    throw file_->bad(FileError::kNowhere, "holds no table: no tensor F32 or BF16 [rows, dim]");
-  }
-  return *only;
+  throw file_->bad(FileError::kNowhere, "holds no table: no tensor of numbers [rows, dim]");
 }
 
-Format SafetensorsFile::table_format(const TensorInfo& info) const {
-  if (is_table(info)) return *format_of_dtype(info.dtype);
-  throw file_->bad(info.begin, "tensor '" + info.name + "' is " + describe(info) +
-                                   "; a table is F32 or BF16 [rows, dim] with dim of at least 1");
-}
+TableInfo SafetensorsFile::table_info(const TensorInfo& tensor) const { return table_of(*file_, tensor, metadata_); }
 
 Table SafetensorsFile::load_table(std::string_view name) const {
-  const TensorInfo& info = tensor(name);
-  const Format format = table_format(info);
-  Table table = uninitialized_table(info.shape[0], info.shape[1], {.name = info.name, .format = format});
-  read_rows(*file_, info.begin, bytes_of(table.view()));
+  const TensorInfo& tensor = this->tensor(name);
+  const TableInfo info = table_info(tensor);
+  Table table = uninitialized_table(info.rows, info.dim, {.name = tensor.name, .format = info.format});
+  read_rows(*file_, tensor.begin, bytes_of(table.view()));
   return table;
 }
 
 void SafetensorsFile::read_table(std::string_view name, const TableView& out) const {
   check_writable("read_table", "out", out);
-  const TensorInfo& info = tensor(name);
-  check_format("read_table", "out", out, {table_format(info)});
-  check_shape("read_table", "out", out, info.shape[0], info.shape[1], "the shape of the tensor");
-  read_rows(*file_, info.begin, bytes_of(out));
+  const TensorInfo& tensor = this->tensor(name);
+  const TableInfo info = table_info(tensor);
+  check_format("read_table", "out", out, {info.format});
+  check_shape("read_table", "out", out, info.rows, info.dim, "the shape of the table");
+  read_rows(*file_, tensor.begin, bytes_of(out));
 }
 
 /// Reads as many rows of a table as `rows` has.
@@ -202,12 +180,13 @@ void SafetensorsContents::add(Tensor tensor) {
 
 SafetensorsContents& SafetensorsContents::add(std::string name, const ConstTableView& table) {
   check_view("save_safetensors", name, table);
-  check_format("save_safetensors", name, table, {Format::f32, Format::bf16});
   check_has_columns("save_safetensors", name, table);
   const ByteRows<const std::byte> rows = bytes_of(table);
+  Metadata format = format_metadata(name, table);
   add({.info = {.name = std::move(name),
-                .dtype = dtype_of_format(table.format()),
-                .shape = {table.rows(), table.dim()}},
+                .dtype = std::string(dtype_of_format(table.format())),
+                .shape = {table.rows(), row_elements(table.format(), table.dim())}},
+       .format = std::move(format),
        .data = rows.data,
        .rows = rows.rows,
        .row_bytes = rows.row_bytes,

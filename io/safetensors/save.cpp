@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "io/file/transfer.hpp"
+#include "io/safetensors/formats.hpp"
 #include "io/safetensors/header.hpp"
 
 namespace rowmill::io {
@@ -39,6 +40,26 @@ void check_metadata(const Metadata& metadata) {
   }
 }
 
+/// The caller's metadata, and what they must say of quantised rows. They may say the same already: it was read from
+/// such a file.
+Metadata with_formats(const SafetensorsContents& contents) {
+  Metadata metadata = contents.metadata;
+  Metadata formats;
+  for (const SafetensorsContents::Tensor& tensor : contents.tensors()) {
+    formats.insert(tensor.format.begin(), tensor.format.end());
+  }
+  for (const auto& [key, value] : metadata) {
+    if (!key.starts_with(kFormatKey) && !key.starts_with(kDimKey)) continue;
+    if (const auto found = formats.find(key); found == formats.end() || found->second != value) {
+      throw Error(ErrorCode::invalid_argument,
+                  "rowmill: safetensors: metadata '" + key + "' is '" + value + "', which " +
+                      (found == formats.end() ? "only a quantised table of that name has" : "contradicts the table"));
+    }
+  }
+  metadata.merge(formats);
+  return metadata;
+}
+
 std::string checked_header(std::span<const TensorInfo> infos, const Metadata& metadata) {
   std::string header = format_header(infos, metadata);
   if (static_cast<std::int64_t>(header.size()) - kLengthBytes > kMaxHeaderBytes) {
@@ -58,7 +79,7 @@ std::string save(const std::filesystem::path& path, const SafetensorsContents& c
   const std::int64_t data_bytes = infos.empty() ? 0 : infos.back().end;
 
   // Checksums are known when the data are written; their places are kept until then.
-  Metadata metadata = contents.metadata;
+  Metadata metadata = with_formats(contents);
   const auto key_of = [](const TensorInfo& info) { return std::string(kTensorChecksum) + info.name; };
   if (with_checksums) {
     for (const TensorInfo& info : infos) metadata[key_of(info)] = hexadecimal(0);

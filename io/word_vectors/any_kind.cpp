@@ -142,7 +142,6 @@ VectorsFormat format_of_name(const std::filesystem::path& path) {
 void save_vectors(const std::filesystem::path& path, VectorsFormat format, const ConstTableView& table,
                   const Vocabulary& words, const SaveOptions& options) {
   check_view("save_vectors", "table", table);
-  check_format("save_vectors", "table", table, {Format::f32, Format::bf16});
   check_has_columns("save_vectors", "table", table);
   if (!words.empty()) check_word_count("save_vectors", table, words);
   switch (format) {
@@ -165,7 +164,6 @@ void save_vectors(const std::filesystem::path& path, VectorsFormat format, const
 void save_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                   const SaveOptions& options) {
   check_view("save_vectors", "table", table);
-  check_format("save_vectors", "table", table, {Format::f32, Format::bf16});
   check_has_columns("save_vectors", "table", table);
   save_vectors(path, format_of_name(path), table, words, options);
 }

@@ -7,8 +7,10 @@
 #include <charconv>
 #include <iterator>
 
+#include "io/file/rows.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/table/uninitialized.hpp"
+#include "rowmill/convert.hpp"
 
 namespace rowmill::io {
 
@@ -46,9 +48,8 @@ void check_word_count(const char* operation, const ConstTableView& table, const 
 
 std::span<const float> float_row(const ConstTableView& table, std::int64_t r, std::vector<float>& widened) {
   if (table.format() == Format::f32) return table.row(r);
-  const std::span<const Bf16> row = table.row<Bf16>(r);
-  widened.resize(row.size());
-  std::ranges::transform(row, widened.begin(), [](Bf16 x) { return static_cast<float>(x); });
+  widened.resize(static_cast<std::size_t>(table.dim()));
+  convert(some_rows(table, r, 1), TableView(widened.data(), 1, table.dim()));
   return widened;
 }
 

@@ -82,6 +82,41 @@ TEST(Delta, AChainRestoresTheSameBits) {
   }
 }
 
+TEST(Delta, TablesOfEveryFormatAreRestored) {
+  const TemporaryDirectory directory;
+  for (const Format format : kAllFormats) {
+    const Table saved = random_bytes(format, 40, 7);
+    CheckpointContents base;
+    base.add("w", saved);
+    save_checkpoint(directory / "0", base, {.sync = false});
+    Table changed = saved.clone();
+    TouchedRows touched(40);
+    touched.mark(std::vector<std::int64_t>{3, 39});
+    const std::int64_t row = row_elements(format, 7) * element_size(format);
+    auto* const bytes = static_cast<unsigned char*>(changed.bytes());
+    for (const std::int64_t r : {3, 39}) bytes[r * row + row - 1] ^= 1U;
+    DeltaContents delta;
+    delta.add("w", changed, touched);
+    save_delta(directory / "1", delta, chain_link(CheckpointFile(directory / "0")), {.sync = false});
+
+    Table table = random_bytes(format == Format::u8 ? Format::i8 : format, 50, 7);
+    const Paths files = {directory / "0", directory / "1"};
+    if (format == Format::u8) {
+      EXPECT_THROW(restore_chain(files, "w", table), Error) << "another format";
+      continue;
+    }
+    const Table before = table.clone();
+    restore_chain(files, "w", table);
+    const auto rows = [&](const Table& of, std::int64_t first, std::int64_t count) {
+      return ConstTableView(static_cast<const std::byte*>(of.bytes()) + first * row, format, count, 7,
+                            row_elements(format, 7));
+    };
+    EXPECT_TRUE(same_bits(rows(table, 0, 40), changed.view())) << format_name(format);
+    EXPECT_TRUE(same_bits(rows(table, 40, 10), rows(before, 40, 10))) << format_name(format);
+    EXPECT_TRUE(same_bits(CheckpointFile(directory / "0").load_table("w"), saved.view()));
+  }
+}
+
 TEST(Delta, AChainThatIsWrongIsRefusedAndNothingChanges) {
   const TemporaryDirectory directory;
   Training training{AdamOptions{}};

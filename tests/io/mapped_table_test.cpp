@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "rowmill/convert.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/safetensors.hpp"
 #include "rowmill/io/word_vectors.hpp"
@@ -118,6 +119,32 @@ TEST(MappedTable, HoldsEveryFormatAndWords) {
   EXPECT_EQ(MappedTable(directory / "w.npy").load_words()[2], "c");
 }
 
+TEST(MappedTable, QuantisedRowsAreReadInPlace) {
+  const TemporaryDirectory directory;
+  const Table floats(70, 19, {.initializer = Initializer::normal(0, 1), .seed = 4});
+  const std::vector<std::int64_t> ids = {69, 0, 3, 3, 41};
+  for (const Format format : {Format::int8, Format::int4, Format::int2}) {
+    Table codes(70, 19, {.format = format});
+    convert(floats, codes);
+    SafetensorsContents contents;
+    contents.add("codes", codes);
+    save_safetensors(directory / "q", contents);
+    for (const MappedTableOptions& options : kModes) {
+      const MappedTable mapped(directory / "q", options);
+      EXPECT_EQ(mapped.dim(), 19);
+      EXPECT_TRUE(same_bits(mapped.view(), codes.view()));
+      Table out(5, 19);
+      Table expected(5, 19);
+      gather(mapped, ids, out);
+      gather(codes, ids, expected);
+      EXPECT_TRUE(same_bits(out, expected.view())) << format_name(format);
+      pool(mapped, Bags(ids, 1, 5), TableView(out.data(), 1, 19));
+      pool(codes, Bags(ids, 1, 5), TableView(expected.data(), 1, 19));
+      EXPECT_TRUE(same_bits(out, expected.view())) << format_name(format);
+    }
+  }
+}
+
 TEST(MappedTable, WhatCannotBeUsedInPlaceIsRefused) {
   const TemporaryDirectory directory;
   const auto refused = [&](const char* name, std::string_view what, const MappedTableOptions& options = {}) {
@@ -139,7 +166,7 @@ TEST(MappedTable, WhatCannotBeUsedInPlaceIsRefused) {
   length[0] = static_cast<char>(header.size());
   write_file(directory / "m", length + header + std::string(5, '\0'));
   refused("m", "not aligned");
-  refused("m", "a table is F32 or BF16", {.tensor = "a"});
+  refused("m", "a table is [rows, dim]", {.tensor = "a"});
   refused("m", "no tensor 'x'", {.tensor = "x"});
   write_file(directory / "text", "a 1 2\n");
   refused("text", "safetensors header");

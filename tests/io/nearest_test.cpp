@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "io/file/rows.hpp"
+#include "rowmill/convert.hpp"
 #include "tests/io/support.hpp"
 #include "tests/support/isa_test.hpp"
 
@@ -11,11 +13,8 @@ namespace rowmill::io::test {
 namespace {
 
 std::vector<float> floats_of(const ConstTableView& table, std::int64_t r) {
-  std::vector<float> row;
-  for (std::int64_t c = 0; c < table.dim(); ++c) {
-    const auto at = static_cast<std::size_t>(c);
-    row.push_back(table.format() == Format::f32 ? table.row(r)[at] : static_cast<float>(table.row<Bf16>(r)[at]));
-  }
+  std::vector<float> row(static_cast<std::size_t>(table.dim()));
+  convert(some_rows(table, r, 1), TableView(row.data(), 1, table.dim()));
   return row;
 }
 
@@ -81,12 +80,16 @@ TEST_P(NearestTest, HasTheBitsOfTheDefinition) {
   });
 }
 
-TEST_P(NearestTest, Bf16) {
+TEST_P(NearestTest, OtherFormatsAreFloatsFirst) {
   run([] {
-    for (const std::int64_t dim : {1, 17, 64}) {
-      const Table table(501, dim, {.initializer = Initializer::normal(0, 1), .seed = 3, .format = Format::bf16});
-      const ConstTableView view = table;
-      expect_nearest(view, {view.data<Bf16>(), 5, dim, dim}, 7);
+    for (const Format format : {Format::bf16, Format::int8, Format::int4, Format::int2}) {
+      for (const std::int64_t dim : {1, 17, 64}) {
+        const Table floats(501, dim, {.initializer = Initializer::normal(0, 1), .seed = 3});
+        Table table(501, dim, {.format = format});
+        convert(floats, table);
+        const ConstTableView view = table;
+        expect_nearest(view, {view.bytes(), format, 5, dim, view.row_stride()}, 7);
+      }
     }
   });
 }

@@ -23,10 +23,11 @@ std::string bytes_of_rows(const ConstTableView& table, bool big_endian, bool for
   const std::int64_t inner = fortran_order ? table.rows() : table.dim();
   for (std::int64_t i = 0; i < outer; ++i) {
     for (std::int64_t j = 0; j < inner; ++j) {
-      const float* value = table.data() + (fortran_order ? j : i) * table.row_stride() + (fortran_order ? i : j);
-      std::string four(reinterpret_cast<const char*>(value), 4);
-      if (big_endian) std::ranges::reverse(four);
-      bytes += four;
+      const std::int64_t at = (fortran_order ? j : i) * table.row_stride() + (fortran_order ? i : j);
+      const auto size = static_cast<std::size_t>(element_size(table.format()));
+      std::string value(static_cast<const char*>(table.bytes()) + at * element_size(table.format()), size);
+      if (big_endian) std::ranges::reverse(value);
+      bytes += value;
     }
   }
   return bytes;
@@ -63,6 +64,35 @@ TEST(Npy, TakesEveryOrderOfBytesAndOfValues) {
   }
 }
 
+TEST(Npy, HoldsEveryFormatThatNumPyHas) {
+  const TemporaryDirectory directory;
+  for (const auto& [format, dtype] : {std::pair<Format, std::string>{Format::f32, "f4"},
+                                      {Format::f16, "f2"},
+                                      {Format::f64, "f8"},
+                                      {Format::i64, "i8"},
+                                      {Format::i32, "i4"},
+                                      {Format::i16, "i2"},
+                                      {Format::i8, "i1"},
+                                      {Format::u8, "u1"}}) {
+    const Table table = random_bytes(format, 9, 5);
+    const std::string order = element_size(format) == 1 ? "|" : "<";
+    save_npy(directory / "t.npy", table);
+    EXPECT_NE(read_file(directory / "t.npy").find("{'descr': '" + order + dtype + "', "), std::string::npos);
+    EXPECT_EQ(read_npy_info(directory / "t.npy").format, format);
+    EXPECT_TRUE(same_bits(load_npy(directory / "t.npy"), table.view()));
+    EXPECT_TRUE(same_bits(load_npy(directory / "t.npy", {.format = format}), table.view()));
+    for (const bool big : {false, true}) {
+      for (const bool fortran : {false, true}) {
+        write_file(directory / "o.npy",
+                   npy("{'descr': '" + std::string(big ? ">" : "<") + dtype + "', 'shape': (9, 5)" +
+                           ", 'fortran_order': " + (fortran ? "True" : "False") + "}\n",
+                       bytes_of_rows(table, big, fortran)));
+        EXPECT_TRUE(same_bits(load_npy(directory / "o.npy"), table.view())) << dtype << big << fortran;
+      }
+    }
+  }
+}
+
 TEST(Npy, EveryTruncationIsRefused) {
   const TemporaryDirectory directory;
   save_npy(directory / "whole", awkward_table(3, 2).view());
@@ -73,6 +103,7 @@ TEST(Npy, EveryTruncationIsRefused) {
 TEST(Npy, HasNoBf16) {
   const TemporaryDirectory directory;
   EXPECT_THROW(save_npy(directory / "b.npy", every_bf16()), Error);
+  EXPECT_THROW(save_npy(directory / "b.npy", Table(2, 2, {.format = Format::int8})), Error);
   EXPECT_TRUE(directory.names().empty());
 }
 
@@ -90,7 +121,11 @@ TEST(Npy, BadHeadersAreRefused) {
       {npy(good, data, 4), "version 4.0"},
       {npy(good, data + "x"), "the file has 9 bytes for them"},
       {npy(std::string(70000, ' ') + good, data, 2), "at most 65536"},
-      {with("<f4", "<f8"), "astype('float32')"},
+      {with("<f4", "<c8"), "astype('float32')"},
+      {with("<f4", "<u4"), "dtype '<u4'; expected float32"},
+      {with("<f4", "|f4"), "dtype '|f4'"},
+      {with("<f4", "=f4"), "dtype '=f4'"},
+      {with("<f4", "<f8"), "the file has 8 bytes for them"},
       {with("<f4", "|O"), "pickled"},
       {with("<f4", "|V2"), "no dtype for bfloat16"},
       {with("'<f4'", "[('x', '<f4')]"), "array of records"},

@@ -69,7 +69,7 @@ TEST(Safetensors, HoldsManyTensorsWordsAndMetadata) {
 
   expect_file_error(ErrorCode::bad_file, directory / "m", "several tables", [&] { (void)file.only_table(); });
   expect_file_error(ErrorCode::bad_file, directory / "m", "no tensor 'c'", [&] { (void)file.load_table("c"); });
-  expect_file_error(ErrorCode::bad_file, directory / "m", "'steps' is I64 [2]; a table is F32 or BF16",
+  expect_file_error(ErrorCode::bad_file, directory / "m", "'steps' is I64 [2]; a table is [rows, dim]",
                     [&] { (void)file.load_table("steps"); });
   expect_file_error(ErrorCode::bad_file, directory / "m", "expected I64",
                     [&] { (void)file.load<std::int64_t>("powers"); });
@@ -89,6 +89,96 @@ TEST(Safetensors, HoldsEveryFormat) {
   EXPECT_TRUE(same_bits(file.load_table("slice"), ConstTableView(table.data<Bf16>() + 3, 256, 17, 256)));
   Table floats(256, 256);
   EXPECT_THROW(file.read_table("half", floats), Error);
+
+  for (const Format format : kAllFormats) {
+    for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>{0, 5}, {1, 1}, {7, 3}, {9, 17}}) {
+      const Table all = random_bytes(format, 2 * rows, dim);
+      // Every second row: the others lie between them.
+      const ConstTableView some(all.bytes(), format, rows, dim, 2 * row_elements(format, dim));
+      SafetensorsContents two;
+      two.add("all", all).add("some", some);
+      save_safetensors(directory / "f", two);
+      const SafetensorsFile loaded(directory / "f");
+      EXPECT_TRUE(same_bits(loaded.load_table("all"), all.view())) << format_name(format);
+      EXPECT_TRUE(same_bits(loaded.load_table("some"), some)) << format_name(format);
+      EXPECT_EQ(loaded.is_table(loaded.tensor("all")), format != Format::low16);
+      const std::int64_t dtype_bytes = format == Format::f64 || format == Format::i64 ? 8 : element_size(format);
+      EXPECT_EQ(loaded.tensor("all").begin % dtype_bytes, 0);
+      // What was read can be written again with the same metadata.
+      two.metadata = loaded.metadata();
+      save_safetensors(directory / "g", two);
+      EXPECT_EQ(read_file(directory / "g"), read_file(directory / "f"));
+    }
+  }
+}
+
+TEST(Safetensors, OnlyTableLeavesIntegersOut) {
+  const TemporaryDirectory directory;
+  const Table floats(2, 3);
+  const Table positions(2, 4, {.format = Format::i64});
+  const Table bytes(1, 1, {.format = Format::u8});
+  SafetensorsContents contents;
+  contents.add("positions", positions).add("floats", floats);
+  save_safetensors(directory / "t", contents);
+  EXPECT_EQ(SafetensorsFile(directory / "t").only_table().name, "floats");
+  SafetensorsContents integers;
+  integers.add("positions", positions);
+  save_safetensors(directory / "t", integers);
+  EXPECT_EQ(SafetensorsFile(directory / "t").only_table().name, "positions");
+  integers.add("bytes", bytes);
+  save_safetensors(directory / "t", integers);
+  expect_file_error(ErrorCode::bad_file, directory / "t", "several tables",
+                    [&] { (void)SafetensorsFile(directory / "t").only_table(); });
+}
+
+TEST(Safetensors, MetadataThatLieOfAFormatAreRefused) {
+  const TemporaryDirectory directory;
+  const auto loads = [&](const std::string& metadata, const std::string& tensor, const std::string& what) {
+    write_file(directory / "q",
+               file_of("{\"__metadata__\":{" + metadata + "},\"t\":{" + tensor + ",\"data_offsets\":[0,24]}}",
+                       std::string(24, '\0')));
+    const SafetensorsFile file(directory / "q");
+    EXPECT_TRUE(file.is_table(file.tensor("t"))) << metadata;
+    if (what.empty()) {
+      EXPECT_EQ(file.load_table("t").rows(), 2);
+      return;
+    }
+    expect_file_error(ErrorCode::bad_file, directory / "q", what, [&] { (void)file.load_table("t"); });
+    expect_file_error(ErrorCode::bad_file, directory / "q", "tensor 't' is ",
+                      [&] { (void)file.load_table(file.only_table().name); });
+  };
+  const std::string bytes = R"("dtype":"U8","shape":[2,12])";
+  const std::string int8 = R"("rowmill.format.t":"int8")";
+  loads(int8 + R"(,"rowmill.dim.t":"4")", bytes, "");
+  loads(R"("rowmill.format.t":"int4","rowmill.dim.t":"15")", bytes, "");
+  loads(R"("rowmill.format.t":"int2","rowmill.dim.t":"32")", bytes, "");
+  loads(R"("rowmill.format.t":"int4","rowmill.dim.t":"17")", bytes, "expected U8 [rows, 13], rows of int4 with 17");
+  loads(int8 + R"(,"rowmill.dim.t":"5")", bytes, "is U8 [2, 12]; expected U8 [rows, 13], rows of int8 with 5 columns");
+  loads(int8 + R"(,"rowmill.dim.t":"9223372036854775807")", bytes, "expected U8 [rows, 9223372036854775807]");
+  loads(int8, bytes, "'rowmill.dim.t' of __metadata__ is missing");
+  for (const char* const dim : {"0", "-4", "4 ", "", "4.0", "9223372036854775808"}) {
+    loads(int8 + R"(,"rowmill.dim.t":")" + dim + "\"", bytes, "is '" + std::string(dim) + "'; expected its number");
+  }
+  loads(R"("rowmill.format.t":"int9","rowmill.dim.t":"4")", bytes, "the format 'int9' by __metadata__; known there");
+  loads(R"("rowmill.format.t":"f32","rowmill.dim.t":"12")", bytes, "the format 'f32'");
+  loads(R"("rowmill.dim.t":"4")", bytes, "without its format");
+  loads(int8 + R"(,"rowmill.dim.t":"4")", R"("dtype":"I8","shape":[2,12])", "is I8 [2, 12]; expected U8 [rows, 12]");
+  loads(int8 + R"(,"rowmill.dim.t":"4")", R"("dtype":"F32","shape":[2,3])", "expected U8");
+  loads(int8 + R"(,"rowmill.dim.t":"16")", R"("dtype":"U8","shape":[24])", "is U8 [24]; expected U8 [rows, 24]");
+
+  // Nor are they written.
+  const Table floats(2, 3);
+  const Table codes(2, 4, {.format = Format::int8});
+  for (const auto& [key, value] : {std::pair{"rowmill.format.f", "int8"},
+                                   {"rowmill.dim.t", "5"},
+                                   {"rowmill.format.t", "int4"},
+                                   {"rowmill.format.u", "int8"}}) {
+    SafetensorsContents contents;
+    contents.add("f", floats).add("t", codes);
+    contents.metadata = {{key, value}};
+    EXPECT_THROW(save_safetensors(directory / "no", contents), Error) << key;
+  }
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"q"});
 }
 
 TEST(Safetensors, TakesWhatOthersWrite) {

@@ -5,15 +5,18 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernels/table/uninitialized.hpp"
 #include "rowmill/io/file_error.hpp"
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
@@ -67,7 +70,7 @@ inline testing::AssertionResult same_bits(const ConstTableView& actual, const Co
   const std::int64_t element = element_size(actual.format());
   const auto row = [&](const ConstTableView& table, std::int64_t r) {
     return std::string_view(static_cast<const char*>(table.bytes()) + r * table.row_stride() * element,
-                            static_cast<std::size_t>(table.dim() * element));
+                            static_cast<std::size_t>(row_elements(table.format(), table.dim()) * element));
   };
   for (std::int64_t r = 0; r < actual.rows(); ++r) {
     if (row(actual, r) != row(expected, r)) return testing::AssertionFailure() << "row " << r;
@@ -92,6 +95,20 @@ inline Table every_bf16() {
   for (std::uint32_t bits = 0; bits < 65536; ++bits) {
     table.data<Bf16>()[bits] = Bf16::from_bits(static_cast<std::uint16_t>(bits));
   }
+  return table;
+}
+
+inline constexpr Format kAllFormats[] = {Format::f32,  Format::bf16,  Format::f16, Format::int8, Format::int4,
+                                         Format::int2, Format::low16, Format::f64, Format::i64,  Format::i32,
+                                         Format::i16,  Format::i8,    Format::u8};
+
+/// A table of any format, of random bytes.
+inline Table random_bytes(Format format, std::int64_t rows, std::int64_t dim) {
+  Table table = uninitialized_table(rows, dim, {.format = format});
+  std::mt19937 random(static_cast<unsigned>(format) + 1);
+  auto* const bytes = static_cast<unsigned char*>(table.bytes());
+  const std::int64_t size = rows * row_elements(format, dim) * element_size(format);
+  std::generate_n(bytes, size, [&] { return static_cast<unsigned char>(random()); });
   return table;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "rowmill/convert.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/word_vectors.hpp"
 #include "tests/io/support.hpp"
@@ -55,6 +56,46 @@ TEST_F(ToolTest, QuantizesAndTells) {
   EXPECT_EQ(run("convert b.safetensors b.npy --format f32").status, 0);
   EXPECT_EQ(run_json("info b.npy")["rows"], 3);
   EXPECT_NE(run("info b.npy").output.find("rows        3\n"), std::string::npos);
+}
+
+TEST_F(ToolTest, QuantisesRows) {
+  const Table floats(20, 9, {.initializer = Initializer::normal(0, 1), .seed = 5});
+  Vocabulary words;
+  for (std::int64_t r = 0; r < 20; ++r) words.add("word" + std::to_string(r));
+  save_vectors(directory / "f.safetensors", floats, words);
+  for (const Format format : {Format::int8, Format::int4, Format::int2}) {
+    const std::string name(format_name(format));
+    ASSERT_EQ(run("quantize f.safetensors q.safetensors --format " + name).status, 0);
+    Table codes(20, 9, {.format = format});
+    convert(floats, codes);
+    const WordVectors loaded = load_vectors(directory / "q.safetensors");
+    EXPECT_TRUE(same_bits(loaded.table, codes.view()));
+    EXPECT_EQ(loaded.words[7], "word7");
+    for (const auto& tensor : run_json("info q.safetensors")["tensors"]) {
+      const bool is_table = tensor["name"] == "vectors";
+      EXPECT_EQ(tensor.value("format", ""), is_table ? name : "");
+      EXPECT_EQ(tensor.value("dim", 0), is_table ? 9 : 0);
+    }
+    EXPECT_NE(run("info q.safetensors").output.find("(" + name + ", dim 9)"), std::string::npos);
+    EXPECT_EQ(run("verify q.safetensors").status, 0);
+    // From codes everything is as from the floats that they stand for.
+    ASSERT_EQ(run("convert q.safetensors w.npy --format f32").status, 0);
+    Table widened(20, 9);
+    convert(codes, widened);
+    EXPECT_TRUE(same_bits(load_npy(directory / "w.npy"), widened.view()));
+    EXPECT_EQ(run("nearest q.safetensors word3 -k 4").output, run("nearest w.npy word3 -k 4").output);
+    EXPECT_EQ(run("convert q.safetensors q.bin && '" ROWMILL_TOOL "' convert q.bin b.npy").status, 0);
+    EXPECT_TRUE(same_bits(load_npy(directory / "b.npy"), widened.view()));
+  }
+  const Result npy = run("quantize f.safetensors q.npy --format int8");
+  EXPECT_EQ(npy.status, 1);
+  EXPECT_NE(npy.output.find("NumPy has no dtype"), std::string::npos) << npy.output;
+
+  Table broken(3, 4, {.format = Format::int8});
+  reinterpret_cast<float*>(static_cast<std::byte*>(broken.bytes()) + 2 * 12 + 4)[0] =
+      std::numeric_limits<float>::infinity();
+  save_vectors(directory / "n.safetensors", broken);
+  EXPECT_NE(run("verify n.safetensors").output.find("the first is row 2"), std::string::npos);
 }
 
 TEST_F(ToolTest, FindsTheNearestExactly) {

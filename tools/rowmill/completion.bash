@@ -9,7 +9,7 @@ _rowmill() {
   local input="--tensor --dim --header --invalid-utf8 --json --threads --help"
   case $before in
     --format)
-      local formats="f32 bf16"
+      local formats="f32 f64 bf16 f16 int8 int4 int2"
       [[ $command == train-vectors ]] && formats="safetensors npy binary text glove"
       COMPREPLY=($(compgen -W "$formats" -- "$word")); return ;;
     --model) COMPREPLY=($(compgen -W "cbow skip-gram" -- "$word")); return ;;

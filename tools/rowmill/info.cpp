@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "commands.hpp"
 #include "rowmill/io/npy.hpp"
@@ -25,11 +27,17 @@ ordered_json describe(const InputOptions& input) {
       description["kind"] = "safetensors";
       description["metadata"] = file.metadata();
       for (const io::TensorInfo& tensor : file.tensors()) {
-        description["tensors"].push_back({{"name", tensor.name},
-                                          {"dtype", tensor.dtype},
-                                          {"shape", tensor.shape},
-                                          {"begin", tensor.begin},
-                                          {"end", tensor.end}});
+        ordered_json entry = {{"name", tensor.name},
+                              {"dtype", tensor.dtype},
+                              {"shape", tensor.shape},
+                              {"begin", tensor.begin},
+                              {"end", tensor.end}};
+        if (file.is_table(tensor)) {
+          const io::TableInfo table = file.table_info(tensor);
+          entry["format"] = format_name(table.format);
+          entry["dim"] = table.dim;
+        }
+        description["tensors"].push_back(std::move(entry));
       }
       return description;
     }
@@ -38,6 +46,7 @@ ordered_json describe(const InputOptions& input) {
       description["kind"] = "npy";
       description["rows"] = info.rows;
       description["dim"] = info.dim;
+      description["format"] = format_name(info.format);
       description["byte_order"] = info.big_endian ? "big" : "little";
       description["order"] = info.fortran_order ? "columns first" : "rows first";
       description["words"] = !io::load_npy_words(input.file, info.rows).empty();
@@ -51,6 +60,12 @@ ordered_json describe(const InputOptions& input) {
       return description;
     }
   }
+}
+
+/// " (int8, dim 300)" of a table.
+std::string table_text(const ordered_json& tensor) {
+  if (!tensor.contains("format")) return {};
+  return fmt::format(" ({}, dim {})", tensor["format"].get<std::string>(), tensor["dim"].get<std::int64_t>());
 }
 
 }  // namespace
@@ -71,8 +86,8 @@ int info(const InputOptions& input) {
   }
   if (const auto tensors = description.find("tensors"); tensors != description.end()) {
     for (const ordered_json& tensor : *tensors) {
-      fmt::print("{:<12}{} {} {}\n", "tensor", tensor["name"].get<std::string>(), tensor["dtype"].get<std::string>(),
-                 tensor["shape"].dump());
+      fmt::print("{:<12}{} {} {}{}\n", "tensor", tensor["name"].get<std::string>(), tensor["dtype"].get<std::string>(),
+                 tensor["shape"].dump(), table_text(tensor));
     }
   }
   return 0;

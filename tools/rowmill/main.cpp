@@ -17,7 +17,16 @@
 namespace rowmill::tool {
 namespace {
 
-const std::map<std::string, Format> kFormats = {{"f32", Format::f32}, {"bf16", Format::bf16}};
+const std::map<std::string, Format> kSmallFormats = {{"bf16", Format::bf16},
+                                                     {"f16", Format::f16},
+                                                     {"int8", Format::int8},
+                                                     {"int4", Format::int4},
+                                                     {"int2", Format::int2}};
+const std::map<std::string, Format> kFormats = [] {
+  std::map<std::string, Format> formats = kSmallFormats;
+  formats.insert({{"f32", Format::f32}, {"f64", Format::f64}});
+  return formats;
+}();
 const std::map<std::string, io::HeaderLine> kHeaders = {
     {"automatic", io::HeaderLine::automatic}, {"present", io::HeaderLine::present}, {"absent", io::HeaderLine::absent}};
 const std::map<std::string, io::InvalidUtf8> kUtf8 = {
@@ -125,17 +134,22 @@ int run(int argc, char** argv) {
       ->add_option("OUTPUT", convert_options.output,
                    "Ends in .safetensors, .npy, .bin (word2vec), .txt, .vec or .glove; text may be packed: .txt.gz")
       ->required();
-  convert_command->add_option("--format", convert_options.format, "Of the numbers in a safetensors file: f32 or bf16")
+  convert_command
+      ->add_option(
+          "--format", convert_options.format,
+          "Of the numbers: f32, f64, bf16, f16, or int8, int4, int2, rows of codes with a scale and a bias each")
       ->transform(CLI::CheckedTransformer(kFormats));
 
   ConvertOptions quantize_options;
-  CLI::App* const quantize_command = add_command("quantize", "Write a table with smaller numbers.",
-                                                 "  rowmill quantize words.safetensors half.safetensors --format bf16",
-                                                 [&] { return convert(quantize_options); });
+  CLI::App* const quantize_command =
+      add_command("quantize", "Write a table with smaller numbers.",
+                  "  rowmill quantize words.safetensors small.safetensors --format int8\n"
+                  "  rowmill quantize words.npy half.npy --format f16",
+                  [&] { return convert(quantize_options); });
   add_input(*quantize_command, quantize_options.input);
-  quantize_command->add_option("OUTPUT", quantize_options.output, "Ends in .safetensors")->required();
-  quantize_command->add_option("--format", quantize_options.format, "bf16")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Format>{{"bf16", Format::bf16}}))
+  quantize_command->add_option("OUTPUT", quantize_options.output, "Ends in .safetensors; f16 also in .npy")->required();
+  quantize_command->add_option("--format", quantize_options.format, "int8, int4, int2, bf16 or f16")
+      ->transform(CLI::CheckedTransformer(kSmallFormats))
       ->required();
 
   NearestOptions nearest_options;

@@ -9,7 +9,8 @@
 #include <stdexcept>
 
 #include "commands.hpp"
-#include "rowmill/gather.hpp"
+#include "io/file/rows.hpp"
+#include "rowmill/convert.hpp"
 #include "rowmill/io/mapped_table.hpp"
 
 namespace rowmill::tool {
@@ -74,7 +75,7 @@ Query query_of(const std::vector<Term>& terms, const Source& source, const io::W
   for (const Term& term : terms) {
     const std::optional<std::int64_t> row = index.find(term.word);
     if (!row) throw std::runtime_error("the word '" + term.word + "' is not in the vocabulary");
-    gather(source.table, std::span(&*row, 1), TableView(vector.data(), 1, dim));
+    convert(io::some_rows(source.table, *row, 1), TableView(vector.data(), 1, dim));
     double square = 0;
     for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
     const auto scale = static_cast<float>(term.sign / std::sqrt(square));

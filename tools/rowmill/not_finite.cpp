@@ -4,16 +4,27 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <span>
+#include <vector>
 
+#include "io/file/rows.hpp"
+#include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
+#include "rowmill/convert.hpp"
 
 namespace rowmill::tool {
 namespace {
 
-template <class T>
-bool is_finite(std::span<const T> row) {
-  return std::ranges::all_of(row, [](T x) { return std::isfinite(static_cast<float>(x)); });
+/// Whether all numbers of row r are finite: as floats, but for doubles. Integers always are.
+bool is_finite(const ConstTableView& table, std::int64_t r, std::vector<float>& widened) {
+  const auto all_finite = [](const auto& row) {
+    return std::ranges::all_of(row, [](auto x) { return std::isfinite(x); });
+  };
+  if (table.format() == Format::f64) return all_finite(table.row<double>(r));
+  if (is_exact(table.format())) return true;
+  if (table.format() == Format::f32) return all_finite(table.row(r));
+  widened.resize(static_cast<std::size_t>(table.dim()));
+  convert(io::some_rows(table, r, 1), TableView(widened.data(), 1, table.dim()));
+  return all_finite(widened);
 }
 
 }  // namespace
@@ -21,14 +32,13 @@ bool is_finite(std::span<const T> row) {
 NotFinite find_not_finite(const ConstTableView& table) {
   std::atomic<std::int64_t> count = 0;
   std::atomic<std::int64_t> first = table.rows();
-  const std::int64_t row_bytes = table.dim() * element_size(table.format());
+  const std::int64_t row_bytes = rowmill::row_bytes(table);
   const std::int64_t threads = concurrency_for(table.rows() * row_bytes);
   parallel_chunks(threads, table.rows(), rows_per_task(table.rows(), row_bytes, threads),
                   [&](std::int64_t begin, std::int64_t end) {
+                    std::vector<float> widened;
                     for (std::int64_t r = begin; r < end; ++r) {
-                      const bool finite = table.format() == Format::f32 ? is_finite(table.row<float>(r))
-                                                                        : is_finite(table.row<Bf16>(r));
-                      if (finite) continue;
+                      if (is_finite(table, r, widened)) continue;
                       ++count;
                       for (std::int64_t lowest = first; r < lowest && !first.compare_exchange_weak(lowest, r);) {
                       }

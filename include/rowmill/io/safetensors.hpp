@@ -31,6 +31,13 @@ struct TensorInfo {
   std::int64_t end = 0;
 };
 
+/// A tensor that is a table, as lookups see it.
+struct TableInfo {
+  Format format = Format::f32;
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;  ///< of quantised rows too; their tensor has row_elements(format, dim) columns of bytes
+};
+
 /// Text that a file carries beside its tensors.
 using Metadata = std::map<std::string, std::string>;
 
@@ -58,23 +65,25 @@ class SafetensorsFile {
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
   /// The tensor of this name. Throws FileError (bad_file) if there is none.
   [[nodiscard]] const TensorInfo& tensor(std::string_view name) const;
-  /// The one tensor that is a table (F32 or BF16, two dimensions). Throws FileError (bad_file) if there are none or
-  /// several.
+  /// The one tensor that is a table; one of integers only if there is no other. Throws FileError (bad_file) if there
+  /// are none or several.
   [[nodiscard]] const TensorInfo& only_table() const;
 
-  /// Whether a tensor is F32 or BF16 [rows, dim], with dim of at least 1.
-  [[nodiscard]] static bool is_table(const TensorInfo& tensor);
+  /// Whether a tensor is a table: F32, BF16, F16, F64, I64, I32, I16, I8 or U8 [rows, dim] with dim of at least 1, or
+  /// one of which __metadata__ say that its rows are quantised.
+  [[nodiscard]] bool is_table(const TensorInfo& tensor) const;
 
   /// Reads the whole file, on all threads, and compares it with the checksums that a checkpoint has. False if the file
   /// has none. Throws FileError (bad_file) if one is wrong or missing, and what the progress callback throws.
   bool verify(const Progress& progress = {}) const;
 
-  /// The format of a tensor that is a table. Throws FileError (bad_file) if it is none.
-  [[nodiscard]] Format table_format(const TensorInfo& info) const;
+  /// The table that a tensor is; U16 [rows, dim] are lower halves of floats, Format::low16. Throws FileError (bad_file)
+  /// if it is none, or __metadata__ say of it a format that is unknown, no dim, or ones that its dtype and shape
+  /// contradict: see docs/files.md.
+  [[nodiscard]] TableInfo table_info(const TensorInfo& tensor) const;
 
-  /// Reads an F32 or BF16 tensor of two dimensions, on all threads, into a new table of its name and format.
-  /// Throws FileError if it is missing or another kind of tensor (bad_file) or can't be read (io_error), and Error
-  /// (out_of_memory).
+  /// Reads a tensor that is a table, on all threads, into a new table of its name and format. Throws FileError if it is
+  /// missing or no table (bad_file) or can't be read (io_error), and Error (out_of_memory).
   [[nodiscard]] Table load_table(std::string_view name) const;
 
   /// The same, into memory of the caller's. Throws also if `out` is not of its format (invalid_argument) and shape
@@ -108,7 +117,8 @@ class SafetensorsContents {
   Metadata metadata;
 
   /// Each throws Error (invalid_argument) if the name is empty, not UTF-8, "__metadata__", or there already; or if the
-  /// table is null, has dim < 1 or negative rows.
+  /// table is null, has dim < 1 or negative rows. Tables of any format are taken; what makes quantised rows readable is
+  /// added to the metadata.
   SafetensorsContents& add(std::string name, const ConstTableView& table);
   SafetensorsContents& add(std::string name, Table&& table) = delete;  // it would be gone before the file is written
   SafetensorsContents& add(std::string name, std::span<const std::uint8_t> values);
@@ -120,6 +130,7 @@ class SafetensorsContents {
 
   struct Tensor {
     TensorInfo info;  ///< begin and end follow when the file is written
+    Metadata format;  ///< what __metadata__ must say of quantised rows
     const std::byte* data = nullptr;
     std::int64_t rows = 0;  ///< the data as rows of bytes, `stride` apart
     std::int64_t row_bytes = 0;
@@ -136,7 +147,8 @@ class SafetensorsContents {
 /// Writes a safetensors file: see SaveOptions for what a reader of the old file meanwhile, a crash and a full disk
 /// mean. Data begin at a multiple of 64 bytes; tensors whose sizes are multiples of 64 come first, so that these all
 /// do. Throws FileError (io_error) if the file can't be written, Error (invalid_argument) if metadata are not UTF-8,
-/// and what options.progress throws; the old file, if any, is then untouched.
+/// or say of the formats of tables ("rowmill.format.", "rowmill.dim.") what is not so, and what options.progress
+/// throws; the old file, if any, is then untouched.
 void save_safetensors(const std::filesystem::path& path, const SafetensorsContents& contents,
                       const SaveOptions& options = {});
 

@@ -57,7 +57,7 @@ class MemoryFile {
 void safetensors(const fs::path& path) {
   const SafetensorsFile file(path);
   for (const TensorInfo& tensor : file.tensors()) {
-    if (SafetensorsFile::is_table(tensor)) static_cast<void>(file.load_table(tensor.name));
+    if (file.is_table(tensor)) static_cast<void>(file.load_table(tensor.name));
   }
   static_cast<void>(file.verify());
   for (const TensorInfo& tensor : file.tensors()) static_cast<void>(file.load_words(tensor.name));
@@ -128,7 +128,8 @@ void mapped(const fs::path& path) {
   for (const bool guarded : {false, true}) {
     const MappedTable table(path, {.guarded = guarded});
     if (table.rows() == 0) continue;
-    Table out(2, table.dim(), {.format = table.format()});
+    const bool quantized = is_quantized(table.format());
+    Table out(2, table.dim(), {.format = quantized ? Format::f32 : table.format()});
     gather(table, std::vector<std::int64_t>{0, table.rows() - 1}, out);
     static_cast<void>(table.load_words());
   }
@@ -207,6 +208,12 @@ void write_seeds(const fs::path& folder) {
   contents.metadata = {{"key", "value"}};
   contents.add("t", table).add("half", half).add_words("t", two);
   save_safetensors(folder / "safetensors/tables", contents);
+  const Table codes(2, 3, {.format = Format::int8});
+  const Table small_codes(2, 5, {.format = Format::int4});
+  SafetensorsContents quantized;
+  quantized.add("q", codes).add("r", small_codes);
+  save_safetensors(folder / "safetensors/quantized", quantized);
+  save_vectors(folder / "mapped/quantized.safetensors", small_codes, two);
   save_vectors(folder / "mapped/one.safetensors", table, two);
   save_npy(folder / "mapped/one.npy", table);
 
@@ -227,6 +234,12 @@ void write_seeds(const fs::path& folder) {
   fs::remove(folder / "base");
 
   save_npy(folder / "npy/table", table);
+  const Table halves(2, 3, {.format = Format::f16});
+  const Table integers(2, 3, {.format = Format::i16});
+  save_npy(folder / "npy/halves", halves);
+  save_npy(folder / "npy/integers", integers);
+  write("npy/doubles", std::string("\x93NUMPY\x01\x00\x40\x00", 10) +
+                           "{'descr':'>f8','fortran_order':True,'shape':(1,2)}             \n" + std::string(16, '\1'));
   write("npy/columns", std::string("\x93NUMPY\x02\x00\x40\x00\x00\x00", 12) +
                            "{'descr':'>f4','fortran_order':True,'shape':(2L,1L)}           \n" + std::string(8, '\1'));
   save_text_vectors(folder / "text/header", table, two);
@@ -241,7 +254,8 @@ void write_seeds(const fs::path& folder) {
   write("word2vec/together", std::string_view("2 1\na \0\0\x80\x3f"
                                               "b\xff \0\0\0\x40",
                                               16));
-  for (const char* const from : {"safetensors/tables", "npy/table", "text/header", "text/gzip", "word2vec/table"}) {
+  for (const char* const from :
+       {"safetensors/tables", "safetensors/quantized", "npy/table", "text/header", "text/gzip", "word2vec/table"}) {
     copy(from, "any_kind");
   }
 }
