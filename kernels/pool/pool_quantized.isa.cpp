@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums of quantised rows without weights. As pool.isa.cpp, but a row's scale and bias are read before its columns, and
-// its lines are prefetched at once. Rarer sums take pool_max.isa.cpp.
+// its lines are prefetched at once. Instructions are what limits these loops: docs/design/performance.md. Rarer sums
+// take pool_max.isa.cpp.
 #include "kernels/pool/pool_kernels.hpp"
 #include "kernels/pool/store_bag.hpp"
 #include "kernels/simd/quantized.hpp"
@@ -18,6 +19,10 @@ template <class In, std::int64_t kVectors, class Lanes>
   const auto* const table = static_cast<const std::uint8_t*>(a.table);
   const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * a.table_stride; };
   const std::int64_t end = a.begin[a.bags];
+  // Of the group in the row that is prefetched: its lines, one by one from its first byte on, and the line of its last.
+  constexpr std::int64_t kGroupBytes = kVectors * kLanes * In::kBits / 8;
+  const std::int64_t offset = c * In::kBits / 8;
+  const std::int64_t last_byte = c + kVectors * kLanes < a.dim ? offset + kGroupBytes - 1 : In::row_bytes(a.dim) - 1;
   for (std::int64_t b = 0; b < a.bags; ++b) {
     const std::int64_t first = a.begin[b];
     const std::int64_t last = a.begin[b + 1];
@@ -25,11 +30,20 @@ template <class In, std::int64_t kVectors, class Lanes>
     // To -0 whatever is added stays what it is.
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(-0.0F); });
     for (std::int64_t i = first; i < last; ++i) {
-      if (const std::int64_t later = i + a.prefetch.ahead; later < end) {
-        In::prefetch_columns(row(later), a.dim, c, kVectors * kLanes, a.prefetch.into);
-      }
-      const auto now = In::row(row(i), a.dim).from(c);
-      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] += now.load(v * kLanes, lanes); });
+      const std::uint8_t* const now = row(i);
+      // To prefetch again what is read now costs less than a branch.
+      const std::uint8_t* const ahead = i + a.prefetch.ahead < end ? row(i + a.prefetch.ahead) : now;
+      const auto* const later = reinterpret_cast<const char*>(ahead);
+      with_level(
+          a.prefetch.into, [=]<CacheLevel kInto>() __attribute__((always_inline)) {
+            unrolled<(kGroupBytes + kCacheLine - 1) / kCacheLine>([=](std::int64_t n) __attribute__((always_inline)) {
+              prefetch_line(later + offset + n * kCacheLine, kInto);
+            });
+            prefetch_line(later + last_byte, kInto);
+          });
+      const auto columns = In::row(now, a.dim).from(c);
+      unrolled<kVectors>([&](std::int64_t v)
+                             __attribute__((always_inline)) { sum[v] += columns.load(v * kLanes, lanes); });
     }
     float sums[kVectors * kLanes];
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });

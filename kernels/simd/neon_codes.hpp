@@ -24,9 +24,19 @@ inline Floats spread_codes(std::uint32_t codes, std::int32_t bits) {
 }
 inline Floats load_codes_4(const std::uint8_t* p) { return spread_codes(p[0] | std::uint32_t{p[1]} << 8, 4); }
 inline Floats load_codes_2(const std::uint8_t* p) { return spread_codes(p[0], 2); }
-inline Floats load_codes_8_partial(const std::uint8_t* p, std::int64_t) { return load_codes_8(p); }
-inline Floats load_codes_4_partial(const std::uint8_t* p, std::int64_t) { return load_codes_4(p); }
-inline Floats load_codes_2_partial(const std::uint8_t* p, std::int64_t) { return load_codes_2(p); }
+
+/// Values by arithmetic: multiplication and addition round apart.
+template <int kBits>
+struct CodeValues {
+  Floats scale, bias;
+
+  template <class Lanes>
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, Lanes) const {
+    if constexpr (kBits == 8) return load_codes_8(p) * scale + bias;
+    if constexpr (kBits == 4) return load_codes_4(p) * scale + bias;
+    if constexpr (kBits == 2) return load_codes_2(p) * scale + bias;
+  }
+};
 
 struct ScaleAndBias {
   Floats scale, bias;

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "kernels/simd/formats.hpp"
-#if defined(__x86_64__)
+#if defined(__AVX512BW__)
+#include "kernels/simd/avx512_codes.hpp"
+#elif defined(__x86_64__)
 #include "kernels/simd/x86_codes.hpp"
 #else
 #include "kernels/simd/neon_codes.hpp"
@@ -28,27 +30,17 @@ struct AnyIds {
 /// The codes of a row of +0, of as many columns as a group of sums has; and what tails read behind them.
 inline const std::uint8_t kZeroCodes[kSums * kLanes + 8] = {};
 
-/// A row of codes of kBits, with its scale and bias in registers. Multiplication and addition round apart.
+/// A row of codes of kBits, with what turns them into values in registers.
 template <int kBits>
 struct QuantizedRow {
   const std::uint8_t* codes;
-  Floats scale, bias;
+  CodeValues<kBits> values;
 
-  [[gnu::always_inline]] QuantizedRow from(std::int64_t column) const {
-    return {codes + column * kBits / 8, scale, bias};
-  }
-  [[gnu::always_inline]] Floats load(std::int64_t column, FullVector) const {
-    const std::uint8_t* const p = codes + column * kBits / 8;
-    if constexpr (kBits == 8) return load_codes_8(p) * scale + bias;
-    if constexpr (kBits == 4) return load_codes_4(p) * scale + bias;
-    if constexpr (kBits == 2) return load_codes_2(p) * scale + bias;
-  }
+  [[gnu::always_inline]] QuantizedRow from(std::int64_t column) const { return {codes + column * kBits / 8, values}; }
   /// The lanes past the row's end hold anything.
-  [[gnu::always_inline]] Floats load(std::int64_t column, Tail tail) const {
-    const std::uint8_t* const p = codes + column * kBits / 8;
-    if constexpr (kBits == 8) return load_codes_8_partial(p, tail.n) * scale + bias;
-    if constexpr (kBits == 4) return load_codes_4_partial(p, tail.n) * scale + bias;
-    if constexpr (kBits == 2) return load_codes_2_partial(p, tail.n) * scale + bias;
+  template <class Lanes>
+  [[gnu::always_inline]] Floats load(std::int64_t column, Lanes lanes) const {
+    return values.load(codes + column * kBits / 8, lanes);
   }
 };
 
@@ -74,15 +66,15 @@ struct QuantizedFormat {
     prefetch_line(begin + last, into);
   }
 
-  [[gnu::always_inline]] static QuantizedRow<kBits> zeros() { return {kZeroCodes, Floats(0.0F), Floats(0.0F)}; }
+  [[gnu::always_inline]] static QuantizedRow<kBits> zeros() { return {kZeroCodes, {Floats(0.0F), Floats(0.0F)}}; }
   [[gnu::always_inline]] static QuantizedRow<kBits> row(const Value* p, std::int64_t dim) {
     if constexpr (kBits == 8) {
       float scale_and_bias[2];
       __builtin_memcpy(scale_and_bias, p + dim, sizeof scale_and_bias);
-      return {p, Floats(scale_and_bias[0]), Floats(scale_and_bias[1])};
+      return {p, {Floats(scale_and_bias[0]), Floats(scale_and_bias[1])}};
     } else {
       const ScaleAndBias both = load_f16_pair(p + code_bytes(dim));
-      return {p, both.scale, both.bias};
+      return {p, {both.scale, both.bias}};
     }
   }
 };

@@ -16,32 +16,7 @@ inline __m128i load_32(const std::uint8_t* p) {
   return _mm_cvtsi32_si128(word);
 }
 
-#if defined(__AVX512BW__)
-inline Floats load_codes_8(const std::uint8_t* p) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-}
-inline Floats load_codes_8_partial(const std::uint8_t* p, std::int64_t n) {
-  const __m512i codes = _mm512_maskz_loadu_epi8((std::uint64_t{1} << n) - 1, p);
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(codes)));
-}
-/// Each byte in 64 bits; its upper half is moved up to the next 32.
-inline Floats spread_halves(__m128i bytes) {
-  const __m512i wide = _mm512_cvtepu8_epi64(bytes);
-  const __m512i both = _mm512_or_si512(wide, _mm512_slli_epi64(wide, 28));
-  return _mm512_cvtepi32_ps(_mm512_and_si512(both, _mm512_set1_epi32(15)));
-}
-inline Floats load_codes_4(const std::uint8_t* p) {
-  return spread_halves(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-inline Floats load_codes_4_partial(const std::uint8_t* p, std::int64_t n) {
-  return n > 8 ? load_codes_4(p) : spread_halves(load_32(p));
-}
-inline Floats load_codes_2(const std::uint8_t* p) {
-  const __m512i shifts = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  const __m512i codes = _mm512_srlv_epi32(_mm512_broadcastd_epi32(load_32(p)), shifts);
-  return _mm512_cvtepi32_ps(_mm512_and_si512(codes, _mm512_set1_epi32(3)));
-}
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
 inline Floats load_codes_8(const std::uint8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }
@@ -70,23 +45,25 @@ inline Floats load_codes_2(const std::uint8_t* p) {
   return _mm_mul_ps(_mm_cvtepi32_ps(codes), _mm_setr_ps(1, 0x1p-2F, 0x1p-4F, 0x1p-6F));
 }
 #endif
-#if !defined(__AVX512BW__)
-inline Floats load_codes_8_partial(const std::uint8_t* p, std::int64_t) { return load_codes_8(p); }
-inline Floats load_codes_4_partial(const std::uint8_t* p, std::int64_t) { return load_codes_4(p); }
-#endif
-inline Floats load_codes_2_partial(const std::uint8_t* p, std::int64_t) { return load_codes_2(p); }
+
+/// Values by arithmetic: multiplication and addition round apart.
+template <int kBits>
+struct CodeValues {
+  Floats scale, bias;
+
+  template <class Lanes>
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, Lanes) const {
+    if constexpr (kBits == 8) return load_codes_8(p) * scale + bias;
+    if constexpr (kBits == 4) return load_codes_4(p) * scale + bias;
+    if constexpr (kBits == 2) return load_codes_2(p) * scale + bias;
+  }
+};
 
 struct ScaleAndBias {
   Floats scale, bias;
 };
 
 /// Two float16 at p, in all lanes: as widen_f16 (kernels/core/float16.hpp), exact.
-#if defined(__AVX512BW__)
-inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
-  const __m128 both = _mm512_castps512_ps128(_mm512_cvtph_ps(_mm256_castsi128_si256(load_32(p))));
-  return {_mm512_broadcastss_ps(both), _mm512_broadcastss_ps(_mm_shuffle_ps(both, both, 1))};
-}
-#else
 inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
   const __m128i halves = _mm_unpacklo_epi16(load_32(p), _mm_setzero_si128());
   const __m128i bits = _mm_slli_epi32(_mm_and_si128(halves, _mm_set1_epi32(0x7FFF)), 13);
@@ -106,7 +83,6 @@ inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
   return {_mm_shuffle_ps(both, both, 0), _mm_shuffle_ps(both, both, 0x55)};
 #endif
 }
-#endif
 
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA

@@ -652,13 +652,15 @@ mutation("a plan of strided ids takes equal first ids for one row", "arguments_t
 
 # ---- Quantised rows
 
-CODES = "kernels/simd/x86_codes.hpp"
+CODES = "kernels/simd/avx512_codes.hpp"
 QUANTIZED = "kernels/simd/quantized.hpp"
 mutation("a tail of int8 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
-         (CODES, "_mm512_maskz_loadu_epi8((std::uint64_t{1} << n) - 1, p)", "_mm512_maskz_loadu_epi8(~std::uint64_t{0}, p)"),
+         (CODES, "_mm512_maskz_loadu_epi8((std::uint64_t{1} << tail.n) - 1, p)", "_mm512_maskz_loadu_epi8(~std::uint64_t{0}, p)"),
          isa="avx512")
 mutation("a tail of int4 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
-         (CODES, "return n > 8 ? load_codes_4(p)", "return n > 0 ? load_codes_4(p)"), isa="avx512")
+         (CODES, "return tail.n > 8 ?", "return tail.n > 0 ?"), isa="avx512")
+mutation("the last quarter of a table of int2 values is in another order, avx512", "kernels_test:*_int2_*",
+         (CODES, "0, 1, 2, 3)) * scale", "0, 1, 3, 2)) * scale"), isa="avx512")
 mutation("the bias of a quantised row is its scale", "kernels_test:*gather_int8*",
          (QUANTIZED, "Floats(scale_and_bias[1])", "Floats(scale_and_bias[0])"))
 mutation("the scale of an odd row of int4 stands a byte too early", "kernels_test:*gather_int4*",
@@ -670,7 +672,7 @@ mutation("int4 keeps a scale of 0", "kernels_test:*quantize*",
 mutation("a later group of quantised columns begins with the first", "kernels_test:*pool_int*",
          ("kernels/pool/pool_quantized.isa.cpp", "a.dim).from(c)", "a.dim)"))
 mutation("quantised rows are pooled past the last id", "kernels_test:*pool_int*",
-         ("kernels/pool/pool_quantized.isa.cpp", "later < end) {", "later <= end + 8) {"))
+         ("kernels/pool/pool_quantized.isa.cpp", "i + a.prefetch.ahead < end ?", "i + a.prefetch.ahead <= end + 8 ?"))
 mutation("convert writes before it has looked at all rows", "convert_test:*BeforeItWrites*",
          ("kernels/convert/convert.cpp", "if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())",
           "quantizer.run();\n    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())"))

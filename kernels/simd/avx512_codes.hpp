@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes of quantised rows, and their values, with AVX-512. For kernels/simd/quantized.hpp alone.
+//
+// What follows the codes is a part of the row too: 8 bytes of int8, 4 of the others. So most tails are read like full
+// vectors, and their other lanes hold anything.
+#pragma once
+
+#include "kernels/simd.hpp"
+
+namespace rowmill::ROWMILL_ISA {
+namespace {
+
+inline __m128i load_32(const std::uint8_t* p) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, p, sizeof word);
+  return _mm_cvtsi32_si128(word);
+}
+
+/// Values by arithmetic: multiplication and addition round apart.
+template <int kBits>
+struct CodeValues {
+  Floats scale, bias;
+
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, FullVector) const {
+    return of(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, Tail tail) const {
+    return of(_mm512_castsi512_si128(_mm512_maskz_loadu_epi8((std::uint64_t{1} << tail.n) - 1, p)));
+  }
+  [[gnu::always_inline]] Floats of(__m128i codes) const {
+    return Floats(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(codes))) * scale + bias;
+  }
+};
+
+/// The values of all 16 codes in the lanes of a register: each is computed once a row, and a code is an index. Of an
+/// index only the low bits count, so that codes need not be masked.
+template <>
+struct CodeValues<4> {
+  __m512 table;
+
+  [[gnu::always_inline]] CodeValues(Floats scale, Floats bias)
+      : table(Floats(_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)) * scale + bias) {}
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, FullVector) const {
+    return at(_mm512_mask_broadcastd_epi32(_mm512_broadcastd_epi32(load_32(p)), 0xFF00, load_32(p + 4)));
+  }
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, Tail tail) const {
+    return tail.n > 8 ? load(p, FullVector{}) : at(_mm512_broadcastd_epi32(load_32(p)));
+  }
+  /// The codes of lanes 0 to 7 stand in each of these lanes, those of 8 to 15 in each of those.
+  [[gnu::always_inline]] Floats at(__m512i codes) const {
+    const __m512i shifts = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
+    return _mm512_permutexvar_ps(_mm512_srlv_epi32(codes, shifts), table);
+  }
+};
+
+/// The values of the 4 codes in each quarter of a register.
+template <>
+struct CodeValues<2> {
+  __m512 table;
+
+  [[gnu::always_inline]] CodeValues(Floats scale, Floats bias)
+      : table(Floats(_mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3)) * scale + bias) {}
+  template <class Lanes>
+  [[gnu::always_inline]] Floats load(const std::uint8_t* p, Lanes) const {
+    const __m512i shifts = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutevar_ps(table, _mm512_srlv_epi32(_mm512_broadcastd_epi32(load_32(p)), shifts));
+  }
+};
+
+struct ScaleAndBias {
+  Floats scale, bias;
+};
+
+/// Two float16 at p, in all lanes.
+inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
+  const __m512 pairs = _mm512_cvtph_ps(_mm256_broadcastd_epi32(load_32(p)));
+  return {_mm512_moveldup_ps(pairs), _mm512_movehdup_ps(pairs)};
+}
+
+}  // namespace
+}  // namespace rowmill::ROWMILL_ISA
