@@ -14,14 +14,16 @@ namespace rowmill {
 /// Into f32 and bf16 each value is rounded once; from quantised formats that is dequantising. Into int8, int4 and int2
 /// each row is quantised as FBGEMM does it: the scale and bias follow from its smallest and its largest value, and each
 /// value becomes the nearest code (docs/numerics.md, "Quantised rows"). One quantised format into another goes by way
-/// of float32. Within one format rows are copied as they are.
+/// of float32. Between f64 and f32, bf16 or f16 each value is rounded once; f64 is not quantised. Integers are copied
+/// alone. Within one format rows are copied as they are.
 ///
 /// Shapes: both rows x dim. Runs in the caller's oneTBB arena. What lies between the rows of `to` is not written.
 /// Where rows that are not f32 are quantised, some for each thread are widened first: `workspace`, if given, holds
 /// them, and serves this call alone; else memory is allocated. Reads of `from` may run concurrently.
 ///
 /// Throws Error, and writes nothing, if
-/// - a view is null (and not empty), has a negative dim or number of rows, or a size that overflows (invalid_argument);
+/// - a view is null (and not empty), has a negative dim or number of rows, or a size that overflows, or one
+///   format is not converted into the other (invalid_argument);
 /// - the shapes differ (shape_mismatch);
 /// - the views share elements, or the rows of `to` do with each other (overlap);
 /// - a row that is to be quantised has an infinite value or a NaN, or its range is too large for a scale and a bias of

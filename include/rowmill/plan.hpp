@@ -21,6 +21,9 @@ struct PlanOptions {
   /// For a plan of bags: keep the position of each id beside its bag (Shard::id_positions), for what belongs to an id
   /// and not to its bag. It takes 8 bytes an id.
   bool keep_positions = false;
+  /// For gradients of f64: keep what a mean or sqrtn multiplies them by in double too, Plan::double_coefficients(), and
+  /// the positions as above. It takes 16 bytes an id.
+  bool double_coefficients = false;
   /// For a plan of bags: what pool() made of them, so that each contribution is scaled as docs/numerics.md says.
   /// Weights and a padding id come with the bags.
   Pooling pooling = Pooling::sum;
@@ -94,6 +97,10 @@ class Plan {
   /// What the gradient rows of a mean or sqrtn of bags without weights are multiplied by, one for each; empty for other
   /// plans, and where there are more bags than ids.
   [[nodiscard]] std::span<const float> factors() const;
+  /// What a mean or sqrtn multiplies the gradient row of each position in the ids by, in double, for what it
+  /// contributes; empty unless PlanOptions::double_coefficients asked for it, and for other poolings. Those of padding
+  /// mean nothing.
+  [[nodiscard]] std::span<const double> double_coefficients() const;
   /// The rows of the tables that this plan fits.
   [[nodiscard]] std::int64_t rows() const { return size_.rows; }
   /// The number of distinct rows touched.
@@ -161,6 +168,7 @@ class Plan {
     bool of_bags = false;
     bool keeps_positions = false;  // beside those of bags
     bool has_weights = false;
+    bool has_doubles = false;
     Pooling pooling = Pooling::sum;
     std::span<const std::int32_t> winners = {};
   } size_;

@@ -44,7 +44,9 @@ struct PoolOptions {
 /// positions that count, or the sum of their weights; of sqrtn the root of that number, or of the sum of their squares.
 /// Weights are 1 where bags have none.
 ///
-/// `table` may have any format. `out` is f32, or bf16 if `table` is not f32: sums are float32, and rounded once.
+/// `table` may have any format. `out` is f32, or bf16 if `table` is not f32: sums are float32, and rounded once. Of f64
+/// and integers `out` has the table's format, and sums are in that. Integers wrap around; they have sum and max alone,
+/// without weights.
 /// Shapes: `table` rows x dim; `bags` n bags; `out` n x dim, of any row stride >= dim and any alignment.
 /// `workspace`, if given, holds the scratch memory and serves this call alone. It needs some only if a bag has more
 /// than 4,096 ids, and there is padding, a max, strided ids, a policy other than `error` or, of a quantised table, a
@@ -58,6 +60,7 @@ struct PoolOptions {
 ///   position and its value); batch x length is not ids.size() (shape_mismatch);
 /// - weights are null (invalid_argument), or not one for each id (shape_mismatch);
 /// - the divisor is that of weights, and the pooling sum or max, which have none (invalid_argument);
+/// - integers are pooled by a mean or sqrtn, or with weights (invalid_argument);
 /// - out is not bags.size() x table.dim() (shape_mismatch);
 /// - out shares an element with table, ids, offsets or weights, or its rows with each other (overlap);
 /// - an id is out of range under the policy, and not padding (IdError: the lowest position, its bag and its value);
@@ -95,9 +98,9 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
 /// A position that is dropped, or whose bag's divisor is 0, has the gradient 0. Bags without weights give the gradients
 /// of weights that are all 1, but for a divisor of weights, which then is the count.
 ///
-/// Shapes: `gradient` bags.size() x dim, float32; `out` one element for each id. For max the table must be as it was at
-/// the lookup. `workspace` needs what pool_memory_required(bags, dim, options) says at most. Concurrency is as in
-/// pool().
+/// Shapes: `gradient` bags.size() x dim, float32, or f64 if the table is; `out` one element for each id. For max the
+/// table must be as it was at the lookup. `workspace` needs what pool_memory_required(bags, dim, options) says at most.
+/// Concurrency is as in pool().
 ///
 /// Throws Error, and writes nothing, as pool() does, and if
 /// - gradient is not bags.size() x dim, or out does not have ids.size() elements (shape_mismatch);

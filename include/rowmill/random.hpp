@@ -72,9 +72,9 @@ struct Initializer {
 };
 
 /// Fills a table of any format, on all threads; the values depend on the stream, the row and the column alone, and are
-/// rounded once to the format.
-/// Throws Error if the view is bad, or quantised and the values are not zeros, or the initializer is bad: a value that
-/// is not finite, low > high, stddev < 0.
+/// rounded once to the format. They are floats in f64 too: those of a float32 table of that stream.
+/// Throws Error if the view is bad, or quantised and the values are not zeros, or of integers and the values are random
+/// or not one of theirs, or the initializer is bad: a value that is not finite, low > high, stddev < 0.
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream = {});
 
 }  // namespace rowmill

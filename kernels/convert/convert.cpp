@@ -14,6 +14,7 @@
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/gather/gather_formats.hpp"
 #include "kernels/table/copy_rows.hpp"
 #include "rowmill/error.hpp"
@@ -22,6 +23,9 @@ namespace rowmill {
 namespace {
 
 constexpr std::string_view kOp = "convert";
+
+/// What may become f64 or come from it.
+constexpr std::initializer_list<Format> kRealFormats = {Format::f32, Format::bf16, Format::f16, Format::f64};
 
 /// The most rows that are converted at a time.
 constexpr std::int64_t kMaxBlock = 256;
@@ -162,15 +166,18 @@ class Quantizer {
 void convert(const ConstTableView& from, const TableView& to, Workspace* workspace) {
   check_view(kOp, "from", from);
   check_writable(kOp, "to", to);
+  const bool exact = is_exact(from.format()) || is_exact(to.format());
   if (from.format() != to.format()) {
-    check_format(kOp, "from", from, kLookupFormats);
-    check_format(kOp, "to", to, kLookupFormats);
+    const std::initializer_list<Format> formats = exact ? kRealFormats : kLookupFormats;
+    check_format(kOp, "from", from, formats);
+    check_format(kOp, "to", to, formats);
   }
   check_shape(kOp, "to", to, from.rows(), from.dim(), "as `from`");
   check_disjoint(kOp, "to", to, "from", from);
   (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
   if (from.rows() == 0 || from.dim() == 0) return;
   if (from.format() == to.format()) return copy_rows(from, to);
+  if (exact) return exact::convert(from, to);
   if (is_quantized(to.format())) {
     Workspace own;
     const Quantizer quantizer(from, to, workspace != nullptr ? *workspace : own);

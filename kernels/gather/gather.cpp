@@ -8,6 +8,7 @@
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/gather/check_gather.hpp"
 #include "kernels/gather/gather_formats.hpp"
 #include "kernels/ids/resolve.hpp"
@@ -74,8 +75,12 @@ void check_gather(const ConstTableView& table, Ids ids, const TableView& out, Ou
   constexpr std::string_view kOp = "gather";
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, kLookupFormats);
-  check_format(kOp, "out", out, {Format::f32, Format::bf16});
+  check_format(kOp, "table", table, kTableFormats);
+  if (is_exact(table.format())) {
+    check_format(kOp, "out", out, {table.format()});
+  } else {
+    check_format(kOp, "out", out, {Format::f32, Format::bf16});
+  }
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
@@ -86,6 +91,7 @@ void check_gather(const ConstTableView& table, Ids ids, const TableView& out, Ou
 void gather(const ConstTableView& table, Ids ids, const TableView& out, const GatherOptions& options) {
   check_gather(table, ids, out, options.out_of_range);
   if (ids.empty() || table.dim() == 0) return;
+  if (is_exact(table.format())) return exact::gather(table, ids, out, options.out_of_range);
 
   const auto [kernel32, kernel64] = gather_kernels(table.format(), out.format());
   const std::int64_t out_row_bytes = out.row_stride() * element_size(out.format());

@@ -26,7 +26,7 @@ void check_gradients(std::string_view op, const Plan& plan, std::span<const Cons
   std::int64_t rows = 0;
   for (const ConstTableView& gradient : gradients) {
     check_view(op, "gradient", gradient);
-    check_format(op, "gradient", gradient, {Format::f32});
+    check_format(op, "gradient", gradient, {is_exact(written.format()) ? written.format() : Format::f32});
     check_shape(op, "gradient", gradient, gradient.rows(), dim, "the dim of what it is summed for");
     check_disjoint(op, written_name, written, "gradient", gradient);
     rows += gradient.rows();

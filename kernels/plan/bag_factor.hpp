@@ -22,13 +22,14 @@ inline std::int64_t count_others(Ids ids, std::int64_t begin, std::int64_t end, 
   return ids.visit([=](const auto* data) { return end - begin - std::count(data + begin, data + end, padding_id); });
 }
 
-/// 1 / divisor of a bag of the input, rounded to float; 0 if the divisor is 0. The pooling is mean or sqrtn;
+/// 1 / divisor of a bag of the input, in float or double; 0 if the divisor is 0. The pooling is mean or sqrtn;
 /// docs/numerics.md has the divisors.
-inline float bag_factor(const Bags& bags, std::int64_t bag, const GroupingInput& input, Pooling pooling) {
+template <class Float>
+Float bag_factor(const Bags& bags, std::int64_t bag, const GroupingInput& input, Pooling pooling) {
   const std::int64_t begin = bags.begin(bag);
   const std::int64_t end = bags.begin(bag + 1);
   const bool by_weights = bags.has_weights() && input.divisor == Divisor::weights;
-  float sum = 0;
+  Float sum = 0;
   std::int64_t count = 0;
   if (!by_weights && input.policy != OutOfRange::skip && !input.padding_is_row()) {
     count = input.padding_id ? count_others(input.ids, begin, end, *input.padding_id) : end - begin;
@@ -36,16 +37,16 @@ inline float bag_factor(const Bags& bags, std::int64_t bag, const GroupingInput&
     for (std::int64_t i = begin; i < end; ++i) {
       if (resolve_in_bag(input.ids[i], input.rows, input.policy, input.padding_id) == kDropped) continue;
       if (by_weights) {
-        const float weight = bags.weights()[static_cast<std::size_t>(i)];
-        const float term = pooling == Pooling::mean ? weight : weight * weight;
+        const Float weight = bags.weights()[static_cast<std::size_t>(i)];
+        const Float term = pooling == Pooling::mean ? weight : weight * weight;
         sum = count == 0 ? term : sum + term;
       }
       ++count;
     }
   }
-  float divisor = by_weights ? sum : static_cast<float>(count);
+  Float divisor = by_weights ? sum : static_cast<Float>(count);
   if (pooling == Pooling::sqrtn) divisor = std::sqrt(divisor);
-  return divisor == 0 ? 0.0F : 1 / divisor;
+  return divisor == 0 ? Float{0} : 1 / divisor;
 }
 
 }  // namespace rowmill

@@ -34,7 +34,7 @@ void Grouping::Filler::name_bags(std::int64_t begin, std::int64_t end, std::int6
 void Grouping::Filler::divide_bags(std::int64_t begin, std::int64_t end) const {
   std::int64_t bag = begin == 0 ? 0 : bags_->bag_of(begin - 1) + 1;
   for (; bag < bags_->size() && (bags_->begin(bag) < end || end == g_.id_count_); ++bag) {
-    const float factor = bag_factor(*bags_, bag, input_, g_.of_.pooling);
+    const float factor = bag_factor<float>(*bags_, bag, input_, g_.of_.pooling);
     if (factors_by_bag_) {
       g_.factors_[bag] = factor;
       continue;

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/plan/bag_factor.hpp"
 #include "kernels/plan/grouping.hpp"
 #include "kernels/plan/segment_args.hpp"
+#include "kernels/pool/bag_blocks.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -16,10 +18,27 @@ namespace {
 struct Arrays {
   Grouping grouping;
   Plan::HotSegment* hot;
+  double* double_coefficients;  // of each position in the ids, or null
 
-  Arrays(std::int64_t id_count, const GroupingOf& of, Carver& memory)
-      : grouping(id_count, of, memory), hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)) {}
+  Arrays(std::int64_t id_count, const GroupingOf& of, bool doubles, Carver& memory)
+      : grouping(id_count, of, memory),
+        hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)),
+        double_coefficients(doubles && of.divided() ? memory.take<double>(id_count) : nullptr) {}
 };
+
+/// out[i] = what the gradient of the bag of position i is multiplied by, for those of bags that are divided.
+void find_double_coefficients(const GroupingInput& input, Pooling pooling, double* out) {
+  const Bags& bags = *input.bags;
+  for_each_bag_task(bags, sizeof(double), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t b = first; b < last; ++b) {
+      const auto factor = bag_factor<double>(bags, b, input, pooling);
+      const bool scaled = bags.has_weights() && factor != 0;
+      for (std::int64_t i = bags.begin(b); i < bags.begin(b + 1); ++i) {
+        out[i] = scaled ? bags.weights()[static_cast<std::size_t>(i)] * factor : factor;
+      }
+    }
+  });
+}
 
 constexpr std::string_view kOp = "plan";
 
@@ -70,10 +89,12 @@ std::int64_t Plan::shard_count_for(std::int64_t id_count) { return rowmill::shar
 std::size_t Plan::memory_required(std::int64_t id_count, const PlanOptions& options, bool with_weights) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Arrays arrays(
-      id_count,
-      {.bags = true, .id_positions = options.keep_positions, .weights = with_weights, .pooling = options.pooling},
-      memory);
+  const Arrays arrays(id_count,
+                      {.bags = true,
+                       .id_positions = options.keep_positions || options.double_coefficients,
+                       .weights = with_weights,
+                       .pooling = options.pooling},
+                      options.double_coefficients, memory);
   return memory.used();
 }
 
@@ -108,7 +129,7 @@ struct Plan::Layout : Arrays {
                 .id_positions = size.keeps_positions,
                 .weights = size.has_weights,
                 .pooling = size.pooling},
-               memory) {}
+               size.has_doubles, memory) {}
 };
 
 void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options) {
@@ -119,19 +140,23 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions
            .rows = rows,
            .shards = shard_count_for(ids.size()),
            .of_bags = bags != nullptr,
-           .keeps_positions = bags != nullptr && options.keep_positions,
+           .keeps_positions = bags != nullptr && (options.keep_positions || options.double_coefficients),
            .has_weights = has_weights,
+           .has_doubles = options.double_coefficients,
            .pooling = options.pooling,
            .winners = options.winners};
   Carver memory(memory_.data());
   const Layout arrays(size_, memory);
-  arrays.grouping.build({.ids = ids,
-                         .bags = bags,
-                         .rows = rows,
-                         .policy = options.out_of_range,
-                         .padding_id = bags == nullptr ? options.padding_id : bags->padding_id(),
-                         .divisor = options.divisor},
-                        grouping_threads(ids.size()));
+  const GroupingInput input{.ids = ids,
+                            .bags = bags,
+                            .rows = rows,
+                            .policy = options.out_of_range,
+                            .padding_id = bags == nullptr ? options.padding_id : bags->padding_id(),
+                            .divisor = options.divisor};
+  arrays.grouping.build(input, grouping_threads(ids.size()));
+  if (arrays.double_coefficients != nullptr) {
+    find_double_coefficients(input, options.pooling, arrays.double_coefficients);
+  }
   for (std::int64_t s = 0; s < size_.shards; ++s) {
     const Shard shard = arrays.grouping.shard(s);
     size_.unique += static_cast<std::int64_t>(shard.rows.size());
@@ -158,6 +183,14 @@ std::span<const float> Plan::factors() const {
   const float* const factors = Layout(size_, memory).grouping.factors();
   return factors == nullptr ? std::span<const float>()
                             : std::span(factors, static_cast<std::size_t>(size_.gradient_rows));
+}
+
+std::span<const double> Plan::double_coefficients() const {
+  if (size_.ids == 0) return {};
+  Carver memory(memory_.data());
+  const double* const coefficients = Layout(size_, memory).double_coefficients;
+  return coefficients == nullptr ? std::span<const double>()
+                                 : std::span(coefficients, static_cast<std::size_t>(size_.ids));
 }
 
 std::span<const Plan::HotSegment> Plan::hot_segments() const {

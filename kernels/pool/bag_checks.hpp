@@ -18,6 +18,20 @@ inline void check_pool_options(std::string_view op, const PoolOptions& options) 
                                                " has no divisor; only mean and sqrtn divide by weights");
 }
 
+/// Integers have sums and maxima alone, and no weights.
+inline void check_pool_of_integers(std::string_view op, const ConstTableView& table, const Bags& bags,
+                                   const PoolOptions& options) {
+  if (!is_exact(table.format()) || table.format() == Format::f64) return;
+  const bool divides = options.pooling == Pooling::mean || options.pooling == Pooling::sqrtn;
+  if (!divides && !bags.has_weights()) return;
+  throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + describe("table", table) +
+                                               " has format " + std::string(format_name(table.format())) +
+                                               ", which has no " +
+                                               (!divides ? "weights; supported: bags without weights"
+                                                : options.pooling == Pooling::mean ? "mean; supported: sum, max"
+                                                                                   : "sqrtn; supported: sum, max"));
+}
+
 /// What pool() checks: after it, pool() with these arguments fails only where its scratch memory is refused.
 void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
 

@@ -5,6 +5,7 @@
 
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/pool/bag_blocks.hpp"
 #include "kernels/pool/bag_checks.hpp"
@@ -204,13 +205,16 @@ std::size_t pool_memory_required(std::int64_t id_count) {
 void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, kLookupFormats);
-  if (table.format() == Format::f32) {
+  check_format(kOp, "table", table, kTableFormats);
+  if (is_exact(table.format())) {
+    check_format(kOp, "out", out, {table.format()});
+  } else if (table.format() == Format::f32) {
     check_format(kOp, "out", out, {Format::f32});
   } else {
     check_format(kOp, "out", out, {Format::f32, Format::bf16});
   }
   check_pool_options(kOp, options);
+  check_pool_of_integers(kOp, table, bags, options);
   check_bags(kOp, bags);
   check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
@@ -222,6 +226,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
           Workspace* workspace) {
   check_pool(table, bags, out, options);
   if (bags.size() == 0 || table.dim() == 0) return;
+  if (is_exact(table.format())) return exact::pool(table, bags, out, options);
 
   const Call call{table, bags, out, options, prefetch_for_pool(table)};
   const std::int64_t bytes = row_bytes(table);

@@ -4,6 +4,7 @@
 
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/pool/bag_blocks.hpp"
 #include "kernels/pool/bag_checks.hpp"
@@ -106,11 +107,13 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
                   const PoolOptions& options, Workspace* workspace) {
   constexpr std::string_view kOp = "find_winners";
   check_view(kOp, "table", table);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16});
+  check_format(kOp, "table", table,
+               {Format::f32, Format::bf16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8});
   if (options.pooling != Pooling::max) {
     throw Error(ErrorCode::invalid_argument, "rowmill: find_winners: the pooling must be max: no other has winners");
   }
   check_pool_options(kOp, options);
+  check_pool_of_integers(kOp, table, bags, options);
   check_bags(kOp, bags);
   check_lengths(kOp, bags);
   const Ids written(winners.data(), std::ssize(winners));
@@ -125,6 +128,7 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
   check_disjoint_from_bags(kOp, "winners", written, bags);
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
   if (size == 0) return;
+  if (is_exact(table.format())) return exact::find_winners(table, bags, winners.data(), options);
 
   Workspace own;
   Carver sizes(nullptr);
@@ -147,9 +151,9 @@ void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const 
   constexpr std::string_view kOp = "pool_weight_gradients";
   const bool max = options.pooling == Pooling::max;
   check_view(kOp, "table", table);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16, Format::f64});
   check_view(kOp, "gradient", gradient);
-  check_format(kOp, "gradient", gradient, {Format::f32});
+  check_format(kOp, "gradient", gradient, {table.format() == Format::f64 ? Format::f64 : Format::f32});
   check_pool_options(kOp, options);
   check_bags(kOp, bags);
   if (max) check_lengths(kOp, bags);
@@ -172,6 +176,10 @@ void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const 
   if (sizes.used() > 0) scratch.reserve(sizes.used(), kOp);
   Carver memory(scratch.data());
   const auto [whole, winners] = take(memory);
+  if (is_exact(table.format())) {
+    if (max) exact::find_winners(table, bags, winners, options);
+    return exact::pool_weight_gradients(table, bags, gradient, out.data(), winners, options);
+  }
   const KernelTable& k = kernels();
   Kernel<PoolDotsArgs>* const dots = table.format() == Format::f32 ? k.pool_dots_f32 : k.pool_dots_bf16;
   const PrefetchArgs prefetch = prefetch_for_pool(table);

@@ -13,6 +13,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/random/initialize.hpp"
 #include "kernels/random/streams.hpp"
 #include "rowmill/error.hpp"
@@ -177,6 +178,23 @@ void check_initializer(const Initializer& initializer) {
   fail("unknown kind " + std::to_string(static_cast<int>(initializer.kind)));
 }
 
+/// What a table of integers is filled with.
+void check_integers(const ConstTableView& table, const Initializer& initializer) {
+  const std::string format(format_name(table.format()));
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: initialize: " + describe("table", table) + " has format " +
+                                                 format + ", " + what + "; supported: zeros, constant");
+  };
+  if (initializer.kind == Initializer::Kind::uniform) fail("which has no uniform values");
+  if (initializer.kind == Initializer::Kind::normal) fail("which has no normal values");
+  // Powers of two, which are floats: -2^63 to 2^63, say, with the upper bound left out.
+  const bool is_signed = table.format() != Format::u8;
+  const float end = std::ldexp(1.0F, static_cast<int>(8 * element_size(table.format())) - (is_signed ? 1 : 0));
+  const float value = initializer.a;
+  if (std::trunc(value) == value && value >= (is_signed ? -end : 0.0F) && value < end) return;
+  fail("which does not have the value " + to_text(value));
+}
+
 }  // namespace
 
 Initializer Initializer::scaled_uniform_fan_out(std::int64_t dim, float scale) {
@@ -195,7 +213,13 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
                 std::int64_t threads) {
   check_initializer(initializer);
   const bool zeros = initializer.kind == Initializer::Kind::zeros;
-  if (!zeros) check_format("initialize", "table", table, {Format::f32, Format::bf16});
+  if (!zeros) {
+    check_format(
+        "initialize", "table", table,
+        {Format::f32, Format::bf16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8});
+  }
+  const bool integers = is_exact(table.format()) && table.format() != Format::f64;
+  if (!zeros && integers) check_integers(table, initializer);
   (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
 
   if (table.rows() == 0 || table.dim() == 0) return;
@@ -208,14 +232,16 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
       fill_rows<float>(table, begin, end, initializer, key, nullptr);
     });
   }
-  if (table.format() != Format::bf16) {  // bytes of 0: the number 0 in every format
+  if (zeros && table.format() != Format::bf16) {  // bytes of 0: the number 0 in every format
     auto* const rows = static_cast<std::byte*>(table.bytes());
+    const std::int64_t stride = table.row_stride() * element_size(table.format());
     return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
-        std::memset(rows + r * table.row_stride(), 0, static_cast<std::size_t>(row_bytes(table)));
+        std::memset(rows + r * stride, 0, static_cast<std::size_t>(row_bytes(table)));
       }
     });
   }
+  if (integers) return exact::fill(table, static_cast<std::int64_t>(initializer.a), threads);
   // A row of floats for each task, allocated before the first store; so there are not many tasks.
   constexpr std::int64_t kTasksPerThread = 4;
   const std::int64_t tasks = threads == 1 ? 1 : kTasksPerThread * threads;
@@ -225,7 +251,11 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   parallel_chunks(threads, table.rows(), rows_each, [&](std::int64_t begin, std::int64_t end) {
     float* const row =
         need_floats ? reinterpret_cast<float*>(floats.data()) + begin / rows_each * table.dim() : nullptr;
-    fill_rows<Bf16>(table, begin, end, initializer, key, row);
+    if (table.format() == Format::f64) {
+      fill_rows<double>(table, begin, end, initializer, key, row);
+    } else {
+      fill_rows<Bf16>(table, begin, end, initializer, key, row);
+    }
   });
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/core/tuning.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/gradient/contributions.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/memory/memory.hpp"
@@ -23,8 +24,9 @@ constexpr std::string_view kOp = "scatter_add";
 void check_views(const TableView& table, const ConstTableView& values) {
   check_writable(kOp, "table", table);
   check_view(kOp, "values", values);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16});
-  check_format(kOp, "values", values, {Format::f32});
+  check_format(kOp, "table", table,
+               {Format::f32, Format::bf16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8});
+  check_format(kOp, "values", values, {is_exact(table.format()) ? table.format() : Format::f32});
   check_disjoint(kOp, "table", table, "values", values);
 }
 
@@ -101,6 +103,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   check_disjoint(kOp, "table", table, "ids", ids);
   check_ids(kOp, ids, table.rows(), options.out_of_range, table.name());
   if (ids.empty() || table.dim() == 0) return;
+  if (is_exact(table.format())) return exact::scatter_add(table, ids, values, options.out_of_range);
 
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
   const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
@@ -127,7 +130,9 @@ void scatter_add(const TableView& table, const Plan& plan, const ConstTableView&
   check_plan(kOp, plan, table);
   check_shape(kOp, "values", values, plan.gradient_rows(), table.dim(), "the plan's ids or bags x the table's dim");
   check_gradients(kOp, plan, std::span(&values, 1), table.dim(), "table", table);
+  exact::check_coefficients(kOp, plan, "table", table);
   if (plan.id_count() == 0 || table.dim() == 0) return;
+  if (is_exact(table.format())) return exact::scatter_add(table, plan, values);
 
   const std::int64_t threads = concurrency_for(traffic(plan.id_count(), table.dim()));
   const std::int32_t* const winners = plan.pooling() == Pooling::max ? plan.winners().data() : nullptr;

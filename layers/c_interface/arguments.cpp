@@ -75,12 +75,14 @@ std::string_view text_of(const char* text) { return text == nullptr ? std::strin
 
 Format format_from_c(std::int32_t value, std::string_view op, std::string_view argument) {
   static_assert(static_cast<int>(Format::f32) == ROWMILL_FLOAT32 &&
-                static_cast<int>(Format::bf16) == ROWMILL_BFLOAT16 && static_cast<int>(Format::int8) == ROWMILL_INT8 &&
-                static_cast<int>(Format::int4) == ROWMILL_INT4 && static_cast<int>(Format::int2) == ROWMILL_INT2);
-  for (const Format format : {Format::f32, Format::bf16, Format::int8, Format::int4, Format::int2}) {
-    if (value == static_cast<std::int32_t>(format)) return format;
-  }
-  refuse(op, std::string(argument) + " is " + std::to_string(value) + "; allowed: 0, 1, 3, 4, 5");
+                static_cast<int>(Format::bf16) == ROWMILL_BFLOAT16 &&
+                static_cast<int>(Format::f16) == ROWMILL_FLOAT16 && static_cast<int>(Format::int8) == ROWMILL_INT8 &&
+                static_cast<int>(Format::int4) == ROWMILL_INT4 && static_cast<int>(Format::int2) == ROWMILL_INT2 &&
+                static_cast<int>(Format::low16) == ROWMILL_LOW16 && static_cast<int>(Format::f64) == ROWMILL_FLOAT64 &&
+                static_cast<int>(Format::i64) == ROWMILL_I64 && static_cast<int>(Format::i32) == ROWMILL_I32 &&
+                static_cast<int>(Format::i16) == ROWMILL_I16 && static_cast<int>(Format::i8) == ROWMILL_I8 &&
+                static_cast<int>(Format::u8) == ROWMILL_U8);
+  return enum_of(value, Format::u8, op, argument);
 }
 
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument) {
