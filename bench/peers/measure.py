@@ -31,11 +31,12 @@ from stats import NEAR_CORES_NS, four_digits, summary
 UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0,
            "pooled_row_wise_adagrad": 0, "pooled_sgd_weighted": 0, "pooled_row_wise_adagrad_weighted": 0}
 ROW_WISE = ("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted")
-FRESH = ("gather_fresh", "pool", "pool_weighted", "pool_mean", "pool_max")  # whose outputs are new in each call
+FORMATS = {"pool_bf16": "bf16", "pool_f16": "f16", "pool_int8": "int8", "pool_int4": "int4", "pool_int2": "int2"}
+FRESH = ("gather_fresh", "pool", "pool_weighted", "pool_mean", "pool_max", *FORMATS)  # whose outputs are new in each call
 WEIGHTED = ("pool_weighted", "pooled_sgd_weighted", "pooled_row_wise_adagrad_weighted")  # each id has a weight
 # Whose outputs and gradients have a row for each bag.
 POOLED = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted", "pooled_row_wise_adagrad",
-          "pooled_row_wise_adagrad_weighted")
+          "pooled_row_wise_adagrad_weighted", *FORMATS)
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-4, 2e-6
 CHUNK = 1 << 22  # floats of the initial weights that are written at once
 
@@ -81,6 +82,9 @@ class Problem:
         self.pooled = operation in POOLED
         self.batch_count = workloads.batch_count(shape)
         self.output = self.new_buffer()
+        self.format = FORMATS.get(operation, "f32")  # of the table; its output is in 16 bits too, and else in floats
+        self.half = self.format in ("bf16", "f16")
+        self.packed = None  # of other formats than f32: Rowmill's rows, as bytes, for the peer to copy
         self.sample_weights = None  # one for each id, the same for all batches
         if operation in WEIGHTED:
             self.sample_weights = np.random.default_rng(13).uniform(0.5, 1.5, shape.id_count).astype(np.float32)
@@ -107,7 +111,9 @@ class Problem:
 
     @property
     def absolute_tolerance(self):
-        """Sums of many weights of either sign have more rounding than their size tells."""
+        """Sums of many weights of either sign have more rounding than their size tells, and more still in 16 bits."""
+        if self.half:
+            return 0.01
         return max(ABSOLUTE_TOLERANCE, 1e-7 * self.shape.length) if self.pooled else ABSOLUTE_TOLERANCE
 
     def weights(self):
@@ -127,8 +133,21 @@ class Problem:
         return 2 * tables * shape.table_bytes + 2 * (gradients + 3) * shape.batch_bytes
 
 
+def floats_of(out, problem):
+    """An output as an array of floats: PyTorch's may be in 16 bits, and Rowmill's are then integers."""
+    array = np.array(np.asarray(out.float() if hasattr(out, "float") else out))
+    if array.dtype != np.uint16:
+        return array
+    bf16 = problem.format == "bf16"
+    return (array.astype(np.uint32) << 16).view(np.float32) if bf16 else array.view(np.float16).astype(np.float32)
+
+
 def useful_bytes(operation, shape, batches):
     """As bench::useful_bytes; a step's forward pass is counted too. The mean over the batches."""
+    if operation in FORMATS:
+        of_row, of_value = {"bf16": (2 * shape.dim, 2), "f16": (2 * shape.dim, 2), "int8": (shape.dim + 8, 4),
+                            "int4": (shape.dim // 2 + 4, 4), "int2": (shape.dim // 4 + 4, 4)}[FORMATS[operation]]
+        return of_row * shape.id_count + of_value * shape.dim * shape.batch
     rows = shape.batch if operation in POOLED else shape.id_count  # of the output and the gradient
     total = 0
     total += 4 * shape.id_count if operation in WEIGHTED else 0
@@ -141,14 +160,14 @@ def useful_bytes(operation, shape, batches):
     return round(total)
 
 
-def compare(sides, problem, batches):
+def compare(sides, problem, batches, tolerance):
     """Runs both sides on the same three batches and compares outputs and tables; returns the largest difference."""
     worst = 0.0
 
     def same(what, got, expected):
         nonlocal worst
         difference = np.abs(got - expected)
-        if not (difference <= problem.absolute_tolerance + RELATIVE_TOLERANCE * np.abs(expected)).all():  # also of NaN
+        if not (difference <= tolerance + RELATIVE_TOLERANCE * np.abs(expected)).all():  # also of NaN
             at = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))
             raise ArithmeticError(f"{what} disagree at {at}: Rowmill {got[at]!r}, peer {expected[at]!r}")
         worst = max(worst, float(np.max(difference)))
@@ -159,7 +178,7 @@ def compare(sides, problem, batches):
             problem.output.fill(np.nan)  # both sides may write into it
             out = side.call(batch)
             if out is not None:
-                outputs.append(np.array(np.asarray(out)))
+                outputs.append(floats_of(out, problem))
         if outputs:
             same("outputs", *outputs)
     if problem.operation in UPDATES:
@@ -299,13 +318,14 @@ def measure_operation(problem, names, peer, rowmill, effort, cores):
 
     # All comparisons first: afterwards the sides have done different numbers of steps.
     differences = []
+    tolerance = max(problem.absolute_tolerance, getattr(peer, "TOLERANCES", {}).get(problem.operation, 0))
     for name, ids in zip(names, batches):
         for side in sides:
             side.set_ids(ids)
         try:
             for way in ways:
                 sides[1].call = way
-                difference = compare(sides, problem, ids)
+                difference = compare(sides, problem, ids, tolerance)
             differences.append(difference)
         except ArithmeticError as error:
             yield name | {"failed": str(error)}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FBGEMM on CPU: SplitTableBatchedEmbeddingBagsCodegen, whose backward pass updates the table."""
+"""FBGEMM on CPU: SplitTableBatchedEmbeddingBagsCodegen, whose backward pass updates the table; of quantised rows and halves
+IntNBitTableBatchedEmbeddingBagsCodegen, its module for inference."""
 
 import ctypes
 import os
@@ -10,8 +11,11 @@ os.environ["TORCH_USE_RTLD_GLOBAL"] = "1"
 
 import fbgemm_gpu  # noqa: E402
 import torch  # noqa: E402
-from fbgemm_gpu.split_embedding_configs import EmbOptimType  # noqa: E402
+from fbgemm_gpu.split_embedding_configs import EmbOptimType, SparseType  # noqa: E402
 from fbgemm_gpu.split_table_batched_embeddings_ops_common import EmbeddingLocation, PoolingMode  # noqa: E402
+from fbgemm_gpu.split_table_batched_embeddings_ops_inference import (  # noqa: E402
+    IntNBitTableBatchedEmbeddingBagsCodegen,
+)
 from fbgemm_gpu.split_table_batched_embeddings_ops_training import (  # noqa: E402
     ComputeDevice,
     SplitTableBatchedEmbeddingBagsCodegen,
@@ -41,11 +45,35 @@ def describe():
     }
 
 
+def inference_module(problem):
+    """The same codes; here the scale and the bias of a row are halves, and stand before them."""
+    formats = {"f16": SparseType.FP16, "int8": SparseType.INT8, "int4": SparseType.INT4, "int2": SparseType.INT2}
+    module = IntNBitTableBatchedEmbeddingBagsCodegen(
+        [("", problem.shape.rows, problem.shape.dim, formats[problem.format], EmbeddingLocation.HOST)],
+        pooling_mode=PoolingMode.SUM, device="cpu", output_dtype=SparseType.FP16 if problem.half else SparseType.FP32)
+    module.initialize_weights()
+    codes, parameters = module.split_embedding_weights(split_scale_shifts=True)[0]
+    packed = torch.from_numpy(problem.packed)
+    codes.copy_(packed[:, : codes.shape[1]])
+    if parameters is not None:
+        theirs = packed[:, codes.shape[1] :].contiguous()
+        if problem.format == "int8":
+            theirs = theirs.view(torch.float32).half().view(torch.uint8)
+        parameters.copy_(theirs)
+    return module
+
+
 class Side:
     def __init__(self, problem):
         self.problem = problem
         rows, dim = problem.shape.rows, problem.shape.dim
         length = problem.shape.length if problem.pooled else 1
+        self.offsets = torch.arange(0, problem.shape.id_count + 1, length)
+        self.sample_weights = () if problem.sample_weights is None else (torch.from_numpy(problem.sample_weights),)
+        if problem.packed is not None:
+            self.module = inference_module(problem)
+            self.call = forward(self)
+            return
         self.module = SplitTableBatchedEmbeddingBagsCodegen(
             [(rows, dim, EmbeddingLocation.HOST, ComputeDevice.CPU)],
             optimizer=OPTIMIZERS[problem.operation], learning_rate=0.01, eps=EPSILONS.get(problem.operation, 1e-10),
@@ -54,8 +82,6 @@ class Side:
         for begin, chunk in problem.weights():
             self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
         self.gradients = [torch.from_numpy(gradient) for gradient in problem.gradients]
-        self.offsets = torch.arange(0, problem.shape.id_count + 1, length)
-        self.sample_weights = () if problem.sample_weights is None else (torch.from_numpy(problem.sample_weights),)
         self.call = OPERATIONS[problem.operation](self)
 
     wake = peer_torch.Side.wake
@@ -89,6 +115,7 @@ OPERATIONS = {
     "pool": forward,
     "pool_weighted": forward,
     "pool_mean": forward,
+    **dict.fromkeys(("pool_f16", "pool_int8", "pool_int4", "pool_int2"), forward),
     "sgd": step,
     "adagrad": step,
     "row_wise_adagrad": step,
@@ -104,10 +131,12 @@ EPSILONS = dict.fromkeys(ROW_WISE_ADAGRAD, 1e-8)
 POOLING_MODES = dict.fromkeys(("row_wise_adagrad", *(name for name in OPERATIONS if name.startswith("pool"))),
                               PoolingMode.SUM) | {"pool_mean": PoolingMode.MEAN}
 ALTERNATIVES = {}
+TOLERANCES = {"pool_int8": 2e-3}  # its scale and bias are halves
 ABSENT = {
     "gather": "takes no output buffer",
     "scatter_add": "no such operation",
     "pool_max": "no such pooling",
+    "pool_bf16": "no bf16 tables in its module for inference",
     "adam": "Adam is not supported on CPU",
 }
 NOTES = {"gather_fresh": "forward pass without pooling", "row_wise_adagrad": "bags of one id"}

@@ -20,12 +20,23 @@ def describe():
     }
 
 
+def float_rows(problem):
+    weights = torch.empty(problem.shape.rows, problem.shape.dim)
+    for begin, chunk in problem.weights():
+        weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
+    return weights
+
+
+def packed_rows(problem):
+    """Rows of 16-bit values, or quantised ones as embedding_bag_byte_prepack and its like make them."""
+    rows = torch.from_numpy(problem.packed).clone()
+    return rows.view({"bf16": torch.bfloat16, "f16": torch.float16}[problem.format]) if problem.half else rows
+
+
 class Side:
     def __init__(self, problem):
         self.problem = problem
-        self.weights = torch.empty(problem.shape.rows, problem.shape.dim)
-        for begin, chunk in problem.weights():
-            self.weights[begin : begin + len(chunk)] = torch.from_numpy(chunk)
+        self.weights = packed_rows(problem) if problem.packed is not None else float_rows(problem)
         self.output = torch.from_numpy(problem.output)
         self.gradients = [torch.from_numpy(gradient) for gradient in problem.gradients]
         self.sample_weights = None
@@ -75,6 +86,15 @@ def pool_with_offsets(mode):
             return torch.nn.functional.embedding_bag(ids, side.weights, offsets, mode=mode, per_sample_weights=weights)
 
         return call
+
+    return make
+
+
+def pool_quantized(kind):
+    def make(side):
+        function = getattr(torch.ops.quantized, f"embedding_bag_{kind}_rowwise_offsets")
+        offsets = torch.arange(0, side.problem.shape.id_count, side.problem.shape.length)
+        return lambda batch: function(side.weights, side.ids[batch].view(-1), offsets)
 
     return make
 
@@ -129,6 +149,11 @@ OPERATIONS = {
     "pool_weighted": pool("sum"),
     "pool_mean": pool("mean"),
     "pool_max": pool("max"),
+    "pool_bf16": pool("sum"),
+    "pool_f16": pool("sum"),
+    "pool_int8": pool_quantized("byte"),
+    "pool_int4": pool_quantized("4bit"),
+    "pool_int2": pool_quantized("2bit"),
     "scatter_add": scatter_add,
     "sgd": step(sgd),
     "adagrad": step(adagrad),
@@ -137,13 +162,15 @@ OPERATIONS = {
     "pooled_sgd_weighted": step(sgd),
 }
 ALTERNATIVES = {"pool": pool_with_offsets("sum"), "pool_weighted": pool_with_offsets("sum"),
-                "pool_mean": pool_with_offsets("mean"), "pool_max": pool_with_offsets("max")}
+                "pool_mean": pool_with_offsets("mean"), "pool_max": pool_with_offsets("max"),
+                "pool_bf16": pool_with_offsets("sum"), "pool_f16": pool_with_offsets("sum")}
 ABSENT = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted"),
                        "torch.optim has no row-wise Adagrad")
 NOTES = {
     "gather": "index_select(out=)",
     "gather_fresh": "F.embedding",
     "pool": "F.embedding_bag, the faster of a 2-D input and offsets made beforehand",
+    "pool_int8": "torch.ops.quantized.embedding_bag_byte_rowwise_offsets; of int4 and int2 those of 4bit and 2bit",
     "sgd": "sparse gradient",
     "adagrad": "sparse gradient; a dense one and the fused optimizer on tables of at most 4 rows per id",
     "adam": "SparseAdam",

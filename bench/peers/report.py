@@ -24,6 +24,9 @@ TITLES = {
     "gather": "gather, outputs reused",
     "gather_fresh": "gather, fresh outputs",
     "gather_bf16": "gather of bf16",
+    "gather_int8": "gather of int8",
+    "gather_int4": "gather of int4",
+    "gather_int2": "gather of int2",
     "scatter_add": "scatter_add",
     "sgd": "SGD step",
     "sgd_bf16": "SGD step of bf16",
@@ -32,6 +35,10 @@ TITLES = {
     "adam": "Adam step",
     "pool": "pool (sum), fresh outputs",
     "pool_bf16": "pool (sum) of bf16",
+    "pool_f16": "pool (sum) of f16",
+    "pool_int8": "pool (sum) of int8",
+    "pool_int4": "pool (sum) of int4",
+    "pool_int2": "pool (sum) of int2",
     "pool_weighted": "pool (weighted sum)",
     "pool_mean": "pool (mean)",
     "pool_max": "pool (max)",
@@ -43,7 +50,7 @@ TITLES = {
     "plan_bags": "plan of bags",
 }
 COLUMNS = tuple(TITLES)  # the operations of the peer run, and what only the C++ suite measures
-OF_BAGS = (*POOLED, "pool_bf16", "plan_bags")
+OF_BAGS = (*POOLED, "plan_bags")
 PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
 README_MACHINE = "zen4"  # whose results stand in the README and in docs/performance.md

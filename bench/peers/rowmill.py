@@ -38,6 +38,12 @@ class PlanOptions(ctypes.Structure):
                 ("winners", ctypes.c_void_p), ("winner_count", ctypes.c_int64)]
 
 
+class TableOptions(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("name", ctypes.c_char_p), ("seed", ctypes.c_uint64),
+                ("stream", ctypes.c_uint64), ("initializer", ctypes.c_int32), ("a", ctypes.c_float), ("b", ctypes.c_float),
+                *((name, ctypes.c_int32) for name in ("huge_pages", "parallel_first_touch", "reserved", "format"))]
+
+
 SUM, MEAN, MAX = 0, 1, 3
 FORMATS = {"f32": 0, "bf16": 1, "f16": 2, "int8": 3, "int4": 4, "int2": 5}
 
@@ -115,19 +121,33 @@ class Side:
     def __init__(self, problem):
         self.problem = problem
         rows, dim = ctypes.c_int64(problem.shape.rows), ctypes.c_int64(problem.shape.dim)
-        self.table = Handle("table", "table", rows, dim, None)
+        options = options_of(TableOptions, "table", format=FORMATS[problem.format])
+        self.table = Handle("table", "table", rows, dim, ctypes.byref(options))
         self.view = View()
         check(library.rowmill_table_view(self.table.handle, ctypes.byref(self.view)))
-        floats = ctypes.cast(self.view.data, ctypes.POINTER(ctypes.c_float))
-        self.weights = np.ctypeslib.as_array(floats, (problem.shape.rows, problem.shape.dim))
-        for begin, chunk in problem.weights():
-            self.weights[begin : begin + len(chunk)] = chunk
+        if problem.format == "f32":
+            floats = ctypes.cast(self.view.data, ctypes.POINTER(ctypes.c_float))
+            self.weights = np.ctypeslib.as_array(floats, (problem.shape.rows, problem.shape.dim))
+            for begin, chunk in problem.weights():
+                self.weights[begin : begin + len(chunk)] = chunk
+        else:
+            self.convert_weights(problem)
         self.plan = Handle("plan", "plan")
         self.workspace = Handle("workspace", "workspace")
         self.output = view(problem.output)
         self.gradients = [view(gradient) for gradient in problem.gradients]
         self.wake = Waker()
         self.call = OPERATIONS[problem.operation](self)
+
+    def convert_weights(self, problem):
+        """Fills a table of another format, and lets the peer see its rows as bytes."""
+        stride = self.view.row_stride
+        row_bytes = stride * (2 if problem.half else 1)
+        for begin, chunk in problem.weights():
+            part = View(self.view.data + begin * row_bytes, *chunk.shape, stride, None, self.view.format)
+            check(library.rowmill_convert(ctypes.byref(view(np.ascontiguousarray(chunk))), ctypes.byref(part), None))
+        memory = ctypes.cast(self.view.data, ctypes.POINTER(ctypes.c_uint8))
+        problem.packed = np.ctypeslib.as_array(memory, (problem.shape.rows, row_bytes))
 
     def set_ids(self, batches):
         """Prepares the argument of each batch: bags for pooled operations, else ids."""
@@ -171,8 +191,10 @@ def fresh(side, function, *options):
     table, out = ctypes.byref(side.view), ctypes.byref(output)
     shape = side.problem.output.shape
     # Wrapping memory for numpy takes some microseconds of Python: only for large outputs.
-    large = side.problem.output.nbytes > 1 << 20
-    new_buffer = Outputs(shape) if large else functools.partial(np.empty, shape, np.float32)
+    half = side.problem.half  # an output of the table's 16-bit format
+    large = side.problem.output.nbytes > 1 << 20 and not half
+    new_buffer = Outputs(shape) if large else functools.partial(np.empty, shape, np.uint16 if half else np.float32)
+    output.format = FORMATS[side.problem.format if half else "f32"]
 
     def call(batch):
         buffer = new_buffer()
@@ -253,6 +275,7 @@ OPERATIONS = {
     "pool_weighted": pool(SUM),
     "pool_mean": pool(MEAN),
     "pool_max": pool(MAX),
+    **dict.fromkeys(("pool_bf16", "pool_f16", "pool_int8", "pool_int4", "pool_int2"), pool(SUM)),
     "scatter_add": scatter_add,
     "sgd": step("sgd"),
     "adagrad": step("adagrad"),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import machine
 import workloads
-from measure import FULL, QUICK
+from measure import FORMATS, FULL, QUICK
 from stats import summary
 
 HERE = Path(__file__).resolve().parent
@@ -24,7 +24,7 @@ ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow":
 OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "row_wise_adagrad", "adam",
               "pool", "pooled_sgd", "pooled_row_wise_adagrad")
 POOLED_OPERATIONS = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted",
-                     "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted")
+                     "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted", *FORMATS)
 POOLED_PEERS = ("torch", "fbgemm")  # which have bags with weights
 SCALING_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
 ONE_ROW_SHAPES = workloads.SHAPES[:3]
@@ -62,6 +62,9 @@ def plan(quick):
                for shape in workloads.POOLED_SHAPES for peer in POOLED_PEERS]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.BATCH_SCALING]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "uniform")) for shape in workloads.VOCABULARY_SCALING]
+    if cpus > 1:
+        groups += [(peer, 1, shape, cells(("pool", *FORMATS), "uniform"))
+                   for shape in workloads.POOLED_SHAPES if shape.dim >= 64 for peer in POOLED_PEERS]
     threads = 2
     while threads < cpus:
         groups += [("torch", threads, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.THREAD_SCALING]
