@@ -15,7 +15,7 @@ using Run = std::function<void(std::size_t batch)>;
 
 /// How long to measure.
 struct Effort {
-  double seconds = 0.4;           ///< rounds are repeated for this long,
+  double seconds = 0.25;          ///< rounds are repeated for this long,
   int min_rounds = 7;             ///< but at least so often
   double sample_seconds = 1e-3;   ///< a sample repeats batches for this long
   double patience_seconds = 1.6;  ///< how long to wait in all for cores that are near each other

@@ -24,18 +24,26 @@ struct Operation {
   bool step = false;       ///< an optimizer's
   int states = 0;          ///< state tables as large as the weights
   bool row_state = false;  ///< one state value for each row
-  rowmill::Format format = rowmill::Format::f32;  ///< of the table, and of a lookup's output
+  rowmill::Format format = rowmill::Format::f32;  ///< of the table; of a lookup's output too, but for quantised rows
   rowmill::Pooling pooling = rowmill::Pooling::sum;
 
   /// Not weighted, and no other pooling than a sum.
   [[nodiscard]] bool plain() const { return !weighted && pooling == rowmill::Pooling::sum; }
+  /// Of a lookup's output: quantised rows become floats.
+  [[nodiscard]] rowmill::Format out() const { return rowmill::is_quantized(format) ? rowmill::Format::f32 : format; }
 };
 
 inline constexpr Operation kOperations[] = {
     {.name = "gather", .kind = Kind::lookup},
     {.name = "gather_bf16", .kind = Kind::lookup, .format = rowmill::Format::bf16},
+    {.name = "gather_int8", .kind = Kind::lookup, .format = rowmill::Format::int8},
+    {.name = "gather_int4", .kind = Kind::lookup, .format = rowmill::Format::int4},
+    {.name = "gather_int2", .kind = Kind::lookup, .format = rowmill::Format::int2},
     {.name = "pool", .kind = Kind::lookup, .pooled = true},
     {.name = "pool_bf16", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::bf16},
+    {.name = "pool_int8", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::int8},
+    {.name = "pool_int4", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::int4},
+    {.name = "pool_int2", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::int2},
     {.name = "pool_weighted", .kind = Kind::lookup, .pooled = true, .weighted = true},
     {.name = "pool_max", .kind = Kind::lookup, .pooled = true, .pooling = rowmill::Pooling::max},
     {.name = "scatter_add", .kind = Kind::update},
@@ -61,7 +69,8 @@ inline constexpr Operation kOperations[] = {
   return *std::ranges::find(kOperations, name, &Operation::name);
 }
 
-/// The memory of an operation, and the batches that it rotates over. Two values of bf16 take the place of a float.
+/// The memory of an operation, and the batches that it rotates over. Two values of bf16 take the place of a float, and
+/// so do four bytes of a quantised row.
 struct Problem {
   const Operation* operation;
   float* weights;
@@ -78,11 +87,13 @@ struct Problem {
   /// The floats of a batch's output or gradients.
   [[nodiscard]] std::int64_t buffer_floats(std::size_t batch) const {
     const std::int64_t ids = std::ssize((*batches)[batch]);
-    return (operation->pooled ? ids / length : ids) * (operation->kind == Kind::lookup ? row_floats() : dim);
+    return (operation->pooled ? ids / length : ids) *
+           (operation->kind == Kind::lookup ? floats_of(operation->out()) : dim);
   }
   /// Those of a row of the table.
-  [[nodiscard]] std::int64_t row_floats() const {
-    return dim * rowmill::element_size(operation->format) / std::int64_t{sizeof(float)};
+  [[nodiscard]] std::int64_t row_floats() const { return floats_of(operation->format); }
+  [[nodiscard]] std::int64_t floats_of(rowmill::Format format) const {
+    return rowmill::row_elements(format, dim) * rowmill::element_size(format) / std::int64_t{sizeof(float)};
   }
 };
 

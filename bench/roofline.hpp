@@ -36,6 +36,7 @@ void for_each_part(int parts, std::int64_t count, std::int64_t unit, const F& f)
 ///     pooled steps  b for n                ids and their weights are left out
 ///     plan          4 (n + n + u)          each id read; each position and each distinct row written
 ///     of bf16       2 for 4                rows of tables and of outputs; gradients are floats
+///     quantised     the bytes of a row     for 4 d u; the loops read whole cache lines, as the hardware does
 ///
 /// It is a yardstick and no law of nature. An operation that reads rows again, which most batches ask for, can't reach
 /// it; one that overlaps what the loops do one after the other can be faster.

@@ -77,14 +77,19 @@ template <std::int64_t kColumns, bool kFirstLevel>
   const std::int64_t dim = kColumns > 0 ? kColumns : rows.dim;
   const std::int64_t ahead = rows.prefetch.rows;
   const float* const table = rows.tables[0];
+  // The lines of a row; those of the fixed widths begin with one.
+  const auto for_each_line = [=](std::int32_t id, auto f) __attribute__((always_inline)) {
+    const float* const row = table + id * dim;
+    const auto before = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(row) / sizeof(float)) % kLineFloats;
+    for (std::int64_t c = kColumns > 0 ? 0 : -before; c < dim; c += kLineFloats) f(row + c);
+  };
   Line sum = {};
   for (std::int64_t i = 0; i < rows.count; ++i) {
     if (ahead > 0) {
-      const float* const later = table + rows.ids[i + ahead < rows.count ? i + ahead : i] * dim;
-      for (std::int64_t c = 0; c < dim; c += kLineFloats) prefetch_line<kFirstLevel>(later + c);
+      for_each_line(rows.ids[i + ahead < rows.count ? i + ahead : i], prefetch_line<kFirstLevel>);
     }
-    const float* const row = table + rows.ids[i] * dim;
-    for (std::int64_t c = 0; c < dim; c += kLineFloats) sum += line_at(row + c);
+    for_each_line(
+        rows.ids[i], [&sum](const float* line) __attribute__((always_inline)) { sum += line_at(line); });
   }
   use(sum);
 }

@@ -17,7 +17,7 @@ struct Rows {
   float* tables[kMaxTables];
   int table_count;
   float* row_values;  ///< one value for each row besides; may be null
-  std::int64_t dim;   ///< a multiple of 16
+  std::int64_t dim;   ///< a multiple of 16; of rows that are read any number: the cache lines that they touch are read
   const std::int32_t* ids;
   std::int64_t count;
   RowPrefetch prefetch;

@@ -26,6 +26,23 @@ std::optional<rowmill::Optimizer> make_optimizer(const Operation& operation, con
   return rowmill::Optimizer(optimizer_options(operation), shape.rows, shape.dim);
 }
 
+/// A table of that many rows. Quantised ones are made of a block of floats, again and again.
+rowmill::Table make_weights(const Operation& operation, const Shape& shape) {
+  const auto initializer = rowmill::Initializer::uniform(-0.05F, 0.05F);
+  if (!rowmill::is_quantized(operation.format)) {
+    return {shape.rows, shape.dim, {.initializer = initializer, .format = operation.format}};
+  }
+  rowmill::Table weights(shape.rows, shape.dim, {.format = operation.format});
+  const rowmill::Table block(std::min<std::int64_t>(shape.rows, 1 << 14), shape.dim, {.initializer = initializer});
+  const std::int64_t stride = rowmill::row_elements(operation.format, shape.dim);
+  for (std::int64_t r = 0; r < shape.rows; r += block.rows()) {
+    const std::int64_t rows = std::min(block.rows(), shape.rows - r);
+    rowmill::convert({block.data(), rows, shape.dim}, {static_cast<std::byte*>(weights.bytes()) + r * stride,
+                                                       operation.format, rows, shape.dim, stride});
+  }
+  return weights;
+}
+
 /// The rows of a batch's output or gradients; of a plan, of room for two values for each id.
 std::int64_t buffer_rows(const Operation& operation, const Shape& shape) {
   if (operation.kind == Kind::plan) return 2 * shape.id_count() / shape.dim + 1;
@@ -64,12 +81,11 @@ std::string difference(const std::string& where, const rowmill::ConstTableView& 
 Subject::Subject(const Operation& operation, const Shape& shape, int batch_count)
     : operation_(operation),
       shape_(shape),
-      weights_(shape.rows, shape.dim,
-               {.initializer = rowmill::Initializer::uniform(-0.05F, 0.05F), .format = operation.format}),
+      weights_(make_weights(operation, shape)),
       optimizer_(make_optimizer(operation, shape)),
       buffer_(buffer_count(operation, batch_count) * buffer_rows(operation, shape), shape.dim,
               {.initializer = rowmill::Initializer::uniform(-0.001F, 0.001F),
-               .format = operation.kind == Kind::lookup ? operation.format : rowmill::Format::f32}),
+               .format = operation.kind == Kind::lookup ? operation.out() : rowmill::Format::f32}),
       problem_{&operation,
                static_cast<float*>(weights_.bytes()),
                {},
@@ -166,7 +182,7 @@ std::string Subject::check_plan() {
 std::string Subject::check_lookup() {
   const std::vector<std::int32_t>& ids = batches_.front();
   const std::int64_t rows = buffer_rows(operation_, shape_);
-  rowmill::Table expected(rows, shape_.dim, {.format = operation_.format});
+  rowmill::Table expected(rows, shape_.dim, {.format = operation_.out()});
   if (!operation_.pooled) {
     rowmill::reference::gather(weights_, ids, expected, rowmill::OutOfRange::error);
   } else {

@@ -14,6 +14,8 @@ namespace bench {
 
 namespace {
 
+using rowmill::Format;
+
 std::string subject_name(const Case& which) { return fmt::format("{}/{}", which.operation->name, which.shape.name()); }
 
 /// The way of a part that took least in a short heat: those that are close to the best are tried a second time.
@@ -44,7 +46,8 @@ std::vector<Case> cases(Extent extent) {
   std::vector<Case> result;
   for (const Shape& shape : tables) {
     for (const Operation& operation : kOperations) {
-      if (extent == Extent::standard && !operation.plain()) continue;  // below
+      const bool below = !operation.plain() || (operation.kind == Kind::lookup && operation.format != Format::f32);
+      if (extent == Extent::standard && below) continue;
       for (const IdSource source : kIdSources) {
         if (!all && source == IdSource::one_row) continue;
         for (const int threads : thread_counts) result.push_back({&operation, shape, source, threads});
@@ -55,8 +58,10 @@ std::vector<Case> cases(Extent extent) {
   for (const Shape& shape : pooled_shapes()) {
     const bool among_tables = std::ranges::find(tables, shape) != tables.end();
     for (const Operation& operation : kOperations) {
-      if (!operation.pooled || operation.kind == Kind::plan || operation.format != rowmill::Format::f32) continue;
-      if (among_tables && (all || operation.plain())) continue;
+      const bool other_format = operation.kind == Kind::lookup && operation.format != Format::f32;
+      const bool wanted = operation.pooled ? operation.kind != Kind::plan : operation.kind == Kind::lookup;
+      if (!wanted || (shape.dim < 64 && (other_format || !operation.pooled))) continue;
+      if (among_tables && (all || (operation.plain() && !other_format))) continue;
       for (const int threads : thread_counts) result.push_back({&operation, shape, IdSource::uniform, threads});
     }
   }

@@ -27,7 +27,8 @@ struct Shape {
 
 /// The shapes of the suite; the small table and one that is larger than most caches, or all.
 [[nodiscard]] std::vector<Shape> shapes(bool all);
-/// Row widths for pooled operations, in tables that the caches hold and in larger ones; some are among shapes() too.
+/// Row widths for pooled operations and for lookups of every format, in tables that the caches hold and in larger ones;
+/// some are among shapes() too.
 [[nodiscard]] std::vector<Shape> pooled_shapes();
 
 /// Where a batch's ids come from.
