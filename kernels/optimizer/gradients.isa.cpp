@@ -2,7 +2,7 @@
 // Sums of gradients that do not fit into the loop over rows, and their mean squares.
 #include "kernels/optimizer/gradient_kernels.hpp"
 #include "kernels/optimizer/mean_square.hpp"
-#include "kernels/plan/segments.hpp"
+#include "kernels/plan/terms.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -50,17 +50,9 @@ inline void sum_contributions(const Segments& segments, const Winners& winners, 
       const std::int64_t end = segments.begin[s + 1] - k < block_size ? segments.begin[s + 1] : k + block_size;
       clear(sum);
       for (; k < end; ++k) {
-        const std::int64_t* const p = segments.positions + k;
-        const float* const row = segments.gradients.row(*p);
-        const float* const next = segments.later_gradient(p, row) + c;
-        const Floats coefficient(segments.coefficient(k));
-        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          const std::int64_t column = c + v * kLanes;
-          prefetch_column(next, v * kLanes, CacheLevel::first);
-          Floats value = coefficient * load(row + column, lanes);
-          if constexpr (kMax) value = winners.where_won(k, *p, column, lanes, value);
-          sum[v] += value;
-        });
+        each_term<kMax, kVectors>(
+            segments, winners, k, c,
+            lanes, [&](std::int64_t v, Floats term) __attribute__((always_inline)) { sum[v] += term; });
       }
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { total[v] += sum[v]; });
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/plan/segments.hpp"
+#include "kernels/plan/terms.hpp"
 #include "kernels/scatter_add/scatter_add_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 
@@ -19,7 +19,7 @@ template <class Table, std::int64_t kVectors>
   }
 }
 
-template <class Table, CacheLevel kInto, std::int64_t kVectors>
+template <class Table, std::int64_t kVectors>
 inline void add_rows(const ScatterAddArgs& args) {
   const ScatterAddArgs a = args;  // vector stores may alias anything in memory, but not a local copy
   auto* const table = static_cast<typename Table::Value*>(a.table);
@@ -29,8 +29,8 @@ inline void add_rows(const ScatterAddArgs& args) {
   const std::int64_t ahead = a.prefetch.ahead;
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (k + ahead < a.count && a.rows[k + ahead] >= 0) {
-      prefetch<kInto>(table + a.rows[k + ahead] * a.table_stride, row_bytes);
-      prefetch<kInto>(a.values + (k + ahead) * a.values_stride, value_bytes);
+      prefetch(table + a.rows[k + ahead] * a.table_stride, row_bytes, a.prefetch.into);
+      prefetch(a.values + (k + ahead) * a.values_stride, value_bytes, a.prefetch.into);
     }
     if (a.rows[k] >= 0) {
       add_row<Table, kVectors>(table + a.rows[k] * a.table_stride, a.values + k * a.values_stride, dim);
@@ -39,15 +39,16 @@ inline void add_rows(const ScatterAddArgs& args) {
 }
 
 /// A row is read and written once; what it holds is rounded to the table's format after each contribution all the same.
-template <class Table, CacheLevel kInto, std::int64_t kVectors>
+template <class Table, std::int64_t kVectors>
 inline void add_segments(const ScatterAddSegmentsArgs& a) {
   using Value = typename Table::Value;
   const Segments segments(a.segments, a.values, a.prefetch.ahead);
   const auto row_of = [table = static_cast<Value*>(a.table), stride = a.table_stride](std::int64_t row) {
     return table + row * stride;
   };
-  segments.prefetch_first(segments.dim * std::int64_t{sizeof(float)}, kInto, [=, dim = segments.dim](std::int64_t row) {
-    prefetch<kInto>(row_of(row), dim * std::int64_t{sizeof(Value)});
+  const CacheLevel into = a.prefetch.into;
+  segments.prefetch_first(segments.dim * std::int64_t{sizeof(float)}, into, [=, dim = segments.dim](std::int64_t row) {
+    prefetch(row_of(row), dim * std::int64_t{sizeof(Value)}, into);
   });
   for (std::int64_t s = 0; s < segments.count; ++s) {
     Value* const row = row_of(segments.rows[s]);
@@ -56,14 +57,14 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
     const auto add = [&]<std::int64_t n>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
       Floats sum[n];
       unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
-        prefetch_column(later_row + c, v * kLanes, kInto);
+        prefetch_column(later_row + c, v * kLanes, into);
         sum[v] = Table::load(row + c + v * kLanes, lanes);
       });
       for (const std::int64_t* p = segments.positions + segments.begin[s]; p < last; ++p) {
         const float* const value = segments.gradients.row(*p);
         const float* const later = segments.later_gradient(p, value) + c;
         unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
-          prefetch_column(later, v * kLanes, kInto);
+          prefetch_column(later, v * kLanes, into);
           sum[v] = Table::round(sum[v] + load(value + c + v * kLanes, lanes));
         });
       }
@@ -91,17 +92,10 @@ inline void add_contributions(const ScatterAddSegmentsArgs& a) {
       unrolled<kVectors>([&](std::int64_t v)
                              __attribute__((always_inline)) { sum[v] = Table::load(row + c + v * kLanes, lanes); });
       for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
-        const std::int64_t* const p = segments.positions + k;
-        const float* const value = segments.gradients.row(*p);
-        const float* const later = segments.later_gradient(p, value) + c;
-        const Floats coefficient(segments.coefficient(k));
-        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          const std::int64_t column = c + v * kLanes;
-          prefetch_column(later, v * kLanes, CacheLevel::first);
-          Floats term = coefficient * load(value + column, lanes);
-          if constexpr (kMax) term = winners.where_won(k, *p, column, lanes, term);
-          sum[v] = Table::round(sum[v] + term);
-        });
+        each_term<kMax, kVectors>(
+            segments, winners, k, c, lanes, [&](std::int64_t v, Floats term) __attribute__((always_inline)) {
+              sum[v] = Table::round(sum[v] + term);
+            });
       }
       unrolled<kVectors>([&](std::int64_t v)
                              __attribute__((always_inline)) { Table::store(row + c + v * kLanes, sum[v], lanes); });
@@ -109,27 +103,18 @@ inline void add_contributions(const ScatterAddSegmentsArgs& a) {
   }
 }
 
-/// Calls f.operator()<kInto, kVectors>().
-template <class F>
-inline void with_level_and_width(CacheLevel level, std::int64_t dim, F f) {
-  constexpr std::int64_t kMaxColumns = 128;  // wider rows lose
-  with_level(level, [&]<CacheLevel kInto>() {
-    with_width<kMaxColumns>(dim, [&]<std::int64_t kVectors>() { f.template operator()<kInto, kVectors>(); });
-  });
-}
+constexpr std::int64_t kMaxColumns = 128;  // wider rows lose by a fixed width
 
 template <class Table>
 inline void add(const ScatterAddArgs& a) {
-  with_level_and_width(a.prefetch.into, a.dim,
-                       [&]<CacheLevel kInto, std::int64_t kVectors>() { add_rows<Table, kInto, kVectors>(a); });
+  with_width<kMaxColumns>(a.dim, [&]<std::int64_t kVectors>() { add_rows<Table, kVectors>(a); });
 }
 
 template <class Table>
 inline void add(const ScatterAddSegmentsArgs& a) {
   if (a.values.winners != nullptr) return add_contributions<Table, true>(a);
   if (a.segments.coefficients != nullptr) return add_contributions<Table, false>(a);
-  with_level_and_width(a.prefetch.into, a.values.dim,
-                       [&]<CacheLevel kInto, std::int64_t kVectors>() { add_segments<Table, kInto, kVectors>(a); });
+  with_width<kMaxColumns>(a.values.dim, [&]<std::int64_t kVectors>() { add_segments<Table, kVectors>(a); });
 }
 
 }  // namespace
