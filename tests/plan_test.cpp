@@ -234,9 +234,10 @@ TEST(PlanOptionsErrors, NameWhatDoesNotFit) {
     }
     return "";
   };
-  const std::string no_divisor = "rowmill: plan: a divisor of the weights is given; only mean and sqrtn have one";
-  EXPECT_EQ(message(bags, {.divisor = Divisor::weights}), no_divisor);
-  EXPECT_EQ(message(bags, {.pooling = Pooling::max, .divisor = Divisor::weights, .winners = winners}), no_divisor);
+  const std::string no_divisor = " has no divisor; only mean and sqrtn divide by weights";
+  EXPECT_EQ(message(bags, {.divisor = Divisor::weights}), "rowmill: plan: a sum" + no_divisor);
+  EXPECT_EQ(message(bags, {.pooling = Pooling::max, .divisor = Divisor::weights, .winners = winners}),
+            "rowmill: plan: a max" + no_divisor);
   EXPECT_EQ(message(bags, {.pooling = Pooling::mean, .winners = winners}),
             "rowmill: plan: 2 winners are given; only max has them");
   EXPECT_EQ(message(bags, {.padding_id = 1}),
@@ -244,7 +245,7 @@ TEST(PlanOptionsErrors, NameWhatDoesNotFit) {
   EXPECT_EQ(message(Ids(ids), {.pooling = Pooling::mean}),
             "rowmill: plan: a pooling is given for ids; only bags have one");
   EXPECT_EQ(message(bags, {.pooling = static_cast<Pooling>(9)}), "rowmill: plan: pooling is 9; allowed: 0 to 3");
-  EXPECT_EQ(message(bags, {.divisor = static_cast<Divisor>(2)}), "rowmill: plan: divisor is 2; allowed: 0 and 1");
+  EXPECT_EQ(message(bags, {.divisor = static_cast<Divisor>(2)}), "rowmill: plan: divisor is 2; allowed: 0 to 1");
   EXPECT_EQ(plan.id_count(), 4);
   EXPECT_EQ(plan.gradient_rows(), 4) << "the plan is as it was";
   EXPECT_THROW(plan.build(std::vector<std::int64_t>{1, 5}, 5, {.padding_id = 6}), IdError);

@@ -9,6 +9,7 @@
 #include "kernels/plan/grouping.hpp"
 #include "kernels/plan/segment_args.hpp"
 #include "kernels/pool/bag_blocks.hpp"
+#include "kernels/pool/bag_checks.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -52,15 +53,7 @@ void check_rows(std::int64_t rows) {
 
 /// What is the same for ids and bags.
 void check_options(const PlanOptions& o) {
-  if (o.pooling < Pooling::sum || o.pooling > Pooling::max) {
-    fail("pooling is " + std::to_string(static_cast<int>(o.pooling)) + "; allowed: 0 to 3");
-  }
-  if (o.divisor != Divisor::count && o.divisor != Divisor::weights) {
-    fail("divisor is " + std::to_string(static_cast<int>(o.divisor)) + "; allowed: 0 and 1");
-  }
-  if (o.divisor == Divisor::weights && (o.pooling == Pooling::sum || o.pooling == Pooling::max)) {
-    fail("a divisor of the weights is given; only mean and sqrtn have one");
-  }
+  check_pooling(kOp, o.pooling, o.divisor);
   if (o.pooling != Pooling::max && !o.winners.empty()) {
     fail(std::to_string(o.winners.size()) + " winners are given; only max has them");
   }

@@ -8,14 +8,10 @@
 
 namespace rowmill {
 
-/// Only a mean or sqrtn has a divisor.
+/// Both are known, and a divisor of the weights has something to divide: only a mean or sqrtn is divided.
+void check_pooling(std::string_view op, Pooling pooling, Divisor divisor);
 inline void check_pool_options(std::string_view op, const PoolOptions& options) {
-  if (options.divisor == Divisor::count || options.pooling == Pooling::mean || options.pooling == Pooling::sqrtn) {
-    return;
-  }
-  throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " +
-                                               (options.pooling == Pooling::sum ? "a sum" : "a max") +
-                                               " has no divisor; only mean and sqrtn divide by weights");
+  check_pooling(op, options.pooling, options.divisor);
 }
 
 /// Integers have sums and maxima alone, and no weights.

@@ -202,6 +202,22 @@ std::size_t pool_memory_required(std::int64_t id_count) {
   return memory.used();
 }
 
+void check_pooling(std::string_view op, Pooling pooling, Divisor divisor) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + what);
+  };
+  if (pooling < Pooling::sum || pooling > Pooling::max) {
+    fail("pooling is " + std::to_string(static_cast<int>(pooling)) + "; allowed: 0 to 3");
+  }
+  if (divisor != Divisor::count && divisor != Divisor::weights) {
+    fail("divisor is " + std::to_string(static_cast<int>(divisor)) + "; allowed: 0 to 1");
+  }
+  if (divisor == Divisor::weights && (pooling == Pooling::sum || pooling == Pooling::max)) {
+    fail(std::string(pooling == Pooling::sum ? "a sum" : "a max") +
+         " has no divisor; only mean and sqrtn divide by weights");
+  }
+}
+
 void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
