@@ -334,6 +334,51 @@ void expect_rows(const Plan& plan, const std::vector<std::int64_t>& ids) {
   ASSERT_EQ(plan.unique_count(), rows);
 }
 
+/// All that a plan says of each shard.
+void expect_same(const Plan& plan, const Plan& other) {
+  EXPECT_EQ(contents(plan), contents(other));
+  EXPECT_EQ(plan.unique_count(), other.unique_count());
+  EXPECT_TRUE(std::ranges::equal(plan.factors(), other.factors()));
+  const auto same_segment = [](const Plan::HotSegment& a, const Plan::HotSegment& b) {
+    return a.shard == b.shard && a.segment == b.segment;
+  };
+  EXPECT_TRUE(std::ranges::equal(plan.hot_segments(), other.hot_segments(), same_segment));
+  for (std::int64_t s = 0; s < plan.shard_count(); ++s) {
+    EXPECT_TRUE(std::ranges::equal(plan.shard(s).id_positions, other.shard(s).id_positions));
+    EXPECT_TRUE(std::ranges::equal(plan.shard(s).first_positions, other.shard(s).first_positions));
+    EXPECT_TRUE(std::ranges::equal(plan.shard(s).coefficients, other.shard(s).coefficients));
+    EXPECT_TRUE(std::ranges::equal(plan.shard(s).bag_positions, other.shard(s).bag_positions));
+  }
+}
+
+// The rows of a small table are counted, those of a large one hashed.
+TEST_P(PlanTest, OfASmallTableIsThatOfALargeOne) {
+  constexpr std::int64_t kCount = 30'000;
+  std::vector<float> weights(kCount);
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 0.5F + static_cast<float>(i % 7);
+  std::vector<std::int64_t> offsets = {0, 0};
+  while (offsets.back() < kCount) offsets.push_back(std::min(offsets.back() + offsets.back() % 5 + 1, kCount));
+  const std::vector<std::int32_t> winners(offsets.size() - 1);
+  run([&] {
+    for (const std::int64_t rows : {std::int64_t{2}, std::int64_t{100}, kCount}) {
+      std::vector<std::int64_t> ids = id_cases(rows, kCount, 21).back().ids;
+      for (std::size_t i = 0; i < ids.size(); i += 9) ids[i] = -1;
+      const auto expect_same_of = [&](const auto& of, PlanOptions options) {
+        options.out_of_range = OutOfRange::zero;
+        expect_same(Plan(of, rows, options), Plan(of, std::int64_t{1} << 40, options));
+      };
+      expect_same_of(Ids(ids), {});
+      for (const Bags& bags : {Bags(ids, offsets), Bags(ids, kCount / 30, 30), Bags(ids, offsets).with_padding(1)}) {
+        expect_same_of(bags, {});
+        expect_same_of(bags, {.keep_positions = true});
+        expect_same_of(bags, {.pooling = Pooling::mean});
+        expect_same_of(bags.with_weights(weights), {.pooling = Pooling::sqrtn, .divisor = Divisor::weights});
+        expect_same_of(bags.with_weights(weights), {.pooling = Pooling::max, .winners = winners});
+      }
+    }
+  });
+}
+
 TEST(PlanBags, DivideByTheirLengthUpToTwoToTheFifty) {
   constexpr std::int64_t kEnd = std::int64_t{1} << 50;
   for (const std::int64_t length : {std::int64_t{1}, std::int64_t{3}, std::int64_t{49}, std::int64_t{107},

@@ -107,38 +107,61 @@ void Grouping::Filler::fill_shard(std::int64_t s, const Index* segment_of) const
 
 template <class Index, class BagOf>
 void Grouping::Filler::fill_bags(std::int64_t s, const Index* segment_of, BagOf bag_of) const {
+  if (!bags_are_enough()) {
+    std::int64_t* const ids = placed_ids(s);
+    for_each_contribution(s, segment_of,
+                          [=](std::int64_t place, std::int64_t position, std::int64_t) { ids[place] = position; });
+    fill_from_ids(s);
+    return;
+  }
   const std::int64_t begin = g_.shard_begin_[s];
   std::int64_t* const positions = g_.positions_ + begin;
   std::int64_t* const first_positions = g_.first_positions(s);
   float* const coefficients = g_.coefficients_ == nullptr ? nullptr : g_.coefficients_ + begin;
-  if (g_.id_positions_ == nullptr && g_.bag_positions_ == nullptr && (coefficients == nullptr || factors_by_bag_)) {
-    // Segments are numbered in order of first occurrence: nothing branches on which is new.
-    std::int64_t next = 0;
-    for_each_contribution(s, segment_of, [&](std::int64_t place, std::int64_t position, std::int64_t segment) {
-      first_positions[next] = position;
-      next += segment == next ? 1 : 0;
-      const std::int64_t bag = bag_of(position);
-      positions[place] = bag;
-      if (coefficients != nullptr) coefficients[place] = g_.factors_[bag];
-    });
-    return;
-  }
+  // Segments are numbered in order of first occurrence: nothing branches on which is new.
+  std::int64_t next = 0;
+  for_each_contribution(s, segment_of, [&](std::int64_t place, std::int64_t position, std::int64_t segment) {
+    first_positions[next] = position;
+    next += segment == next ? 1 : 0;
+    const std::int64_t bag = bag_of(position);
+    positions[place] = bag;
+    if (coefficients != nullptr) coefficients[place] = g_.factors_[bag];
+  });
+}
 
-  // All else follows from the positions of the ids.
+/// Whether all that is kept of a contribution follows from its bag.
+bool Grouping::Filler::bags_are_enough() const {
+  return bags_ != nullptr && g_.id_positions_ == nullptr && g_.bag_positions_ == nullptr &&
+         (g_.coefficients_ == nullptr || factors_by_bag_);
+}
+
+/// Where the positions of the ids of shard s go.
+std::int64_t* Grouping::Filler::placed_ids(std::int64_t s) const {
+  if (bags_ == nullptr) return g_.positions_ + g_.shard_begin_[s];
+  return g_.id_positions_ != nullptr ? g_.id_positions_ + g_.shard_begin_[s] : g_.shard_ids(s);
+}
+
+/// Fills the rest of a shard of bags whose ids are placed.
+void Grouping::Filler::fill_from_ids(std::int64_t s) const {
+  if (bags_ == nullptr) return;
+  const std::int64_t begin = g_.shard_begin_[s];
   const std::int64_t count = g_.contributions(s);
-  std::int64_t* const ids = g_.id_positions_ != nullptr ? g_.id_positions_ + begin : g_.shard_ids(s);
-  for_each_contribution(s, segment_of,
-                        [=](std::int64_t place, std::int64_t position, std::int64_t) { ids[place] = position; });
-  std::transform(ids, ids + count, positions, bag_of);
-  for (std::int64_t k = 0; coefficients != nullptr && k < count; ++k) {
-    coefficients[k] = coefficient(ids[k], positions[k]);
+  const std::int64_t* const ids = placed_ids(s);
+  std::int64_t* const positions = g_.positions_ + begin;
+  if (bags_->has_offsets()) {
+    for (std::int64_t k = 0; k < count; ++k) positions[k] = g_.bag_of_[ids[k]];
+  } else {
+    std::transform(ids, ids + count, positions, DivideByLength(bags_->length()));
+  }
+  for (std::int64_t k = 0; g_.coefficients_ != nullptr && k < count; ++k) {
+    g_.coefficients_[begin + k] = coefficient(ids[k], positions[k]);
   }
   for (std::int64_t k = 0; g_.bag_positions_ != nullptr && k < count; ++k) {
     g_.bag_positions_[begin + k] = bag_position(ids[k], positions[k]);
   }
   const std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
   for (std::int64_t g = 0; g_.id_positions_ == nullptr && g < g_.segment_counts_[s]; ++g) {
-    first_positions[g] = ids[segment_begin[g]];
+    g_.first_positions(s)[g] = ids[segment_begin[g]];
   }
 }
 

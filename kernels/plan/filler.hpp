@@ -32,12 +32,19 @@ class Grouping::Filler {
   /// in the order of their positions.
   template <class Index>
   void fill_shard(std::int64_t s, const Index* segment_of) const;
+  /// The same where contributions know their places: place(out, of) writes out[its place] = of(its position) for each
+  /// contribution of shard s.
+  template <class Place>
+  void place_shard(std::int64_t s, Place place) const;
   /// Fills the grouping of ids that are all one row, or are all ignored.
   void fill_one_row(std::int64_t threads, bool is_row) const;
 
  private:
   void name_bags(std::int64_t begin, std::int64_t end, std::int64_t* out) const;
   void divide_bags(std::int64_t begin, std::int64_t end) const;
+  [[nodiscard]] bool bags_are_enough() const;
+  [[nodiscard]] std::int64_t* placed_ids(std::int64_t s) const;
+  void fill_from_ids(std::int64_t s) const;
   [[nodiscard]] float coefficient(std::int64_t position, std::int64_t bag) const;
   [[nodiscard]] std::int32_t bag_position(std::int64_t position, std::int64_t bag) const;
   template <class Index, class BagOf>
@@ -50,5 +57,23 @@ class Grouping::Filler {
   const Bags* bags_;
   bool factors_by_bag_;  // there is room for them, and no position has another coefficient than its bag
 };
+
+template <class Place>
+void Grouping::Filler::place_shard(std::int64_t s, Place place) const {
+  const std::int64_t begin = g_.shard_begin_[s];
+  if (!bags_are_enough()) {
+    place(placed_ids(s), [](std::int64_t position) { return position; });
+    return fill_from_ids(s);
+  }
+  std::int64_t* const positions = g_.positions_ + begin;
+  if (bags_->has_offsets()) {
+    place(positions, [bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
+  } else {
+    place(positions, DivideByLength(bags_->length()));
+  }
+  for (std::int64_t k = 0; g_.coefficients_ != nullptr && k < g_.contributions(s); ++k) {
+    g_.coefficients_[begin + k] = g_.factors_[positions[k]];
+  }
+}
 
 }  // namespace rowmill

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
@@ -37,6 +38,9 @@ std::int64_t chunk_size_for(std::int64_t id_count) {
 std::int64_t chunk_count_for(std::int64_t id_count) {
   return (id_count + chunk_size_for(id_count) - 1) / chunk_size_for(id_count);
 }
+
+/// Rows that are counted: the counters of so many fit into a second-level cache.
+constexpr std::int64_t kMaxCountedRows = std::int64_t{1} << 16;
 
 /// The smallest b with 2^b >= n, at least 1.
 int bits_for(std::int64_t n) {
@@ -76,8 +80,9 @@ Grouping::Grouping(std::int64_t id_count, const GroupingOf& of, Carver& memory)
       segment_of_(memory.take<std::int64_t>(id_count)),
       slots_(memory.take<std::int64_t>(4 * id_count)) {}
 
-/// One build of a grouping: two parallel passes, over chunks of positions and then over shards. Equal ids are not
-/// sorted. IdAt is what ids are read from by position: a pointer, or Ids where they are strided.
+/// One build of a grouping: two parallel passes, over chunks of positions and then over shards. In a shard, equal rows
+/// are found by counting them, where the table has few, else by a hash table. Equal ids are not sorted. IdAt is what
+/// ids are read from by position: a pointer, or Ids where they are strided.
 template <class IdAt>
 class Grouping::Builder {
  public:
@@ -101,6 +106,9 @@ class Grouping::Builder {
       for (std::int64_t chunk = 0; chunk < chunks; ++chunk) place += g_.lists(chunk)[s + 1] - g_.lists(chunk)[s];
     }
     g_.shard_begin_[g_.shard_count()] = place;
+    if constexpr (std::is_pointer_v<IdAt>) {
+      if (const std::int64_t parts = counting_parts(threads); parts > 0) return count_shards(threads, parts);
+    }
     parallel_tasks(threads, g_.shard_count(), [&](std::int64_t s) { group_shard(s); });
   }
 
@@ -185,6 +193,62 @@ class Grouping::Builder {
     }
   }
 
+  /// Into how many parts the shards are divided, each with a counter for every row of the table; 0 if these would be
+  /// more than memory for the ids holds, or than they are worth.
+  [[nodiscard]] std::int64_t counting_parts(std::int64_t threads) const {
+    if (input_.rows == 0 || input_.rows > kMaxCountedRows || id_count_ >= std::int64_t{1} << 31) return 0;
+    const std::int64_t most = std::min(2 * id_count_ / input_.rows, g_.shard_count());
+    return most < threads ? 0 : threads == 1 ? 1 : std::min(most, 4 * threads);
+  }
+
+  void count_shards(std::int64_t threads, std::int64_t parts) const {
+    auto* const counters = reinterpret_cast<std::uint32_t*>(g_.segment_of_);
+    const std::int64_t contributions = g_.shard_begin_[g_.shard_count()];
+    parallel_tasks(threads, parts, [&](std::int64_t part) {
+      std::uint32_t* const counter = counters + part * input_.rows;
+      std::fill_n(counter, input_.rows, 0);
+      for (std::int64_t s = 0; s < g_.shard_count(); ++s) {
+        // A part is the shards that begin in as many contributions.
+        if (std::min(g_.shard_begin_[s] * parts / std::max<std::int64_t>(contributions, 1), parts - 1) == part) {
+          count_shard(s, counter);
+        }
+      }
+    });
+  }
+
+  /// As group_shard, where each row has a counter, which is 0.
+  void count_shard(std::int64_t s, std::uint32_t* counter) const {
+    const std::int64_t begin = g_.shard_begin_[s];
+    std::int64_t* const firsts = g_.positions_ + begin;  // where rows first occur; before the positions
+    std::int64_t segments = 0;
+    g_.for_each_position(s, [&](std::int64_t position) {
+      firsts[segments] = position;
+      segments += counter[row_at(position)]++ == 0 ? 1 : 0;
+      return true;
+    });
+    std::int64_t* const rows = g_.segment_rows_ + begin;
+    std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
+    std::uint32_t place = 0;
+    std::uint32_t largest = 0;
+    for (std::int64_t g = 0; g < segments; ++g) {
+      rows[g] = row_at(firsts[g]);
+      segment_begin[g] = place;
+      const std::uint32_t count = std::exchange(counter[rows[g]], place);
+      place += count;
+      largest = std::max(largest, count);
+    }
+    segment_begin[segments] = place;
+    g_.segment_counts_[s] = segments;
+    g_.largest_[s] = largest;
+    if (g_.keeps_first_positions()) std::copy_n(firsts, segments, g_.first_positions(s));
+    filler_.place_shard(s, [&](std::int64_t* out, auto of) {
+      g_.for_each_position(s, [&](std::int64_t position) {
+        out[counter[row_at(position)]++] = of(position);
+        return true;
+      });
+    });
+  }
+
   /// On the stack where the shard is small enough: its hash table then stays in the first-level cache.
   void group_shard(std::int64_t s) const {
     constexpr std::int64_t kSlots = 8192;
@@ -255,7 +319,7 @@ Plan::Shard Grouping::shard(std::int64_t s) const {
                     .first_positions = {},
                     .coefficients = part(coefficients_),
                     .bag_positions = part(bag_positions_)};
-  if (of_.bags && id_positions_ == nullptr) shard.first_positions = {first_positions(s), segments};
+  if (keeps_first_positions()) shard.first_positions = {first_positions(s), segments};
   return shard;
 }
 

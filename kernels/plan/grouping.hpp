@@ -74,6 +74,8 @@ class Grouping {
   }
   /// The contributions of shard s.
   [[nodiscard]] std::int64_t contributions(std::int64_t s) const { return shard_begin_[s + 1] - shard_begin_[s]; }
+  /// Where segments first occur is kept where positions don't say it.
+  [[nodiscard]] bool keeps_first_positions() const { return of_.bags && id_positions_ == nullptr; }
   /// Two arrays for shard s, over the hash table that is no longer needed then: the position of the id of each
   /// contribution, while building, and where each segment first occurs.
   [[nodiscard]] std::int64_t* shard_ids(std::int64_t s) const { return slots_ + 4 * shard_begin_[s]; }
@@ -98,7 +100,7 @@ class Grouping {
   std::uint16_t* sorted_;      // each chunk's positions, from its begin, sorted by shard
   std::uint32_t* list_begin_;  // for each chunk, where each shard's positions begin in that, and where the last end
   std::int64_t* bag_of_;       // the bag of each id, of bags by offsets
-  std::int64_t* segment_of_;   // the segment of each contribution of a large shard
+  std::int64_t* segment_of_;   // the segment of each contribution of a large shard, or counters of rows
   std::int64_t* slots_;        // the hash table of a large shard; then see shard_ids()
 };
 
