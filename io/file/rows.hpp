@@ -18,4 +18,13 @@ namespace rowmill::io {
           table.name()};
 }
 
+[[nodiscard]] inline TableView some_rows(const TableView& table, std::int64_t first, std::int64_t count) {
+  return {static_cast<std::byte*>(table.bytes()) + first * table.row_stride() * element_size(table.format()),
+          table.format(),
+          count,
+          table.dim(),
+          table.row_stride(),
+          table.name()};
+}
+
 }  // namespace rowmill::io

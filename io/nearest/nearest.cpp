@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <mutex>
 #include <string>
@@ -10,8 +11,8 @@
 
 #include "io/file/parallel.hpp"
 #include "io/file/rows.hpp"
+#include "io/nearest/dots.hpp"
 #include "kernels/core/checks.hpp"
-#include "kernels/core/dispatch.hpp"
 #include "kernels/core/fp_environment.hpp"
 #include "rowmill/convert.hpp"
 #include "rowmill/table.hpp"
@@ -20,93 +21,52 @@ namespace rowmill::io {
 namespace {
 
 constexpr std::int64_t kQueriesAtOnce = 64;
-constexpr std::int64_t kQueriesOfTile = 8;  // dot_tile_f32 takes a multiple of so many
-constexpr std::int64_t kFewQueries = 3;     // so many are compared one by one sooner than in a tile
+constexpr std::int64_t kRows = DotRows::kCount;
 
-std::int64_t padded(std::int64_t count, std::int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
+/// What convert() makes floats of.
+constexpr std::initializer_list<Format> kNearestFormats = {Format::f32,  Format::bf16, Format::f16, Format::int8,
+                                                           Format::int4, Format::int2, Format::f64};
 
-/// out[i] = the length of vector i of a group.
-void lengths_of(const float* const* vectors, std::int64_t dim, float* out) {
-  kernels().dot_pairs_f32({.a = vectors, .b = vectors, .out = out, .dim = dim});
-  std::transform(out, out + kGroup, out, [](float square) { return std::sqrt(square); });
-}
+std::int64_t padded(std::int64_t dim) { return (dim + kLanes - 1) / kLanes * kLanes; }
 
-/// Rows of a table for the kernels: groups of floats, each filled up with zeros to a multiple of 16 columns.
+/// Rows of a table for the loops: whole columns of float32 where they are, tails in a buffer. Rows of other formats are
+/// made floats first, a block of them at a time.
 class RowReader {
  public:
-  explicit RowReader(const ConstTableView& table) : table_(table), rows_(kGroup, padded(table.dim(), 16)) {
-    for (std::int64_t i = 0; i < kGroup; ++i) pointers_[i] = rows_.data() + i * rows_.dim();
+  explicit RowReader(const ConstTableView& table) : table_(table) {
+    rows_.whole_columns = table.dim() / kLanes * kLanes;
+    rows_.has_tail = rows_.whole_columns < table.dim();
+    const bool direct = table.format() == Format::f32;
+    rows_.next = direct ? kRows * table.row_stride() * std::int64_t{sizeof(float)} : 0;
+    for (float(&tail)[kLanes] : rows_.tails) std::ranges::fill(tail, 0.0F);
+    if (!direct) block_ = Table(std::min(kBlockRows, table.rows()), table.dim());
   }
 
-  /// Rows first .. first+count-1, of up to kGroup; what stands in the places of others is left as it is. Prefetches
-  /// those after them: the processor would begin to wait for them only when these are done with.
-  const float* const* read(std::int64_t first, std::int64_t count) {
-    if (table_.format() != Format::f32) {
-      convert(some_rows(table_, first, count), TableView(rows_.data(), count, table_.dim(), rows_.dim()));
-      return pointers_;
+  /// Rows first .. first+count-1; if these are fewer than DotRows has, the last is there several times.
+  const DotRows& read(std::int64_t first, std::int64_t count) {
+    if (table_.format() != Format::f32 && (first < begin_ || first + count > end_)) {
+      begin_ = first;
+      end_ = std::min(first + block_.rows(), table_.rows());
+      convert(some_rows(table_, begin_, end_ - begin_), some_rows(block_.view(), 0, end_ - begin_));
     }
-    constexpr std::int64_t kLineFloats = 16;
-    const std::int64_t next = kGroup * table_.row_stride();
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* const row = table_.row(first + i).data();
-      for (std::int64_t c = 0; c < table_.dim(); c += kLineFloats) __builtin_prefetch(row + next + c);
-      std::copy_n(row, table_.dim(), rows_.data() + i * rows_.dim());
+    for (std::int64_t i = 0; i < kRows; ++i) {
+      const std::int64_t r = first + std::min(i, count - 1);
+      const std::span<const float> row =
+          table_.format() == Format::f32 ? table_.row(r) : std::as_const(block_).view().row(r - begin_);
+      rows_.whole[i] = row.data();
+      std::ranges::copy(row.subspan(static_cast<std::size_t>(rows_.whole_columns)), rows_.tails[i]);
     }
-    return pointers_;
+    return rows_;
   }
 
  private:
+  static constexpr std::int64_t kBlockRows = 64;
+
   const ConstTableView& table_;
-  Table rows_;
-  const float* pointers_[kGroup];
-};
-
-/// Vectors to compare with: floats, filled up with zeros.
-class Queries {
- public:
-  Queries(const ConstTableView& queries, std::int64_t first, std::int64_t count)
-      : count_(count), vectors_(padded(count, kGroup), padded(queries.dim(), 16)) {
-    convert(some_rows(queries, first, count), TableView(vectors_.data(), count, queries.dim(), vectors_.dim()));
-    for (std::int64_t q = 0; q < vectors_.rows(); ++q) pointers_.push_back(vectors_.data() + q * vectors_.dim());
-    lengths_.resize(pointers_.size());
-    for (std::size_t q = 0; q < pointers_.size(); q += kGroup) {
-      lengths_of(pointers_.data() + q, vectors_.dim(), lengths_.data() + q);
-    }
-  }
-
-  /// out[q * kGroup + i] = the cosine of query q and rows[i]. There is room for scores() numbers.
-  void cosines(const float* const* rows, const float* lengths, float* out) const {
-    const std::int64_t dim = vectors_.dim();
-    if (count_ <= kFewQueries) {
-      for (std::int64_t q = 0; q < count_; ++q) {
-        const float* same[kGroup];
-        std::ranges::fill(same, pointers_[static_cast<std::size_t>(q)]);
-        kernels().dot_pairs_f32({.a = rows, .b = same, .out = out + q * kGroup, .dim = dim});
-      }
-    } else {
-      kernels().dot_tile_f32({.rows = rows,
-                              .samples = pointers_.data(),
-                              .sample_count = padded(count_, kQueriesOfTile),
-                              .next = nullptr,
-                              .next_count = 0,
-                              .out = out,
-                              .dim = dim});
-    }
-    for (std::int64_t q = 0; q < count_; ++q) {
-      const float length = lengths_[static_cast<std::size_t>(q)];
-      for (std::int64_t i = 0; i < kGroup; ++i) out[q * kGroup + i] /= lengths[i] * length;
-    }
-  }
-
-  [[nodiscard]] std::int64_t count() const { return count_; }
-  /// Those of what fills up a tile are among them.
-  [[nodiscard]] std::int64_t scores() const { return padded(count_, kQueriesOfTile) * kGroup; }
-
- private:
-  std::int64_t count_;
-  Table vectors_;
-  std::vector<const float*> pointers_;
-  std::vector<float> lengths_;
+  DotRows rows_;
+  Table block_;  // rows begin_ .. end_-1
+  std::int64_t begin_ = 0;
+  std::int64_t end_ = 0;
 };
 
 bool before(const Neighbour& a, const Neighbour& b) {
@@ -142,35 +102,44 @@ class Best {
   std::vector<Neighbour> heap_;
 };
 
-/// One pass over the table, for these queries.
-void one_pass(const ConstTableView& table, const Queries& queries, std::int64_t count,
-              std::vector<std::vector<Neighbour>>& answers) {
-  const std::int64_t n = queries.count();
-  const std::int64_t dim = padded(table.dim(), 16);
+/// One pass over the table, for `n` queries from `first` on.
+void one_pass(const ConstTableView& table, const ConstTableView& queries, std::int64_t first, std::int64_t n,
+              std::int64_t count, std::vector<std::vector<Neighbour>>& answers) {
+  const DotLoops loops = dot_loops();
+  const std::int64_t stride = padded(table.dim());
+  std::vector<float> packed(static_cast<std::size_t>(n * stride));
+  std::vector<float> query_lengths(static_cast<std::size_t>(n));
+  convert(some_rows(queries, first, n), TableView(packed.data(), n, table.dim(), stride));
+  RowReader query_reader(queries);
+  for (std::int64_t q = 0; q < n; ++q) {
+    float squares[kRows];
+    loops.squares(query_reader.read(first + q, 1), squares);
+    query_lengths[static_cast<std::size_t>(q)] = std::sqrt(squares[0]);
+  }
+
   std::vector<Best> best(static_cast<std::size_t>(n), Best(count));
   std::mutex mutex;
   const std::int64_t row_bytes = rowmill::row_bytes(table);
   const std::int64_t threads = concurrency_for(table.rows() * row_bytes * n);
-  const std::int64_t grain = padded(rows_per_task(table.rows(), row_bytes, threads), kGroup);
+  const std::int64_t grain = rows_per_task(table.rows(), row_bytes, threads);
   parallel_that_throws(threads, (table.rows() + grain - 1) / grain, [&](std::int64_t task) {
     const std::int64_t begin = task * grain;
     const std::int64_t end = std::min(begin + grain, table.rows());
     std::vector<Best> found(static_cast<std::size_t>(n), Best(count));
-    std::vector<float> cosines(static_cast<std::size_t>(queries.scores()));
+    std::vector<float> cosines(static_cast<std::size_t>(n * kRows));
     RowReader reader(table);
-    for (std::int64_t r = begin; r < end; r += kGroup) {
-      const std::int64_t rows = std::min(kGroup, end - r);
-      const float* const* const group = reader.read(r, rows);
-      float lengths[kGroup];
-      lengths_of(group, dim, lengths);
-      queries.cosines(group, lengths, cosines.data());
+    for (std::int64_t r = begin; r < end; r += kRows) {
+      const DotRows& rows = reader.read(r, std::min(kRows, end - r));
+      float lengths[kRows];
+      loops.squares(rows, lengths);
+      for (float& length : lengths) length = std::sqrt(length);
+      loops.cosines(rows, lengths, {packed.data(), query_lengths.data(), n, stride}, cosines.data());
       const float* cosine = cosines.data();
       for (Best& answers_of_query : found) {
         const float bar = answers_of_query.bar();
-        for (std::int64_t i = 0; i < rows; ++i) {
-          if (cosine[i] >= bar) answers_of_query.offer({r + i, cosine[i]});  // a NaN is not
+        for (std::int64_t i = 0; i < kRows; ++i, ++cosine) {
+          if (*cosine >= bar && r + i < end) answers_of_query.offer({r + i, *cosine});  // a NaN is not
         }
-        cosine += kGroup;
       }
     }
     const std::lock_guard lock(mutex);
@@ -188,8 +157,8 @@ std::vector<std::vector<Neighbour>> nearest(const ConstTableView& table, const C
   check_view("nearest", "table", table);
   check_has_columns("nearest", "table", table);
   check_view("nearest", "queries", queries);
-  check_format("nearest", "table", table, kLookupFormats);
-  check_format("nearest", "queries", queries, kLookupFormats);
+  check_format("nearest", "table", table, kNearestFormats);
+  check_format("nearest", "queries", queries, kNearestFormats);
   check_shape("nearest", "queries", queries, queries.rows(), table.dim(), "the dim of the table");
   if (count < 0) {
     throw Error(ErrorCode::invalid_argument,
@@ -198,7 +167,7 @@ std::vector<std::vector<Neighbour>> nearest(const ConstTableView& table, const C
   const FpEnvironment environment;
   std::vector<std::vector<Neighbour>> answers;
   for (std::int64_t first = 0; first < queries.rows(); first += kQueriesAtOnce) {
-    one_pass(table, Queries(queries, first, std::min(kQueriesAtOnce, queries.rows() - first)), count, answers);
+    one_pass(table, queries, first, std::min(kQueriesAtOnce, queries.rows() - first), count, answers);
   }
   return answers;
 }
