@@ -38,9 +38,21 @@ void ReadAhead::ask(Ids ids, OutOfRange policy) {
   parallel_chunks(threads, ids.size(), kIdsAtOnce, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t row = resolve(ids[i], rows_, policy);
-      if (row >= 0 && row < rows_) ask_row(row);
+      if (row >= 0 && row < rows_ && !was_asked(row)) ask_row(row);
     }
   });
+}
+
+/// Whether a row of one or two pages was asked for. This is all that is done for most rows that are in memory, and so
+/// it is a few instructions.
+inline bool ReadAhead::was_asked(std::int64_t row) const {
+  const auto begin = static_cast<std::uint64_t>(begin_ + row * row_bytes_);
+  const auto is_set = [&](std::uint64_t page) {
+    return asked_[page / kWordBits].load(std::memory_order_relaxed) >> (page % kWordBits) & 1U;
+  };
+  const std::uint64_t first = begin / kPage;
+  const std::uint64_t last = (begin + static_cast<std::uint64_t>(row_bytes_) - 1) / kPage;
+  return last - first <= 1 && (is_set(first) & is_set(last)) != 0;
 }
 
 void ReadAhead::ask_row(std::int64_t row) {

@@ -27,6 +27,7 @@ class ReadAhead {
   void ask(Ids ids, OutOfRange policy);
 
  private:
+  [[nodiscard]] bool was_asked(std::int64_t row) const;
   void ask_row(std::int64_t row);
   void forget_dropped();
 
