@@ -33,7 +33,7 @@ CheckpointContents& CheckpointContents::add(const std::string& name, const Const
   }
   tensors_.add(joined(name, "learning_rate"),
                std::span<const double>(&rates_.emplace_back(optimizer->learning_rate()), 1));
-  optimizers_.emplace(std::string(kOptimizer) + name, optimizer->name());
+  describe_optimizer(name, *optimizer, optimizers_);
   return *this;
 }
 

@@ -156,7 +156,7 @@ DeltaContents& DeltaContents::add(const std::string& name, const ConstTableView&
                  numbers_.emplace_back(std::vector{*progress.beta1_power, *progress.beta2_power}));
   }
   tensors_.add(joined(name, "learning_rate"), numbers_.emplace_back(1, optimizer->learning_rate()));
-  optimizers_.emplace(std::string(kOptimizer) + name, optimizer->name());
+  describe_optimizer(name, *optimizer, optimizers_);
   return *this;
 }
 

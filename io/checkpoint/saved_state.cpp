@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/checkpoint/saved_state.hpp"
 
+#include <span>
+#include <utility>
+
+#include "io/file/checksum.hpp"
 #include "kernels/core/checks.hpp"
 
 namespace rowmill::io {
@@ -32,21 +36,63 @@ std::vector<T> numbers(const CheckpointFile& file, const std::string& name, std:
                              std::to_string(count));
 }
 
+/// The optimizer is of the kind that was saved, and stores what it updates in the same way.
+void check_optimizer(const SafetensorsFile& file, std::string_view name, const Optimizer& optimizer) {
+  const auto saved = [&](std::string_view key) {
+    const auto found = file.metadata().find(std::string(key).append(name));
+    return found == file.metadata().end() ? std::string() : found->second;
+  };
+  const std::string kind = saved(kOptimizer);
+  if (kind != optimizer.name()) {
+    static_cast<void>(file.tensor(name));
+    throw bad(file, "table '" + std::string(name) + "' was saved with " +
+                        (kind.empty() ? "no optimizer" : "optimizer '" + kind + "'") + "; expected '" +
+                        std::string(optimizer.name()) + "'");
+  }
+  const std::string storage = saved(kStorage);
+  if (const std::string own = storage_text(optimizer.storage()); storage != own) {
+    const auto described = [](const std::string& text) { return text.empty() ? "the default ones" : "'" + text + "'"; };
+    throw bad(file, "table '" + std::string(name) + "' was saved with the storage options " + described(storage) +
+                        "; expected " + described(own) + ", those of this optimizer");
+  }
+}
+
 }  // namespace
+
+std::string storage_text(const StorageOptions& storage) {
+  std::string text;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    text.append(text.empty() ? "" : " ").append(key).append("=").append(value);
+  };
+  if (storage.rounding == Rounding::stochastic) {
+    const RandomStream& stream = storage.stream;
+    add("rounding", "stochastic");
+    add("seed", std::to_string(stream.seed));
+    add("stream", std::to_string(stream.stream));
+    add("name", hexadecimal(xxh3(std::as_bytes(std::span(stream.name)))));
+    add("first_row", std::to_string(storage.first_row));
+    add("first_column", std::to_string(storage.first_column));
+  }
+  if (storage.split) add("split", "true");
+  if (storage.state_format != Format::f32) add("state_format", format_name(storage.state_format));
+  if (storage.overflow != Overflow::saturate) {
+    add("overflow", storage.overflow == Overflow::infinity ? "infinity" : "error");
+  }
+  return text;
+}
+
+void describe_optimizer(const std::string& name, const Optimizer& optimizer, Metadata& metadata) {
+  metadata.emplace(std::string(kOptimizer) + name, optimizer.name());
+  if (std::string text = storage_text(optimizer.storage()); !text.empty()) {
+    metadata.emplace(std::string(kStorage) + name, std::move(text));
+  }
+}
 
 SavedState saved_state(const CheckpointFile& checkpoint, std::string_view name, const TableView& table,
                        Optimizer* optimizer) {
   const SafetensorsFile& file = checkpoint.file();
   SavedState saved;
-  if (optimizer != nullptr) {
-    const auto kind = file.metadata().find(std::string(kOptimizer).append(name));
-    if (kind == file.metadata().end() || kind->second != optimizer->name()) {
-      static_cast<void>(file.tensor(name));
-      throw bad(file, "table '" + std::string(name) + "' was saved with " +
-                          (kind == file.metadata().end() ? "no optimizer" : "optimizer '" + kind->second + "'") +
-                          "; expected '" + std::string(optimizer->name()) + "'");
-    }
-  }
+  if (optimizer != nullptr) check_optimizer(file, name, *optimizer);
   saved.targets.push_back(target(checkpoint, std::string(name), table));
   if (optimizer == nullptr) return saved;
 

@@ -13,6 +13,16 @@ namespace rowmill::io {
 /// The key of __metadata__ that says which optimizer a table has.
 inline constexpr std::string_view kOptimizer = "rowmill.optimizer.";
 
+/// The key of __metadata__ that says how that optimizer stores what it updates, unless it is the default way.
+inline constexpr std::string_view kStorage = "rowmill.storage.";
+
+/// All of the options that the bits of the next steps follow from, as text; "" for the default ones. A name of a stream
+/// may hold any bytes: its checksum stands for it.
+[[nodiscard]] std::string storage_text(const StorageOptions& storage);
+
+/// Adds both keys for an optimizer of the table `name`.
+void describe_optimizer(const std::string& name, const Optimizer& optimizer, Metadata& metadata);
+
 /// The key of __metadata__ that a delta has: the checksum of its chain's base.
 inline constexpr std::string_view kDeltaBase = "rowmill.delta.base";
 

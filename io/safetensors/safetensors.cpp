@@ -16,6 +16,7 @@
 #include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
 #include "kernels/table/uninitialized.hpp"
+#include "rowmill/convert.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -27,6 +28,9 @@ constexpr std::string_view dtype_of() {
   if constexpr (std::is_same_v<T, double>) return "F64";
   if constexpr (std::is_same_v<T, float>) return "F32";
 }
+
+/// What the name of a split table's lower halves ends in.
+constexpr std::string_view kLow = ".low";
 
 SafetensorsContents::Tensor array(std::string name, std::string_view dtype, std::span<const std::byte> bytes,
                                   std::int64_t size) {
@@ -91,6 +95,28 @@ Table SafetensorsFile::load_table(std::string_view name) const {
   Table table = uninitialized_table(info.rows, info.dim, {.name = tensor.name, .format = info.format});
   read_rows(*file_, tensor.begin, bytes_of(table.view()));
   return table;
+}
+
+bool SafetensorsFile::is_split(std::string_view name) const {
+  const TensorInfo* const upper = find(name);
+  const TensorInfo* const low = find(std::string(name).append(kLow));
+  return upper != nullptr && low != nullptr && upper->dtype == dtype_of_format(Format::bf16) &&
+         low->dtype == dtype_of_format(Format::low16) && low->shape == upper->shape && is_table(*upper);
+}
+
+Table SafetensorsFile::load_joined(std::string_view name) const {
+  const TensorInfo& tensor = this->tensor(name);
+  if (!is_split(name)) {
+    const TensorInfo* const low = find(tensor.name + std::string(kLow));
+    throw file_->bad(tensor.begin, "tensor '" + tensor.name + "' is " + describe(tensor) + ", and '" + tensor.name +
+                                       std::string(kLow) + "' is " + (low == nullptr ? "missing" : describe(*low)) +
+                                       "; expected BF16 and U16 of one shape, the halves of floats");
+  }
+  const Table upper = load_table(name);
+  const Table low = load_table(tensor.name + std::string(kLow));
+  Table joined = uninitialized_table(upper.rows(), upper.dim(), {.name = tensor.name});
+  join_split(upper, low, joined);
+  return joined;
 }
 
 void SafetensorsFile::read_table(std::string_view name, const TableView& out) const {

@@ -20,7 +20,12 @@ constexpr std::uint64_t kEnd = 7;
 struct Case {
   const char* name;
   OptimizerOptions options;
+  std::vector<Format> formats = {Format::f32, Format::bf16};
+  StorageOptions storage = {};
 };
+const StorageOptions kStochastic = {.rounding = Rounding::stochastic, .stream = {.seed = 3, .name = "t"}};
+const StorageOptions kSmallStates = {
+    .rounding = Rounding::stochastic, .stream = {.seed = 3, .stream = 1, .name = "t"}, .state_format = Format::bf16};
 const Case kCases[] = {
     {"sgd", SgdOptions{}},
     {"sgd, L2 decay", SgdOptions{.decay = WeightDecay::l2, .weight_decay = 0.01}},
@@ -31,13 +36,18 @@ const Case kCases[] = {
     {"adam", AdamOptions{}},
     {"adamw", adamw()},
     {"partial_row_wise_adam", PartialRowWiseAdamOptions{}},
+    {"sgd, stochastic", SgdOptions{}, {Format::bf16}, kStochastic},
+    {"adam, small states", AdamOptions{}, {Format::f32, Format::bf16}, kSmallStates},
+    {"sgd, split", SgdOptions{.momentum = 0.9}, {Format::bf16}, {.split = true}},
+    {"row_wise_adagrad, split", RowWiseAdagradOptions{}, {Format::bf16}, {.split = true}},
+    {"adam, split", AdamOptions{}, {Format::bf16}, {.split = true, .state_format = Format::bf16}},
 };
 
 /// A table and its optimizer, new, or as a program has them that begins again.
 struct Training {
-  Training(const OptimizerOptions& options, Format format, std::int64_t rows)
+  Training(const Case& c, Format format, std::int64_t rows)
       : table(rows, kDim, {.initializer = Initializer::normal(0, 1), .seed = 9, .format = format}),
-        optimizer(options, rows, kDim),
+        optimizer(c.options, rows, kDim, c.storage),
         touched(rows) {}
 
   /// Steps first .. last-1, each with ids and gradients of its own: of the first rows before the save, and of all after
@@ -71,14 +81,14 @@ void expect_same(Training& actual, Training& expected, const std::string& what) 
   EXPECT_EQ(actual.optimizer.learning_rate(), expected.optimizer.learning_rate()) << what;
 }
 
-/// Calls f(name, options, format, rows of the training that goes on).
+/// Calls f(name, case, format, rows of the training that goes on).
 template <class F>
 void for_each_case(F f) {
-  for (const auto& [name, options] : kCases) {
-    for (const Format format : {Format::f32, Format::bf16}) {
+  for (const Case& c : kCases) {
+    for (const Format format : c.formats) {
       for (const std::int64_t rows : {kRows, kMoreRows}) {
-        f(std::string(name) + (format == Format::f32 ? ", f32, " : ", bf16, ") + std::to_string(rows) + " rows",
-          options, format, rows);
+        f(std::string(c.name) + ", " + std::string(format_name(format)) + ", " + std::to_string(rows) + " rows", c,
+          format, rows);
       }
     }
   }
@@ -86,11 +96,11 @@ void for_each_case(F f) {
 
 TEST(Resume, FromACheckpoint) {
   const TemporaryDirectory directory;
-  for_each_case([&](const std::string& name, const OptimizerOptions& options, Format format, std::int64_t rows) {
-    Training whole(options, format, rows);
+  for_each_case([&](const std::string& name, const Case& c, Format format, std::int64_t rows) {
+    Training whole(c, format, rows);
     whole.run(0, kEnd);
 
-    Training saved(options, format, kRows);
+    Training saved(c, format, kRows);
     saved.run(0, kSaved);
     CheckpointContents contents;
     contents.add("t", saved.table, &saved.optimizer);
@@ -98,7 +108,7 @@ TEST(Resume, FromACheckpoint) {
 
     for (const int threads : {1, 7}) {
       rowmill::test::with_threads(threads, [&] {
-        Training resumed(options, format, rows);
+        Training resumed(c, format, rows);
         CheckpointFile(directory / "c").restore("t", resumed.table, &resumed.optimizer);
         resumed.run(kSaved, kEnd);
         expect_same(resumed, whole, name);
@@ -109,11 +119,11 @@ TEST(Resume, FromACheckpoint) {
 
 TEST(Resume, FromAChainOfDeltas) {
   const TemporaryDirectory directory;
-  for_each_case([&](const std::string& name, const OptimizerOptions& options, Format format, std::int64_t rows) {
-    Training whole(options, format, rows);
+  for_each_case([&](const std::string& name, const Case& c, Format format, std::int64_t rows) {
+    Training whole(c, format, rows);
     whole.run(0, kEnd);
 
-    Training saved(options, format, kRows);
+    Training saved(c, format, kRows);
     saved.run(0, kSaved - 3);
     CheckpointContents contents;
     contents.add("t", saved.table, &saved.optimizer);
@@ -130,11 +140,44 @@ TEST(Resume, FromAChainOfDeltas) {
       saved.touched.clear();
     }
 
-    Training resumed(options, format, rows);
+    Training resumed(c, format, rows);
     restore_chain(files, "t", resumed.table, &resumed.optimizer);
     resumed.run(kSaved, kEnd);
     expect_same(resumed, whole, name);
   });
+}
+
+// Another way to round would go on, with other bits.
+TEST(Resume, OtherStorageOptionsAreRefused) {
+  const TemporaryDirectory directory;
+  const StorageOptions cases[] = {
+      {},
+      {.split = true},
+      {.state_format = Format::bf16},
+      {.overflow = Overflow::error},
+      kStochastic,
+      kSmallStates,
+      {.rounding = Rounding::stochastic, .stream = {.seed = 4, .name = "t"}},
+      {.rounding = Rounding::stochastic, .stream = {.seed = 3, .name = "u"}},
+      {.rounding = Rounding::stochastic, .stream = {.seed = 3, .name = "t"}, .first_row = 1},
+      {.rounding = Rounding::stochastic, .stream = {.seed = 3, .name = "t"}, .first_column = 16}};
+  Table table(4, 3, {.format = Format::bf16});
+  for (std::size_t saved = 0; saved < std::size(cases); ++saved) {
+    const Optimizer optimizer(AdamOptions{}, 4, 3, cases[saved]);
+    CheckpointContents contents;
+    contents.add("t", table, &optimizer);
+    save_checkpoint(directory / "c", contents, {.sync = false});
+    const CheckpointFile file(directory / "c");
+    for (std::size_t other = 0; other < std::size(cases); ++other) {
+      Optimizer restored(AdamOptions{}, 4, 3, cases[other]);
+      if (saved == other) {
+        file.restore("t", table, &restored);
+      } else {
+        expect_file_error(ErrorCode::bad_file, directory / "c", "was saved with the storage options",
+                          [&] { file.restore("t", table, &restored); });
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "rowmill/convert.hpp"
 #include "tests/io/support.hpp"
 
 namespace rowmill::io::test {
@@ -110,6 +111,27 @@ TEST(Safetensors, HoldsEveryFormat) {
       EXPECT_EQ(read_file(directory / "g"), read_file(directory / "f"));
     }
   }
+}
+
+TEST(Safetensors, JoinsSplitTables) {
+  const TemporaryDirectory directory;
+  const Table floats = random_bytes(Format::f32, 6, 5);
+  Table upper(6, 5, {.format = Format::bf16});
+  Table low(6, 5, {.format = Format::low16});
+  split(floats, upper, low);
+  Table expected(6, 5);
+  join_split(upper, low, expected);
+  SafetensorsContents contents;
+  contents.add("t", upper).add("t.low", low).add("u", upper);
+  contents.add("v", upper).add("v.low", ConstTableView(low.bytes(), Format::low16, 3, 5, 5));
+  save_safetensors(directory / "s", contents);
+  const SafetensorsFile file(directory / "s");
+  EXPECT_TRUE(file.is_split("t") && !file.is_split("u") && !file.is_split("v") && !file.is_split("x"));
+  EXPECT_TRUE(same_bits(file.load_joined("t"), expected.view()));
+  EXPECT_TRUE(same_bits(file.load_table("t.low"), low.view()));
+  expect_file_error(ErrorCode::bad_file, directory / "s", "'u.low' is missing", [&] { (void)file.load_joined("u"); });
+  expect_file_error(ErrorCode::bad_file, directory / "s", "'v.low' is U16 [3, 5]; expected",
+                    [&] { (void)file.load_joined("v"); });
 }
 
 TEST(Safetensors, OnlyTableLeavesIntegersOut) {

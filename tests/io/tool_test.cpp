@@ -9,6 +9,7 @@
 
 #include "rowmill/convert.hpp"
 #include "rowmill/io/npy.hpp"
+#include "rowmill/io/safetensors.hpp"
 #include "rowmill/io/word_vectors.hpp"
 #include "tests/io/support.hpp"
 
@@ -87,6 +88,17 @@ TEST_F(ToolTest, QuantisesRows) {
     EXPECT_EQ(run("convert q.safetensors q.bin && '" ROWMILL_TOOL "' convert q.bin b.npy").status, 0);
     EXPECT_TRUE(same_bits(load_npy(directory / "b.npy"), widened.view()));
   }
+  // The floats of a split table.
+  Table upper(20, 9, {.format = Format::bf16});
+  Table low(20, 9, {.format = Format::low16});
+  split(floats, upper, low);
+  SafetensorsContents halves;
+  halves.add("t", upper).add("t.low", low);
+  save_safetensors(directory / "s.safetensors", halves);
+  EXPECT_NE(run("info s.safetensors").output.find("(split16, dim 9)"), std::string::npos);
+  ASSERT_EQ(run("convert s.safetensors j.npy --format f32").status, 0);
+  EXPECT_TRUE(same_bits(load_npy(directory / "j.npy"), floats.view()));
+
   const Result npy = run("quantize f.safetensors q.npy --format int8");
   EXPECT_EQ(npy.status, 1);
   EXPECT_NE(npy.output.find("NumPy has no dtype"), std::string::npos) << npy.output;

@@ -8,10 +8,26 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "rowmill/io/safetensors.hpp"
 
 namespace rowmill::tool {
+namespace {
+
+/// The table of the input; of a split one the floats, where these are asked for.
+io::WordVectors load(const ConvertOptions& options) {
+  const io::LoadVectorsOptions& load = options.input.load;
+  if (options.format == Format::f32 && io::file_kind(options.input.file) == io::FileKind::safetensors) {
+    const io::SafetensorsFile file(options.input.file);
+    const std::string& name = load.tensor.empty() ? file.only_table().name : load.tensor;
+    if (file.is_split(name)) return {.words = file.load_words(name), .table = file.load_joined(name)};
+  }
+  return io::load_vectors(options.input.file, load);
+}
+
+}  // namespace
+
 int convert(const ConvertOptions& options) {
-  io::WordVectors vectors = io::load_vectors(options.input.file, options.input.load);
+  io::WordVectors vectors = load(options);
   if (options.format && *options.format != vectors.table.format()) {
     Table table(vectors.table.rows(), vectors.table.dim(), {.name = vectors.table.name(), .format = *options.format});
     rowmill::convert(vectors.table, table);

@@ -15,6 +15,17 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// What lookups see of a tensor, if it is a table. What its metadata say wrongly `verify` reports.
+void describe_table(const io::SafetensorsFile& file, const io::TensorInfo& tensor, ordered_json& entry) {
+  if (!file.is_table(tensor)) return;
+  try {
+    const io::TableInfo table = file.table_info(tensor);
+    entry["format"] = file.is_split(tensor.name) ? "split16" : format_name(table.format);
+    entry["dim"] = table.dim;
+  } catch (const io::FileError&) {
+  }
+}
+
 /// One description for both outputs: people get its lines, machines the object.
 ordered_json describe(const InputOptions& input) {
   ordered_json description;
@@ -32,11 +43,7 @@ ordered_json describe(const InputOptions& input) {
                               {"shape", tensor.shape},
                               {"begin", tensor.begin},
                               {"end", tensor.end}};
-        if (file.is_table(tensor)) {
-          const io::TableInfo table = file.table_info(tensor);
-          entry["format"] = format_name(table.format);
-          entry["dim"] = table.dim;
-        }
+        describe_table(file, tensor, entry);
         description["tensors"].push_back(std::move(entry));
       }
       return description;

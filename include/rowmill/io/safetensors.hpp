@@ -86,8 +86,14 @@ class SafetensorsFile {
   /// missing or no table (bad_file) or can't be read (io_error), and Error (out_of_memory).
   [[nodiscard]] Table load_table(std::string_view name) const;
 
-  /// The same, into memory of the caller's. Throws also if `out` is not of its format (invalid_argument) and shape
-  /// (shape_mismatch). `out` is as it was, unless reading fails halfway.
+  /// The floats of a split table, of its upper halves, NAME, and its lower ones, NAME.low: see join_split(). Throws as
+  /// load_table(), and FileError (bad_file) if these are not BF16 and U16 of one shape.
+  [[nodiscard]] Table load_joined(std::string_view name) const;
+  /// Whether NAME is a split table.
+  [[nodiscard]] bool is_split(std::string_view name) const;
+
+  /// The same as load_table(), into memory of the caller's. Throws also if `out` is not of its format
+  /// (invalid_argument) and shape (shape_mismatch). `out` is as it was, unless reading fails halfway.
   void read_table(std::string_view name, const TableView& out) const;
 
   /// Reads a whole tensor: T is std::uint8_t for U8, std::int64_t for I64, double for F64, float for F32.

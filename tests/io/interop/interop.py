@@ -41,7 +41,8 @@ class Interop(unittest.TestCase):
 
     def assert_same_bits(self, actual, expected):
         self.assertEqual(actual.dtype, expected.dtype)
-        np.testing.assert_array_equal(actual.view(np.uint32), expected.view(np.uint32))
+        self.assertEqual(actual.shape, expected.shape)
+        self.assertEqual(actual.tobytes(), expected.tobytes())
 
     def test_numpy(self):
         table = awkward()
@@ -66,6 +67,28 @@ class Interop(unittest.TestCase):
         info = json.loads(rowmill("info", "in.safetensors", "--json"))
         self.assertEqual(info["metadata"], {"from": "numpy"})
         self.assertEqual({t["name"]: t["shape"] for t in info["tensors"]}, {"a": [8, 7], "b": [3, 5], "odd": [3], "n": [4]})
+
+    def test_every_dtype(self):
+        for dtype in ["f2", "f8", "i8", "i4", "i2", "i1", "u1"]:
+            count = 7 * 5 * np.dtype(dtype).itemsize
+            table = np.random.default_rng(3).integers(0, 256, count, np.uint8).view(dtype).reshape(7, 5)
+            for array in [table, np.asfortranarray(table), table.astype(">" + dtype)]:
+                np.save("in.npy", array)
+                rowmill("convert", "in.npy", "out.safetensors")
+                self.assert_same_bits(safetensors.numpy.load_file("out.safetensors")["vectors"], table)
+            safetensors.numpy.save_file({"t": table}, "in.safetensors")
+            rowmill("convert", "in.safetensors", "out.npy")
+            self.assert_same_bits(np.load("out.npy"), table)
+
+    def test_quantised_rows(self):
+        table = finite(9, 6)
+        safetensors.numpy.save_file({"t": table}, "in.safetensors")
+        rowmill("quantize", "in.safetensors", "out.safetensors", "--format", "int8")
+        rows = safetensors.numpy.load_file("out.safetensors")["vectors"]
+        self.assertEqual((rows.dtype, rows.shape), (np.uint8, (9, 14)))
+        scale, bias = np.ascontiguousarray(rows[:, 6:]).view(np.float32).T[:, :, None]
+        rowmill("convert", "out.safetensors", "wide.npy", "--format", "f32")
+        self.assert_same_bits(np.load("wide.npy"), rows[:, :6].astype(np.float32) * scale + bias)
 
     def test_bf16(self):
         bits = np.arange(65536, dtype=np.uint16).reshape(256, 256)
