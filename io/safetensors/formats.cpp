@@ -11,14 +11,14 @@ namespace rowmill::io {
 namespace {
 
 /// Of the formats whose dtype says all.
-constexpr std::pair<Format, std::string_view> kDtypes[] = {
+constexpr std::pair<Format, std::string_view> kPlainFormats[] = {
     {Format::f32, "F32"}, {Format::bf16, "BF16"}, {Format::f16, "F16"}, {Format::low16, "U16"}, {Format::f64, "F64"},
     {Format::i64, "I64"}, {Format::i32, "I32"},   {Format::i16, "I16"}, {Format::i8, "I8"},     {Format::u8, "U8"}};
 constexpr Format kQuantized[] = {Format::int8, Format::int4, Format::int2};
 
 std::optional<Format> format_of_dtype(std::string_view dtype) {
-  const auto* const found = std::ranges::find(kDtypes, dtype, &std::pair<Format, std::string_view>::second);
-  return found == std::end(kDtypes) ? std::nullopt : std::optional(found->first);
+  const auto* const found = std::ranges::find(kPlainFormats, dtype, &std::pair<Format, std::string_view>::second);
+  return found == std::end(kPlainFormats) ? std::nullopt : std::optional(found->first);
 }
 
 const std::string* find(const Metadata& metadata, std::string_view key, const std::string& name) {
@@ -43,8 +43,8 @@ std::optional<std::int64_t> dim_of(const std::string& text) {
 }  // namespace
 
 std::string_view dtype_of_format(Format format) {
-  const auto* const found = std::ranges::find(kDtypes, format, &std::pair<Format, std::string_view>::first);
-  return found == std::end(kDtypes) ? "U8" : found->second;
+  const auto* const found = std::ranges::find(kPlainFormats, format, &std::pair<Format, std::string_view>::first);
+  return found == std::end(kPlainFormats) ? "U8" : found->second;
 }
 
 std::string describe(const TensorInfo& tensor) {

@@ -30,7 +30,7 @@ class CheckpointContents {
   CheckpointContents(const CheckpointContents&) = delete;
   CheckpointContents& operator=(const CheckpointContents&) = delete;
 
-  /// A table and, if given, the state, the step count and the learning rate of its optimizer.
+  /// A table of any format and, if given, the state, the step count and the learning rate of its optimizer.
   /// Throws Error (invalid_argument) as SafetensorsContents::add.
   CheckpointContents& add(const std::string& name, const ConstTableView& table, const Optimizer* optimizer = nullptr);
   CheckpointContents& add(const std::string& name, Table&& table, const Optimizer* optimizer = nullptr) = delete;
@@ -81,9 +81,10 @@ class CheckpointFile {
   ///     table[r, :], state[r, :] = the saved ones, for each saved row r       # rows beyond are left as they are
   ///
   /// Checksums are compared first, which reads the tensors once more. Throws, and changes nothing, FileError if the
-  /// checkpoint has no such table, no state of this optimizer, is a delta or damaged (bad_file), or can't be read
-  /// (io_error); Error if a view is bad or has another format (invalid_argument), or has fewer rows or another dim than
-  /// was saved (shape_mismatch). If reading fails after the checksums were compared, table and state are undefined.
+  /// checkpoint has no such table, no state of this optimizer, or one that was stored in another way (StorageOptions),
+  /// is a delta or damaged (bad_file), or can't be read (io_error); Error if a view is bad or has another format
+  /// (invalid_argument), or has fewer rows or another dim than was saved (shape_mismatch). If reading fails after the
+  /// checksums were compared, table and state are undefined.
   void restore(std::string_view name, const TableView& table, Optimizer* optimizer = nullptr) const;
 
   /// A new table of the saved rows. Throws as restore().

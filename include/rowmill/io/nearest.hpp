@@ -21,10 +21,13 @@ struct Neighbour {
 /// answers, so that there may be fewer than `count`. A query that is itself a row of the table finds that row first, or
 /// those that equal it: ask for one more and leave it out.
 ///
+/// Tables and queries are f32, bf16, f16, f64 or quantised; others than f32 become floats first, a few rows at a time.
+///
 /// One pass over the table serves 64 queries, on all threads. The same bits at any number of threads and on every
 /// instruction set. A mapped table's view will do (MappedTable::view()).
 ///
-/// Throws Error if a view is bad or count < 0 (invalid_argument), or queries.dim() is not table.dim() (shape_mismatch).
+/// Throws Error if a view is bad or of another format, or count < 0 (invalid_argument), or queries.dim() is not
+/// table.dim() (shape_mismatch).
 [[nodiscard]] std::vector<std::vector<Neighbour>> nearest(const ConstTableView& table, const ConstTableView& queries,
                                                           std::int64_t count);
 
