@@ -64,9 +64,11 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
       Table pooled(count, 64);
       const std::vector<std::int64_t> one_bag = {0, count};
       std::vector<float> of_weights(static_cast<std::size_t>(count));
+      const std::vector<float> one_weight_each(static_cast<std::size_t>(count), 0.5F);
       std::vector<std::int32_t> winners(64);
       Embedding layer({.rows = 500, .dim = 64, .optimizer = AdamOptions{}});
       Table table(500, 64);
+      Table quantized(500, 64, {.format = Format::int4});
       Workspace workspace;
       const auto all = [&](const std::vector<std::int64_t>& ids) {
         layer.forward(ids, out);
@@ -74,6 +76,8 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
         layer.step();
         scatter_add(table, ids, values.view(), {}, &workspace);
         renormalize(table, ids, {.max_norm = 0.1}, {}, &workspace);
+        convert(table, quantized, &workspace);
+        gather(quantized, ids, out);
         for (const Pooling pooling : {Pooling::sum, Pooling::max}) {
           // One bag of all ids, which the workspace holds where they are many, and bags of one.
           const PoolOptions options{.pooling = pooling, .out_of_range = OutOfRange::skip};
@@ -81,6 +85,8 @@ TEST_P(AllocationTest, SteadyStateAllocatesNothing) {
           pool(table, bags, TableView(pooled.data(), 1, 64), options, &workspace);
           pool_weight_gradients(table, bags, TableView(pooled.data(), 1, 64), of_weights, options, &workspace);
           pool(table, Bags(ids, count, 1).with_padding(7), pooled, options, &workspace);
+          pool(quantized, bags.with_weights(one_weight_each), TableView(pooled.data(), 1, 64), options, &workspace);
+          pool(quantized, Bags(ids, count, 1), pooled, options, &workspace);
           if (pooling == Pooling::max) find_winners(table, bags, winners, options, &workspace);
         }
       };

@@ -6,6 +6,7 @@
 #include "rowmill/rowmill.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
+#include "tests/support/quantized.hpp"
 
 namespace rowmill::test {
 namespace {
@@ -54,6 +55,7 @@ TEST_P(StridedTest, IdsGiveWhatContiguousOnesGive) {
           if (policy == OutOfRange::zero && each == 4) ids[3] = kRows + 5;
           std::vector<std::int64_t> offsets = {0, 0, 2, 3, count / 2, count};
           const GuardedTable table = GuardedTable(kRows, kDim).fill(1, true);
+          const GuardedQuantizedTable quantized = GuardedQuantizedTable(Format::int4, kRows, kDim).fill(5);
           const GuardedTable values = GuardedTable(count, kDim).fill(2);
           const GuardedTable bag_values = GuardedTable(5, kDim).fill(4);
           const auto all = [&](Ids from, Ids bag_offsets) {
@@ -62,7 +64,9 @@ TEST_P(StridedTest, IdsGiveWhatContiguousOnesGive) {
               results.emplace_back(rows, kDim);
               return results.back().view();
             };
-            results.reserve(8);
+            results.reserve(10);
+            gather(quantized.view(), from, result(count), {.out_of_range = policy});
+            pool(quantized.view(), Bags(from, bag_offsets), result(5), {.out_of_range = policy});
             gather(table.view(), from, result(count), {.out_of_range = policy});
             pool(table.view(), Bags(from, bag_offsets), result(5), {.out_of_range = policy});
             pool(table.view(), Bags(from, count / 3, 3), result(count / 3), {.out_of_range = policy});
@@ -197,6 +201,23 @@ TEST_P(DimZeroTest, OperationsDoNothing) {
         Optimizer copy = optimizer.clone();
         copy.restore(optimizer.progress(), std::as_const(optimizer).state());
       }
+    }
+  });
+}
+
+TEST_P(DimZeroTest, LookupsOfQuantizedRowsDoNothing) {
+  run([] {
+    for (const Format format : kQuantizedFormats) {
+      const Table table(50, 0, {.format = format});
+      const std::vector<std::int64_t> ids(40000, 3);
+      const TableView no_floats(nullptr, 40000, 0);
+      gather(table, ids, no_floats);
+      gather(table, ids, no_floats, {.out_of_range = OutOfRange::clip});
+      for (const Pooling pooling : {Pooling::sum, Pooling::max}) {
+        pool(table, Bags(ids, 400, 100), TableView(nullptr, 400, 0), {.pooling = pooling});
+      }
+      convert(table, Table(50, 0));
+      EXPECT_THROW(gather(table, std::vector<std::int64_t>{50}, TableView(nullptr, 1, 0)), IdError);
     }
   });
 }

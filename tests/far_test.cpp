@@ -84,6 +84,29 @@ TEST_P(FarTest, Pool) {
   });
 }
 
+TEST_P(FarTest, QuantizedRows) {
+  run([] {
+    const Tables t;
+    const std::int64_t stride = t.far.view().row_stride() * element_size(Format::f32);
+    const TableView far(t.far.view().bytes(), Format::int8, 3, kDim, stride);
+    Table packed(3, kDim, {.format = Format::int8});
+    convert(t.packed.view(), far);
+    convert(t.packed.view(), packed);
+    GuardedTable out(kCount, kDim);
+    GuardedTable expected(kCount, kDim);
+    gather(packed, t.ids, expected.view());
+    gather(far, t.ids, out.view());
+    EXPECT_TRUE(same(out.view(), expected.view()));
+    GuardedTable pooled(kCount / 3, kDim);
+    GuardedTable expected_pooled(kCount / 3, kDim);
+    for (const Pooling pooling : {Pooling::sum, Pooling::max}) {
+      pool(packed, Bags(t.ids, kCount / 3, 3), expected_pooled.view(), {.pooling = pooling});
+      pool(far, Bags(t.ids, kCount / 3, 3), pooled.view(), {.pooling = pooling});
+      EXPECT_TRUE(same(pooled.view(), expected_pooled.view()));
+    }
+  });
+}
+
 TEST_P(FarTest, Step) {
   run([] {
     Tables t;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "kernels/reference/reference.hpp"
@@ -136,6 +137,40 @@ TEST_P(PoolTest, EqualsTheReferenceFromQuantisedTables) {
           expect_pool(table.view(), Bags(wild, offsets).with_weights(weights),
                       {.pooling = Pooling::max, .out_of_range = policy});
         }
+      }
+    }
+  });
+}
+
+/// Scales that are zero, negative, huge or not finite, where a shorter way to a product would show; and biases of -0.
+TEST_P(PoolTest, EqualsTheReferenceFromAwkwardScales) {
+  run([] {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    constexpr float kScales[] = {
+        0.0F,     -0.0F,    1.0F,  -0.3F,     1e-40F,    -1e-40F,    0x1.fffffep102F,
+        0x1p103F, 0x1p105F, 1e38F, -0x1p105F, kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()};
+    constexpr float kBiases[] = {-0.0F, 0.0F, 0.7F};
+    for (const std::int64_t dim : {20, 64, 300}) {
+      std::vector<std::int64_t> ids;
+      Table table(std::ssize(kScales) * std::ssize(kBiases), dim, {.format = Format::int8});
+      auto* row = static_cast<std::uint8_t*>(table.bytes());
+      for (const float scale : kScales) {
+        for (const float bias : kBiases) {
+          for (std::int64_t c = 0; c < dim; ++c) row[c] = static_cast<std::uint8_t>(c % 3 == 0 ? 0 : 255 - c % 200);
+          std::memcpy(row + dim, &scale, sizeof scale);
+          std::memcpy(row + dim + 4, &bias, sizeof bias);
+          row += row_elements(Format::int8, dim);
+          ids.push_back(std::ssize(ids));
+        }
+      }
+      for (const std::int64_t length : {1, 3, 7}) {
+        const Bags bags(ids, std::ssize(ids) / length, length);
+        GuardedTable out(bags.size(), dim);
+        GuardedTable expected(bags.size(), dim);
+        pool(table, bags, out.view());
+        reference::pool(table, bags, expected.view(), {});
+        EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", bags of " << length;
+        EXPECT_TRUE(out.guards_intact());
       }
     }
   });

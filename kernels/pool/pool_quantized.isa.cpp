@@ -9,7 +9,20 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-constexpr std::int64_t kMostVectors = 8;
+template <class In>
+concept HasUsualRows = requires(const std::uint8_t* row, std::int64_t dim) {
+  In::usual_row(row, dim);
+};
+
+/// Adds columns [c, c + n) of a row, for the few that are not usual: a function, because it is called in many loops.
+template <class In>
+[[gnu::noinline]] void add_row(const std::uint8_t* row, std::int64_t dim, std::int64_t c, std::int64_t n, float* sums) {
+  const auto columns = In::row(row, dim).from(c);
+  for_each_vector(
+      n, [=](std::int64_t k, auto lanes) __attribute__((always_inline)) {
+        store(sums + k, load(sums + k, lanes) + columns.load(k, lanes), lanes);
+      });
+}
 
 /// Columns [c, c + kVectors * kLanes) of all bags.
 template <class In, std::int64_t kVectors, class Lanes>
@@ -41,9 +54,20 @@ template <class In, std::int64_t kVectors, class Lanes>
             });
             prefetch_line(later + last_byte, kInto);
           });
-      const auto columns = In::row(now, a.dim).from(c);
-      unrolled<kVectors>([&](std::int64_t v)
-                             __attribute__((always_inline)) { sum[v] += columns.load(v * kLanes, lanes); });
+      const auto add = [&](const auto& columns) __attribute__((always_inline)) {
+        unrolled<kVectors>([&](std::int64_t v)
+                               __attribute__((always_inline)) { sum[v] += columns.load(v * kLanes, lanes); });
+      };
+      if constexpr (!HasUsualRows<In>) {
+        add(In::row(now, a.dim).from(c));
+      } else if (In::is_usual(now, a.dim)) [[likely]] {
+        add(In::usual_row(now, a.dim).from(c));
+      } else {
+        float sums[kVectors * kLanes];
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
+        add_row<In>(now, a.dim, c, columns_of<kVectors>(lanes), sums);
+        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = load(sums + v * kLanes); });
+      }
     }
     float sums[kVectors * kLanes];
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
@@ -54,7 +78,7 @@ template <class In, std::int64_t kVectors, class Lanes>
 /// Into float32 or, if `narrow`, bf16. The ids of `args` are not used.
 template <class In>
 [[gnu::noinline]] void sum(const PoolArgs<std::int64_t>& args, AnyIds ids, bool narrow) {
-  for_each_group<kMostVectors>(
+  for_each_group(
       args.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes)
                     __attribute__((always_inline)) { sum_columns<In, kVectors>(args, ids, narrow, c, lanes); });
 }

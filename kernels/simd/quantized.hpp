@@ -77,6 +77,18 @@ struct QuantizedFormat {
       return {p, {both.scale, both.bias}};
     }
   }
+
+#if defined(__AVX512BW__)
+  /// A faster way for sums, where the scale allows it.
+  [[gnu::always_inline]] static bool is_usual(const Value* p, std::int64_t dim) requires(kBits == 8) {
+    return UsualInt8::is_usual(p[dim + 3]);
+  }
+  [[gnu::always_inline]] static UsualInt8 usual_row(const Value* p, std::int64_t dim) requires(kBits == 8) {
+    float scale_and_bias[2];
+    __builtin_memcpy(scale_and_bias, p + dim, sizeof scale_and_bias);
+    return {p, scale_and_bias[0], scale_and_bias[1]};
+  }
+#endif
 };
 
 }  // namespace

@@ -659,6 +659,10 @@ mutation("a tail of int8 reads past the row, avx512", "kernels_test:*PastAQuanti
          isa="avx512")
 mutation("a tail of int4 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
          (CODES, "return tail.n > 8 ?", "return tail.n > 0 ?"), isa="avx512")
+mutation("a negative scale is usual, avx512", "pool_test:*AwkwardScales*",
+         (CODES, "return upper_byte < 0x73;", "return upper_byte < 0x73 || upper_byte > 0x7F;"), isa="avx512")
+mutation("a scale that is too large is usual, avx512", "pool_test:*AwkwardScales*",
+         (CODES, "return upper_byte < 0x73;", "return upper_byte < 0x75;"), isa="avx512")
 mutation("the last quarter of a table of int2 values is in another order, avx512", "kernels_test:*_int2_*",
          (CODES, "0, 1, 2, 3)) * scale", "0, 1, 3, 2)) * scale"), isa="avx512")
 mutation("the bias of a quantised row is its scale", "kernels_test:*gather_int8*",
