@@ -65,7 +65,7 @@ void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* wo
 void EmbeddingBag::backward(const Bags& given, const ConstTableView& gradient, std::span<float> weight_gradients) {
   const Bags bags = with_own_padding(given);
   check_view(kOp, "gradient", gradient);
-  check_format(kOp, "gradient", gradient, {Format::f32});
+  check_format(kOp, "gradient", gradient, {table_.format() == Format::f64 ? Format::f64 : Format::f32});
   check_bags(kOp, bags);
   check_shape(kOp, "gradient", gradient, bags.size(), table_.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);
@@ -112,6 +112,7 @@ void EmbeddingBag::step() {
   if (weighted_) bags = bags.with_weights(weights_);
   PlanOptions plan{.out_of_range = OutOfRange::zero,
                    .name = table_.name(),
+                   .double_coefficients = table_.format() == Format::f64,
                    .pooling = options_.pooling,
                    .divisor = options_.divisor};
   if (options_.pooling == Pooling::max) plan.winners = std::span<const std::int32_t>(winners_).first(winner_count());

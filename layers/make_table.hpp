@@ -6,11 +6,11 @@
 
 namespace rowmill {
 
-/// The table that a layer's options describe. Layers train, which quantised tables can't.
+/// The table that a layer's options describe. Layers train, which quantised tables and integers can't.
 Table make_table(const auto& options) {
-  if (is_quantized(options.format)) {
+  if (element_size(options.format) != 0 && !is_float(options.format) && options.format != Format::f64) {
     const ConstTableView shape(nullptr, options.format, options.rows, options.dim, 0, options.name);
-    check_format("layer", "table", shape, {Format::f32, Format::bf16});
+    check_format("layer", "table", shape, {Format::f32, Format::bf16, Format::f64});
   }
   return {options.rows, options.dim,
           TableOptions{.name = options.name,

@@ -17,8 +17,10 @@ namespace rowmill {
 
 namespace {
 
-StorageOptions with_seed(StorageOptions storage, std::uint64_t seed) {
+/// The storage of a layer of this seed, whose table has this format: f64 has states of its own kind.
+StorageOptions storage_of(StorageOptions storage, std::uint64_t seed, Format format) {
   if (storage.stream.seed == 0) storage.stream.seed = seed;
+  if (format == Format::f64 && storage.state_format == Format::f32) storage.state_format = Format::f64;
   return storage;
 }
 
@@ -26,8 +28,8 @@ StorageOptions with_seed(StorageOptions storage, std::uint64_t seed) {
 
 TrainedTable::TrainedTable(std::string_view op, Table table, const Training& training)
     : table_(std::move(table)),
-      optimizer_(training.optimizer, table_.rows(), table_.dim(), with_seed(training.storage, training.seed),
-                 table_.name()),
+      optimizer_(training.optimizer, table_.rows(), table_.dim(),
+                 storage_of(training.storage, training.seed, table_.format()), table_.name()),
       max_norm_(training.max_norm),
       gradient_options_(training.gradient),
       recorded_(training.recorded) {
@@ -51,13 +53,13 @@ void TrainedTable::prepare_pass(std::string_view op, const ConstTableView& gradi
   if (recorded_ == Recorded::referenced) return;
   const std::size_t pass = gradients_.size();
   if (copies_.size() <= pass) copies_.resize(pass + 1);
-  copies_[pass].reserve(static_cast<std::size_t>(gradient.rows() * gradient.dim()) * sizeof(float), op);
+  copies_[pass].reserve(static_cast<std::size_t>(gradient.rows() * row_bytes(gradient)), op);
 }
 
 void TrainedTable::record_pass(const ConstTableView& gradient) {
   if (recorded_ == Recorded::referenced) return gradients_.push_back(gradient);
-  auto* const memory = reinterpret_cast<float*>(copies_[gradients_.size()].data());
-  const TableView copy(memory, gradient.rows(), gradient.dim());
+  const TableView copy(copies_[gradients_.size()].data(), gradient.format(), gradient.rows(), gradient.dim(),
+                       gradient.dim());
   copy_rows(gradient, copy);
   gradients_.push_back(copy);
 }

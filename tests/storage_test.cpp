@@ -270,7 +270,7 @@ TEST(StorageOptionsTest, AreKeptAndChecked) {
   EXPECT_EQ(message({.rounding = Rounding::stochastic, .stream = {.stream = 1}}), "");
   EXPECT_EQ(message({.rounding = static_cast<Rounding>(2)}), "rowmill: sgd: rounding is 2; allowed: 0 to 1");
   EXPECT_EQ(message({.overflow = static_cast<Overflow>(3)}), "rowmill: sgd: overflow is 3; allowed: 0 to 2");
-  EXPECT_EQ(message({.state_format = Format::int8}), "rowmill: sgd: state_format is int8; supported: f32, bf16");
+  EXPECT_EQ(message({.state_format = Format::int8}), "rowmill: sgd: state_format is int8; supported: f32, bf16, f64");
   EXPECT_EQ(message({.rounding = Rounding::stochastic, .stream = kStream, .split = true}),
             "rowmill: sgd: rounding is stochastic, but a split table with states of f32 has nothing that is rounded");
   EXPECT_EQ(message({.split = true}, Format::f32), "rowmill: sgd: weights (10 x 4) has format f32; supported: bf16");

@@ -33,9 +33,9 @@ struct RenormalizeOptions {
 ///       if norm > max_norm:                                    # not if it is NaN
 ///         table[r, :] *= max_norm / (norm + 1e-7)
 ///
-/// All in float, the factor rounded once; sums across columns have the order of docs/numerics.md. A table of bf16 is
-/// rounded once, when a row is stored. The time follows the number of ids, not that of rows.
-/// Shapes: `table` rows x dim, of any format. `workspace`, if given, holds the scratch memory (see
+/// All in float (in double for a table of f64), the factor rounded once; sums across columns have the order of
+/// docs/numerics.md. A table of bf16 is rounded once, when a row is stored. The time follows the number of ids, not
+/// that of rows. Shapes: `table` rows x dim, f32, bf16 or f64. `workspace`, if given, holds the scratch memory (see
 /// renormalize_memory_required) and serves this call alone. Runs in the caller's oneTBB arena. It writes the table: no
 /// other call may read or write those rows meanwhile.
 ///

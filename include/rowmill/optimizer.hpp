@@ -127,7 +127,7 @@ class Optimizer {
 
   /// The same for weights of 16 bits or states of 16 bits. A split table starts with lower halves of 0: the floats are
   /// the bf16 values.
-  /// Throws Error also if an option of the storage is none that its enum has, a state_format is neither f32 nor bf16,
+  /// Throws Error also if an option of the storage is none that its enum has, a state_format is not f32, bf16 or f64,
   /// rounding is stochastic without anything of 16 bits but a split table, or without a name, a stream number and a
   /// name of the stream (invalid_argument).
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const StorageOptions& storage,

@@ -6,6 +6,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/exact/exact.hpp"
+#include "kernels/exact/lane_sums.hpp"
 #include "kernels/exact/rows.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/pool/bag_blocks.hpp"
@@ -113,16 +114,10 @@ void find_bag_winners(const ConstTableView& table, const Bags& bags, std::int64_
 
 /// The sum across columns of g * row; of a max, in those that position `i` of the bag won.
 double dot(const double* g, const double* row, std::int64_t dim, const std::int32_t* winners, std::int64_t i) {
-  constexpr std::int64_t kLanes = 16;
-  double lanes[kLanes] = {};
-  for (std::int64_t c = 0; c < dim; ++c) {
+  return lane_sum(dim, [=](std::int64_t c) {
     const bool lost = winners != nullptr && winners[c] != i;
-    lanes[c % kLanes] += lost ? 0 : g[c] * (row == nullptr ? 0 : row[c]);
-  }
-  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
-  }
-  return lanes[0];
+    return lost ? 0 : g[c] * (row == nullptr ? 0 : row[c]);
+  });
 }
 
 /// The gradients of the weights of bag b, whose gradient is g.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/sparse_gradient.hpp"
 
-#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <string>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/exact/exact.hpp"
+#include "kernels/exact/row_sums.hpp"
 #include "kernels/gradient/row_sums.hpp"
 #include "rowmill/error.hpp"
 
@@ -41,8 +44,14 @@ void check(std::string_view op, const Plan& plan, std::span<const ConstTableView
                 "rowmill: " + std::string(op) + ": skip_nonfinite is set; only a step can be skipped");
   }
   check_writable(op, out_name, out);
-  check_format(op, out_name, out, {Format::f32});
+  check_format(op, out_name, out, {Format::f32, Format::f64});
   check_gradients(op, plan, gradients, out.dim(), out_name, out);
+  exact::check_coefficients(op, plan, out_name, out);
+}
+
+void clear_row(const TableView& table, std::int64_t row) {
+  const std::int64_t stride = table.row_stride() * element_size(table.format());
+  std::memset(static_cast<std::byte*>(table.bytes()) + row * stride, 0, static_cast<std::size_t>(row_bytes(table)));
 }
 
 /// What both operations do: the sums, then the options. `rows`: where the rows go by number; null: into scratch memory.
@@ -54,18 +63,24 @@ void sum_checked(std::string_view op, const Plan& plan, std::span<const ConstTab
   Workspace own;
   Workspace& memory_of = workspace != nullptr ? *workspace : own;
   memory_of.reserve(bytes_for(passes, plan.id_count(), plan.unique_count(), dim), op);
-  const std::int64_t row_bytes = dim * std::int64_t{sizeof(float)};
+  const std::int64_t row_bytes = rowmill::row_bytes(out);
   if (dense && dim > 0) {
     const std::int64_t threads = concurrency_for(out.rows() * row_bytes);
     parallel_chunks(threads, out.rows(), rows_per_task(out.rows(), row_bytes, threads),
                     [&](std::int64_t begin, std::int64_t end) {
-                      for (std::int64_t r = begin; r < end; ++r) std::ranges::fill(out.row(r), 0.0F);
+                      for (std::int64_t r = begin; r < end; ++r) clear_row(out, r);
                     });
   }
   if (plan.id_count() == 0) return;
   Carver memory(memory_of.data());
-  Scratch scratch(passes, plan.id_count(), plan.unique_count(), dim, memory);
   const std::int64_t threads = concurrency_for((plan.id_count() + plan.unique_count()) * row_bytes);
+  if (out.format() == Format::f64) {  // it needs less memory
+    exact::RowSums sums(plan.id_count(), plan.unique_count(), dim, passes, memory);
+    auto* const numbered = rows != nullptr ? rows : memory.take<std::int64_t>(plan.unique_count());
+    (void)sums.sum(plan, gradients, options, threads, numbered, {out.data<double>(), out.row_stride(), dense});
+    return;
+  }
+  Scratch scratch(passes, plan.id_count(), plan.unique_count(), dim, memory);
   scratch.contributions.set(plan, gradients);
   scratch.sums.number_rows(plan, threads, rows != nullptr ? rows : scratch.rows);
   if (dim == 0) return;
@@ -108,19 +123,21 @@ void SparseGradient::build(const Plan& plan, std::span<const ConstTableView> gra
                            const GradientOptions& options) {
   const std::int64_t unique = plan.unique_count();
   const std::int64_t dim = gradients.empty() ? 0 : gradients[0].dim();
+  const bool is_f64 = !gradients.empty() && gradients[0].format() == Format::f64;
+  const Format format = is_f64 ? Format::f64 : Format::f32;
   // Checked before the memory grows, which loses what it held. That is not among the gradients.
-  check(kSparseOp, plan, gradients, TableView(nullptr, 0, dim), "values", options);
+  check(kSparseOp, plan, gradients, TableView(nullptr, format, 0, dim, dim), "values", options);
   Carver needed(nullptr);
   needed.take<std::int64_t>(unique);
-  needed.take<float>(unique * dim);
+  needed.take<std::byte>(unique * dim * element_size(format));
   scratch_.reserve(bytes_for(std::ssize(gradients), plan.id_count(), unique, dim), kSparseOp);
   memory_.reserve(needed.used(), kSparseOp);
   Carver memory(memory_.data());
   auto* const rows = memory.take<std::int64_t>(unique);
-  auto* const values = memory.take<float>(unique * dim);
-  sum_gradients(plan, gradients, {rows, static_cast<std::size_t>(unique)}, {values, unique, dim}, options, &scratch_);
+  const TableView values(memory.take<std::byte>(unique * dim * element_size(format)), format, unique, dim, dim);
+  sum_gradients(plan, gradients, {rows, static_cast<std::size_t>(unique)}, values, options, &scratch_);
   rows_ = {rows, static_cast<std::size_t>(unique)};
-  values_ = {values, unique, dim};
+  values_ = values;
 }
 
 }  // namespace rowmill

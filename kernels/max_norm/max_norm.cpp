@@ -8,6 +8,7 @@
 #include "kernels/core/choose_prefetch.hpp"
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/exact/step.hpp"
 #include "kernels/max_norm/check_max_norm.hpp"
 #include "kernels/memory/carve.hpp"
 #include "kernels/plan/grouping.hpp"
@@ -20,7 +21,7 @@ constexpr std::string_view kOp = "renormalize";
 
 void check_table(const TableView& table, const MaxNorm& max_norm) {
   check_writable(kOp, "table", table);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16, Format::f64});
   check_max_norm(kOp, max_norm);
 }
 
@@ -42,6 +43,12 @@ void renormalize_rows(const TableView& table, const GroupingInput& input, const 
   const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, table.dim());
   parallel_tasks(concurrency_for(id_count * row_bytes), grouping.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = grouping.shard(s);
+    if (table.format() == Format::f64) {
+      for (const std::int64_t row : shard.rows) {
+        exact::renormalize_row(table.row<double>(row).data(), table.dim(), max_norm.max_norm, max_norm.norm);
+      }
+      return;
+    }
     kernel({.table = table.bytes(),
             .table_stride = table.row_stride(),
             .rows = shard.rows.data(),

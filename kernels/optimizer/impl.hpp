@@ -43,6 +43,9 @@ class Optimizer::Impl {
   [[nodiscard]] std::span<const ConstTableView> state() const { return const_state_; }
 
  private:
+  /// step() of weights of f64, after its checks: kernels/exact/optimizer.cpp.
+  void step_f64(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                const GradientOptions& options, Workspace* workspace);
   /// Of a step that touches `unique` rows, and forms their sums before the first update or not.
   [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t unique, std::int64_t passes,
                                             bool sums_first) const;

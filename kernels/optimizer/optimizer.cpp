@@ -104,7 +104,8 @@ void for_each_state(const Options& o, const StorageOptions& storage, std::int64_
   const auto each_weight = [&](const char* name, double initial) {
     add(StateTable{name, dim, storage.state_format, initial});
   };
-  const auto each_row = [&](const char* name, double initial) { add(StateTable{name, 1, Format::f32, initial}); };
+  const Format row_format = storage.state_format == Format::f64 ? Format::f64 : Format::f32;
+  const auto each_row = [&](const char* name, double initial) { add(StateTable{name, 1, row_format, initial}); };
   if constexpr (std::is_same_v<Options, SgdOptions>) {
     if (o.momentum != 0) each_weight("momentum", 0);
   } else if constexpr (kIsAdam<Options>) {
@@ -128,6 +129,8 @@ std::vector<Table> make_state(const auto& options, const StorageOptions& storage
                        TableOptions{.name = std::move(full_name),
                                     .initializer = initial == 0 ? Initializer::zeros() : Initializer::constant(initial),
                                     .format = table.format});
+    if (table.format != Format::f64 || table.initial == 0) return;
+    for (std::int64_t r = 0; r < rows; ++r) std::ranges::fill(state.back().view().row<double>(r), table.initial);
   });
   return state;
 }

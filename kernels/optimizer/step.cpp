@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The update engine: one step of any optimizer over a plan's shards.
+#include "kernels/exact/step.hpp"
+
 #include <algorithm>
 #include <numeric>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "kernels/core/dispatch.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/core/tuning.hpp"
+#include "kernels/exact/exact.hpp"
 #include "kernels/gradient/contributions.hpp"
 #include "kernels/gradient/row_sums.hpp"
 #include "kernels/memory/carve.hpp"
@@ -67,6 +70,7 @@ void square_gradients(const KernelTable& k, const Plan& plan, const GradientArgs
 
 std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t unique, std::int64_t passes,
                                              bool sums_first) const {
+  if (storage_.state_format == Format::f64) return exact::step_memory_required(id_count, unique, dim_, passes);
   Carver memory(nullptr);
   const Scratch scratch(passes, id_count, dim_, uses_mean_squares() && !sums_first, memory);
   if (sums_first) const SumsFirst sums(id_count, unique, dim_, memory);
@@ -88,6 +92,8 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   for (const TableView& state : state_) check_disjoint(name_, "weights", weights, "state", state);
   check_gradients(name_, plan, gradients, dim_, "weights", weights);
   for (const TableView& state : state_) check_gradients(name_, plan, gradients, dim_, "state", state);
+  exact::check_coefficients(name_, plan, "weights", weights);
+  if (weights.format() == Format::f64) return step_f64(weights, plan, gradients, options, workspace);
 
   const KernelTable& k = kernels();
   Workspace own;

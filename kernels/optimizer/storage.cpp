@@ -27,8 +27,13 @@ void check_value(std::string_view op, std::string_view option, Enum value, Enum 
 void check_storage(std::string_view op, const StorageOptions& storage, std::string_view name) {
   check_value(op, "rounding", storage.rounding, Rounding::stochastic);
   check_value(op, "overflow", storage.overflow, Overflow::error);
-  if (storage.state_format != Format::f32 && storage.state_format != Format::bf16) {
-    refuse(op, "state_format is " + std::string(format_name(storage.state_format)) + "; supported: f32, bf16");
+  const bool is_f64 = storage.state_format == Format::f64;
+  if (storage.state_format != Format::f32 && storage.state_format != Format::bf16 && !is_f64) {
+    refuse(op, "state_format is " + std::string(format_name(storage.state_format)) + "; supported: f32, bf16, f64");
+  }
+  if (is_f64 && storage.split) refuse(op, "split is set, but state_format is f64: weights of f64 are not split");
+  if (is_f64 && storage.rounding == Rounding::stochastic) {
+    refuse(op, "rounding is stochastic, but state_format is f64: nothing is rounded");
   }
   if (storage.rounding != Rounding::stochastic) return;
   if (storage.split && storage.state_format == Format::f32) {
@@ -43,7 +48,12 @@ void check_storage(std::string_view op, const StorageOptions& storage, std::stri
 
 void check_weights_format(std::string_view op, const StorageOptions& storage, const ConstTableView& weights,
                           bool has_16_bit_states) {
-  if (storage.split) {
+  if (storage.state_format == Format::f64) {
+    check_format(op, "weights", weights, {Format::f64});
+  } else if (weights.format() == Format::f64) {
+    refuse(op,
+           describe("weights", weights) + " has format f64; its optimizer needs StorageOptions::state_format = f64");
+  } else if (storage.split) {
     check_format(op, "weights", weights, {Format::bf16});
   } else {
     check_format(op, "weights", weights, {Format::f32, Format::bf16});

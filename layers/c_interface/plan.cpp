@@ -28,8 +28,10 @@ constexpr std::string_view kOp = "plan";
 
 /// All but weights, which belong to bags in C++, and the padding id.
 PlanOptions to_cpp(const rowmill_plan_options& o) {
+  check_range(kOp, "reserved", o.reserved, 0, 0);
   return {.out_of_range = policy_of(o.out_of_range, kOp),
           .name = text_of(o.table_name),
+          .double_coefficients = o.double_coefficients != 0,
           .pooling = pooling_of(o.pooling, kOp),
           .divisor = divisor_of(o.divisor, kOp),
           .winners = array_of(o.winners, o.winner_count, kOp, "winners")};

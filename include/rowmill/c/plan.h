@@ -42,6 +42,9 @@ typedef struct rowmill_plan_options {
   const int32_t*
       winners;          /* what rowmill_find_winners gave, for ROWMILL_POOL_MAX alone; they must live while the plan */
   int64_t winner_count; /* is used */
+  /* Not 0: for updates of ROWMILL_FLOAT64 by bags of a mean or sqrtn, whose coefficients are kept in double too. */
+  int32_t double_coefficients;
+  int32_t reserved; /* 0 */
 } rowmill_plan_options;
 
 /* Fills in the defaults: no name, ROWMILL_RANGE_ERROR, no padding, ROWMILL_POOL_SUM, ROWMILL_DIVISOR_COUNT, no weights
