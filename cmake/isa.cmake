@@ -13,8 +13,8 @@ else()
   set(ROWMILL_ISAS "" CACHE STRING "Instruction sets to build besides the scalar reference")
 endif()
 
-set(rowmill_isa_flags_avx512 -march=x86-64 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
-set(rowmill_isa_flags_avx2 -march=x86-64 -mavx2 -mfma)
+set(rowmill_isa_flags_avx512 -march=x86-64 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx2 -mfma -mf16c -mprefer-vector-width=512)
+set(rowmill_isa_flags_avx2 -march=x86-64 -mavx2 -mfma -mf16c)
 set(rowmill_isa_flags_sse2 -march=x86-64)
 set(rowmill_isa_flags_neon64 -march=armv8-a)
 set(rowmill_isa_flags_scalar "")
@@ -41,6 +41,7 @@ set(ROWMILL_ISA_SOURCES
   kernels/word_vectors/windows.isa.cpp
   kernels/kernel_table.isa.cpp)
 set(ROWMILL_REFERENCE_SOURCES
+  kernels/reference/formats.cpp
   kernels/reference/kernels.cpp
   kernels/reference/pool_kernels.cpp
   kernels/reference/max_norm.cpp

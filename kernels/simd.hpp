@@ -7,7 +7,10 @@
 //   Arch, Floats            xsimd's name of the instruction set, and its vector of floats
 //   load_partial(p, n)      the first n < kLanes floats at p; the other lanes are zero. Reads nothing past them
 //   store_partial(p, v, n)  stores the first n < kLanes lanes at p and writes nothing past them
-//   load_bf16(p) and so on  the same of bf16: floats in the vector, 16 bits in memory
+//   Halves                  as many 16-bit values as Floats has floats; load_halves(p), load_halves_partial(p, n) and
+//   so
+//                           on are as those of floats
+//   widen_bf16(h), narrow_bf16(v), and the same of f16: exact, and rounded to the nearest
 //   round_bf16(v)           v, rounded to what a bf16 can hold
 //   where_equal(v, bits, x) v in the lanes where `bits`, loaded from integers, is the integer x, +0 in the others
 //   divide(a, b)            a / b and the square root of v, exactly rounded: xsimd's own of neon64 are approximations
@@ -21,8 +24,10 @@
 
 #if defined(__x86_64__)
 #include "kernels/simd/x86.hpp"
+#include "kernels/simd/x86_halves.hpp"
 #elif defined(__aarch64__)
 #include "kernels/simd/neon.hpp"
+#include "kernels/simd/neon_halves.hpp"
 #else
 #error "no vector unit: build kernels/reference instead"
 #endif

@@ -10,7 +10,7 @@ namespace rowmill {
 Table make_table(const auto& options) {
   if (element_size(options.format) != 0 && !is_float(options.format) && options.format != Format::f64) {
     const ConstTableView shape(nullptr, options.format, options.rows, options.dim, 0, options.name);
-    check_format("layer", "table", shape, {Format::f32, Format::bf16, Format::f64});
+    check_format("layer", "table", shape, {Format::f32, Format::bf16, Format::f16, Format::f64});
   }
   return {options.rows, options.dim,
           TableOptions{.name = options.name,

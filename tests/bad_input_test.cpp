@@ -265,10 +265,11 @@ TEST_F(BadCall, FormatsThatAreNotSupported) {
                  "rowmill: table (10 x 4) has format 99, which is unknown");
 
   Table gradient(3, 4, {.format = Format::bf16});
-  expect_failure([&] { pool(table_.view(), Bags(ids_, 3, 1), gradient); }, ErrorCode::invalid_argument,
-                 "rowmill: pool: out (3 x 4) has format bf16; supported: f32");
-  expect_failure([&] { scatter_add(table_.view(), ids_, gradient); }, ErrorCode::invalid_argument,
-                 "rowmill: scatter_add: values (3 x 4) has format bf16; supported: f32");
+  Table codes(3, 4, {.format = Format::int8});
+  expect_failure([&] { pool(table_.view(), Bags(ids_, 3, 1), codes); }, ErrorCode::invalid_argument,
+                 "rowmill: pool: out (3 x 4) has format int8; supported: f32, bf16, f16");
+  expect_failure([&] { scatter_add(table_.view(), ids_, codes); }, ErrorCode::invalid_argument,
+                 "rowmill: scatter_add: values (3 x 4) has format int8; supported: f32, bf16, f16");
   Optimizer adam(AdamOptions{}, 10, 4);
   expect_failure([&] { adam.step(table_.view(), Plan(ids_, 10), gradient); }, ErrorCode::invalid_argument,
                  "rowmill: adam: gradient (3 x 4) has format bf16; supported: f32");

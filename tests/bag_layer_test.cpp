@@ -25,7 +25,7 @@ EmbeddingBagOptions layer_options(const Case& of, std::optional<std::int64_t> pa
   EmbeddingBagOptions options{.rows = Batch::kRows,
                               .dim = kDim,
                               .initializer = Initializer::uniform(-1, 1),
-                              .format = kFormats[static_cast<std::size_t>(of[Option::formats])].first,
+                              .format = of[Option::formats] == 0 ? Format::f32 : Format::bf16,
                               .optimizer = kOptimizers[static_cast<std::size_t>(of[Option::optimizer])],
                               .pooling = of.pooling(),
                               .out_of_range = of.policy(),

@@ -15,7 +15,7 @@
 namespace rowmill::test {
 namespace {
 
-constexpr Format kFormats[] = {Format::f32, Format::bf16, Format::int8, Format::int4, Format::int2};
+constexpr Format kFormats[] = {Format::f32, Format::bf16, Format::f16, Format::int8, Format::int4, Format::int2};
 
 /// A table of any format with gaps between its rows, whose bytes are there to be compared.
 struct AnyTable {
@@ -251,13 +251,13 @@ TEST(QuantizedTable, StartsWithZerosAndIsForLookups) {
     EXPECT_EQ(message([&] { (void)table.data(); }), "rowmill: a view 'q' of " + name + " was used as f32");
     EXPECT_EQ(message([&] { scatter_add(table, ids, out.view()); }),
               "rowmill: scatter_add: table 'q' (300 x 33) has format " + name +
-                  "; supported: f32, bf16, f64, i64, i32, i16, i8, u8");
+                  "; supported: f32, bf16, f16, f64, i64, i32, i16, i8, u8");
     EXPECT_EQ(message([&] { gather(floats.view(), ids, TableView(table.bytes(), format, 3, 33, 60)); }),
-              "rowmill: gather: out (3 x 33) has format " + name + "; supported: f32, bf16");
+              "rowmill: gather: out (3 x 33) has format " + name + "; supported: f32, bf16, f16");
     EXPECT_EQ(
         message([&] { (void)Table(3, 4, {.name = "q", .initializer = Initializer::uniform(0, 1), .format = format}); }),
         "rowmill: initialize: table 'q' (3 x 4) has format " + name +
-            "; supported: f32, bf16, f64, i64, i32, i16, i8, u8");
+            "; supported: f32, bf16, f16, f64, i64, i32, i16, i8, u8");
   }
 }
 

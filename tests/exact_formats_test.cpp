@@ -920,7 +920,7 @@ TEST(ExactErrors, TrainingSaysWhatIsSupported) {
   EXPECT_THROW(dense_gradient(plan, std::span(&pass, 1), integers.view()), Error);
   EXPECT_THROW(renormalize(integers.view(), ids, {}), Error);
   expect_error([] { Embedding({.rows = 4, .dim = 3, .format = Format::i32}); },
-               "rowmill: layer: table (4 x 3) has format i32; supported: f32, bf16, f64");
+               "rowmill: layer: table (4 x 3) has format i32; supported: f32, bf16, f16, f64");
 }
 
 }  // namespace

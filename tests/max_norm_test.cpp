@@ -37,10 +37,12 @@ TEST_P(MaxNormTest, IsTheReference) {
       for (const NormType norm : kNorms) {
         check<float>(100, 3, narrow(batch.ids), {.max_norm = 0.5, .norm = norm}, {});
         check<Bf16>(100, 33, batch.ids, {.max_norm = 0.5, .norm = norm}, {});
+        check<F16>(100, 33, batch.ids, {.max_norm = 0.5, .norm = norm}, {});
       }
     }
     check<float>(1000, 64, id_cases(1000, 4500, 8).back().ids, {.max_norm = 0.5}, {});
     check<Bf16>(1000, 64, narrow(id_cases(1000, 4500, 9)[4].ids), {.max_norm = 0.5}, {});
+    check<F16>(1000, 64, narrow(id_cases(1000, 4500, 9)[4].ids), {.max_norm = 0.5}, {});
   });
 }
 

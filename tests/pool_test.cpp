@@ -66,7 +66,8 @@ std::vector<PoolOptions> all_poolings(OutOfRange policy) {
 /// A call of pool, and what the backward pass needs of the table.
 void expect_all(const ConstTableView& table, const Bags& bags, const PoolOptions& options) {
   expect_pool(table, bags, options);
-  if (table.format() == Format::bf16) expect_pool<Bf16>(table, bags, options);
+  if (table.format() != Format::bf16) expect_pool<F16>(table, bags, options);
+  if (table.format() != Format::f16) expect_pool<Bf16>(table, bags, options);
   Workspace workspace(pool_memory_required(bags, table.dim(), options));
   const std::size_t capacity = workspace.capacity();
   if (options.pooling == Pooling::max) {
@@ -96,18 +97,21 @@ std::vector<float> any_weights(std::size_t count, std::uint64_t seed, bool speci
   return weights;
 }
 
-TEST_P(PoolTest, EqualsTheReferenceInBf16) {
+TEST_P(PoolTest, EqualsTheReferenceIn16Bits) {
   run([] {
     constexpr std::int64_t kRows = 61;
     for (const std::int64_t dim : kDims) {
       const auto table = GuardedBf16Table(kRows, dim, dim % 7).fill(1, true);
+      const auto f16_table = GuardedF16Table(kRows, dim, dim % 7).fill(1, true);
       for (const IdCase& batch : id_cases(kRows, 1200, 2)) {
         SCOPED_TRACE("dim " + std::to_string(dim) + ", ids: " + batch.name);
         const auto offsets = any_offsets(static_cast<std::int64_t>(batch.ids.size()), 40, 3);
         expect_pool<Bf16>(table.view(), Bags(batch.ids, offsets));
         expect_pool<float>(table.view(), Bags(batch.ids, offsets), OutOfRange::zero);
-        expect_pool<Bf16>(table.view(), Bags(narrow(batch.ids), narrow(offsets)), OutOfRange::zero);
+        expect_pool<F16>(table.view(), Bags(narrow(batch.ids), narrow(offsets)), OutOfRange::zero);
         expect_pool<float>(table.view(), Bags(narrow(batch.ids), narrow(offsets)));
+        expect_pool<F16>(f16_table.view(), Bags(batch.ids, offsets));
+        expect_pool<float>(f16_table.view(), Bags(narrow(batch.ids), narrow(offsets)));
       }
     }
   });
@@ -243,6 +247,7 @@ TEST_P(PoolTest, EveryPoolingEqualsTheReference) {
       const bool special = dim % 2 == 1;
       const auto table = GuardedTable(kRows, dim, dim % 7).fill(1, special);
       const auto narrow_table = GuardedBf16Table(kRows, dim).fill(2, special);
+      const auto f16_table = GuardedF16Table(kRows, dim).fill(2, special);
       for (const OutOfRange policy :
            {OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative, OutOfRange::skip}) {
         const bool strict = policy == OutOfRange::error || policy == OutOfRange::wrap_negative;
@@ -257,8 +262,10 @@ TEST_P(PoolTest, EveryPoolingEqualsTheReference) {
           expect_all(table.view(), bags.with_weights(special ? special_weights : weights), options);
           expect_all(table.view(), Bags(narrowed, 40, 6).with_weights(weights).with_padding(3), options);
           expect_all(narrow_table.view(), Bags(narrowed, offsets).with_padding(kRows / 2), options);
+          expect_all(f16_table.view(), Bags(narrowed, offsets).with_padding(kRows / 2), options);
           if (dim == 17) {
             expect_all(narrow_table.view(), bags.with_weights(weights), options);
+            expect_all(f16_table.view(), bags.with_weights(weights), options);
             expect_all(table.view(), Bags(Ids::strided(chosen.data(), kCount / 2, 2), 20, 6).with_padding(5), options);
           }
         }

@@ -77,6 +77,25 @@ RC_GTEST_PROP(Property, GatherEqualsTheReference, ()) {
   RC_ASSERT(out.guards_intact());
 }
 
+/// From one format of floats into another.
+RC_GTEST_PROP(Property, LookupsOf16BitsEqualTheReference, ()) {
+  const Call call = any_call();
+  const auto any_format = [] { return rc::gen::element(Format::f32, Format::bf16, Format::f16); };
+  const Format from = *any_format().as("format of the table");
+  const Format to = *any_format().as("format of the output");
+  const auto n = std::ssize(call.ids);
+  Table table(call.rows, call.dim, {.format = from});
+  Table out(n, call.dim, {.format = to});
+  Table expected(n, call.dim, {.format = to});
+  const Bags bags(call.batch(), n, 1);
+  reference::convert(call.table.view(), table);
+  reference::gather(table, call.ids, expected, call.policy);
+  in_place_of(call, [&] { gather(table, call.batch(), out, {.out_of_range = call.policy}); });
+  RC_ASSERT(same(out.view(), expected.view()));
+  in_place_of(call, [&] { pool(table, bags, out, {.out_of_range = call.policy}); });
+  RC_ASSERT(same(out.view(), expected.view()));
+}
+
 RC_GTEST_PROP(Property, ScatterAddEqualsTheReference, ()) {
   const Call call = any_call();
   GuardedTable table = call.table;

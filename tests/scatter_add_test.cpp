@@ -22,6 +22,7 @@ void expect_scatter_add(std::int64_t rows, Ids ids, const ConstTableView& values
   EXPECT_TRUE(same(table.view(), expected.view()));
   EXPECT_TRUE(table.guards_intact());
 
+  if (values.format() != Format::f32) return;
   auto planned = start;
   scatter_add(planned.view(), Plan(ids, rows, policy), values);
   EXPECT_TRUE(same(planned.view(), expected.view())) << "with a plan";
@@ -40,7 +41,23 @@ TEST_P(ScatterAddTest, EqualsTheLoop) {
         expect_scatter_add(kRows, batch.ids, values.view(), OutOfRange::error);
         expect_scatter_add(kRows, narrow(batch.ids), values.view(), OutOfRange::error);
         expect_scatter_add<Bf16>(kRows, batch.ids, values.view(), OutOfRange::error);
+        if (dim >= 16 && dim < 100) expect_scatter_add<F16>(kRows, batch.ids, values.view(), OutOfRange::error);
       }
+    }
+  });
+}
+
+TEST_P(ScatterAddTest, EqualsTheLoopForValuesOf16Bits) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    const std::vector<std::int64_t> ids = id_cases(kRows, 5000, 6).back().ids;
+    for (const std::int64_t dim : {3, 65}) {
+      const auto values = GuardedBf16Table(5000, dim, 3).fill(7);
+      const auto f16_values = GuardedF16Table(5000, dim, 3).fill(8, dim == 3);
+      for_each_float_type([&]<class T>() {
+        expect_scatter_add<T>(kRows, ids, values.view(), OutOfRange::error);
+        expect_scatter_add<T>(kRows, narrow(ids), f16_values.view(), OutOfRange::zero);
+      });
     }
   });
 }

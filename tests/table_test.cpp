@@ -50,44 +50,84 @@ TEST_P(InitializeTest, FillsExactlyTheTable) {
 }
 
 // The same random numbers as a table of floats, each rounded once; several tasks fill the larger table.
-TEST_P(InitializeTest, RoundsOnceToBf16) {
-  run([] {
-    for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>(37, 5), {3, 3001}, {30'000, 100}}) {
-      for (const Initializer& initializer : {Initializer::zeros(), Initializer::constant(1.0F / 3),
-                                             Initializer::uniform(-1, 2), Initializer::normal(1, 2)}) {
-        if (rows > 37 && initializer.kind == Initializer::Kind::normal) continue;  // which takes long
-        const auto make = [&, r = rows, d = dim](Format format) {
-          return Table(r, d, {.name = "t", .initializer = initializer, .seed = 3, .format = format});
-        };
-        const Table floats = make(Format::f32);
-        const Table halves = make(Format::bf16);
-        ASSERT_EQ(halves.view().format(), Format::bf16);
-        for (std::int64_t i = 0; i < rows * dim; ++i) {
-          std::uint16_t expected = Bf16(floats.data()[i]).bits;
-          // A uniform value is never the upper bound: it is the largest below where rounding would make it so.
-          if (initializer.kind == Initializer::Kind::uniform && expected == Bf16(2.0F).bits) --expected;
-          ASSERT_EQ(halves.data<Bf16>()[i].bits, expected) << i;
-        }
-        const Table copy = halves.clone();
-        ASSERT_EQ(copy.format(), Format::bf16);
-        ASSERT_EQ(std::memcmp(copy.bytes(), halves.bytes(), static_cast<std::size_t>(rows * dim) * sizeof(Bf16)), 0);
+template <class T>
+void expect_rounded_once() {
+  for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>(37, 5), {3, 3001}, {30'000, 100}}) {
+    for (const Initializer& initializer : {Initializer::zeros(), Initializer::constant(1.0F / 3),
+                                           Initializer::uniform(-1, 2), Initializer::normal(1, 2)}) {
+      if (rows > 37 && initializer.kind == Initializer::Kind::normal) continue;  // which takes long
+      const auto make = [&, r = rows, d = dim](Format format) {
+        return Table(r, d, {.name = "t", .initializer = initializer, .seed = 3, .format = format});
+      };
+      const Table floats = make(Format::f32);
+      const Table halves = make(format_of<T>);
+      ASSERT_EQ(halves.view().format(), format_of<T>);
+      for (std::int64_t i = 0; i < rows * dim; ++i) {
+        std::uint16_t expected = T(floats.data()[i]).bits;
+        // A uniform value is never the upper bound: it is the largest below where rounding would make it so.
+        if (initializer.kind == Initializer::Kind::uniform && expected == T(2.0F).bits) --expected;
+        ASSERT_EQ(halves.data<T>()[i].bits, expected) << i;
       }
+      const Table copy = halves.clone();
+      ASSERT_EQ(copy.format(), format_of<T>);
+      ASSERT_EQ(std::memcmp(copy.bytes(), halves.bytes(), static_cast<std::size_t>(rows * dim) * sizeof(T)), 0);
+    }
+  }
+}
+
+TEST_P(InitializeTest, RoundsOnceTo16Bits) {
+  run([] {
+    expect_rounded_once<Bf16>();
+    expect_rounded_once<F16>();
+  });
+}
+
+template <class T>
+void expect_nothing_between_rows() {
+  constexpr std::uint16_t kGuard = 0xABCD;
+  for (const Initializer& initializer :
+       {Initializer::constant(3), Initializer::uniform(0, 1), Initializer::normal(0, 1)}) {
+    std::vector<T> elements(5 * 7, T::from_bits(kGuard));
+    initialize(TableView(elements.data() + 1, 4, 5, 7), initializer, {});
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      const bool in_row = i >= 1 && i < 1 + 4 * 7 && (i - 1) % 7 < 5;
+      EXPECT_EQ(elements[i].bits != kGuard, in_row) << i;
+    }
+  }
+}
+
+TEST_P(InitializeTest, WritesNothingBetweenRowsOf16Bits) {
+  run([] {
+    expect_nothing_between_rows<Bf16>();
+    expect_nothing_between_rows<F16>();
+  });
+}
+
+/// Zeros too, which are bytes.
+TEST_P(InitializeTest, WritesZerosBetweenNoRows) {
+  run([] {
+    std::vector<F16> elements(40, F16(1.0F));
+    initialize(TableView(elements.data() + 1, 4, 5, 7), Initializer::zeros(), {});
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      const bool in_row = i >= 1 && i < 1 + 4 * 7 && (i - 1) % 7 < 5;
+      EXPECT_EQ(static_cast<float>(elements[i]), in_row ? 0 : 1) << i;
     }
   });
 }
 
-TEST_P(InitializeTest, WritesNothingBetweenRowsOfBf16) {
+/// What lies beyond the largest F16 is infinity; but a uniform value is below its upper bound.
+TEST_P(InitializeTest, OverflowsF16AsIeee754) {
   run([] {
-    constexpr std::uint16_t kGuard = 0xABCD;
-    for (const Initializer& initializer :
-         {Initializer::constant(3), Initializer::uniform(0, 1), Initializer::normal(0, 1)}) {
-      std::vector<Bf16> elements(5 * 7, Bf16::from_bits(kGuard));
-      initialize(TableView(elements.data() + 1, 4, 5, 7), initializer, {});
-      for (std::size_t i = 0; i < elements.size(); ++i) {
-        const bool in_row = i >= 1 && i < 1 + 4 * 7 && (i - 1) % 7 < 5;
-        EXPECT_EQ(elements[i].bits != kGuard, in_row) << i;
-      }
-    }
+    const auto first_of = [](const Initializer& initializer) {
+      const Table table(1, 64, {.initializer = initializer, .format = Format::f16});
+      return static_cast<float>(table.data<F16>()[0]);
+    };
+    EXPECT_EQ(first_of(Initializer::constant(65519)), 65504);
+    EXPECT_EQ(first_of(Initializer::constant(65520)), std::numeric_limits<float>::infinity());
+    EXPECT_EQ(first_of(Initializer::constant(-1e30F)), -std::numeric_limits<float>::infinity());
+    EXPECT_EQ(first_of(Initializer::normal(1e6F, 1)), std::numeric_limits<float>::infinity());
+    EXPECT_EQ(first_of(Initializer::uniform(65000, 1e6F)), 65504);
+    EXPECT_EQ(first_of(Initializer::constant(0x1p-24F)), 0x1p-24F);
   });
 }
 
@@ -101,12 +141,14 @@ TEST_P(InitializeTest, UniformNeverReachesItsUpperBound) {
       };
       const Table floats = values_of(Format::f32);
       const Table halves = values_of(Format::bf16);
+      const Table f16 = values_of(Format::f16);
       float most = low;
       for (std::int64_t i = 0; i < 2000 * 256; ++i) {
         ASSERT_GE(floats.data()[i], low) << i;
         ASSERT_LT(floats.data()[i], high) << i;
         most = std::max(most, floats.data()[i]);
         ASSERT_TRUE(high - low != 1 || static_cast<float>(halves.data<Bf16>()[i]) < high) << i;
+        ASSERT_TRUE(high - low != 1 || static_cast<float>(f16.data<F16>()[i]) < high) << i;
       }
       EXPECT_EQ(most, std::nextafter(high, low)) << "the largest float below it occurs";
     }

@@ -11,11 +11,11 @@ namespace rowmill {
 ///     for r in 0 .. from.rows()-1:
 ///       to[r, :] = from[r, :], in the format of `to`
 ///
-/// Into f32 and bf16 each value is rounded once; from quantised formats that is dequantising. Into int8, int4 and int2
-/// each row is quantised as FBGEMM does it: the scale and bias follow from its smallest and its largest value, and each
-/// value becomes the nearest code (docs/numerics.md, "Quantised rows"). One quantised format into another goes by way
-/// of float32. Between f64 and f32, bf16 or f16 each value is rounded once; f64 is not quantised. Integers are copied
-/// alone. Within one format rows are copied as they are.
+/// Into f32, bf16 and f16 each value is rounded once; from quantised formats that is dequantising. Into int8, int4 and
+/// int2 each row is quantised as FBGEMM does it: the scale and bias follow from its smallest and its largest value, and
+/// each value becomes the nearest code (docs/numerics.md, "Quantised rows"). One quantised format into another goes by
+/// way of float32. Between f64 and f32, bf16 or f16 each value is rounded once; f64 is not quantised. Integers are
+/// copied alone. Within one format rows are copied as they are.
 ///
 /// Shapes: both rows x dim. Runs in the caller's oneTBB arena. What lies between the rows of `to` is not written.
 /// Where rows that are not f32 are quantised, some for each thread are widened first: `workspace`, if given, holds

@@ -59,7 +59,7 @@ struct Bf16 {
 static_assert(sizeof(Bf16) == 2 && std::is_trivial_v<Bf16>);
 
 /// float16: IEEE 754 binary16, with 11 bits of precision and values up to 65504. It is only stored; arithmetic is
-/// float.
+/// float. Its functions are inlined everywhere: leaf kernels use them, whose objects may not share functions.
 struct F16 {
   std::uint16_t bits;
 
@@ -67,7 +67,7 @@ struct F16 {
 
   /// Rounds to the nearest value, a tie to the one whose last bit is 0; denormals are kept. What rounds beyond 65504 is
   /// infinity; a NaN keeps its sign and upper bits, and becomes quiet.
-  constexpr explicit F16(float x) : bits(0) {
+  [[gnu::always_inline]] constexpr explicit F16(float x) : bits(0) {
     const auto wide = std::bit_cast<std::uint32_t>(x);
     const std::uint32_t magnitude = wide & 0x7FFFFFFFU;
     std::uint32_t half = 0;
@@ -87,7 +87,7 @@ struct F16 {
   }
 
   /// Exact.
-  constexpr explicit operator float() const {
+  [[gnu::always_inline]] constexpr explicit operator float() const {
     constexpr std::uint32_t kExponents = 0x1FU << 23;
     constexpr std::uint32_t kBias = (127U - 15U) << 23;
     std::uint32_t wide = (bits & 0x7FFFU) << 13;
@@ -103,7 +103,7 @@ struct F16 {
     return std::bit_cast<float>((bits & 0x8000U) << 16 | wide);
   }
 
-  [[nodiscard]] static constexpr F16 from_bits(std::uint16_t bits) {
+  [[nodiscard, gnu::always_inline]] static constexpr F16 from_bits(std::uint16_t bits) {
     F16 value(0.0F);
     value.bits = bits;
     return value;

@@ -27,11 +27,11 @@ struct GatherOptions {
 ///     for i in 0 .. ids.size()-1:
 ///       out[i, :] = table[ids[i], :]
 ///
-/// `table` may have any format, `out` is f32 or bf16: each value is rounded once. A table of f64 or integers is copied
-/// into an `out` of its own format.
-/// Shapes: `table` rows x dim; `ids` n, a batch of any shape flattened; `out` n x dim. Zero ids do nothing.
-/// `out` may have any row stride >= dim and any alignment; nothing between its rows is written.
-/// Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it meanwhile is a race.
+/// `table` may have any format, `out` is f32, bf16 or f16: each value is rounded once. Within one format rows are
+/// copied. A table of f64 or integers is copied into an `out` of its own format. Shapes: `table` rows x dim; `ids` n, a
+/// batch of any shape flattened; `out` n x dim. Zero ids do nothing. `out` may have any row stride >= dim and any
+/// alignment; nothing between its rows is written. Runs in the caller's oneTBB arena. Reads of one table may run
+/// concurrently; a write to it meanwhile is a race.
 ///
 /// Throws Error, and writes nothing, if
 /// - table or out is null (and not empty), has a negative dim or number of rows, or a size that overflows, or out has

@@ -34,10 +34,10 @@ struct RenormalizeOptions {
 ///         table[r, :] *= max_norm / (norm + 1e-7)
 ///
 /// All in float (in double for a table of f64), the factor rounded once; sums across columns have the order of
-/// docs/numerics.md. A table of bf16 is rounded once, when a row is stored. The time follows the number of ids, not
-/// that of rows. Shapes: `table` rows x dim, f32, bf16 or f64. `workspace`, if given, holds the scratch memory (see
-/// renormalize_memory_required) and serves this call alone. Runs in the caller's oneTBB arena. It writes the table: no
-/// other call may read or write those rows meanwhile.
+/// docs/numerics.md. A table of 16 bits is rounded once, when a row is stored. The time follows the number of ids, not
+/// that of rows. Shapes: `table` rows x dim, f32, bf16, f16 or f64. `workspace`, if given, holds the scratch memory
+/// (see renormalize_memory_required) and serves this call alone. Runs in the caller's oneTBB arena. It writes the
+/// table: no other call may read or write those rows meanwhile.
 ///
 /// Throws Error, and changes nothing, if
 /// - table is null (and not empty), has a negative dim or number of rows, or a size that overflows; max_norm is not in

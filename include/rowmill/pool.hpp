@@ -44,13 +44,12 @@ struct PoolOptions {
 /// positions that count, or the sum of their weights; of sqrtn the root of that number, or of the sum of their squares.
 /// Weights are 1 where bags have none.
 ///
-/// `table` may have any format. `out` is f32, or bf16 if `table` is not f32: sums are float32, and rounded once. Of f64
-/// and integers `out` has the table's format, and sums are in that. Integers wrap around; they have sum and max alone,
-/// without weights.
-/// Shapes: `table` rows x dim; `bags` n bags; `out` n x dim, of any row stride >= dim and any alignment.
+/// `table` may have any format, `out` is f32, bf16 or f16: sums are float32, and rounded once. Of f64 and integers
+/// `out` has the table's format, and sums are in that. Integers wrap around; they have sum and max alone, without
+/// weights. Shapes: `table` rows x dim; `bags` n bags; `out` n x dim, of any row stride >= dim and any alignment.
 /// `workspace`, if given, holds the scratch memory and serves this call alone. It needs some only if a bag has more
-/// than 4,096 ids, and there is padding, a max, strided ids, a policy other than `error` or, of a quantised table, a
-/// weight: see pool_memory_required.
+/// than 4,096 ids, and there is padding, a max, strided ids, a policy other than `error` or, of a quantised or f16
+/// table, a weight: see pool_memory_required.
 /// Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it meanwhile is a race.
 ///
 /// Throws Error, and writes nothing, if

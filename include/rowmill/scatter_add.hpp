@@ -21,12 +21,13 @@ struct ScatterAddOptions {
 ///     for i in 0 .. ids.size()-1:                 # in this order, whatever the thread count
 ///       table[ids[i], :] += values[i, :]
 ///
-/// Shapes: `table` rows x dim; `ids` n; `values` n x dim (a row stride of 0 adds one row everywhere). Values are
-/// float32; those of a table of f64 or integers have its format. Integers wrap around.
-/// Every row has one owning thread, which adds its values in position order: no atomics, one answer.
-/// `workspace`, if given, holds the scratch memory (see scatter_add_memory_required) and serves this call alone.
-/// Where the system refuses that memory, the calling thread does the work: it needs none.
-/// Runs in the caller's oneTBB arena. It writes the table: no other call may read or write those rows meanwhile.
+/// `table` and `values` are f32, bf16 or f16, also each another: a table of 16 bits is rounded after each addition.
+/// Values of a table of f64 or integers have its format. Integers wrap around. Shapes: `table` rows x dim; `ids` n;
+/// `values` n x dim (a row stride of 0 adds one row everywhere). Every row has one owning thread, which adds its values
+/// in position order: no atomics, one answer. `workspace`, if given, holds the scratch memory (see
+/// scatter_add_memory_required) and serves this call alone. Where the system refuses that memory, the calling thread
+/// does the work: it needs none. Runs in the caller's oneTBB arena. It writes the table: no other call may read or
+/// write those rows meanwhile.
 ///
 /// Throws Error, and changes nothing, if
 /// - table or values is null (and not empty), has a negative dim or number of rows, or a size that overflows
@@ -38,8 +39,9 @@ struct ScatterAddOptions {
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, const ScatterAddOptions& options = {},
                  Workspace* workspace = nullptr);
 
-/// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies. With a plan of
-/// bags, `values` has a row for each bag, which is added to the rows of all its ids, times the plan's coefficients.
+/// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies, and `values` are
+/// f32. With a plan of bags, `values` has a row for each bag, which is added to the rows of all its ids, times the
+/// plan's coefficients.
 /// Throws also if the plan was built for another number of rows than the table's, or values has not the plan's
 /// gradient_rows() (shape_mismatch); or, of bags that were averaged, if a table of f64 is given and the plan does not
 /// have PlanOptions::double_coefficients, or the plan has coefficients and the table is one of integers

@@ -37,7 +37,7 @@ constexpr std::array<std::int64_t, kMaxBlock> kOwnRows = [] {
   return ids;
 }();
 
-/// Rows [begin, end) into f32 or bf16, which are gathered: each from its own place.
+/// Rows [begin, end) into f32, bf16 or f16, which are gathered: each from its own place.
 void widen(const ConstTableView& from, std::int64_t begin, std::int64_t end, void* out, Format to,
            std::int64_t out_stride) {
   Kernel<GatherArgs<std::int64_t>>* const kernel = gather_kernels(from.format(), to).i64;
@@ -51,7 +51,8 @@ void widen(const ConstTableView& from, std::int64_t begin, std::int64_t end, voi
             .out_stride = out_stride,
             .dim = from.dim(),
             .prefetch = prefetch,
-            .streaming = false});
+            .streaming = false,
+            .to = to});
   }
 }
 

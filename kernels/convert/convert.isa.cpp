@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/convert/convert_kernels.hpp"
 #include "kernels/convert/row_scale.hpp"
-#include "kernels/core/float16.hpp"
 #include "kernels/simd/quantized.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -78,8 +77,8 @@ inline void quantize(const QuantizeArgs& args) {
       scale_and_bias[0] = scale.scale;
       scale_and_bias[1] = scale.bias;
     } else {
-      scale_and_bias[0] = narrow_f16(scale.scale);
-      scale_and_bias[1] = narrow_f16(scale.bias);
+      scale_and_bias[0] = F16(scale.scale).bits;
+      scale_and_bias[1] = F16(scale.bias).bits;
     }
     __builtin_memcpy(out + Format::code_bytes(a.dim), scale_and_bias, sizeof scale_and_bias);
   }

@@ -2,7 +2,7 @@
 // The scale and bias of a quantised row: docs/numerics.md. Nothing here is a function of its own in any object.
 #pragma once
 
-#include "kernels/core/float16.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
@@ -20,8 +20,8 @@ template <int kBits>
     const float range = high - low;
     return {range / kMost, low, kMost / (range + 1e-8F)};
   } else {
-    const float bias = widen_f16(narrow_f16(low));
-    const float scale = widen_f16(narrow_f16((high - bias) / kMost));
+    const float bias = static_cast<float>(F16(low));
+    const float scale = static_cast<float>(F16((high - bias) / kMost));
     if (scale == 0) return {1, bias, 1};
     return {scale, bias, 1 / scale};
   }

@@ -32,13 +32,18 @@ void check_has_columns(std::string_view op, std::string_view argument, const Con
 /// As check_view, and rows don't share elements.
 void check_writable(std::string_view op, std::string_view argument, const TableView& view);
 
+/// What is trained in float, and what lookups of such and of quantised tables write.
+inline constexpr std::initializer_list<Format> kFloatFormats = {Format::f32, Format::bf16, Format::f16};
 /// Tables whose values are read as floats.
-inline constexpr std::initializer_list<Format> kLookupFormats = {Format::f32, Format::bf16, Format::int8, Format::int4,
-                                                                 Format::int2};
-/// What gather and pool read: those, and the exact formats.
-inline constexpr std::initializer_list<Format> kTableFormats = {Format::f32,  Format::bf16, Format::int8, Format::int4,
-                                                                Format::int2, Format::f64,  Format::i64,  Format::i32,
-                                                                Format::i16,  Format::i8,   Format::u8};
+inline constexpr std::initializer_list<Format> kLookupFormats = {Format::f32,  Format::bf16, Format::f16,
+                                                                 Format::int8, Format::int4, Format::int2};
+/// Tables whose elements are numbers, by themselves: floats, and the exact formats.
+inline constexpr std::initializer_list<Format> kNumberFormats = {
+    Format::f32, Format::bf16, Format::f16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8};
+/// What gather and pool read: all of these.
+inline constexpr std::initializer_list<Format> kTableFormats = {Format::f32,  Format::bf16, Format::f16, Format::int8,
+                                                                Format::int4, Format::int2, Format::f64, Format::i64,
+                                                                Format::i32,  Format::i16,  Format::i8,  Format::u8};
 
 /// The operation supports the format of `view`, which has been checked, there.
 void check_format(std::string_view op, std::string_view argument, const ConstTableView& view,

@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <string>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "rowmill/config.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/isa.hpp"
@@ -33,16 +37,28 @@ struct Candidate {
   bool supported;
 };
 
+#if defined(ROWMILL_HAVE_AVX512) || defined(ROWMILL_HAVE_AVX2)
+/// __builtin_cpu_supports of clang 14 does not know this name.
+bool has_f16c() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
+
 /// All tables of this build, best first. __builtin_cpu_supports also asks whether the operating system saves the
 /// registers.
 std::vector<Candidate> candidates() {
   std::vector<Candidate> all;
 #ifdef ROWMILL_HAVE_AVX512
   all.push_back({&avx512::kernel_table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-                                            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")});
+                                            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+                                            has_f16c()});
 #endif
 #ifdef ROWMILL_HAVE_AVX2
-  all.push_back({&avx2::kernel_table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")});
+  all.push_back({&avx2::kernel_table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()});
 #endif
 #ifdef ROWMILL_HAVE_SSE2
   all.push_back({&sse2::kernel_table, true});

@@ -51,24 +51,23 @@ void gather_resolved(Kernel<GatherArgs<std::int64_t>>* kernel, GatherArgs<std::i
 
 GatherKernels gather_kernels(Format from, Format to) {
   const KernelTable& k = kernels();
-  const bool floats = to == Format::f32;
-  const auto choose = [=](GatherKernels into_f32, GatherKernels into_bf16) { return floats ? into_f32 : into_bf16; };
+  if (from == Format::f32 && to == Format::f32) return {k.gather_f32_i32, k.gather_f32_i64};
+  if (from == to) return {k.gather_16bit_i32, k.gather_16bit_i64};
   switch (from) {
     case Format::f32:
-      return choose({k.gather_f32_i32, k.gather_f32_i64}, {k.gather_f32_to_bf16_i32, k.gather_f32_to_bf16_i64});
+      return {k.gather_f32_to_any_i32, k.gather_f32_to_any_i64};
     case Format::bf16:
-      return choose({k.gather_bf16_to_f32_i32, k.gather_bf16_to_f32_i64}, {k.gather_bf16_i32, k.gather_bf16_i64});
+      return {k.gather_bf16_to_any_i32, k.gather_bf16_to_any_i64};
+    case Format::f16:
+      return {k.gather_f16_to_any_i32, k.gather_f16_to_any_i64};
     case Format::int8:
-      return choose({k.gather_int8_to_f32_i32, k.gather_int8_to_f32_i64},
-                    {k.gather_int8_to_bf16_i32, k.gather_int8_to_bf16_i64});
+      return {k.gather_int8_to_any_i32, k.gather_int8_to_any_i64};
     case Format::int4:
-      return choose({k.gather_int4_to_f32_i32, k.gather_int4_to_f32_i64},
-                    {k.gather_int4_to_bf16_i32, k.gather_int4_to_bf16_i64});
+      return {k.gather_int4_to_any_i32, k.gather_int4_to_any_i64};
     default:  // int2
       break;
   }
-  return choose({k.gather_int2_to_f32_i32, k.gather_int2_to_f32_i64},
-                {k.gather_int2_to_bf16_i32, k.gather_int2_to_bf16_i64});
+  return {k.gather_int2_to_any_i32, k.gather_int2_to_any_i64};
 }
 
 void check_gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
@@ -79,7 +78,7 @@ void check_gather(const ConstTableView& table, Ids ids, const TableView& out, Ou
   if (is_exact(table.format())) {
     check_format(kOp, "out", out, {table.format()});
   } else {
-    check_format(kOp, "out", out, {Format::f32, Format::bf16});
+    check_format(kOp, "out", out, kFloatFormats);
   }
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
@@ -109,7 +108,8 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
                           .out_stride = out.row_stride(),
                           .dim = table.dim(),
                           .prefetch = prefetch,
-                          .streaming = streaming};
+                          .streaming = streaming,
+                          .to = out.format()};
   };
   if (!are_rows(ids, options.out_of_range)) {
     return parallel_chunks(threads, ids.size(), grain, [&, kernel = kernel64](std::int64_t begin, std::int64_t end) {

@@ -98,103 +98,64 @@ inline void copy(const GatherArgs<Id>& a, std::int64_t element_bytes) {
   });
 }
 
-/// Gathers from one format into another. Outputs of floats may be streamed.
-template <class In, class Out, CacheLevel kInto, class Id>
-inline void convert_rows(const GatherArgs<Id>& args) {
-  const GatherArgs<Id> a = args;  // as in copy_rows
-  constexpr bool kStreams = std::is_same_v<Out, F32Format>;
+/// Gathers from one format into another, which is asked for at each row: formats are many. Outputs of floats may be
+/// streamed. The ids of `args` are not used.
+template <class In, class Ids>
+[[gnu::noinline]] void convert_rows(const GatherArgs<std::int64_t>& args, Ids ids) {
+  const GatherArgs<std::int64_t> a = args;  // as in copy_rows
   const auto* const table = static_cast<const typename In::Value*>(a.table);
-  const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(typename In::Value)};
   const std::int64_t ahead = a.prefetch.ahead;
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (i + ahead < a.count && a.ids[i + ahead] >= 0) {
-      prefetch<kInto>(table + a.ids[i + ahead] * a.table_stride, row_bytes);
+    if (i + ahead < a.count && ids[i + ahead] >= 0) {
+      In::prefetch_columns(table + ids[i + ahead] * a.table_stride, a.dim, 0, a.dim, a.prefetch.into);
     }
-    auto* const out = static_cast<typename Out::Value*>(a.out) + i * a.out_stride;
-    if (a.ids[i] < 0) {
-      __builtin_memset(out, 0, static_cast<std::size_t>(a.dim) * sizeof *out);
-      continue;
-    }
-    const auto* const row = table + a.ids[i] * a.table_stride;
-    if constexpr (kStreams) {
-      if (a.streaming) {
-        for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(out + c, In::load(row + c, FullVector{}));
-        continue;
-      }
-    }
-    for_each_vector(
-        a.dim, [=](std::int64_t c, auto lanes)
-                   __attribute__((always_inline)) { Out::store(out + c, In::load(row + c, lanes), lanes); });
-  }
-  if (kStreams && a.streaming) stream_fence();
-}
-
-template <class In, class Out, class Id>
-inline void convert(const GatherArgs<Id>& a) {
-  with_level(a.prefetch.into, [&]<CacheLevel kInto>() { convert_rows<In, Out, kInto>(a); });
-}
-
-/// Gathers quantised rows into float32 or, if `narrow`, bf16. The ids of `args` are not used.
-template <class In>
-[[gnu::noinline]] void dequantize(const GatherArgs<std::int64_t>& args, AnyIds ids, bool narrow) {
-  const GatherArgs<std::int64_t> a = args;  // as in copy_rows
-  const auto* const table = static_cast<const std::uint8_t*>(a.table);
-  const std::int64_t out_size = narrow ? sizeof(Bf16Format::Value) : sizeof(float);
-  for (std::int64_t i = 0; i < a.count; ++i) {
-    if (const std::int64_t later = i + a.prefetch.ahead; later < a.count && ids[later] >= 0) {
-      In::prefetch_columns(table + ids[later] * a.table_stride, a.dim, 0, a.dim, a.prefetch.into);
-    }
-    void* const out = static_cast<char*>(a.out) + i * a.out_stride * out_size;
+    const std::int64_t at = i * a.out_stride;
     if (ids[i] < 0) {
-      __builtin_memset(out, 0, static_cast<std::size_t>(a.dim * out_size));
+      const std::int64_t size = element_size(a.to);
+      __builtin_memset(static_cast<char*>(a.out) + at * size, 0, static_cast<std::size_t>(a.dim * size));
       continue;
     }
     const auto row = In::row(table + ids[i] * a.table_stride, a.dim);
-    auto* const floats = static_cast<float*>(out);
     if (a.streaming) {
-      for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(floats + c, row.load(c, FullVector{}));
+      auto* const out = static_cast<float*>(a.out) + at;
+      for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(out + c, row.load(c, FullVector{}));
       continue;
     }
-    auto* const halves = static_cast<Bf16Format::Value*>(out);
-    for_each_vector(
-        a.dim, [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
-          if (narrow) {
-            Bf16Format::store(halves + c, row.load(c, lanes), lanes);
-          } else {
-            store(floats + c, row.load(c, lanes), lanes);
-          }
+    with_format(
+        a.to, [=]<class Out>() __attribute__((always_inline)) {
+          auto* const out = element<Out>(a.out, at);
+          for_each_vector(
+              a.dim, [=](std::int64_t c, auto lanes)
+                         __attribute__((always_inline)) { Out::store(out + c, row.load(c, lanes), lanes); });
         });
   }
   if (a.streaming) stream_fence();
 }
 
-template <class In, class Id>
-inline void dequantize(const GatherArgs<Id>& a, bool narrow) {
-  dequantize<In>({a.table, a.table_stride, nullptr, a.count, a.out, a.out_stride, a.dim, a.prefetch, a.streaming},
-                 AnyIds(a.ids), narrow);
+template <class In, class Ids, class Id>
+inline void convert(const GatherArgs<Id>& a) {
+  convert_rows<In>(
+      {a.table, a.table_stride, nullptr, a.count, a.out, a.out_stride, a.dim, a.prefetch, a.streaming, a.to},
+      Ids(a.ids));
 }
 
 }  // namespace
 
 void gather_f32_i32(const GatherArgs<std::int32_t>& a) { copy(a, 4); }
 void gather_f32_i64(const GatherArgs<std::int64_t>& a) { copy(a, 4); }
-void gather_bf16_i32(const GatherArgs<std::int32_t>& a) { copy(a, 2); }
-void gather_bf16_i64(const GatherArgs<std::int64_t>& a) { copy(a, 2); }
-void gather_bf16_to_f32_i32(const GatherArgs<std::int32_t>& a) { convert<Bf16Format, F32Format>(a); }
-void gather_bf16_to_f32_i64(const GatherArgs<std::int64_t>& a) { convert<Bf16Format, F32Format>(a); }
-void gather_f32_to_bf16_i32(const GatherArgs<std::int32_t>& a) { convert<F32Format, Bf16Format>(a); }
-void gather_f32_to_bf16_i64(const GatherArgs<std::int64_t>& a) { convert<F32Format, Bf16Format>(a); }
-void gather_int8_to_f32_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<8>>(a, false); }
-void gather_int8_to_f32_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<8>>(a, false); }
-void gather_int8_to_bf16_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<8>>(a, true); }
-void gather_int8_to_bf16_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<8>>(a, true); }
-void gather_int4_to_f32_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<4>>(a, false); }
-void gather_int4_to_f32_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<4>>(a, false); }
-void gather_int4_to_bf16_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<4>>(a, true); }
-void gather_int4_to_bf16_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<4>>(a, true); }
-void gather_int2_to_f32_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<2>>(a, false); }
-void gather_int2_to_f32_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<2>>(a, false); }
-void gather_int2_to_bf16_i32(const GatherArgs<std::int32_t>& a) { dequantize<QuantizedFormat<2>>(a, true); }
-void gather_int2_to_bf16_i64(const GatherArgs<std::int64_t>& a) { dequantize<QuantizedFormat<2>>(a, true); }
+void gather_16bit_i32(const GatherArgs<std::int32_t>& a) { copy(a, 2); }
+void gather_16bit_i64(const GatherArgs<std::int64_t>& a) { copy(a, 2); }
+void gather_f32_to_any_i32(const GatherArgs<std::int32_t>& a) { convert<F32Format, AnyIds>(a); }
+void gather_f32_to_any_i64(const GatherArgs<std::int64_t>& a) { convert<F32Format, AnyIds>(a); }
+void gather_bf16_to_any_i32(const GatherArgs<std::int32_t>& a) { convert<Bf16Format, const std::int32_t*>(a); }
+void gather_bf16_to_any_i64(const GatherArgs<std::int64_t>& a) { convert<Bf16Format, const std::int64_t*>(a); }
+void gather_f16_to_any_i32(const GatherArgs<std::int32_t>& a) { convert<F16Format, AnyIds>(a); }
+void gather_f16_to_any_i64(const GatherArgs<std::int64_t>& a) { convert<F16Format, AnyIds>(a); }
+void gather_int8_to_any_i32(const GatherArgs<std::int32_t>& a) { convert<QuantizedFormat<8>, AnyIds>(a); }
+void gather_int8_to_any_i64(const GatherArgs<std::int64_t>& a) { convert<QuantizedFormat<8>, AnyIds>(a); }
+void gather_int4_to_any_i32(const GatherArgs<std::int32_t>& a) { convert<QuantizedFormat<4>, AnyIds>(a); }
+void gather_int4_to_any_i64(const GatherArgs<std::int64_t>& a) { convert<QuantizedFormat<4>, AnyIds>(a); }
+void gather_int2_to_any_i32(const GatherArgs<std::int32_t>& a) { convert<QuantizedFormat<2>, AnyIds>(a); }
+void gather_int2_to_any_i64(const GatherArgs<std::int64_t>& a) { convert<QuantizedFormat<2>, AnyIds>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -12,7 +12,7 @@ struct GatherKernels {
   Kernel<GatherArgs<std::int64_t>>* i64;
 };
 
-/// The kernels that gather from a format into another: f32 or bf16.
+/// The kernels that gather from a lookup format into f32, bf16 or f16; they are told which in GatherArgs::to.
 GatherKernels gather_kernels(Format from, Format to);
 
 }  // namespace rowmill

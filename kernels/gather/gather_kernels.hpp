@@ -6,13 +6,14 @@
 
 #include "kernels/core/kernel.hpp"
 #include "kernels/core/prefetch.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
 /// out[i, :] = ids[i] < 0 ? 0 : table[ids[i], :]
 template <class Id>
 struct GatherArgs {
-  const void* table;  ///< this and `out` have the formats of the kernel's name; strides are in elements
+  const void* table;  ///< has the format of the kernel's name; strides are in elements
   std::int64_t table_stride;
   const Id* ids;
   std::int64_t count;
@@ -20,30 +21,28 @@ struct GatherArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   PrefetchArgs prefetch;
-  bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into bf16 from another format
+  bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into 16 bits from another format
+  Format to = Format::f32;  ///< of `out`: f32, bf16 or f16. Kernels that copy do not ask
 };
 
-#define ROWMILL_GATHER_KERNELS(X)                              \
-  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)          \
-  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)          \
-  X(gather_bf16_i32, Kernel<GatherArgs<std::int32_t>>)         \
-  X(gather_bf16_i64, Kernel<GatherArgs<std::int64_t>>)         \
-  X(gather_bf16_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
-  X(gather_bf16_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
-  X(gather_f32_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>)  \
-  X(gather_f32_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)  \
-  X(gather_int8_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
-  X(gather_int8_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
-  X(gather_int8_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
-  X(gather_int8_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>) \
-  X(gather_int4_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
-  X(gather_int4_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
-  X(gather_int4_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
-  X(gather_int4_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>) \
-  X(gather_int2_to_f32_i32, Kernel<GatherArgs<std::int32_t>>)  \
-  X(gather_int2_to_f32_i64, Kernel<GatherArgs<std::int64_t>>)  \
-  X(gather_int2_to_bf16_i32, Kernel<GatherArgs<std::int32_t>>) \
-  X(gather_int2_to_bf16_i64, Kernel<GatherArgs<std::int64_t>>)
+// Rows of one format are copied: those of bf16 and f16 alike. Others are converted.
+#define ROWMILL_GATHER_KERNELS(X)                             \
+  X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)         \
+  X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)         \
+  X(gather_16bit_i32, Kernel<GatherArgs<std::int32_t>>)       \
+  X(gather_16bit_i64, Kernel<GatherArgs<std::int64_t>>)       \
+  X(gather_f32_to_any_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_f32_to_any_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_bf16_to_any_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_bf16_to_any_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(gather_f16_to_any_i32, Kernel<GatherArgs<std::int32_t>>)  \
+  X(gather_f16_to_any_i64, Kernel<GatherArgs<std::int64_t>>)  \
+  X(gather_int8_to_any_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_int8_to_any_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(gather_int4_to_any_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_int4_to_any_i64, Kernel<GatherArgs<std::int64_t>>) \
+  X(gather_int2_to_any_i32, Kernel<GatherArgs<std::int32_t>>) \
+  X(gather_int2_to_any_i64, Kernel<GatherArgs<std::int64_t>>)
 
 }  // namespace rowmill
 

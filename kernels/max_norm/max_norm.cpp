@@ -21,7 +21,7 @@ constexpr std::string_view kOp = "renormalize";
 
 void check_table(const TableView& table, const MaxNorm& max_norm) {
   check_writable(kOp, "table", table);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16, Format::f64});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16, Format::f16, Format::f64});
   check_max_norm(kOp, max_norm);
 }
 
@@ -38,7 +38,9 @@ void renormalize_rows(const TableView& table, const GroupingInput& input, const 
   const Grouping grouping(id_count, {}, memory);
   grouping.build(input, grouping_threads(id_count));
 
-  const auto kernel = table.format() == Format::f32 ? k.renormalize_f32 : k.renormalize_bf16;
+  const auto kernel = table.format() == Format::f32    ? k.renormalize_f32
+                      : table.format() == Format::bf16 ? k.renormalize_bf16
+                                                       : k.renormalize_f16;
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
   const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, table.dim());
   parallel_tasks(concurrency_for(id_count * row_bytes), grouping.shard_count(), [&](std::int64_t s) {

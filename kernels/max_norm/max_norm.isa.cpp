@@ -59,5 +59,6 @@ inline void renormalize(const RenormalizeArgs& args) {
 
 void renormalize_f32(const RenormalizeArgs& a) { renormalize<F32Format>(a); }
 void renormalize_bf16(const RenormalizeArgs& a) { renormalize<Bf16Format>(a); }
+void renormalize_f16(const RenormalizeArgs& a) { renormalize<F16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

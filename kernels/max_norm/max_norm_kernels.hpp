@@ -22,9 +22,10 @@ struct RenormalizeArgs {
   PrefetchArgs prefetch;
 };
 
-#define ROWMILL_MAX_NORM_KERNELS(X)           \
-  X(renormalize_f32, Kernel<RenormalizeArgs>) \
-  X(renormalize_bf16, Kernel<RenormalizeArgs>)
+#define ROWMILL_MAX_NORM_KERNELS(X)            \
+  X(renormalize_f32, Kernel<RenormalizeArgs>)  \
+  X(renormalize_bf16, Kernel<RenormalizeArgs>) \
+  X(renormalize_f16, Kernel<RenormalizeArgs>)
 
 }  // namespace rowmill
 

@@ -18,82 +18,84 @@ constexpr std::string_view kOp = "pool";
 template <class Id>
 using PoolKernel = Kernel<PoolArgs<Id>>;
 
-/// Of the kernels that pool rows of one format into float32 and into bf16.
-template <class Id>
-PoolKernel<Id>* choose(Format to, PoolKernel<Id>* into_f32, PoolKernel<Id>* into_bf16) {
-  return to == Format::f32 ? into_f32 : into_bf16;
-}
-
-PoolKernel<std::int32_t>* sum_kernel(Format from, Format to, std::int32_t) {
+PoolKernel<std::int32_t>* sum_kernel(Format from, std::int32_t) {
   const KernelTable& k = kernels();
   switch (from) {
     default:  // f32
       break;
     case Format::bf16:
-      return choose(to, k.pool_bf16_to_f32_i32, k.pool_bf16_i32);
+      return k.pool_bf16_i32;
+    case Format::f16:
+      return k.pool_f16_i32;
     case Format::int8:
-      return choose(to, k.pool_int8_to_f32_i32, k.pool_int8_to_bf16_i32);
+      return k.pool_int8_i32;
     case Format::int4:
-      return choose(to, k.pool_int4_to_f32_i32, k.pool_int4_to_bf16_i32);
+      return k.pool_int4_i32;
     case Format::int2:
-      return choose(to, k.pool_int2_to_f32_i32, k.pool_int2_to_bf16_i32);
+      return k.pool_int2_i32;
   }
   return k.pool_f32_i32;
 }
 
-PoolKernel<std::int64_t>* sum_kernel(Format from, Format to, std::int64_t) {
+PoolKernel<std::int64_t>* sum_kernel(Format from, std::int64_t) {
   const KernelTable& k = kernels();
   switch (from) {
     default:  // f32
       break;
     case Format::bf16:
-      return choose(to, k.pool_bf16_to_f32_i64, k.pool_bf16_i64);
+      return k.pool_bf16_i64;
+    case Format::f16:
+      return k.pool_f16_i64;
     case Format::int8:
-      return choose(to, k.pool_int8_to_f32_i64, k.pool_int8_to_bf16_i64);
+      return k.pool_int8_i64;
     case Format::int4:
-      return choose(to, k.pool_int4_to_f32_i64, k.pool_int4_to_bf16_i64);
+      return k.pool_int4_i64;
     case Format::int2:
-      return choose(to, k.pool_int2_to_f32_i64, k.pool_int2_to_bf16_i64);
+      return k.pool_int2_i64;
   }
   return k.pool_f32_i64;
 }
 
-/// The kernel that sums rows of one format into another.
+/// The kernel that sums rows of a format.
 template <class Id>
-PoolKernel<Id>* sum_kernel(Format from, Format to) {
-  return sum_kernel(from, to, Id{});
+PoolKernel<Id>* sum_kernel(Format from) {
+  return sum_kernel(from, Id{});
 }
 
-PoolKernel<std::int64_t>* sum_with_zeros_kernel(Format from, Format to) {
+PoolKernel<std::int64_t>* sum_with_zeros_kernel(Format from) {
   const KernelTable& k = kernels();
   switch (from) {
     default:  // f32
       break;
     case Format::bf16:
-      return choose(to, k.pool_with_zeros_bf16_to_f32, k.pool_with_zeros_bf16);
+      return k.pool_with_zeros_bf16;
+    case Format::f16:
+      return k.pool_with_zeros_f16;
     case Format::int8:
-      return choose(to, k.pool_with_zeros_int8_to_f32, k.pool_with_zeros_int8_to_bf16);
+      return k.pool_with_zeros_int8;
     case Format::int4:
-      return choose(to, k.pool_with_zeros_int4_to_f32, k.pool_with_zeros_int4_to_bf16);
+      return k.pool_with_zeros_int4;
     case Format::int2:
-      return choose(to, k.pool_with_zeros_int2_to_f32, k.pool_with_zeros_int2_to_bf16);
+      return k.pool_with_zeros_int2;
   }
   return k.pool_with_zeros_f32;
 }
 
-PoolKernel<std::int64_t>* max_kernel(Format from, Format to) {
+PoolKernel<std::int64_t>* max_kernel(Format from) {
   const KernelTable& k = kernels();
   switch (from) {
     default:  // f32
       break;
     case Format::bf16:
-      return choose(to, k.pool_max_bf16_to_f32, k.pool_max_bf16);
+      return k.pool_max_bf16;
+    case Format::f16:
+      return k.pool_max_f16;
     case Format::int8:
-      return choose(to, k.pool_max_int8_to_f32, k.pool_max_int8_to_bf16);
+      return k.pool_max_int8;
     case Format::int4:
-      return choose(to, k.pool_max_int4_to_f32, k.pool_max_int4_to_bf16);
+      return k.pool_max_int4;
     case Format::int2:
-      return choose(to, k.pool_max_int2_to_f32, k.pool_max_int2_to_bf16);
+      return k.pool_max_int2;
   }
   return k.pool_max_f32;
 }
@@ -105,8 +107,10 @@ struct Call {
   const PoolOptions& options;
   PrefetchArgs prefetch;
 
-  /// The kernels that sum quantised rows take no weights: that of rows of zeros does.
-  [[nodiscard]] bool needs_other_sum() const { return bags.has_weights() && is_quantized(table.format()); }
+  /// The kernels that sum quantised or f16 rows take no weights: those of rows of zeros do.
+  [[nodiscard]] bool needs_other_sum() const {
+    return bags.has_weights() && table.format() != Format::f32 && table.format() != Format::bf16;
+  }
 
   /// Pools bags b .. b+count-1; begin[k] is where the ids and weights of bag b+k begin.
   template <class Id>
@@ -127,7 +131,8 @@ struct Call {
             .out = static_cast<std::byte*>(out.bytes()) + b * out_row_bytes,
             .out_stride = out.row_stride(),
             .dim = table.dim(),
-            .prefetch = prefetch});
+            .prefetch = prefetch,
+            .to = out.format()});
   }
 
   /// Bags first .. last-1 whose ids are rows as they stand.
@@ -138,7 +143,7 @@ struct Call {
     for (std::int64_t b = first; b < last; b += kBlockBags) {
       const std::int64_t count = std::min(kBlockBags, last - b);
       for (std::int64_t k = 0; k <= count; ++k) begin[k] = bags.begin(b + k);
-      pool_block(sum_kernel<Id>(table.format(), out.format()), b, count, ids, weights, begin);
+      pool_block(sum_kernel<Id>(table.format()), b, count, ids, weights, begin);
     }
   }
 
@@ -147,10 +152,9 @@ struct Call {
     std::int64_t begin[kBlockBags + 1];
     for_each_bag_block(bags, first, last, whole, [&](std::int64_t b, std::int64_t end, const BagMemory& memory) {
       const bool zeros = make_rows(b, end, memory, begin);
-      PoolKernel<std::int64_t>* const kernel =
-          options.pooling == Pooling::max ? max_kernel(table.format(), out.format())
-          : zeros || needs_other_sum()    ? sum_with_zeros_kernel(table.format(), out.format())
-                                          : sum_kernel<std::int64_t>(table.format(), out.format());
+      PoolKernel<std::int64_t>* const kernel = options.pooling == Pooling::max ? max_kernel(table.format())
+                                               : zeros || needs_other_sum()    ? sum_with_zeros_kernel(table.format())
+                                                                            : sum_kernel<std::int64_t>(table.format());
       pool_block(kernel, b, end - b, memory.rows, bags.has_weights() ? memory.weights : nullptr, begin);
     });
   }
@@ -224,10 +228,8 @@ void check_pool(const ConstTableView& table, const Bags& bags, const TableView& 
   check_format(kOp, "table", table, kTableFormats);
   if (is_exact(table.format())) {
     check_format(kOp, "out", out, {table.format()});
-  } else if (table.format() == Format::f32) {
-    check_format(kOp, "out", out, {Format::f32});
   } else {
-    check_format(kOp, "out", out, {Format::f32, Format::bf16});
+    check_format(kOp, "out", out, kFloatFormats);
   }
   check_pool_options(kOp, options);
   check_pool_of_integers(kOp, table, bags, options);

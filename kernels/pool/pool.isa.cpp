@@ -1,46 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <type_traits>
-
 #include "kernels/pool/pool_kernels.hpp"
+#include "kernels/pool/store_bag.hpp"
 #include "kernels/simd/formats.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// Stores sum / divisor, or +0: as float32 or, if `narrow`, as bf16.
-template <class In, class Id, std::int64_t kVectors, class Lanes>
-[[gnu::always_inline]] inline void finish(const PoolArgs<Id>& a, bool narrow, std::int64_t b, std::int64_t c,
-                                          bool empty, Floats (&sum)[kVectors], Lanes lanes) {
-  const float divisor = a.divisors == nullptr ? 1 : a.divisors[b];
-  if (empty || divisor == 0) {
+/// Stores sum / divisor, or +0.
+template <class Id, std::int64_t kVectors, class Lanes>
+[[gnu::always_inline]] inline void finish(const PoolArgs<Id>& a, std::int64_t b, std::int64_t c, bool empty,
+                                          Floats (&sum)[kVectors], Lanes lanes) {
+  const float divisor = divisor_of(a, b, empty);
+  const std::int64_t at = b * a.out_stride + c;
+  if (a.to != Format::f32) {
+    float sums[kVectors * kLanes];
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
+    return store_bag(a.out, a.to, at, columns_of<kVectors>(lanes), sums, divisor);
+  }
+  if (divisor == 0) {
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(0.0F); });
   } else if (divisor != 1) {
     const Floats by(divisor);
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = divide(sum[v], by); });
   }
-  const std::int64_t at = b * a.out_stride + c;
-  if constexpr (std::is_same_v<In, F32Format>) {
-    float* const out = static_cast<float*>(a.out) + at;
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(out + v * kLanes, sum[v], lanes); });
-  } else {
-    // Two formats, of which one takes many instructions: in a loop they are there once.
-    float sums[kVectors * kLanes];
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
-    for (std::int64_t v = 0; v < kVectors; ++v) {
-      const Floats x = load(sums + v * kLanes);
-      if (narrow) {
-        In::store(static_cast<typename In::Value*>(a.out) + at + v * kLanes, x, lanes);
-      } else {
-        store(static_cast<float*>(a.out) + at + v * kLanes, x, lanes);
-      }
-    }
-  }
+  float* const out = static_cast<float*>(a.out) + at;
+  unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(out + v * kLanes, sum[v], lanes); });
 }
 
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
 /// sums in registers.
 template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, class Id, class Lanes>
-[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, bool narrow, std::int64_t c, Lanes lanes) {
+[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
   using Value = typename In::Value;
   const std::int64_t ahead = a.prefetch.ahead;
   const Id* const ids = a.ids;
@@ -67,19 +57,18 @@ template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, cla
         sum[v] += kWeighted ? weight * x : x;
       });
     }
-    finish<In>(a, narrow, b, c, first == last, sum, lanes);
+    finish(a, b, c, first == last, sum, lanes);
   }
 }
 
-/// Into float32 or, if `narrow`, bf16.
 template <class In, class Id>
-[[gnu::noinline]] void pool(const PoolArgs<Id>& a, bool narrow) {
+[[gnu::noinline]] void pool(const PoolArgs<Id>& a) {
   with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
     for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
       if (a.weights == nullptr) {
-        pool_columns<In, kInto, false, kVectors>(a, narrow, c, lanes);
+        pool_columns<In, kInto, false, kVectors>(a, c, lanes);
       } else {
-        pool_columns<In, kInto, true, kVectors>(a, narrow, c, lanes);
+        pool_columns<In, kInto, true, kVectors>(a, c, lanes);
       }
     });
   });
@@ -87,11 +76,9 @@ template <class In, class Id>
 
 }  // namespace
 
-void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<F32Format>(a, false); }
-void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<F32Format>(a, false); }
-void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format>(a, true); }
-void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a, true); }
-void pool_bf16_to_f32_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format>(a, false); }
-void pool_bf16_to_f32_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a, false); }
+void pool_f32_i32(const PoolArgs<std::int32_t>& a) { pool<F32Format>(a); }
+void pool_f32_i64(const PoolArgs<std::int64_t>& a) { pool<F32Format>(a); }
+void pool_bf16_i32(const PoolArgs<std::int32_t>& a) { pool<Bf16Format>(a); }
+void pool_bf16_i64(const PoolArgs<std::int64_t>& a) { pool<Bf16Format>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -36,7 +36,9 @@ void make_rows(const Bags& bags, std::int64_t b, std::int64_t end, std::int64_t 
 void find_block_winners(const ConstTableView& table, const Bags& bags, std::int64_t b, std::int64_t count,
                         const std::int64_t* rows, const std::int64_t* begin, std::int32_t* winners) {
   const KernelTable& k = kernels();
-  Kernel<FindWinnersArgs>* const kernel = table.format() == Format::f32 ? k.find_winners_f32 : k.find_winners_bf16;
+  Kernel<FindWinnersArgs>* const kernel = table.format() == Format::f32    ? k.find_winners_f32
+                                          : table.format() == Format::bf16 ? k.find_winners_bf16
+                                                                           : k.find_winners_f16;
   kernel({.table = table.bytes(),
           .table_stride = table.row_stride(),
           .ids = rows,
@@ -107,8 +109,7 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
                   const PoolOptions& options, Workspace* workspace) {
   constexpr std::string_view kOp = "find_winners";
   check_view(kOp, "table", table);
-  check_format(kOp, "table", table,
-               {Format::f32, Format::bf16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8});
+  check_format(kOp, "table", table, kNumberFormats);
   if (options.pooling != Pooling::max) {
     throw Error(ErrorCode::invalid_argument, "rowmill: find_winners: the pooling must be max: no other has winners");
   }
@@ -151,7 +152,7 @@ void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const 
   constexpr std::string_view kOp = "pool_weight_gradients";
   const bool max = options.pooling == Pooling::max;
   check_view(kOp, "table", table);
-  check_format(kOp, "table", table, {Format::f32, Format::bf16, Format::f64});
+  check_format(kOp, "table", table, {Format::f32, Format::bf16, Format::f16, Format::f64});
   check_view(kOp, "gradient", gradient);
   check_format(kOp, "gradient", gradient, {table.format() == Format::f64 ? Format::f64 : Format::f32});
   check_pool_options(kOp, options);
@@ -181,7 +182,9 @@ void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const 
     return exact::pool_weight_gradients(table, bags, gradient, out.data(), winners, options);
   }
   const KernelTable& k = kernels();
-  Kernel<PoolDotsArgs>* const dots = table.format() == Format::f32 ? k.pool_dots_f32 : k.pool_dots_bf16;
+  Kernel<PoolDotsArgs>* const dots = table.format() == Format::f32    ? k.pool_dots_f32
+                                     : table.format() == Format::bf16 ? k.pool_dots_bf16
+                                                                      : k.pool_dots_f16;
   const PrefetchArgs prefetch = prefetch_for_pool(table);
   const auto task = [&, whole = whole, winners = winners](std::int64_t first, std::int64_t last) {
     std::int64_t begin[kBlockBags + 1];

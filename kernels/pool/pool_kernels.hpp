@@ -9,6 +9,7 @@
 
 #include "kernels/core/kernel.hpp"
 #include "kernels/core/prefetch.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
@@ -20,7 +21,7 @@ struct PoolArgs {
   const void* table;  ///< as for GatherArgs
   std::int64_t table_stride;
   const Id* ids;
-  const float* weights;  ///< null: the rows are the terms
+  const float* weights;  ///< null: the rows are the terms. Sums of f16 and quantised rows ask pool_with_zeros alone
   const std::int64_t* begin;
   std::int64_t bags;
   const float* divisors;  ///< null: none, as for a maximum; of a bag without terms 0
@@ -28,6 +29,7 @@ struct PoolArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   PrefetchArgs prefetch;
+  Format to = Format::f32;  ///< of `out`: f32, bf16 or f16
 };
 
 /// winners[b, c] = which id of bag b, counted from its first, has the largest term in column c; -1 if there is none, or
@@ -60,47 +62,37 @@ struct PoolDotsArgs {
   PrefetchArgs prefetch;
 };
 
-#define ROWMILL_POOL_KERNELS(X)                                   \
-  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)                 \
-  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)                 \
-  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)                \
-  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)                \
-  X(pool_bf16_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
-  X(pool_bf16_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_with_zeros_f32, Kernel<PoolArgs<std::int64_t>>)          \
-  X(pool_with_zeros_bf16, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_with_zeros_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
-  X(pool_max_f32, Kernel<PoolArgs<std::int64_t>>)                 \
-  X(pool_max_bf16, Kernel<PoolArgs<std::int64_t>>)                \
-  X(pool_max_bf16_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_int8_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
-  X(pool_int8_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_int8_to_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
-  X(pool_int8_to_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_int4_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
-  X(pool_int4_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_int4_to_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
-  X(pool_int4_to_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_int2_to_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
-  X(pool_int2_to_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_int2_to_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
-  X(pool_int2_to_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_with_zeros_int8_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
-  X(pool_with_zeros_int8_to_bf16, Kernel<PoolArgs<std::int64_t>>) \
-  X(pool_with_zeros_int4_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
-  X(pool_with_zeros_int4_to_bf16, Kernel<PoolArgs<std::int64_t>>) \
-  X(pool_with_zeros_int2_to_f32, Kernel<PoolArgs<std::int64_t>>)  \
-  X(pool_with_zeros_int2_to_bf16, Kernel<PoolArgs<std::int64_t>>) \
-  X(pool_max_int8_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_max_int8_to_bf16, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_max_int4_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_max_int4_to_bf16, Kernel<PoolArgs<std::int64_t>>)        \
-  X(pool_max_int2_to_f32, Kernel<PoolArgs<std::int64_t>>)         \
-  X(pool_max_int2_to_bf16, Kernel<PoolArgs<std::int64_t>>)        \
-  X(find_winners_f32, Kernel<FindWinnersArgs>)                    \
-  X(find_winners_bf16, Kernel<FindWinnersArgs>)                   \
-  X(pool_dots_f32, Kernel<PoolDotsArgs>)                          \
-  X(pool_dots_bf16, Kernel<PoolDotsArgs>)
+#define ROWMILL_POOL_KERNELS(X)                           \
+  X(pool_f32_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_f32_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_bf16_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_bf16_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_f16_i32, Kernel<PoolArgs<std::int32_t>>)         \
+  X(pool_f16_i64, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_int8_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_int8_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_int4_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_int4_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_int2_i32, Kernel<PoolArgs<std::int32_t>>)        \
+  X(pool_int2_i64, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_with_zeros_f32, Kernel<PoolArgs<std::int64_t>>)  \
+  X(pool_with_zeros_bf16, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_with_zeros_f16, Kernel<PoolArgs<std::int64_t>>)  \
+  X(pool_with_zeros_int8, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_with_zeros_int4, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_with_zeros_int2, Kernel<PoolArgs<std::int64_t>>) \
+  X(pool_max_f32, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_max_bf16, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_max_f16, Kernel<PoolArgs<std::int64_t>>)         \
+  X(pool_max_int8, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_max_int4, Kernel<PoolArgs<std::int64_t>>)        \
+  X(pool_max_int2, Kernel<PoolArgs<std::int64_t>>)        \
+  X(find_winners_f32, Kernel<FindWinnersArgs>)            \
+  X(find_winners_bf16, Kernel<FindWinnersArgs>)           \
+  X(find_winners_f16, Kernel<FindWinnersArgs>)            \
+  X(pool_dots_f32, Kernel<PoolDotsArgs>)                  \
+  X(pool_dots_bf16, Kernel<PoolDotsArgs>)                 \
+  X(pool_dots_f16, Kernel<PoolDotsArgs>)
 
 }  // namespace rowmill
 

@@ -75,8 +75,8 @@ struct Winner {
 
 /// Columns [c, c + kVectors * kLanes) of all bags. finish(b, n, results, none) gets what Reduce makes of n columns of a
 /// bag, and whether no position counts.
-template <template <std::int64_t> class Reduce, class In, std::int64_t kVectors, class Args, class Lanes, class Finish>
-[[gnu::always_inline]] inline void reduce_columns(const Args& a, std::int64_t c, Lanes lanes, Finish finish) {
+template <template <std::int64_t> class Reduce, std::int64_t kVectors, class In, class Args, class Lanes, class Finish>
+[[gnu::always_inline]] inline void reduce_columns(const Args& a, In in, std::int64_t c, Lanes lanes, Finish finish) {
   using Value = typename In::Value;
   const PrefetchArgs prefetch_args = a.prefetch;
   const std::int64_t* const ids = a.ids;
@@ -96,11 +96,11 @@ template <template <std::int64_t> class Reduce, class In, std::int64_t kVectors,
     reduce.begin(none || ids[i] < 0 ? -1 : i - first);
     for (; i < last; ++i) {
       if (const std::int64_t later = i + prefetch_args.ahead; later < end && ids[later] >= 0) {
-        In::prefetch_columns(table + ids[later] * stride, dim, c, kVectors * kLanes, prefetch_args.into);
+        in.prefetch_columns(table + ids[later] * stride, dim, c, kVectors * kLanes, prefetch_args.into);
       }
       if (ids[i] == kDropped) continue;
       const std::int64_t position = ids[i] < 0 ? -1 : i - first;
-      const auto row = ids[i] < 0 ? In::zeros() : In::row(table + ids[i] * stride, dim).from(c);
+      const auto row = ids[i] < 0 ? in.zeros() : in.row(table + ids[i] * stride, dim).from(c);
       const Floats weight(weights == nullptr ? 1.0F : weights[i]);
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
         reduce.take(v, weight * row.load(v * kLanes, lanes), position);
@@ -118,27 +118,27 @@ template <class Reduce, class In>
 inline constexpr std::int64_t kGroup =
     std::is_same_v<typename In::Value, std::uint8_t> ? Reduce::kMostQuantized : Reduce::kMostVectors;
 
-/// Into float32 or, if `narrow`, bf16.
 template <template <std::int64_t> class Reduce, class In>
-[[gnu::noinline]] void pool(const PoolArgs<std::int64_t>& a, bool narrow) {
+[[gnu::noinline]] void pool(const PoolArgs<std::int64_t>& args, In in) {
+  const PoolArgs<std::int64_t> a = args;
   for_each_group<kGroup<Reduce<1>, In>>(
       a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
-        reduce_columns<Reduce, In, kVectors>(
-            a, c,
+        reduce_columns<Reduce, kVectors>(
+            a, in, c,
             lanes, [&](std::int64_t b, std::int64_t n, const float* results, bool none) __attribute__((always_inline)) {
-              store_bag(a, narrow, b, c, n, results, none);
+              store_bag(a.out, a.to, b * a.out_stride + c, n, results, divisor_of(a, b, none));
             });
       });
 }
 
 template <class In>
-inline void find_winners(const FindWinnersArgs& a) {
+[[gnu::noinline]] void find_winners(const FindWinnersArgs& a, In in) {
   auto* const out = reinterpret_cast<float*>(a.winners);
   const std::int64_t dim = a.dim;
   for_each_group<Winner<1>::kMostVectors>(
       dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
-        reduce_columns<Winner, In, kVectors>(
-            a, c,
+        reduce_columns<Winner, kVectors>(
+            a, in, c,
             lanes, [=](std::int64_t b, std::int64_t n, const float* results, bool none) __attribute__((always_inline)) {
               for_each_vector(
                   n, [=](std::int64_t k, auto part) __attribute__((always_inline)) {
@@ -150,13 +150,13 @@ inline void find_winners(const FindWinnersArgs& a) {
 
 /// Lane k of 16 adds columns k, k + 16, ... of the products; then a balanced tree.
 template <class In>
-[[gnu::always_inline]] inline float dot(const float* g, const std::int32_t* winners, std::int64_t position,
+[[gnu::always_inline]] inline float dot(In in, const float* g, const std::int32_t* winners, std::int64_t position,
                                         const typename In::Value* row, std::int64_t step, std::int64_t dim) {
   constexpr std::int64_t kParts = 16 / kLanes;
   Floats sums[kParts];
   unrolled<kParts>([&](std::int64_t p) __attribute__((always_inline)) { sums[p] = Floats(0.0F); });
   const auto add = [&](std::int64_t p, std::int64_t c, auto lanes) __attribute__((always_inline)) {
-    Floats product = load(g + c, lanes) * In::load(row + c * step, lanes);
+    Floats product = load(g + c, lanes) * in.load(row + c * step, lanes);
     if (winners != nullptr) {
       // Of two positions that differ, not all bits do but the sign: so -0 does not come up.
       const Floats differs = load(reinterpret_cast<const float*>(winners) + c, lanes) ^ bits(position);
@@ -183,7 +183,7 @@ template <class In>
 }
 
 template <class In>
-inline void pool_dots(const PoolDotsArgs& args) {
+[[gnu::noinline]] void pool_dots(const PoolDotsArgs& args, In in) {
   using Value = typename In::Value;
   const PoolDotsArgs a = args;
   const auto* const table = static_cast<const Value*>(a.table);
@@ -198,35 +198,31 @@ inline void pool_dots(const PoolDotsArgs& args) {
         continue;
       }
       const bool zero = a.ids[i] < 0;
-      a.out[i] = dot<In>(a.gradient + b * a.gradient_stride, a.winners == nullptr ? nullptr : a.winners + b * a.dim,
-                         i - a.begin[b], zero ? kZeros<Value> : table + a.ids[i] * a.table_stride, zero ? 0 : 1, a.dim);
+      a.out[i] = dot(in, a.gradient + b * a.gradient_stride, a.winners == nullptr ? nullptr : a.winners + b * a.dim,
+                     i - a.begin[b], zero ? kZeros<Value> : table + a.ids[i] * a.table_stride, zero ? 0 : 1, a.dim);
     }
   }
 }
 
 }  // namespace
 
-void pool_with_zeros_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, F32Format>(a, false); }
-void pool_with_zeros_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, Bf16Format>(a, true); }
-void pool_with_zeros_bf16_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, Bf16Format>(a, false); }
-void pool_max_f32(const PoolArgs<std::int64_t>& a) { pool<Max, F32Format>(a, false); }
-void pool_max_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, Bf16Format>(a, true); }
-void pool_max_bf16_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, Bf16Format>(a, false); }
-void pool_with_zeros_int8_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<8>>(a, false); }
-void pool_with_zeros_int8_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<8>>(a, true); }
-void pool_with_zeros_int4_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<4>>(a, false); }
-void pool_with_zeros_int4_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<4>>(a, true); }
-void pool_with_zeros_int2_to_f32(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<2>>(a, false); }
-void pool_with_zeros_int2_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum, QuantizedFormat<2>>(a, true); }
-void pool_max_int8_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<8>>(a, false); }
-void pool_max_int8_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<8>>(a, true); }
-void pool_max_int4_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<4>>(a, false); }
-void pool_max_int4_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<4>>(a, true); }
-void pool_max_int2_to_f32(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<2>>(a, false); }
-void pool_max_int2_to_bf16(const PoolArgs<std::int64_t>& a) { pool<Max, QuantizedFormat<2>>(a, true); }
-void find_winners_f32(const FindWinnersArgs& a) { find_winners<F32Format>(a); }
-void find_winners_bf16(const FindWinnersArgs& a) { find_winners<Bf16Format>(a); }
-void pool_dots_f32(const PoolDotsArgs& a) { pool_dots<F32Format>(a); }
-void pool_dots_bf16(const PoolDotsArgs& a) { pool_dots<Bf16Format>(a); }
+void pool_with_zeros_f32(const PoolArgs<std::int64_t>& a) { pool<Sum>(a, F32Format()); }
+void pool_with_zeros_bf16(const PoolArgs<std::int64_t>& a) { pool<Sum>(a, kAnyBf16); }
+void pool_with_zeros_f16(const PoolArgs<std::int64_t>& a) { pool<Sum>(a, kAnyF16); }
+void pool_with_zeros_int8(const PoolArgs<std::int64_t>& a) { pool<Sum>(a, QuantizedFormat<8>()); }
+void pool_with_zeros_int4(const PoolArgs<std::int64_t>& a) { pool<Sum>(a, QuantizedFormat<4>()); }
+void pool_with_zeros_int2(const PoolArgs<std::int64_t>& a) { pool<Sum>(a, QuantizedFormat<2>()); }
+void pool_max_f32(const PoolArgs<std::int64_t>& a) { pool<Max>(a, F32Format()); }
+void pool_max_bf16(const PoolArgs<std::int64_t>& a) { pool<Max>(a, kAnyBf16); }
+void pool_max_f16(const PoolArgs<std::int64_t>& a) { pool<Max>(a, kAnyF16); }
+void pool_max_int8(const PoolArgs<std::int64_t>& a) { pool<Max>(a, QuantizedFormat<8>()); }
+void pool_max_int4(const PoolArgs<std::int64_t>& a) { pool<Max>(a, QuantizedFormat<4>()); }
+void pool_max_int2(const PoolArgs<std::int64_t>& a) { pool<Max>(a, QuantizedFormat<2>()); }
+void find_winners_f32(const FindWinnersArgs& a) { find_winners(a, F32Format()); }
+void find_winners_bf16(const FindWinnersArgs& a) { find_winners(a, kAnyBf16); }
+void find_winners_f16(const FindWinnersArgs& a) { find_winners(a, kAnyF16); }
+void pool_dots_f32(const PoolDotsArgs& a) { pool_dots(a, F32Format()); }
+void pool_dots_bf16(const PoolDotsArgs& a) { pool_dots(a, kAnyBf16); }
+void pool_dots_f16(const PoolDotsArgs& a) { pool_dots(a, kAnyF16); }
 
 }  // namespace rowmill::ROWMILL_ISA

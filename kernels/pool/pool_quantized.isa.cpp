@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums of quantised rows without weights. As pool.isa.cpp, but a row's scale and bias are read before its columns, and
-// its lines are prefetched at once. Instructions are what limits these loops: docs/design/performance.md. Rarer sums
-// take pool_max.isa.cpp.
+// Sums without weights of float16 and of quantised rows. As pool.isa.cpp, but one loop for ids of both types and for
+// both levels of prefetch; a row's scale and bias are read before its columns, and its lines are prefetched at once.
+// Instructions are what limits these loops: docs/design/performance.md. Rarer sums take pool_max.isa.cpp.
 #include "kernels/pool/pool_kernels.hpp"
 #include "kernels/pool/store_bag.hpp"
 #include "kernels/simd/quantized.hpp"
@@ -24,12 +24,17 @@ template <class In>
       });
 }
 
+struct F16Rows : F16Format {
+  static constexpr int kBits = 16;
+  [[gnu::always_inline]] static std::int64_t row_bytes(std::int64_t dim) { return dim * kBits / 8; }
+};
+
 /// Columns [c, c + kVectors * kLanes) of all bags.
 template <class In, std::int64_t kVectors, class Lanes>
-[[gnu::always_inline]] inline void sum_columns(const PoolArgs<std::int64_t>& args, AnyIds ids, bool narrow,
-                                               std::int64_t c, Lanes lanes) {
+[[gnu::always_inline]] inline void sum_columns(const PoolArgs<std::int64_t>& args, AnyIds ids, std::int64_t c,
+                                               Lanes lanes) {
   const PoolArgs<std::int64_t> a = args;  // stores may alias anything in memory, but not a local copy
-  const auto* const table = static_cast<const std::uint8_t*>(a.table);
+  const auto* const table = static_cast<const typename In::Value*>(a.table);
   const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * a.table_stride; };
   const std::int64_t end = a.begin[a.bags];
   // Of the group in the row that is prefetched: its lines, one by one from its first byte on, and the line of its last.
@@ -43,9 +48,9 @@ template <class In, std::int64_t kVectors, class Lanes>
     // To -0 whatever is added stays what it is.
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { sum[v] = Floats(-0.0F); });
     for (std::int64_t i = first; i < last; ++i) {
-      const std::uint8_t* const now = row(i);
+      const auto* const now = row(i);
       // To prefetch again what is read now costs less than a branch.
-      const std::uint8_t* const ahead = i + a.prefetch.ahead < end ? row(i + a.prefetch.ahead) : now;
+      const auto* const ahead = i + a.prefetch.ahead < end ? row(i + a.prefetch.ahead) : now;
       const auto* const later = reinterpret_cast<const char*>(ahead);
       with_level(
           a.prefetch.into, [=]<CacheLevel kInto>() __attribute__((always_inline)) {
@@ -71,38 +76,34 @@ template <class In, std::int64_t kVectors, class Lanes>
     }
     float sums[kVectors * kLanes];
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(sums + v * kLanes, sum[v]); });
-    store_bag(args, narrow, b, c, columns_of<kVectors>(lanes), sums, first == last);
+    store_bag(a.out, a.to, b * a.out_stride + c, columns_of<kVectors>(lanes), sums, divisor_of(a, b, first == last));
   }
 }
 
-/// Into float32 or, if `narrow`, bf16. The ids of `args` are not used.
+/// The ids of `args` are not used.
 template <class In>
-[[gnu::noinline]] void sum(const PoolArgs<std::int64_t>& args, AnyIds ids, bool narrow) {
+[[gnu::noinline]] void sum(const PoolArgs<std::int64_t>& args, AnyIds ids) {
   for_each_group(
       args.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes)
-                    __attribute__((always_inline)) { sum_columns<In, kVectors>(args, ids, narrow, c, lanes); });
+                    __attribute__((always_inline)) { sum_columns<In, kVectors>(args, ids, c, lanes); });
 }
 
 template <class In, class Id>
-inline void sum(const PoolArgs<Id>& a, bool narrow) {
+inline void sum(const PoolArgs<Id>& a) {
   sum<In>({a.table, a.table_stride, nullptr, a.weights, a.begin, a.bags, a.divisors, a.out, a.out_stride, a.dim,
-           a.prefetch},
-          AnyIds(a.ids), narrow);
+           a.prefetch, a.to},
+          AnyIds(a.ids));
 }
 
 }  // namespace
 
-void pool_int8_to_f32_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<8>>(a, false); }
-void pool_int8_to_f32_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<8>>(a, false); }
-void pool_int8_to_bf16_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<8>>(a, true); }
-void pool_int8_to_bf16_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<8>>(a, true); }
-void pool_int4_to_f32_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<4>>(a, false); }
-void pool_int4_to_f32_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<4>>(a, false); }
-void pool_int4_to_bf16_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<4>>(a, true); }
-void pool_int4_to_bf16_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<4>>(a, true); }
-void pool_int2_to_f32_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<2>>(a, false); }
-void pool_int2_to_f32_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<2>>(a, false); }
-void pool_int2_to_bf16_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<2>>(a, true); }
-void pool_int2_to_bf16_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<2>>(a, true); }
+void pool_f16_i32(const PoolArgs<std::int32_t>& a) { sum<F16Rows>(a); }
+void pool_f16_i64(const PoolArgs<std::int64_t>& a) { sum<F16Rows>(a); }
+void pool_int8_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<8>>(a); }
+void pool_int8_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<8>>(a); }
+void pool_int4_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<4>>(a); }
+void pool_int4_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<4>>(a); }
+void pool_int2_i32(const PoolArgs<std::int32_t>& a) { sum<QuantizedFormat<2>>(a); }
+void pool_int2_i64(const PoolArgs<std::int64_t>& a) { sum<QuantizedFormat<2>>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -18,25 +18,26 @@ template <std::int64_t kVectors>
   return tail.n;
 }
 
-/// Stores columns [c, c + n) of bag b: results over its divisor, or +0 if it has no terms. As float32 or, if `narrow`,
-/// as bf16. A function, because the loops over groups of vectors are many, and it is called once for a bag.
-[[gnu::noinline]] inline void store_bag(const PoolArgs<std::int64_t>& args, bool narrow, std::int64_t b, std::int64_t c,
-                                        std::int64_t n, const float* results, bool empty) {
-  const PoolArgs<std::int64_t> a = args;
-  const float divisor = a.divisors == nullptr ? 1 : a.divisors[b];
-  const bool zero = empty || divisor == 0;
-  const std::int64_t at = b * a.out_stride + c;
-  for_each_vector(
-      n, [=](std::int64_t k, auto lanes) __attribute__((always_inline)) {
-        Floats x = load(results + k, lanes);
-        if (divisor != 1) x = divide(x, Floats(divisor));
-        if (zero) x = Floats(0.0F);
-        if (narrow) {
-          Bf16Format::store(static_cast<Bf16Format::Value*>(a.out) + at + k, x, lanes);
-        } else {
-          store(static_cast<float*>(a.out) + at + k, x, lanes);
-        }
+/// Stores n columns of a bag, from element `at` of an output on: results over the divisor, or +0 if that is 0, as it is
+/// of a bag without terms. A function, because the loops over groups of vectors are many, and it is called once a bag.
+[[gnu::noinline]] inline void store_bag(void* out, Format to, std::int64_t at, std::int64_t n, const float* results,
+                                        float divisor) {
+  with_format(
+      to, [=]<class Out>() __attribute__((always_inline)) {
+        auto* const first = element<Out>(out, at);
+        for_each_vector(
+            n, [=](std::int64_t k, auto lanes) __attribute__((always_inline)) {
+              Floats x = load(results + k, lanes);
+              if (divisor != 1) x = divisor == 0 ? Floats(0.0F) : divide(x, Floats(divisor));
+              Out::store(first + k, x, lanes);
+            });
       });
+}
+
+/// What the sum of bag b is divided by; 0 if it is to be +0.
+template <class Id>
+[[gnu::always_inline]] inline float divisor_of(const PoolArgs<Id>& a, std::int64_t b, bool empty) {
+  return empty ? 0 : a.divisors == nullptr ? 1 : a.divisors[b];
 }
 
 }  // namespace

@@ -112,11 +112,11 @@ template <StorageType T>
 float most_below(float low, float high) {
   if (low == high) return low;
   const float most = std::nextafter(high, low);
-  if constexpr (std::is_same_v<T, Bf16>) {
-    // Rounded towards minus infinity, and not used where no bf16 lies in [low, high).
-    const auto bits = std::bit_cast<std::uint32_t>(most);
-    const float stored = std::bit_cast<float>((bits + (most < 0 ? 0xFFFFU : 0U)) & 0xFFFF0000U);
-    if (stored >= low) return stored;
+  if constexpr (sizeof(T) == 2) {
+    // Rounded towards minus infinity, and not used where no value of T lies in [low, high).
+    T stored(most);
+    if (static_cast<float>(stored) > most) stored.bits = static_cast<std::uint16_t>(stored.bits + (most < 0 ? 1 : -1));
+    if (static_cast<float>(stored) >= low) return static_cast<float>(stored);
   }
   return most;
 }
@@ -213,11 +213,7 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
                 std::int64_t threads) {
   check_initializer(initializer);
   const bool zeros = initializer.kind == Initializer::Kind::zeros;
-  if (!zeros) {
-    check_format(
-        "initialize", "table", table,
-        {Format::f32, Format::bf16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8});
-  }
+  if (!zeros) check_format("initialize", "table", table, kNumberFormats);
   const bool integers = is_exact(table.format()) && table.format() != Format::f64;
   if (!zeros && integers) check_integers(table, initializer);
   (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
@@ -227,18 +223,18 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   // A huge page or more each, so that no page is touched by two threads in turn.
   constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
   const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes(table), 1);
-  if (table.format() == Format::f32) {
-    return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-      fill_rows<float>(table, begin, end, initializer, key, nullptr);
-    });
-  }
-  if (zeros && table.format() != Format::bf16) {  // bytes of 0: the number 0 in every format
+  if (zeros) {  // bytes of 0: the number 0 in every format
     auto* const rows = static_cast<std::byte*>(table.bytes());
     const std::int64_t stride = table.row_stride() * element_size(table.format());
     return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         std::memset(rows + r * stride, 0, static_cast<std::size_t>(row_bytes(table)));
       }
+    });
+  }
+  if (table.format() == Format::f32) {
+    return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
+      fill_rows<float>(table, begin, end, initializer, key, nullptr);
     });
   }
   if (integers) return exact::fill(table, static_cast<std::int64_t>(initializer.a), threads);
@@ -251,11 +247,9 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
   parallel_chunks(threads, table.rows(), rows_each, [&](std::int64_t begin, std::int64_t end) {
     float* const row =
         need_floats ? reinterpret_cast<float*>(floats.data()) + begin / rows_each * table.dim() : nullptr;
-    if (table.format() == Format::f64) {
-      fill_rows<double>(table, begin, end, initializer, key, row);
-    } else {
-      fill_rows<Bf16>(table, begin, end, initializer, key, row);
-    }
+    if (table.format() == Format::f64) return fill_rows<double>(table, begin, end, initializer, key, row);
+    if (table.format() == Format::bf16) return fill_rows<Bf16>(table, begin, end, initializer, key, row);
+    fill_rows<F16>(table, begin, end, initializer, key, row);
   });
 }
 

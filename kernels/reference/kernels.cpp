@@ -136,17 +136,24 @@ void keep_ids(const KeepIdsArgs<Id>& a) {
   a.kept_begin[a.bags] = kept;
 }
 
-// In and Out, here and below: float or Bf16, the storage types of a table and of what is written.
-
-template <class In, class Out, class Id>
-void gather(const GatherArgs<Id>& a) {
-  const auto* const table = static_cast<const In*>(a.table);
-  auto* const out = static_cast<Out*>(a.out);
+template <class Id>
+void gather(Format from, Format to, const GatherArgs<Id>& a) {
   for (std::int64_t i = 0; i < a.count; ++i) {
-    const std::int64_t row = a.ids[i];
+    const auto* const row = static_cast<const std::byte*>(a.table) + a.ids[i] * a.table_stride * element_size(from);
+    auto* const out = static_cast<std::byte*>(a.out) + i * a.out_stride * element_size(to);
     for (std::int64_t c = 0; c < a.dim; ++c) {
-      out[i * a.out_stride + c] =
-          row < 0 ? Out(0.0F) : static_cast<Out>(static_cast<float>(table[row * a.table_stride + c]));
+      reference::store(to, out, c, a.ids[i] < 0 ? 0.0F : reference::load(from, row, a.dim, c));
+    }
+  }
+}
+
+template <class Id>
+void gather_16bit(const GatherArgs<Id>& a) {
+  const auto* const table = static_cast<const std::uint16_t*>(a.table);
+  auto* const out = static_cast<std::uint16_t*>(a.out);
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    for (std::int64_t c = 0; c < a.dim; ++c) {
+      out[i * a.out_stride + c] = a.ids[i] < 0 ? std::uint16_t{0} : table[a.ids[i] * a.table_stride + c];
     }
   }
 }
@@ -156,13 +163,15 @@ void add_to(Value& x, float y) {
   x = static_cast<Value>(static_cast<float>(x) + y);
 }
 
-template <class Value>
-void scatter_add(const ScatterAddArgs& a) {
-  auto* const table = static_cast<Value*>(a.table);
+void scatter_add(Format format, Format values_format, const ScatterAddArgs& a) {
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (a.rows[k] < 0) continue;
+    auto* const row = static_cast<std::byte*>(a.table) + a.rows[k] * a.table_stride * element_size(format);
+    const auto* const values =
+        static_cast<const std::byte*>(a.values) + k * a.values_stride * element_size(values_format);
     for (std::int64_t c = 0; c < a.dim; ++c) {
-      add_to(table[a.rows[k] * a.table_stride + c], a.values[k * a.values_stride + c]);
+      const float sum = reference::load(format, row, a.dim, c) + reference::load(values_format, values, a.dim, c);
+      reference::store(format, row, c, sum);
     }
   }
 }
@@ -307,19 +316,29 @@ std::int64_t find_bad_id_i64(const FindBadIdArgs<std::int64_t>& a) { return find
 void keep_ids_i32(const KeepIdsArgs<std::int32_t>& a) { keep_ids(a); }
 void keep_ids_i64(const KeepIdsArgs<std::int64_t>& a) { keep_ids(a); }
 
-void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather<float, float>(a); }
-void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather<float, float>(a); }
-void gather_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16, Bf16>(a); }
-void gather_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16, Bf16>(a); }
-void gather_bf16_to_f32_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16, float>(a); }
-void gather_bf16_to_f32_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16, float>(a); }
-void gather_f32_to_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<float, Bf16>(a); }
-void gather_f32_to_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<float, Bf16>(a); }
+void gather_f32_i32(const GatherArgs<std::int32_t>& a) { gather(Format::f32, Format::f32, a); }
+void gather_f32_i64(const GatherArgs<std::int64_t>& a) { gather(Format::f32, Format::f32, a); }
+void gather_16bit_i32(const GatherArgs<std::int32_t>& a) { gather_16bit(a); }
+void gather_16bit_i64(const GatherArgs<std::int64_t>& a) { gather_16bit(a); }
+void gather_f32_to_any_i32(const GatherArgs<std::int32_t>& a) { gather(Format::f32, a.to, a); }
+void gather_f32_to_any_i64(const GatherArgs<std::int64_t>& a) { gather(Format::f32, a.to, a); }
+void gather_bf16_to_any_i32(const GatherArgs<std::int32_t>& a) { gather(Format::bf16, a.to, a); }
+void gather_bf16_to_any_i64(const GatherArgs<std::int64_t>& a) { gather(Format::bf16, a.to, a); }
+void gather_f16_to_any_i32(const GatherArgs<std::int32_t>& a) { gather(Format::f16, a.to, a); }
+void gather_f16_to_any_i64(const GatherArgs<std::int64_t>& a) { gather(Format::f16, a.to, a); }
+void gather_int8_to_any_i32(const GatherArgs<std::int32_t>& a) { gather(Format::int8, a.to, a); }
+void gather_int8_to_any_i64(const GatherArgs<std::int64_t>& a) { gather(Format::int8, a.to, a); }
+void gather_int4_to_any_i32(const GatherArgs<std::int32_t>& a) { gather(Format::int4, a.to, a); }
+void gather_int4_to_any_i64(const GatherArgs<std::int64_t>& a) { gather(Format::int4, a.to, a); }
+void gather_int2_to_any_i32(const GatherArgs<std::int32_t>& a) { gather(Format::int2, a.to, a); }
+void gather_int2_to_any_i64(const GatherArgs<std::int64_t>& a) { gather(Format::int2, a.to, a); }
 
-void scatter_add_f32(const ScatterAddArgs& a) { scatter_add<float>(a); }
-void scatter_add_bf16(const ScatterAddArgs& a) { scatter_add<Bf16>(a); }
+void scatter_add_f32(const ScatterAddArgs& a) { scatter_add(Format::f32, Format::f32, a); }
+void scatter_add_bf16(const ScatterAddArgs& a) { scatter_add(Format::bf16, Format::f32, a); }
+void scatter_add_any(const ScatterAddArgs& a) { scatter_add(a.format, a.values_format, a); }
 void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) { scatter_add_segments<float>(a); }
 void scatter_add_segments_bf16(const ScatterAddSegmentsArgs& a) { scatter_add_segments<Bf16>(a); }
+void scatter_add_segments_f16(const ScatterAddSegmentsArgs& a) { scatter_add_segments<F16>(a); }
 
 void sum_block_f32(const SumBlockArgs& a) {
   const std::int64_t begin[] = {0, a.count};

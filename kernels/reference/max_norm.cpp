@@ -43,6 +43,9 @@ void renormalize_row(float* row, std::int64_t dim, float max_norm, NormType norm
 void renormalize_row(Bf16* row, std::int64_t dim, float max_norm, NormType norm) {
   renormalize(row, dim, max_norm, norm);
 }
+void renormalize_row(F16* row, std::int64_t dim, float max_norm, NormType norm) {
+  renormalize(row, dim, max_norm, norm);
+}
 
 }  // namespace rowmill::reference
 
@@ -61,5 +64,6 @@ void renormalize(const RenormalizeArgs& a) {
 
 void renormalize_f32(const RenormalizeArgs& a) { renormalize<float>(a); }
 void renormalize_bf16(const RenormalizeArgs& a) { renormalize<Bf16>(a); }
+void renormalize_f16(const RenormalizeArgs& a) { renormalize<F16>(a); }
 
 }  // namespace rowmill::scalar

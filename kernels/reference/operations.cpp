@@ -24,21 +24,13 @@ std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy) {
 }
 
 float load(const ConstTableView& view, std::int64_t r, std::int64_t c) {
-  const auto column = static_cast<std::size_t>(c);
-  if (is_quantized(view.format())) {
-    const auto* const row = static_cast<const std::uint8_t*>(view.bytes()) + r * view.row_stride();
-    return dequantize(view.format(), row, view.dim(), c);
-  }
-  return view.format() == Format::f32 ? view.row(r)[column] : static_cast<float>(view.row<Bf16>(r)[column]);
+  const std::int64_t row_bytes = view.row_stride() * element_size(view.format());
+  return load(view.format(), static_cast<const std::byte*>(view.bytes()) + r * row_bytes, view.dim(), c);
 }
 
 void store(const TableView& view, std::int64_t r, std::int64_t c, float x) {
-  const auto column = static_cast<std::size_t>(c);
-  if (view.format() == Format::f32) {
-    view.row(r)[column] = x;
-  } else {
-    view.row<Bf16>(r)[column] = Bf16(x);
-  }
+  const std::int64_t row_bytes = view.row_stride() * element_size(view.format());
+  store(view.format(), static_cast<std::byte*>(view.bytes()) + r * row_bytes, c, x);
 }
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
@@ -84,8 +76,10 @@ void renormalize(const TableView& table, Ids ids, float max_norm, NormType norm,
   for (const std::int64_t row : rows) {
     if (table.format() == Format::f32) {
       renormalize_row(table.row(row).data(), table.dim(), max_norm, norm);
-    } else {
+    } else if (table.format() == Format::bf16) {
       renormalize_row(table.row<Bf16>(row).data(), table.dim(), max_norm, norm);
+    } else {
+      renormalize_row(table.row<F16>(row).data(), table.dim(), max_norm, norm);
     }
   }
 }

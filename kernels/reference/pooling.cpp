@@ -32,21 +32,8 @@ float element(const ConstTableView& table, const Position& p, std::int64_t c) {
 
 /// What a position brings to its bag: a row.
 std::vector<float> terms(const ConstTableView& table, const Position& p) {
-  std::vector<float> row(static_cast<std::size_t>(table.dim()));
-  const auto multiply = [&](const auto& of_table) {
-    for (std::size_t c = 0; c < row.size(); ++c) row[c] = p.weight * static_cast<float>(of_table[c]);
-  };
-  if (p.row == kZeroRow) {
-    multiply(std::vector<float>(row.size()));
-  } else if (table.format() == Format::f32) {
-    multiply(table.row(p.row));
-  } else if (is_quantized(table.format())) {
-    std::vector<float> values;
-    for (std::int64_t c = 0; c < table.dim(); ++c) values.push_back(load(table, p.row, c));
-    multiply(values);
-  } else {
-    multiply(table.row<Bf16>(p.row));
-  }
+  std::vector<float> row;
+  for (std::int64_t c = 0; c < table.dim(); ++c) row.push_back(p.weight * element(table, p, c));
   return row;
 }
 

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/core/float16.hpp"
 #include "kernels/kernel_list.hpp"
 #include "kernels/reference/reference.hpp"
 
@@ -26,10 +25,10 @@ float dequantize(Format format, const std::uint8_t* row, std::int64_t dim, std::
     std::memcpy(&scale, end_of_codes, sizeof scale);
     std::memcpy(&bias, end_of_codes + sizeof scale, sizeof bias);
   } else {
-    std::uint16_t halves[2];
+    F16 halves[2];
     std::memcpy(halves, end_of_codes, sizeof halves);
-    scale = widen_f16(halves[0]);
-    bias = widen_f16(halves[1]);
+    scale = static_cast<float>(halves[0]);
+    bias = static_cast<float>(halves[1]);
   }
   return static_cast<float>(code) * scale + bias;
 }
@@ -54,11 +53,11 @@ void quantize_row(Format format, const float* in, std::int64_t dim, std::uint8_t
     std::memcpy(end_of_codes, &scale, sizeof scale);
     std::memcpy(end_of_codes + sizeof scale, &bias, sizeof bias);
   } else {
-    bias = widen_f16(narrow_f16(low));
-    float scale = widen_f16(narrow_f16((high - bias) / most));
+    bias = static_cast<float>(F16(low));
+    float scale = static_cast<float>(F16((high - bias) / most));
     if (scale == 0) scale = 1;
     inverse = 1 / scale;
-    const std::uint16_t halves[2] = {narrow_f16(scale), narrow_f16(bias)};
+    const F16 halves[2] = {F16(scale), F16(bias)};
     std::memcpy(end_of_codes, halves, sizeof halves);
   }
   for (std::int64_t c = 0; c < dim; ++c) {
@@ -75,19 +74,6 @@ void quantize_row(Format format, const float* in, std::int64_t dim, std::uint8_t
 namespace rowmill::scalar {
 namespace {
 
-template <class Out, class Id>
-void gather(Format from, const GatherArgs<Id>& a) {
-  const auto* const table = static_cast<const std::uint8_t*>(a.table);
-  auto* const out = static_cast<Out*>(a.out);
-  for (std::int64_t i = 0; i < a.count; ++i) {
-    const std::int64_t row = a.ids[i];
-    for (std::int64_t c = 0; c < a.dim; ++c) {
-      const float x = row < 0 ? 0 : reference::dequantize(from, table + row * a.table_stride, a.dim, c);
-      out[i * a.out_stride + c] = static_cast<Out>(x);
-    }
-  }
-}
-
 void quantize(Format to, const QuantizeArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {
     reference::quantize_row(to, a.in + r * a.in_stride, a.dim, a.out + r * a.out_stride);
@@ -95,19 +81,6 @@ void quantize(Format to, const QuantizeArgs& a) {
 }
 
 }  // namespace
-
-void gather_int8_to_f32_i32(const GatherArgs<std::int32_t>& a) { gather<float>(Format::int8, a); }
-void gather_int8_to_f32_i64(const GatherArgs<std::int64_t>& a) { gather<float>(Format::int8, a); }
-void gather_int8_to_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16>(Format::int8, a); }
-void gather_int8_to_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16>(Format::int8, a); }
-void gather_int4_to_f32_i32(const GatherArgs<std::int32_t>& a) { gather<float>(Format::int4, a); }
-void gather_int4_to_f32_i64(const GatherArgs<std::int64_t>& a) { gather<float>(Format::int4, a); }
-void gather_int4_to_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16>(Format::int4, a); }
-void gather_int4_to_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16>(Format::int4, a); }
-void gather_int2_to_f32_i32(const GatherArgs<std::int32_t>& a) { gather<float>(Format::int2, a); }
-void gather_int2_to_f32_i64(const GatherArgs<std::int64_t>& a) { gather<float>(Format::int2, a); }
-void gather_int2_to_bf16_i32(const GatherArgs<std::int32_t>& a) { gather<Bf16>(Format::int2, a); }
-void gather_int2_to_bf16_i64(const GatherArgs<std::int64_t>& a) { gather<Bf16>(Format::int2, a); }
 
 void quantize_f32_to_int8(const QuantizeArgs& a) { quantize(Format::int8, a); }
 void quantize_f32_to_int4(const QuantizeArgs& a) { quantize(Format::int4, a); }

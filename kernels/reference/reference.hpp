@@ -27,7 +27,10 @@ namespace rowmill::reference {
 inline constexpr std::int64_t kIgnored = -1;
 std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy);
 
-/// A table's element as a float; and what rounds to its format, once.
+/// Column c of a row of `dim` columns as a float; and what rounds to its format, once: f32, bf16 or f16.
+float load(Format format, const void* row, std::int64_t dim, std::int64_t c);
+void store(Format format, void* row, std::int64_t c, float x);
+/// The same of tables.
 float load(const ConstTableView& view, std::int64_t r, std::int64_t c);
 void store(const TableView& view, std::int64_t r, std::int64_t c, float x);
 
@@ -52,6 +55,7 @@ void scale_row(float* g, std::int64_t dim, float factor);
 /// What renormalize() does to one row: see include/rowmill/max_norm.hpp.
 void renormalize_row(float* row, std::int64_t dim, float max_norm, NormType norm);
 void renormalize_row(Bf16* row, std::int64_t dim, float max_norm, NormType norm);
+void renormalize_row(F16* row, std::int64_t dim, float max_norm, NormType norm);
 
 // The formulas of include/rowmill/optimizer.hpp for one row.
 void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate);

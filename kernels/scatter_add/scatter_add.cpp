@@ -24,9 +24,12 @@ constexpr std::string_view kOp = "scatter_add";
 void check_views(const TableView& table, const ConstTableView& values) {
   check_writable(kOp, "table", table);
   check_view(kOp, "values", values);
-  check_format(kOp, "table", table,
-               {Format::f32, Format::bf16, Format::f64, Format::i64, Format::i32, Format::i16, Format::i8, Format::u8});
-  check_format(kOp, "values", values, {is_exact(table.format()) ? table.format() : Format::f32});
+  check_format(kOp, "table", table, kNumberFormats);
+  if (is_exact(table.format())) {
+    check_format(kOp, "values", values, {table.format()});
+  } else {
+    check_format(kOp, "values", values, kFloatFormats);
+  }
   check_disjoint(kOp, "table", table, "values", values);
 }
 
@@ -41,16 +44,20 @@ std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim 
 void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy) {
   const FpEnvironment environment;
   const KernelTable& k = kernels();
-  const auto kernel = table.format() == Format::f32 ? k.scatter_add_f32 : k.scatter_add_bf16;
+  const bool any = table.format() == Format::f16 || values.format() != Format::f32;
+  const auto kernel = any ? k.scatter_add_any : table.format() == Format::f32 ? k.scatter_add_f32 : k.scatter_add_bf16;
   const auto add = [&](const std::int64_t* rows, std::int64_t begin, std::int64_t count) {
     kernel({.table = table.bytes(),
             .table_stride = table.row_stride(),
             .rows = rows,
             .count = count,
-            .values = values.data() + begin * values.row_stride(),
+            .values = static_cast<const std::byte*>(values.bytes()) +
+                      begin * values.row_stride() * element_size(values.format()),
             .values_stride = values.row_stride(),
             .dim = table.dim(),
-            .prefetch = prefetch_for(table)});
+            .prefetch = prefetch_for(table),
+            .format = table.format(),
+            .values_format = values.format()});
   };
   if (ids.is_64_bit() && are_rows(ids, policy)) return add(static_cast<const std::int64_t*>(ids.data()), 0, ids.size());
   constexpr std::int64_t kBlock = 2048;
@@ -67,7 +74,9 @@ template <class ShardOf>
 void scatter_add_shards(const TableView& table, const ConstTableView& values, const std::int32_t* winners,
                         std::int64_t threads, std::int64_t shards, ShardOf shard_of) {
   const KernelTable& k = kernels();
-  const auto kernel = table.format() == Format::f32 ? k.scatter_add_segments_f32 : k.scatter_add_segments_bf16;
+  const auto kernel = table.format() == Format::f32    ? k.scatter_add_segments_f32
+                      : table.format() == Format::bf16 ? k.scatter_add_segments_bf16
+                                                       : k.scatter_add_segments_f16;
   const GradientPass pass{values.data(), values.row_stride(), values.rows()};
   const GradientArgs gradients{.passes = &pass,
                                .pass_count = 1,
@@ -107,7 +116,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
 
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
   const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
-  if (threads == 1 || value_bytes < tuning().group_bytes) {
+  if (threads == 1 || value_bytes < tuning().group_bytes || values.format() != Format::f32) {
     return scatter_add_alone(table, ids, values, options.out_of_range);
   }
 
@@ -127,6 +136,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
 
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values) {
   check_views(table, values);
+  if (!is_exact(table.format())) check_format(kOp, "values", values, {Format::f32});
   check_plan(kOp, plan, table);
   check_shape(kOp, "values", values, plan.gradient_rows(), table.dim(), "the plan's ids or bags x the table's dim");
   check_gradients(kOp, plan, std::span(&values, 1), table.dim(), "table", table);

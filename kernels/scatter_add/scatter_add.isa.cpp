@@ -23,6 +23,7 @@ template <class Table, std::int64_t kVectors>
 inline void add_rows(const ScatterAddArgs& args) {
   const ScatterAddArgs a = args;  // vector stores may alias anything in memory, but not a local copy
   auto* const table = static_cast<typename Table::Value*>(a.table);
+  const auto* const values = static_cast<const float*>(a.values);
   const std::int64_t dim = kVectors > 0 ? kVectors * kLanes : a.dim;
   const std::int64_t row_bytes = dim * std::int64_t{sizeof *table};
   const std::int64_t value_bytes = dim * std::int64_t{sizeof(float)};
@@ -30,11 +31,37 @@ inline void add_rows(const ScatterAddArgs& args) {
   for (std::int64_t k = 0; k < a.count; ++k) {
     if (k + ahead < a.count && a.rows[k + ahead] >= 0) {
       prefetch(table + a.rows[k + ahead] * a.table_stride, row_bytes, a.prefetch.into);
-      prefetch(a.values + (k + ahead) * a.values_stride, value_bytes, a.prefetch.into);
+      prefetch(values + (k + ahead) * a.values_stride, value_bytes, a.prefetch.into);
     }
     if (a.rows[k] >= 0) {
-      add_row<Table, kVectors>(table + a.rows[k] * a.table_stride, a.values + k * a.values_stride, dim);
+      add_row<Table, kVectors>(table + a.rows[k] * a.table_stride, values + k * a.values_stride, dim);
     }
+  }
+}
+
+/// The same of any formats: they are asked for at each row.
+inline void add_any_rows(const ScatterAddArgs& args) {
+  const ScatterAddArgs a = args;
+  const std::int64_t table_size = element_size(a.format);
+  const std::int64_t value_size = element_size(a.values_format);
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    if (const std::int64_t later = i + a.prefetch.ahead; later < a.count && a.rows[later] >= 0) {
+      prefetch(static_cast<const char*>(a.table) + a.rows[later] * a.table_stride * table_size, a.dim * table_size,
+               a.prefetch.into);
+      prefetch(static_cast<const char*>(a.values) + later * a.values_stride * value_size, a.dim * value_size,
+               a.prefetch.into);
+    }
+    if (a.rows[i] < 0) continue;
+    with_format(a.format, [&]<class Table>() {
+      auto* const row = element<Table>(a.table, a.rows[i] * a.table_stride);
+      with_format(a.values_format, [&]<class Values>() {
+        const auto* const values = element<Values>(a.values, i * a.values_stride);
+        for_each_vector(
+            a.dim, [=](std::int64_t c, auto lanes) __attribute__((always_inline)) {
+              Table::store(row + c, Table::load(row + c, lanes) + Values::load(values + c, lanes), lanes);
+            });
+      });
+    });
   }
 }
 
@@ -121,7 +148,11 @@ inline void add(const ScatterAddSegmentsArgs& a) {
 
 void scatter_add_f32(const ScatterAddArgs& a) { add<F32Format>(a); }
 void scatter_add_bf16(const ScatterAddArgs& a) { add<Bf16Format>(a); }
+void scatter_add_any(const ScatterAddArgs& a) { add_any_rows(a); }
 void scatter_add_segments_f32(const ScatterAddSegmentsArgs& a) { add<F32Format>(a); }
 void scatter_add_segments_bf16(const ScatterAddSegmentsArgs& a) { add<Bf16Format>(a); }
+void scatter_add_segments_f16(const ScatterAddSegmentsArgs& a) {
+  a.values.winners != nullptr ? add_contributions<F16Format, true>(a) : add_contributions<F16Format, false>(a);
+}
 
 }  // namespace rowmill::ROWMILL_ISA

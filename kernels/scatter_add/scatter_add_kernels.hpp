@@ -6,6 +6,7 @@
 
 #include "kernels/core/kernel.hpp"
 #include "kernels/plan/segment_args.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
@@ -16,10 +17,12 @@ struct ScatterAddArgs {
   std::int64_t table_stride;
   const std::int64_t* rows;
   std::int64_t count;
-  const float* values;
+  const void* values;
   std::int64_t values_stride;
   std::int64_t dim;
   PrefetchArgs prefetch;
+  Format format = Format::f32;  ///< of the table and of the values, for the kernel of any: f32, bf16 or f16
+  Format values_format = Format::f32;
 };
 
 /// for each segment: table[row, :] = ((table[row, :] + its first contribution) + its second) + ..., in order. Of the
@@ -32,11 +35,14 @@ struct ScatterAddSegmentsArgs {
   std::int64_t table_stride;
 };
 
-#define ROWMILL_SCATTER_ADD_KERNELS(X)                        \
-  X(scatter_add_f32, Kernel<ScatterAddArgs>)                  \
-  X(scatter_add_bf16, Kernel<ScatterAddArgs>)                 \
-  X(scatter_add_segments_f32, Kernel<ScatterAddSegmentsArgs>) \
-  X(scatter_add_segments_bf16, Kernel<ScatterAddSegmentsArgs>)
+// The kernels of a format take values of float32; scatter_add_any all others.
+#define ROWMILL_SCATTER_ADD_KERNELS(X)                         \
+  X(scatter_add_f32, Kernel<ScatterAddArgs>)                   \
+  X(scatter_add_bf16, Kernel<ScatterAddArgs>)                  \
+  X(scatter_add_any, Kernel<ScatterAddArgs>)                   \
+  X(scatter_add_segments_f32, Kernel<ScatterAddSegmentsArgs>)  \
+  X(scatter_add_segments_bf16, Kernel<ScatterAddSegmentsArgs>) \
+  X(scatter_add_segments_f16, Kernel<ScatterAddSegmentsArgs>)
 
 }  // namespace rowmill
 

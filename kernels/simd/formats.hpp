@@ -14,18 +14,19 @@
 #pragma once
 
 #include "kernels/simd.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
 /// A row whose columns need nothing but their place.
-template <class Format>
+template <class Of>
 struct PlainRow {
-  const typename Format::Value* p;
+  const typename Of::Value* p;
 
   template <class Lanes>
   [[gnu::always_inline]] Floats load(std::int64_t column, Lanes lanes) const {
-    return Format::load(p + column, lanes);
+    return Of::load(p + column, lanes);
   }
   [[gnu::always_inline]] PlainRow from(std::int64_t column) const { return {p + column}; }
 };
@@ -55,22 +56,96 @@ struct F32Format {
   [[gnu::always_inline]] static Floats round(Floats v) { return v; }
 };
 
-struct Bf16Format {
+/// 16 bits in memory; Conversion has widen(halves), narrow(floats) and round(floats).
+template <class Conversion>
+struct HalfFormat {
   using Value = std::uint16_t;
 
-  [[gnu::always_inline]] static PlainRow<Bf16Format> row(const Value* p, std::int64_t) { return {p}; }
-  [[gnu::always_inline]] static PlainRow<Bf16Format> zeros() { return {kZeros<Value>}; }
+  [[gnu::always_inline]] static PlainRow<HalfFormat> row(const Value* p, std::int64_t) { return {p}; }
+  [[gnu::always_inline]] static PlainRow<HalfFormat> zeros() { return {kZeros<Value>}; }
   [[gnu::always_inline]] static void prefetch_columns(const Value* p, std::int64_t, std::int64_t c, std::int64_t n,
                                                       CacheLevel into) {
     prefetch(p + c, n * std::int64_t{sizeof(Value)}, into);
   }
 
-  [[gnu::always_inline]] static Floats load(const Value* p, FullVector) { return load_bf16(p); }
-  [[gnu::always_inline]] static Floats load(const Value* p, Tail tail) { return load_bf16_partial(p, tail.n); }
-  [[gnu::always_inline]] static void store(Value* p, Floats v, FullVector) { store_bf16(p, v); }
-  [[gnu::always_inline]] static void store(Value* p, Floats v, Tail tail) { store_bf16_partial(p, v, tail.n); }
+  [[gnu::always_inline]] static Floats load(const Value* p, FullVector) { return Conversion::widen(load_halves(p)); }
+  [[gnu::always_inline]] static Floats load(const Value* p, Tail tail) {
+    return Conversion::widen(load_halves_partial(p, tail.n));
+  }
+  [[gnu::always_inline]] static void store(Value* p, Floats v, FullVector) { store_halves(p, Conversion::narrow(v)); }
+  [[gnu::always_inline]] static void store(Value* p, Floats v, Tail tail) {
+    store_halves_partial(p, Conversion::narrow(v), tail.n);
+  }
+  [[gnu::always_inline]] static Floats round(Floats v) { return Conversion::round(v); }
+};
+
+struct Bf16Conversion {
+  [[gnu::always_inline]] static Floats widen(Halves halves) { return widen_bf16(halves); }
+  [[gnu::always_inline]] static Halves narrow(Floats v) { return narrow_bf16(v); }
   [[gnu::always_inline]] static Floats round(Floats v) { return round_bf16(v); }
 };
+using Bf16Format = HalfFormat<Bf16Conversion>;
+
+/// What rounds beyond 65504 is infinity.
+struct F16Conversion {
+  [[gnu::always_inline]] static Floats widen(Halves halves) { return widen_f16(halves); }
+  [[gnu::always_inline]] static Halves narrow(Floats v) { return narrow_f16(v); }
+  [[gnu::always_inline]] static Floats round(Floats v) { return widen_f16(narrow_f16(v)); }
+};
+using F16Format = HalfFormat<F16Conversion>;
+
+/// Either of the two, known at run time: for what is rare. Where other formats are types, this is an object.
+struct AnyHalfRow {
+  const std::uint16_t* p;
+  bool is_f16;
+
+  [[gnu::always_inline]] Floats load(std::int64_t column, FullVector) const { return widen(load_halves(p + column)); }
+  [[gnu::always_inline]] Floats load(std::int64_t column, Tail tail) const {
+    return widen(load_halves_partial(p + column, tail.n));
+  }
+  [[gnu::always_inline]] Floats widen(Halves halves) const { return is_f16 ? widen_f16(halves) : widen_bf16(halves); }
+  [[gnu::always_inline]] AnyHalfRow from(std::int64_t column) const { return {p + column, is_f16}; }
+};
+
+struct AnyHalfFormat {
+  using Value = std::uint16_t;
+  bool is_f16;
+
+  [[gnu::always_inline]] AnyHalfRow row(const Value* p, std::int64_t) const { return {p, is_f16}; }
+  [[gnu::always_inline]] AnyHalfRow zeros() const { return {kZeros<Value>, is_f16}; }
+  [[gnu::always_inline]] static void prefetch_columns(const Value* p, std::int64_t dim, std::int64_t c, std::int64_t n,
+                                                      CacheLevel into) {
+    F16Format::prefetch_columns(p, dim, c, n, into);
+  }
+  template <class Lanes>
+  [[gnu::always_inline]] Floats load(const Value* p, Lanes lanes) const {
+    return AnyHalfRow{p, is_f16}.load(0, lanes);
+  }
+};
+inline constexpr AnyHalfFormat kAnyBf16{false};
+inline constexpr AnyHalfFormat kAnyF16{true};
+
+/// Calls f.operator()<Of>(), where Of is `format`: f32, bf16 or f16.
+template <class F>
+[[gnu::always_inline]] inline void with_format(Format format, F f) {
+  if (format == Format::f32) {
+    f.template operator()<F32Format>();
+  } else if (format == Format::bf16) {
+    f.template operator()<Bf16Format>();
+  } else {
+    f.template operator()<F16Format>();
+  }
+}
+
+/// Element i of a row that has this format.
+template <class Of>
+[[gnu::always_inline]] inline typename Of::Value* element(void* row, std::int64_t i) {
+  return static_cast<typename Of::Value*>(row) + i;
+}
+template <class Of>
+[[gnu::always_inline]] inline const typename Of::Value* element(const void* row, std::int64_t i) {
+  return static_cast<const typename Of::Value*>(row) + i;
+}
 
 }  // namespace
 }  // namespace rowmill::ROWMILL_ISA

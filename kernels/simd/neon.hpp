@@ -42,38 +42,6 @@ inline void store_partial(float* p, Floats v, std::int64_t n) {
   }
 }
 
-// bf16, the upper half of a float. It widens by a shift. It narrows by integer arithmetic, to the nearest, a tie to the
-// even one, NaNs made quiet.
-
-inline Floats widen_bf16(uint16x4_t halves) { return vreinterpretq_f32_u32(vshll_n_u16(halves, 16)); }
-/// Rounded in the upper halves; the lower ones hold anything.
-inline uint32x4_t round_bf16_bits(Floats v) {
-  const uint32x4_t bits = vreinterpretq_u32_f32(v);
-  const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
-  const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
-  return vbslq_u32(vceqq_f32(v, v), rounded, vorrq_u32(bits, vdupq_n_u32(0x00400000)));
-}
-inline Floats round_bf16(Floats v) {
-  return vreinterpretq_f32_u32(vandq_u32(round_bf16_bits(v), vdupq_n_u32(0xFFFF0000U)));
-}
-inline uint16x4_t narrow_bf16(Floats v) { return vshrn_n_u32(round_bf16_bits(v), 16); }
-
-inline Floats load_bf16(const std::uint16_t* p) { return widen_bf16(vld1_u16(p)); }
-inline Floats load_bf16_partial(const std::uint16_t* p, std::int64_t n) {
-  uint16x4_t halves = vdup_n_u16(0);
-  if (n > 0) halves = vld1_lane_u16(p, halves, 0);
-  if (n > 1) halves = vld1_lane_u16(p + 1, halves, 1);
-  if (n > 2) halves = vld1_lane_u16(p + 2, halves, 2);
-  return widen_bf16(halves);
-}
-inline void store_bf16(std::uint16_t* p, Floats v) { vst1_u16(p, narrow_bf16(v)); }
-inline void store_bf16_partial(std::uint16_t* p, Floats v, std::int64_t n) {
-  const uint16x4_t halves = narrow_bf16(v);
-  if (n > 0) vst1_lane_u16(p, halves, 0);
-  if (n > 1) vst1_lane_u16(p + 1, halves, 1);
-  if (n > 2) vst1_lane_u16(p + 2, halves, 2);
-}
-
 inline Floats where_equal(Floats v, Floats bits, std::int32_t x) {
   const uint32x4_t equal = vceqq_s32(vreinterpretq_s32_f32(bits), vdupq_n_s32(x));
   return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), equal));

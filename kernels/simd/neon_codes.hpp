@@ -5,7 +5,6 @@
 // vectors, and their other lanes hold anything.
 #pragma once
 
-#include "kernels/core/float16.hpp"
 #include "kernels/simd.hpp"
 
 namespace rowmill::ROWMILL_ISA {
@@ -44,9 +43,10 @@ struct ScaleAndBias {
 
 /// Two float16 at p, in all lanes.
 inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
-  std::uint16_t halves[2];
-  __builtin_memcpy(halves, p, sizeof halves);
-  return {Floats(widen_f16(halves[0])), Floats(widen_f16(halves[1]))};
+  std::uint16_t halves[4] = {};
+  __builtin_memcpy(halves, p, 4);
+  const float32x4_t both = widen_f16(load_halves(halves));
+  return {vdupq_laneq_f32(both, 0), vdupq_laneq_f32(both, 1)};
 }
 
 }  // namespace

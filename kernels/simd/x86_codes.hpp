@@ -63,23 +63,13 @@ struct ScaleAndBias {
   Floats scale, bias;
 };
 
-/// Two float16 at p, in all lanes: as widen_f16 (kernels/core/float16.hpp), exact.
+/// Two float16 at p, in all lanes.
 inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
-  const __m128i halves = _mm_unpacklo_epi16(load_32(p), _mm_setzero_si128());
-  const __m128i bits = _mm_slli_epi32(_mm_and_si128(halves, _mm_set1_epi32(0x7FFF)), 13);
-  const __m128i sign = _mm_slli_epi32(_mm_xor_si128(halves, _mm_srli_epi32(bits, 13)), 16);
-  const __m128i rebias = _mm_set1_epi32((127 - 15) << 23);
-  const __m128i infinite = _mm_cmpgt_epi32(bits, _mm_set1_epi32((0x7C00 << 13) - 1));
-  const __m128i normal = _mm_add_epi32(_mm_add_epi32(bits, rebias), _mm_and_si128(infinite, rebias));
-  const __m128i smallest = _mm_set1_epi32((127 - 14) << 23);
-  const __m128 denormal = _mm_sub_ps(_mm_castsi128_ps(_mm_add_epi32(bits, smallest)), _mm_castsi128_ps(smallest));
-  const __m128i is_denormal = _mm_cmplt_epi32(bits, _mm_set1_epi32(0x400 << 13));
-  const __m128i magnitude =
-      _mm_or_si128(_mm_and_si128(is_denormal, _mm_castps_si128(denormal)), _mm_andnot_si128(is_denormal, normal));
-  const __m128 both = _mm_castsi128_ps(_mm_or_si128(magnitude, sign));
 #if defined(__AVX2__)
+  const __m128 both = _mm_cvtph_ps(load_32(p));
   return {_mm256_broadcastss_ps(both), _mm256_broadcastss_ps(_mm_shuffle_ps(both, both, 1))};
 #else
+  const __m128 both = widen_f16(load_32(p));
   return {_mm_shuffle_ps(both, both, 0), _mm_shuffle_ps(both, both, 0x55)};
 #endif
 }

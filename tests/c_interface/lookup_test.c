@@ -214,6 +214,15 @@ void test_bf16_operations(void) {
     CHECK(floats[i] == values[rows[i / kDim] * kDim + i % kDim] && halves[i] == upper_half(floats[i]));
   }
 
+  /* Small integers are the same in float16. */
+  uint16_t small[kCount * kDim];
+  rowmill_view in_float16 = rowmill_make_view(small, kCount, kDim);
+  in_float16.format = ROWMILL_FLOAT16;
+  CHECK_OK(rowmill_gather(&view, &ids, &in_float16, NULL));
+  CHECK_OK(rowmill_convert(&in_float16, &in_floats, NULL));
+  CHECK_OK(rowmill_gather(&view, &ids, &in_halves, NULL));
+  for (int i = 0; i < kCount * kDim; ++i) CHECK(halves[i] == upper_half(floats[i]));
+
   const rowmill_bags bags = rowmill_make_batch(ids, 1, kCount);
   const rowmill_view pooled = rowmill_make_view(floats, 1, kDim);
   rowmill_view pooled_halves = rowmill_make_view(halves, 1, kDim);

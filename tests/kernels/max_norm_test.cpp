@@ -42,6 +42,7 @@ namespace check {
 
 void renormalize_f32(Kernel<RenormalizeArgs>* f, Kernel<RenormalizeArgs>* r) { check_renormalize<float>(f, r); }
 void renormalize_bf16(Kernel<RenormalizeArgs>* f, Kernel<RenormalizeArgs>* r) { check_renormalize<Bf16>(f, r); }
+void renormalize_f16(Kernel<RenormalizeArgs>* f, Kernel<RenormalizeArgs>* r) { check_renormalize<F16>(f, r); }
 
 }  // namespace check
 

@@ -11,43 +11,56 @@
 namespace rowmill::test {
 namespace {
 
-template <class Out, class Id, class TableOf>
+/// One variant of a call: with weights or without, with divisors or without, into Out.
+template <class Out, class Id>
+void check_pool_into(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, const PoolBags<Id>& bags,
+                     const ConstTableView& table, bool weights, bool divisors) {
+  const PageEnd<Id> ids(bags.ids);
+  const PageEnd<std::int64_t> begin(bags.begin);
+  BasicGuardedTable<Out> out(bags.size(), table.dim(), 1);
+  BasicGuardedTable<Out> expected(bags.size(), table.dim(), 1);
+  const auto run = [&](Kernel<PoolArgs<Id>>* f, const TableView& to) {
+    f({table.bytes(), table.row_stride(), ids.data(), weights ? bags.weights.data() : nullptr, begin.data(),
+       bags.size(), divisors ? bags.divisors.data() : nullptr, to.bytes(), to.row_stride(), table.dim(), prefetch,
+       to.format()});
+  };
+  run(kernel, out.view());
+  run(reference, expected.view());
+  EXPECT_TRUE(same(out.view(), expected.view()));
+  EXPECT_TRUE(out.guards_intact());
+}
+
+/// table_of(dim) makes the table. Every variant with some output, and every output with some variant.
+template <class Id, class TableOf>
 void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any, bool weighted,
                 TableOf table_of) {
   const PoolBags<Id> bags(any);
-  const PageEnd<Id> ids(bags.ids);
-  const PageEnd<std::int64_t> begin(bags.begin);
+  int output = 0;
   for (const std::int64_t dim : kDims) {
     const auto table = table_of(dim);
     for (int variant = 0; variant < 4; ++variant) {
-      if ((variant & 1) != 0 && !weighted) continue;
+      const bool weights = (variant & 1) != 0;
+      if (weights && !weighted) continue;
       SCOPED_TRACE("dim " + std::to_string(dim) + ", variant " + std::to_string(variant));
-      BasicGuardedTable<Out> out(bags.size(), dim, 1);
-      BasicGuardedTable<Out> expected(bags.size(), dim, 1);
-      const auto run = [&](Kernel<PoolArgs<Id>>* f, BasicGuardedTable<Out>& to) {
-        f({table.view().bytes(), table.view().row_stride(), ids.data(),
-           (variant & 1) == 0 ? nullptr : bags.weights.data(), begin.data(), bags.size(),
-           (variant & 2) == 0 ? nullptr : bags.divisors.data(), to.view().bytes(), to.view().row_stride(), dim,
-           prefetch});
-      };
-      run(kernel, out);
-      run(reference, expected);
-      EXPECT_TRUE(same(out.view(), expected.view()));
-      EXPECT_TRUE(out.guards_intact());
+      int type = 0;
+      const int chosen = output++ % 3;
+      for_each_float_type([&]<class Out>() {
+        if (type++ != chosen) return;
+        check_pool_into<Out>(kernel, reference, bags, table.view(), weights, (variant & 2) != 0);
+      });
     }
   }
 }
 
-template <class In, class Out, class Id>
-void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any = false) {
-  check_pool<Out>(kernel, reference, any, true,
-                  [](std::int64_t dim) { return BasicGuardedTable<In>(kRows, dim, 2).fill(10, true); });
+template <class In, class Id>
+void check_pool(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any) {
+  check_pool(kernel, reference, any, any || format_of<In> != Format::f16,
+             [](std::int64_t dim) { return BasicGuardedTable<In>(kRows, dim, 2).fill(10, true); });
 }
-template <class Out, class Id>
-void check_pool_quantized(Format format, Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference,
-                          bool any = false) {
-  check_pool<Out>(kernel, reference, any, any,
-                  [=](std::int64_t dim) { return GuardedQuantizedTable(format, kRows, dim, 2).fill(10); });
+template <class Id>
+void check_pool_quantized(Format format, Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* reference, bool any) {
+  check_pool(kernel, reference, any, any,
+             [=](std::int64_t dim) { return GuardedQuantizedTable(format, kRows, dim, 2).fill(10); });
 }
 
 template <class In>
@@ -101,56 +114,46 @@ void check_pool_dots(Kernel<PoolDotsArgs>* kernel, Kernel<PoolDotsArgs>* referen
 // One check for each row of the kernel list, by its name.
 namespace check {
 
-template <class In, class Out>
-constexpr auto pool = [](auto* f, auto* r) { check_pool<In, Out>(f, r); };
-template <class In, class Out>
-constexpr auto pool_any = [](auto* f, auto* r) { check_pool<In, Out>(f, r, true); };
-template <Format format, class Out>
-constexpr auto pool_quantized = [](auto* f, auto* r) { check_pool_quantized<Out>(format, f, r); };
-template <Format format, class Out>
-constexpr auto pool_quantized_any = [](auto* f, auto* r) { check_pool_quantized<Out>(format, f, r, true); };
+template <class In>
+constexpr auto pool = [](auto* f, auto* r) { check_pool<In>(f, r, false); };
+template <class In>
+constexpr auto pool_any = [](auto* f, auto* r) { check_pool<In>(f, r, true); };
+template <Format format>
+constexpr auto pool_quantized = [](auto* f, auto* r) { check_pool_quantized(format, f, r, false); };
+template <Format format>
+constexpr auto pool_quantized_any = [](auto* f, auto* r) { check_pool_quantized(format, f, r, true); };
 
-constexpr auto pool_f32_i32 = pool<float, float>;
-constexpr auto pool_f32_i64 = pool<float, float>;
-constexpr auto pool_bf16_i32 = pool<Bf16, Bf16>;
-constexpr auto pool_bf16_i64 = pool<Bf16, Bf16>;
-constexpr auto pool_bf16_to_f32_i32 = pool<Bf16, float>;
-constexpr auto pool_bf16_to_f32_i64 = pool<Bf16, float>;
-constexpr auto pool_with_zeros_f32 = pool_any<float, float>;
-constexpr auto pool_with_zeros_bf16 = pool_any<Bf16, Bf16>;
-constexpr auto pool_with_zeros_bf16_to_f32 = pool_any<Bf16, float>;
-constexpr auto pool_max_f32 = pool_any<float, float>;
-constexpr auto pool_max_bf16 = pool_any<Bf16, Bf16>;
-constexpr auto pool_max_bf16_to_f32 = pool_any<Bf16, float>;
-constexpr auto pool_int8_to_f32_i32 = pool_quantized<Format::int8, float>;
-constexpr auto pool_int8_to_f32_i64 = pool_quantized<Format::int8, float>;
-constexpr auto pool_int8_to_bf16_i32 = pool_quantized<Format::int8, Bf16>;
-constexpr auto pool_int8_to_bf16_i64 = pool_quantized<Format::int8, Bf16>;
-constexpr auto pool_int4_to_f32_i32 = pool_quantized<Format::int4, float>;
-constexpr auto pool_int4_to_f32_i64 = pool_quantized<Format::int4, float>;
-constexpr auto pool_int4_to_bf16_i32 = pool_quantized<Format::int4, Bf16>;
-constexpr auto pool_int4_to_bf16_i64 = pool_quantized<Format::int4, Bf16>;
-constexpr auto pool_int2_to_f32_i32 = pool_quantized<Format::int2, float>;
-constexpr auto pool_int2_to_f32_i64 = pool_quantized<Format::int2, float>;
-constexpr auto pool_int2_to_bf16_i32 = pool_quantized<Format::int2, Bf16>;
-constexpr auto pool_int2_to_bf16_i64 = pool_quantized<Format::int2, Bf16>;
-constexpr auto pool_with_zeros_int8_to_f32 = pool_quantized_any<Format::int8, float>;
-constexpr auto pool_with_zeros_int8_to_bf16 = pool_quantized_any<Format::int8, Bf16>;
-constexpr auto pool_with_zeros_int4_to_f32 = pool_quantized_any<Format::int4, float>;
-constexpr auto pool_with_zeros_int4_to_bf16 = pool_quantized_any<Format::int4, Bf16>;
-constexpr auto pool_with_zeros_int2_to_f32 = pool_quantized_any<Format::int2, float>;
-constexpr auto pool_with_zeros_int2_to_bf16 = pool_quantized_any<Format::int2, Bf16>;
-constexpr auto pool_max_int8_to_f32 = pool_quantized_any<Format::int8, float>;
-constexpr auto pool_max_int8_to_bf16 = pool_quantized_any<Format::int8, Bf16>;
-constexpr auto pool_max_int4_to_f32 = pool_quantized_any<Format::int4, float>;
-constexpr auto pool_max_int4_to_bf16 = pool_quantized_any<Format::int4, Bf16>;
-constexpr auto pool_max_int2_to_f32 = pool_quantized_any<Format::int2, float>;
-constexpr auto pool_max_int2_to_bf16 = pool_quantized_any<Format::int2, Bf16>;
+constexpr auto pool_f32_i32 = pool<float>;
+constexpr auto pool_f32_i64 = pool<float>;
+constexpr auto pool_bf16_i32 = pool<Bf16>;
+constexpr auto pool_bf16_i64 = pool<Bf16>;
+constexpr auto pool_f16_i32 = pool<F16>;
+constexpr auto pool_f16_i64 = pool<F16>;
+constexpr auto pool_int8_i32 = pool_quantized<Format::int8>;
+constexpr auto pool_int8_i64 = pool_quantized<Format::int8>;
+constexpr auto pool_int4_i32 = pool_quantized<Format::int4>;
+constexpr auto pool_int4_i64 = pool_quantized<Format::int4>;
+constexpr auto pool_int2_i32 = pool_quantized<Format::int2>;
+constexpr auto pool_int2_i64 = pool_quantized<Format::int2>;
+constexpr auto pool_with_zeros_f32 = pool_any<float>;
+constexpr auto pool_with_zeros_bf16 = pool_any<Bf16>;
+constexpr auto pool_with_zeros_f16 = pool_any<F16>;
+constexpr auto pool_with_zeros_int8 = pool_quantized_any<Format::int8>;
+constexpr auto pool_with_zeros_int4 = pool_quantized_any<Format::int4>;
+constexpr auto pool_with_zeros_int2 = pool_quantized_any<Format::int2>;
+constexpr auto pool_max_f32 = pool_any<float>;
+constexpr auto pool_max_bf16 = pool_any<Bf16>;
+constexpr auto pool_max_f16 = pool_any<F16>;
+constexpr auto pool_max_int8 = pool_quantized_any<Format::int8>;
+constexpr auto pool_max_int4 = pool_quantized_any<Format::int4>;
+constexpr auto pool_max_int2 = pool_quantized_any<Format::int2>;
 
 void find_winners_f32(Kernel<FindWinnersArgs>* f, Kernel<FindWinnersArgs>* r) { check_find_winners<float>(f, r); }
 void find_winners_bf16(Kernel<FindWinnersArgs>* f, Kernel<FindWinnersArgs>* r) { check_find_winners<Bf16>(f, r); }
+void find_winners_f16(Kernel<FindWinnersArgs>* f, Kernel<FindWinnersArgs>* r) { check_find_winners<F16>(f, r); }
 void pool_dots_f32(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<float>(f, r); }
 void pool_dots_bf16(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<Bf16>(f, r); }
+void pool_dots_f16(Kernel<PoolDotsArgs>* f, Kernel<PoolDotsArgs>* r) { check_pool_dots<F16>(f, r); }
 
 }  // namespace check
 

@@ -42,27 +42,40 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastARow) {
   }
 }
 
-TEST_P(KernelTest, ReadsAndWritesNothingPastARowOfBf16) {
+/// Of 16-bit values: T is Bf16 or F16.
+template <class T, class Pool, class ScatterAdd, class Renormalize>
+void check_row_of(const KernelTable& k, std::int64_t dim, Pool pool, ScatterAdd scatter_add, Renormalize renormalize) {
+  const auto size = static_cast<std::size_t>(dim);
+  PageEnd<T> table{std::vector<T>(size)};
+  PageEnd<T> out{std::vector<T>(size)};
+  PageEnd<float> floats{std::vector<float>(size)};
+  for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = T(static_cast<float>(c + 1));
+  const std::int64_t id = 0;
+  const std::int64_t begin[] = {0, 1};
+  k.gather_16bit_i64({table.data(), dim, &id, 1, out.data(), dim, dim, prefetch, false});
+  EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+  const auto gather = format_of<T> == Format::bf16 ? k.gather_bf16_to_any_i64 : k.gather_f16_to_any_i64;
+  gather({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch, false, Format::f32});
+  for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(floats.data()[c], static_cast<float>(c + 1));
+  k.gather_f32_to_any_i64({floats.data(), dim, &id, 1, out.data(), dim, dim, prefetch, false, format_of<T>});
+  EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+  (k.*pool)({table.data(), dim, &id, nullptr, begin, 1, nullptr, out.data(), dim, dim, prefetch, format_of<T>});
+  EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
+  (k.*scatter_add)({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch, format_of<T>, Format::f32});
+  for (std::int64_t c = 0; c < dim; ++c)
+    EXPECT_EQ(static_cast<float>(table.data()[c]), static_cast<float>(2 * (c + 1)));
+  k.scatter_add_any({floats.data(), dim, &id, 1, out.data(), dim, dim, prefetch, Format::f32, format_of<T>});
+  for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(floats.data()[c], static_cast<float>(2 * (c + 1)));
+  (k.*renormalize)({table.data(), dim, &id, 1, dim, 0, NormType::two, prefetch});
+  for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(static_cast<float>(table.data()[c]), 0);
+}
+
+TEST_P(KernelTest, ReadsAndWritesNothingPastARowOf16BitValues) {
   for (std::int64_t dim = 1; dim < 70; ++dim) {
-    const auto size = static_cast<std::size_t>(dim);
-    PageEnd<Bf16> table{std::vector<Bf16>(size)};
-    PageEnd<Bf16> out{std::vector<Bf16>(size)};
-    PageEnd<float> floats{std::vector<float>(size)};
-    for (std::int64_t c = 0; c < dim; ++c) table.data()[c] = Bf16(static_cast<float>(c + 1));
-    const std::int64_t id = 0;
-    const std::int64_t begin[] = {0, 1};
-    const KernelTable& k = *GetParam();
-    k.gather_bf16_i64({table.data(), dim, &id, 1, out.data(), dim, dim, prefetch, false});
-    EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    k.gather_bf16_to_f32_i64({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch, false});
-    for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(floats.data()[c], static_cast<float>(c + 1));
-    k.pool_bf16_i64({table.data(), dim, &id, nullptr, begin, 1, nullptr, out.data(), dim, dim, prefetch});
-    EXPECT_TRUE(same({out.data(), 1, dim}, {table.data(), 1, dim})) << "dim " << dim;
-    k.scatter_add_bf16({table.data(), dim, &id, 1, floats.data(), dim, dim, prefetch});
-    for (std::int64_t c = 0; c < dim; ++c)
-      EXPECT_EQ(static_cast<float>(table.data()[c]), static_cast<float>(2 * (c + 1)));
-    k.renormalize_bf16({table.data(), dim, &id, 1, dim, 0, NormType::two, prefetch});
-    for (std::int64_t c = 0; c < dim; ++c) EXPECT_EQ(static_cast<float>(table.data()[c]), 0);
+    check_row_of<Bf16>(*GetParam(), dim, &KernelTable::pool_bf16_i64, &KernelTable::scatter_add_bf16,
+                       &KernelTable::renormalize_bf16);
+    check_row_of<F16>(*GetParam(), dim, &KernelTable::pool_f16_i64, &KernelTable::scatter_add_any,
+                      &KernelTable::renormalize_f16);
   }
 }
 
@@ -86,12 +99,12 @@ TEST_P(KernelTest, ReadsAndWritesNothingPastAQuantizedRow) {
       (k.*pool)({row.data(), bytes, &id, nullptr, begin, 1, nullptr, out.data(), dim, dim, prefetch});
       EXPECT_TRUE(same({out.data(), 1, dim}, {expected.data(), 1, dim})) << format_name(format) << ", dim " << dim;
     };
-    check(Format::int8, &KernelTable::quantize_f32_to_int8, &KernelTable::gather_int8_to_f32_i64,
-          &KernelTable::pool_int8_to_f32_i64);
-    check(Format::int4, &KernelTable::quantize_f32_to_int4, &KernelTable::gather_int4_to_f32_i64,
-          &KernelTable::pool_int4_to_f32_i64);
-    check(Format::int2, &KernelTable::quantize_f32_to_int2, &KernelTable::gather_int2_to_f32_i64,
-          &KernelTable::pool_int2_to_f32_i64);
+    check(Format::int8, &KernelTable::quantize_f32_to_int8, &KernelTable::gather_int8_to_any_i64,
+          &KernelTable::pool_int8_i64);
+    check(Format::int4, &KernelTable::quantize_f32_to_int4, &KernelTable::gather_int4_to_any_i64,
+          &KernelTable::pool_int4_i64);
+    check(Format::int2, &KernelTable::quantize_f32_to_int2, &KernelTable::gather_int2_to_any_i64,
+          &KernelTable::pool_int2_i64);
   }
 }
 

@@ -8,19 +8,19 @@
 namespace rowmill::test {
 namespace {
 
-template <class T>
+template <class T, class Value = float>
 void check_scatter_add(Kernel<ScatterAddArgs>* kernel, Kernel<ScatterAddArgs>* reference) {
   for (const std::int64_t dim : kDims) {
     for (IdCase batch : id_cases(kRows, 100, 3)) {
       if (batch.ids.size() > 1) batch.ids[1] = -1;  // skipped
       const auto count = static_cast<std::int64_t>(batch.ids.size());
-      const GuardedTable values = GuardedTable(count, dim, 2).fill(4, true);
+      const auto values = BasicGuardedTable<Value>(count, dim, 2).fill(4, true);
       const PageEnd<std::int64_t> rows(batch.ids);
       auto table = BasicGuardedTable<T>(kRows, dim, 3).fill(5);
       auto expected = table;
       const auto run = [&](Kernel<ScatterAddArgs>* f, BasicGuardedTable<T>& to) {
-        f({to.view().bytes(), to.view().row_stride(), rows.data(), count, values.view().data(),
-           values.view().row_stride(), dim, prefetch});
+        f({to.view().bytes(), to.view().row_stride(), rows.data(), count, values.view().bytes(),
+           values.view().row_stride(), dim, prefetch, format_of<T>, format_of<Value>});
       };
       run(kernel, table);
       run(reference, expected);
@@ -60,8 +60,13 @@ constexpr auto scatter_add_segments = [](auto* f, auto* r) { check_scatter_add_s
 
 constexpr auto scatter_add_f32 = scatter_add<float>;
 constexpr auto scatter_add_bf16 = scatter_add<Bf16>;
+constexpr auto scatter_add_any = [](auto* f, auto* r) {
+  for_each_float_type(
+      [&]<class T>() { for_each_float_type([&]<class Value>() { check_scatter_add<T, Value>(f, r); }); });
+};
 constexpr auto scatter_add_segments_f32 = scatter_add_segments<float>;
 constexpr auto scatter_add_segments_bf16 = scatter_add_segments<Bf16>;
+constexpr auto scatter_add_segments_f16 = scatter_add_segments<F16>;
 
 }  // namespace check
 

@@ -48,23 +48,35 @@ mutation("partial load reads past the row, sse2", "kernels_test:*sse2",
 mutation("partial load reads past the row, avx2", "kernels_test:*avx2",
          (SIMD, "_mm256_set1_epi32(static_cast<int>(n)), lanes)", "_mm256_set1_epi32(static_cast<int>(n) + 1), lanes)"),
          isa="avx2")
-mutation("bf16 is cut off, not rounded, avx512", "kernels_test:*bf16*avx512:*Bf16*avx512",
-         (SIMD, "_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))", "_mm512_and_si512(odd, _mm512_setzero_si512())"),
+HALVES = "kernels/simd/x86_halves.hpp"
+mutation("bf16 is cut off, not rounded, avx512", "kernels_test:*bf16*avx512:*RoundsTo16Bits*avx512",
+         (HALVES, "_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))", "_mm512_and_si512(odd, _mm512_setzero_si512())"),
          isa="avx512")
-mutation("a tie of bf16 rounds up, avx512", "kernels_test:*RoundsToBf16*avx512",
-         (SIMD, "_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))", "_mm512_set1_epi32(0x8000)"), isa="avx512")
-mutation("a tie of bf16 rounds up, avx2", "kernels_test:*RoundsToBf16*avx2",
-         (SIMD, "_mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))", "_mm256_set1_epi32(0x8000)"), isa="avx2")
-mutation("a NaN becomes an infinity of bf16, avx512", "kernels_test:*RoundsToBf16*avx512",
-         (SIMD, "_mm512_mask_or_epi32(rounded, nan, bits,", "_mm512_mask_or_epi32(rounded, nan & 0, bits,"), isa="avx512")
+mutation("a tie of bf16 rounds up, avx512", "kernels_test:*RoundsTo16Bits*avx512",
+         (HALVES, "_mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))", "_mm512_set1_epi32(0x8000)"), isa="avx512")
+mutation("a tie of bf16 rounds up, avx2", "kernels_test:*RoundsTo16Bits*avx2",
+         (HALVES, "_mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF))", "_mm256_set1_epi32(0x8000)"), isa="avx2")
+mutation("a NaN becomes an infinity of bf16, avx512", "kernels_test:*RoundsTo16Bits*avx512",
+         (HALVES, "_mm512_mask_or_epi32(rounded, nan, bits,", "_mm512_mask_or_epi32(rounded, nan & 0, bits,"), isa="avx512")
 mutation("a tail of bf16 of one lane too many, avx512", "kernels_test:*bf16*avx512",
-         (SIMD, "_mm512_mask_storeu_epi16(p, static_cast<__mmask32>((1U << n) - 1U)",
+         (HALVES, "_mm512_mask_storeu_epi16(p, static_cast<__mmask32>((1U << n) - 1U)",
           "_mm512_mask_storeu_epi16(p, static_cast<__mmask32>((2U << n) - 1U)"), isa="avx512")
 mutation("a tail of bf16 of one lane too few, avx2 and sse2", "kernels_test:*bf16*avx2:*bf16*sse2",
-         (SIMD, "if ((n & 1) != 0) *p = static_cast<std::uint16_t>(rest);", ""))
-mutation("a tail of bf16 reads past the row, avx2 and sse2", "kernels_test:*OfBf16*avx2:*OfBf16*sse2",
-         (SIMD, "if ((n & 1) != 0) rest |= std::uint64_t{last[n & 2]} << (n & 2) * 16;",
+         (HALVES, "if ((n & 1) != 0) *p = static_cast<std::uint16_t>(rest);", ""))
+mutation("a tail of bf16 reads past the row, avx2 and sse2", "kernels_test:*Of16Bit*avx2:*Of16Bit*sse2",
+         (HALVES, "if ((n & 1) != 0) rest |= std::uint64_t{last[n & 2]} << (n & 2) * 16;",
           "if ((n & 1) != 0) rest |= (std::uint64_t{last[n & 2]} | std::uint64_t{last[(n & 2) + 1]} << 16) << (n & 2) * 16;"))
+mutation("float16 is rounded towards 0, avx512", "kernels_test:*Rounds*avx512",
+         (HALVES, "_mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT", "_mm512_cvtps_ph(v, _MM_FROUND_TO_ZERO"), isa="avx512")
+mutation("a tie of float16 rounds up, sse2", "kernels_test:*Rounds*sse2",
+         (HALVES, "_mm_add_epi32(rebiased, odd)", "_mm_add_epi32(rebiased, _mm_set1_epi32(1))"), isa="sse2")
+mutation("a denormal float16 is 0, sse2", "kernels_test:*Rounds*sse2",
+         (HALVES, "choose(is_denormal, _mm_castps_si128(denormal), normal)",
+          "choose(is_denormal, _mm_setzero_si128(), normal)"), isa="sse2")
+mutation("a NaN becomes an infinity of float16, sse2", "kernels_test:*Rounds*sse2",
+         (HALVES, "_mm_or_si128(nan, _mm_set1_epi32(0x7C00))", "_mm_set1_epi32(0x7C00)"), isa="sse2")
+mutation("a small float16 is cut off, sse2", "kernels_test:*Rounds*sse2",
+         (HALVES, "choose(is_denormal, denormal, normal)", "choose(is_denormal, _mm_setzero_si128(), normal)"), isa="sse2")
 
 # ---- Leaf kernels
 
@@ -84,10 +96,12 @@ mutation("gather copies one vector of a row of a fixed width", "kernels_test:*ga
 mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
          (GATHER, "return table + id * a.table_stride * element_bytes;",
           "return table + static_cast<std::int32_t>(id * a.table_stride * element_bytes);"))
-mutation("gather copies the ends of a short row from the wrong place", "kernels_test:*gather_bf16*",
+mutation("gather copies the ends of a short row from the wrong place", "kernels_test:*gather_16bit*",
          (GATHER, "__builtin_memcpy(parts[1], in + last, kPart);", "__builtin_memcpy(parts[1], in, kPart);"))
 mutation("gather into another format reads ids past the end to prefetch", "kernels_test:*gather*_to_*",
-         (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0) {", "a.ids[i + ahead] >= 0) {"))
+         (GATHER, "i + ahead < a.count && ids[i + ahead] >= 0) {", "ids[i + ahead] >= 0) {"))
+mutation("a gather into float16 writes bf16", "kernels_test:*gather*_to_*",
+         ("kernels/simd/formats.hpp", "f.template operator()<F16Format>();", "f.template operator()<Bf16Format>();"))
 
 SCATTER = "kernels/scatter_add/scatter_add.isa.cpp"
 mutation("scatter_add reads ids past the end to prefetch", "kernels_test:*scatter_add*",
@@ -96,13 +110,15 @@ mutation("scatter_add goes backwards", "kernels_test:*scatter_add*",
          (SCATTER, "for (std::int64_t k = 0; k < a.count; ++k)", "for (std::int64_t k = a.count - 1; k >= 0; --k)"))
 mutation("scatter_add adds ignored ids to the row before the table", "kernels_test:*scatter_add*",
          (SCATTER, "    if (a.rows[k] >= 0) {", "    {"))
+mutation("scatter_add of any formats adds ignored ids to the row before the table", "kernels_test:*scatter_add_any*",
+         (SCATTER, "if (a.rows[i] < 0) continue;", ""))
 mutation("scatter_add adds to the first vector of a row of a fixed width alone", "kernels_test:*scatter_add*",
          (SCATTER, "add(v * kLanes, FullVector{})", "add(0, FullVector{})"))
 mutation("scatter_add adds one vector of a row of a fixed width", "kernels_test:*scatter_add_segments*",
          (SCATTER, "add.template operator()<kVectors>(0,", "add.template operator()<1>(0,"))
 mutation("scatter_add cuts offsets to 32 bits", "far_test:*ScatterAdd*",
-         (SCATTER, "(table + a.rows[k] * a.table_stride, a.values",
-          "(table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), a.values"))
+         (SCATTER, "(table + a.rows[k] * a.table_stride, values",
+          "(table + static_cast<std::int32_t>(a.rows[k] * a.table_stride), values"))
 mutation("scatter_add adds a row's values backwards", "kernels_test:*scatter_add_segments*",
          (SCATTER, "p < last; ++p) {\n        const float* const value = segments.gradients.row(*p);",
           "p < last; ++p) {\n        const float* const value = segments.gradients.row(*(segments.positions + "
@@ -128,8 +144,11 @@ mutation("a bag is summed backwards", "kernels_test:*pool*",
 mutation("a bag's first row is added to zero", "kernels_test:*pool*", (POOL, "Floats(-0.0F)", "Floats(0.0F)"))
 mutation("a sum is multiplied by the reciprocal of its divisor", "kernels_test:*pool*",
          (POOL, "divide(sum[v], by)", "sum[v] * divide(Floats(1.0F), by)"))
-mutation("a divisor of 0 is divided by", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "empty"))
-mutation("an empty bag is -0", "kernels_test:*pool*", (POOL, "empty || divisor == 0", "(empty && divisor == 0) || divisor == 0"))
+mutation("a divisor of 0 is divided by", "kernels_test:*pool*", (POOL, "if (divisor == 0) {", "if (divisor != divisor) {"))
+mutation("a divisor of 0 is divided by in 16 bits", "kernels_test:*pool*",
+         ("kernels/pool/store_bag.hpp", "divisor == 0 ? Floats(0.0F) : divide(x, Floats(divisor))", "divide(x, Floats(divisor))"))
+mutation("an empty bag is -0", "kernels_test:*pool*",
+         ("kernels/pool/store_bag.hpp", "return empty ? 0 : a.divisors", "return a.divisors"))
 mutation("a weight multiplies the sum", "kernels_test:*pool*",
          (POOL, "sum[v] += kWeighted ? weight * x : x;", "sum[v] = kWeighted ? weight * (sum[v] + x) : sum[v] + x;"))
 

@@ -45,12 +45,13 @@ struct Option {
     count
   };
 };
-inline constexpr std::array<std::int64_t, Option::count> kOptionValues = {4, 2, 2, 3, 5, 5, 2, 4,
+inline constexpr std::array<std::int64_t, Option::count> kOptionValues = {4, 2, 2, 3, 5, 5, 2, 5,
                                                                           2, 2, 2, 2, 2, 8, 4, 2};
-inline constexpr std::array<std::pair<Format, Format>, 4> kFormats = {std::pair(Format::f32, Format::f32),
+inline constexpr std::array<std::pair<Format, Format>, 5> kFormats = {std::pair(Format::f32, Format::f32),
                                                                       {Format::bf16, Format::bf16},
                                                                       {Format::bf16, Format::f32},
-                                                                      {Format::f32, Format::bf16}};
+                                                                      {Format::f16, Format::f16},
+                                                                      {Format::f32, Format::f16}};
 inline constexpr std::array<const char*, Option::count> kOptionNames = {
     "pooling",        "divisor",   "weights",      "padding",    "policy",        "layout",
     "id_type",        "formats",   "by_frequency", "clip_value", "clip_row_norm", "clip_global_norm",

@@ -21,7 +21,7 @@ namespace rowmill::test {
 
 inline constexpr std::array<std::int64_t, 11> kDims = {1, 3, 15, 16, 17, 32, 64, 100, 128, 256, 1000};
 
-/// A rows x dim table of float or Bf16 with guard elements before, between and after its rows, at any element
+/// A rows x dim table of float, Bf16 or F16 with guard elements before, between and after its rows, at any element
 /// alignment.
 template <StorageType T>
 class BasicGuardedTable {
@@ -38,8 +38,10 @@ class BasicGuardedTable {
   BasicGuardedTable& fill(std::uint64_t seed, bool special = false) {
     std::mt19937_64 random(seed);
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const std::array<float, 8> specials = {0.0F,      -0.0F,      1e-40F, -1e-41F,
-                                           kInfinity, -kInfinity, 3e38F,  std::numeric_limits<float>::quiet_NaN()};
+    constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> specials = {0.0F, -0.0F, 1e-40F, -1e-41F, kInfinity, -kInfinity, 3e38F, kNaN};
+    // The smallest F16, the largest that is denormal, and the largest.
+    if (sizeof(T) == 2) specials.insert(specials.end(), {0x1p-24F, -0x3FFp-24F, 65504.0F, -65519.0F});
     for (std::int64_t r = 0; r < rows_; ++r) {
       for (T& to : view().template row<T>(r)) {
         const double mantissa = static_cast<double>(static_cast<std::int64_t>(random() >> 11)) * 0x1p-52 - 1;
@@ -75,10 +77,21 @@ class BasicGuardedTable {
 };
 using GuardedTable = BasicGuardedTable<float>;
 using GuardedBf16Table = BasicGuardedTable<Bf16>;
+using GuardedF16Table = BasicGuardedTable<F16>;
+
+/// Calls f.operator()<T>() for each type that arithmetic in float has in memory.
+template <class F>
+void for_each_float_type(F f) {
+  f.template operator()<float>();
+  f.template operator()<Bf16>();
+  f.template operator()<F16>();
+}
 
 /// A table's element as a float, which holds every format's exactly.
 inline float element(const ConstTableView& view, std::int64_t r, std::size_t c) {
-  return view.format() == Format::f32 ? view.row(r)[c] : static_cast<float>(view.row<Bf16>(r)[c]);
+  if (view.format() == Format::bf16) return static_cast<float>(view.row<Bf16>(r)[c]);
+  if (view.format() == Format::f16) return static_cast<float>(view.row<F16>(r)[c]);
+  return view.row(r)[c];
 }
 
 inline bool same_bits(float a, float b) {

@@ -8,10 +8,10 @@
 
 ROWMILL_BEGIN_C
 
-/* How many elements a row of dim columns takes, which is what strides count: dim for ROWMILL_FLOAT32 and
- * ROWMILL_BFLOAT16; for quantised formats the bytes of its codes, scale and bias, in FBGEMM's layouts: dim + 8 for
- * ROWMILL_INT8, dim / 2 + 4 and dim / 4 + 4, rounded up, for ROWMILL_INT4 and ROWMILL_INT2. -1 for an unknown format or
- * dim < 0. */
+/* How many elements a row of dim columns takes, which is what strides count: dim for ROWMILL_FLOAT32,
+ * ROWMILL_BFLOAT16 and ROWMILL_FLOAT16; for quantised formats the bytes of its codes, scale and bias, in FBGEMM's
+ * layouts: dim + 8 for ROWMILL_INT8, dim / 2 + 4 and dim / 4 + 4, rounded up, for ROWMILL_INT4 and ROWMILL_INT2. -1 for
+ * an unknown format or dim < 0. */
 int64_t rowmill_row_elements(rowmill_format format, int64_t dim) ROWMILL_NOEXCEPT;
 
 /* Copies a table into one of another format, or of the same. Rows are quantised as FBGEMM does it.

@@ -30,7 +30,7 @@ rowmill_status rowmill_gather_options_init(rowmill_gather_options* options, size
  *     for i in 0 .. ids.count-1:
  *       out[i, :] = table[ids[i], :]
  *
- * table may have any format, out is ROWMILL_FLOAT32 or ROWMILL_BFLOAT16.
+ * table may have any format, out is ROWMILL_FLOAT32, ROWMILL_BFLOAT16 or ROWMILL_FLOAT16.
  * Shapes: table rows x dim; out ids.count x dim, which is written. Zero ids do nothing. Reads of one table may run at
  * the same time; a write to it meanwhile is a race.
  * Errors: a view or the ids are null (and not empty) or bad (ROWMILL_INVALID_ARGUMENT); out has another shape

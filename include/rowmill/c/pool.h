@@ -47,7 +47,8 @@ rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, size_t s
  *       out[b, :] = terms[0] + terms[1] + ...             # in this order; +0 for an empty bag
  *       out[b, :] = out[b, :] / divisor                   # mean and sqrtn; +0 if it is 0
  *
- * A maximum takes the largest term in place of the sum. Shapes: table rows x dim; out bags.size x dim, which is
+ * A maximum takes the largest term in place of the sum. table may have any format, out is ROWMILL_FLOAT32,
+ * ROWMILL_BFLOAT16 or ROWMILL_FLOAT16. Shapes: table rows x dim; out bags.size x dim, which is
  * written. `workspace` may be NULL: see rowmill_pool_memory_required. Reads of one table may run at the same time; a
  * write to it meanwhile is a race.
  * Errors: a view, the ids, the offsets or the weights are null (and not empty) or bad, or bags.size is not what

@@ -25,6 +25,7 @@ rowmill_status rowmill_scatter_add_options_init(rowmill_scatter_add_options* opt
  *     for i in 0 .. ids.count-1:                  # in this order, whatever the thread count
  *       table[ids[i], :] += values[i, :]
  *
+ * table and values are ROWMILL_FLOAT32, ROWMILL_BFLOAT16 or ROWMILL_FLOAT16.
  * Shapes: table rows x dim, which is written; values ids.count x dim. No other call may use those rows meanwhile.
  * Where the system refuses scratch memory, the calling thread does the work: it needs none.
  * Errors: a view or the ids are null (and not empty) or bad (ROWMILL_INVALID_ARGUMENT); values have another shape
