@@ -42,7 +42,10 @@ class Side:
         self.sample_weights = None
         if problem.sample_weights is not None:
             self.sample_weights = torch.from_numpy(problem.arranged(problem.sample_weights))
-        self.call = OPERATIONS[problem.operation](self)
+        self.call = self.operation()
+
+    def operation(self):
+        return OPERATIONS[self.problem.operation](self)
 
     def wake(self):
         for _ in range(8):

@@ -51,7 +51,8 @@ TITLES = {
 }
 COLUMNS = tuple(TITLES)  # the operations of the peer run, and what only the C++ suite measures
 OF_BAGS = (*POOLED, "plan_bags")
-PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "rowmill": "Rowmill"}
+PEERS = {"torch": "PyTorch", "fbgemm": "FBGEMM", "jax": "JAX", "tensorflow": "TensorFlow", "zentorch": "zentorch",
+         "rowmill": "Rowmill"}
 NOT_BEHIND = 0.97  # what the interval's lower end must reach
 README_MACHINE = "zen4"  # whose results stand in the README and in docs/performance.md
 FIGURES = ("ratio", "low", "high", "rowmill_us", "peer_us")  # what the tree keeps of a cell

@@ -20,7 +20,10 @@ from measure import FORMATS, FULL, QUICK
 from stats import summary
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow": "jax"}  # of each peer
+ENVIRONMENTS = {"torch": "torch", "fbgemm": "torch", "jax": "jax", "tensorflow": "jax",
+                "zentorch": "zentorch"}  # of each peer
+GENERAL_PEERS = ("torch", "fbgemm", "jax", "tensorflow")  # which have most operations
+ZENTORCH_OPERATIONS = ("pool", "pool_bf16", "pool_int4")
 OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "row_wise_adagrad", "adam",
               "pool", "pooled_sgd", "pooled_row_wise_adagrad")
 POOLED_OPERATIONS = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted",
@@ -46,7 +49,7 @@ def plan(quick):
 
     cpus = len(machine.cpus())
     if quick:
-        return [(peer, cpus, shape, cells(OPERATIONS, "zipf")) for shape in QUICK_SHAPES for peer in ENVIRONMENTS]
+        return [(peer, cpus, shape, cells(OPERATIONS, "zipf")) for shape in QUICK_SHAPES for peer in GENERAL_PEERS]
     groups = []
     for shape in workloads.SHAPES:
         chosen = cells(OPERATIONS, "uniform", "zipf")
@@ -55,11 +58,13 @@ def plan(quick):
         if shape in ONE_ROW_SHAPES:
             chosen += cells(ONE_ROW_OPERATIONS, "one_row")
         chosen.sort(key=lambda cell: OPERATIONS.index(cell[0]))  # measure.py makes an operation's tables once
-        groups += [(peer, cpus, shape, chosen) for peer in ENVIRONMENTS]
+        groups += [(peer, cpus, shape, chosen) for peer in GENERAL_PEERS]
     if cpus > 1:
-        groups += [(peer, 1, shape, cells(OPERATIONS, "zipf")) for shape in ONE_THREAD_SHAPES for peer in ENVIRONMENTS]
+        groups += [(peer, 1, shape, cells(OPERATIONS, "zipf")) for shape in ONE_THREAD_SHAPES for peer in GENERAL_PEERS]
     groups += [(peer, cpus, shape, cells(POOLED_OPERATIONS, "uniform"))
                for shape in workloads.POOLED_SHAPES for peer in POOLED_PEERS]
+    groups += [("zentorch", threads, shape, cells(ZENTORCH_OPERATIONS, "uniform"))
+               for threads in sorted({1, cpus}) for shape in workloads.POOLED_SHAPES if shape.dim >= 64]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.BATCH_SCALING]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "uniform")) for shape in workloads.VOCABULARY_SCALING]
     if cpus > 1:
