@@ -71,12 +71,12 @@ template <class Body>
 /// g = f(g) for each vector of a row; returns the sum of the squares of what it stored.
 template <class F>
 [[gnu::always_inline]] inline float rewrite_row(float* g, std::int64_t dim, F f) {
-  SumOfSquares squares;
+  LaneSums squares;
   for_each_numbered(
       dim, [&](std::int64_t v, std::int64_t c, auto lanes) __attribute__((always_inline)) {
         const Floats x = f(load(g + c, lanes));
         store(g + c, x, lanes);
-        squares.add(v, x);
+        squares.add(v, x * x);
       });
   return squares.total();
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/simd.hpp"
+#include "kernels/simd/lane_sums.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -34,32 +35,11 @@ struct GradientInRegisters {
   }
 };
 
-/// The sum over columns of their squares: lane k of 16 adds columns k, k+16, ... in order; then the lanes combine as a
-/// balanced tree. (A lane without a column adds +0, which changes no square.)
-class SumOfSquares {
- public:
-  SumOfSquares() {
-    for (Floats& sum : sums_) sum = Floats(0.0F);
-  }
-  /// Vector v of a row, in order.
-  [[gnu::always_inline]] void add(std::int64_t v, Floats x) { sums_[v % kVectors] += x * x; }
-  [[gnu::always_inline]] float total() {
-    for (std::int64_t width = kVectors / 2; width > 0; width /= 2) {
-      for (std::int64_t i = 0; i < width; ++i) sums_[i] += sums_[i + width];
-    }
-    return tree_sum(sums_[0]);
-  }
-
- private:
-  static constexpr std::int64_t kVectors = 16 / kLanes;
-  Floats sums_[kVectors];
-};
-
 template <class Gradient>
 [[gnu::always_inline]] inline float mean_square(const Gradient& gradient) {
-  SumOfSquares squares;
+  LaneSums squares;
   gradient.each_vector([&](std::int64_t c, Floats g, auto)
-                           __attribute__((always_inline)) { squares.add(c / kLanes, g); });
+                           __attribute__((always_inline)) { squares.add(c / kLanes, g * g); });
   return squares.total() / static_cast<float>(gradient.dim);
 }
 

@@ -8,7 +8,7 @@ namespace rowmill::ROWMILL_ISA {
 namespace {
 
 /// Lane k of 16 adds columns k, k+16, ... in order; then the lanes combine as a balanced tree. A lane without a column
-/// adds +0, which is to change no term: so terms are not -0, or are added to what is not.
+/// adds +0, which is to change no term: so terms are not -0 (a square never is), or are added to what is not.
 class LaneSums {
  public:
   LaneSums() {
