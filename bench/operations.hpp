@@ -36,11 +36,13 @@ struct Operation {
 inline constexpr Operation kOperations[] = {
     {.name = "gather", .kind = Kind::lookup},
     {.name = "gather_bf16", .kind = Kind::lookup, .format = rowmill::Format::bf16},
+    {.name = "gather_f16", .kind = Kind::lookup, .format = rowmill::Format::f16},
     {.name = "gather_int8", .kind = Kind::lookup, .format = rowmill::Format::int8},
     {.name = "gather_int4", .kind = Kind::lookup, .format = rowmill::Format::int4},
     {.name = "gather_int2", .kind = Kind::lookup, .format = rowmill::Format::int2},
     {.name = "pool", .kind = Kind::lookup, .pooled = true},
     {.name = "pool_bf16", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::bf16},
+    {.name = "pool_f16", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::f16},
     {.name = "pool_int8", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::int8},
     {.name = "pool_int4", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::int4},
     {.name = "pool_int2", .kind = Kind::lookup, .pooled = true, .format = rowmill::Format::int2},
@@ -69,8 +71,8 @@ inline constexpr Operation kOperations[] = {
   return *std::ranges::find(kOperations, name, &Operation::name);
 }
 
-/// The memory of an operation, and the batches that it rotates over. Two values of bf16 take the place of a float, and
-/// so do four bytes of a quantised row.
+/// The memory of an operation, and the batches that it rotates over. Two values of 16 bits take the place of a float,
+/// and so do four bytes of a quantised row.
 struct Problem {
   const Operation* operation;
   float* weights;

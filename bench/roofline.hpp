@@ -35,7 +35,7 @@ void for_each_part(int parts, std::int64_t count, std::int64_t unit, const F& f)
 ///     adam          4 d (n + 6 u)          and both moments
 ///     pooled steps  b for n                ids and their weights are left out
 ///     plan          4 (n + n + u)          each id read; each position and each distinct row written
-///     of bf16       2 for 4                rows of tables and of outputs; gradients are floats
+///     of 16 bits    2 for 4                rows of tables and of outputs; gradients are floats
 ///     quantised     the bytes of a row     for 4 d u; the loops read whole cache lines, as the hardware does
 ///
 /// It is a yardstick and no law of nature. An operation that reads rows again, which most batches ask for, can't reach

@@ -73,6 +73,9 @@ std::string difference(const std::string& where, const rowmill::ConstTableView& 
   if (got.format() == rowmill::Format::f32) {
     return difference_of(where, got.data(), expected.data(), count, got.dim());
   }
+  if (got.format() == rowmill::Format::f16) {
+    return difference_of(where, got.data<rowmill::F16>(), expected.data<rowmill::F16>(), count, got.dim());
+  }
   return difference_of(where, got.data<rowmill::Bf16>(), expected.data<rowmill::Bf16>(), count, got.dim());
 }
 

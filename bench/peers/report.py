@@ -24,6 +24,7 @@ TITLES = {
     "gather": "gather, outputs reused",
     "gather_fresh": "gather, fresh outputs",
     "gather_bf16": "gather of bf16",
+    "gather_f16": "gather of f16",
     "gather_int8": "gather of int8",
     "gather_int4": "gather of int4",
     "gather_int2": "gather of int2",
