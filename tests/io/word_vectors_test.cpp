@@ -35,7 +35,7 @@ std::string gzip(const std::string& bytes) {
   state.next_out = reinterpret_cast<Bytef*>(packed.data());
   state.avail_out = static_cast<uInt>(packed.size());
   EXPECT_EQ(deflate(&state, Z_FINISH), Z_STREAM_END);
-  packed.resize(packed.size() - state.avail_out);
+  packed.erase(packed.size() - state.avail_out);
   deflateEnd(&state);
   return packed;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/kernels/kernel_test.hpp"
@@ -28,20 +29,20 @@ constexpr DecayAndGradients kDecaysAndGradients[] = {
 template <class T, class Args, class Make>
 void check_optimizer(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments& segments, const Layout& layout,
                      std::int64_t dim, Make make) {
+  const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
+  GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
+  for (std::int64_t r = 0; r < start_state.view().rows(); ++r) {
+    for (float& x : start_state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
+  }
   for (const auto& each : kDecaysAndGradients) {
     const WeightDecay decay = each.decay;
     const bool near = each.near;
     const bool scaled = each.scaled;
     SCOPED_TRACE("decay " + std::to_string(static_cast<int>(decay)) + (near ? ", near gradients" : "") +
                  (scaled ? ", coefficients" : ""));
-    const auto start = BasicGuardedTable<T>(kRows, dim, layout.table_gap).fill(7);
-    const GuardedTable start_state = GuardedTable(2 * kRows, dim, 0).fill(8);
     const auto run = [&](Kernel<Args>* f, BasicGuardedTable<T>& weights, GuardedTable& state) {
       GuardedTable scratch(1, kUpdateScratchRows * dim);
       for (float& x : scratch.view().row(0)) x = 77;
-      for (std::int64_t r = 0; r < state.view().rows(); ++r) {
-        for (float& x : state.view().row(r)) x = x < 0 ? -x : x;  // squares are not negative
-      }
       const bool squares_known = near && decay != WeightDecay::l2;
       const std::vector<float>& squares = scaled ? segments.scaled_squares : segments.squares;
       const UpdateArgs update{segments.args(scaled),
@@ -98,12 +99,11 @@ AdagradArgs adagrad_args(const UpdateArgs& update, const TableView& state) {
 
 template <class T>
 void check_sgd(Kernel<SgdArgs>* f, Kernel<SgdArgs>* r) {
-  for (const bool has_momentum : {false, true}) {
-    for (const bool nesterov : {false, true}) {
-      check_optimizer<T>(f, r, [&](const UpdateArgs& update, const TableView& state) {
-        return SgdArgs{update, has_momentum ? state.data() : nullptr, 0.1F, 0.9F, nesterov};
-      });
-    }
+  for (const auto& [has_momentum, nesterov] :
+       {std::pair(false, false), std::pair(true, false), std::pair(true, true)}) {
+    check_optimizer<T>(f, r, [&, m = has_momentum, n = nesterov](const UpdateArgs& update, const TableView& state) {
+      return SgdArgs{update, m ? state.data() : nullptr, 0.1F, 0.9F, n};
+    });
   }
 }
 

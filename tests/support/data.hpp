@@ -55,12 +55,15 @@ class BasicGuardedTable {
 
   /// The elements that are no part of a row still hold the guard.
   [[nodiscard]] testing::AssertionResult guards_intact() const {
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(elements_.size()); ++i) {
-      const std::int64_t from_first_row = i - offset_;
-      const bool in_row = from_first_row >= 0 && from_first_row < rows_ * stride_ && from_first_row % stride_ < dim_;
-      if (!in_row && std::bit_cast<Bits>(elements_[static_cast<std::size_t>(i)]) != std::bit_cast<Bits>(guard())) {
-        return testing::AssertionFailure() << "a guard was overwritten " << from_first_row << " elements after row 0";
+    std::int64_t begin = 0;
+    for (std::int64_t r = 0; r <= rows_; ++r) {  // what lies before each row, and after the last
+      const std::int64_t end = r < rows_ ? offset_ + r * stride_ : std::ssize(elements_);
+      for (std::int64_t i = begin; i < end; ++i) {
+        if (std::bit_cast<Bits>(elements_[static_cast<std::size_t>(i)]) != std::bit_cast<Bits>(guard())) {
+          return testing::AssertionFailure() << "a guard was overwritten " << i - offset_ << " elements after row 0";
+        }
       }
+      begin = end + dim_;
     }
     return testing::AssertionSuccess();
   }
