@@ -693,7 +693,7 @@ mutation("codes are rounded down", "kernels_test:*quantize*",
 mutation("int4 keeps a scale of 0", "kernels_test:*quantize*",
          ("kernels/convert/row_scale.hpp", "if (scale == 0) return {1, bias, 1};", ""))
 mutation("a later group of quantised columns begins with the first", "kernels_test:*pool_int*",
-         ("kernels/pool/pool_quantized.isa.cpp", "a.dim).from(c)", "a.dim)"))
+         ("kernels/pool/pool_quantized.isa.cpp", "add(In::row(now, a.dim).from(c))", "add(In::row(now, a.dim))"))
 mutation("quantised rows are pooled past the last id", "kernels_test:*pool_int*",
          ("kernels/pool/pool_quantized.isa.cpp", "i + a.prefetch.ahead < end ?", "i + a.prefetch.ahead <= end + 8 ?"))
 mutation("convert writes before it has looked at all rows", "convert_test:*BeforeItWrites*",
