@@ -221,7 +221,7 @@ std::vector<float> plain_weight_gradients(const ExactTable<double>& table, const
 
 TEST(ExactDoubles, EveryPooling) {
   for_each_thread_count([] {
-    for (const std::int64_t dim : kWidths) {
+    for (const std::int64_t dim : {3, 17}) {
       const auto table = ExactTable<double>(kRows, dim).fill(5, dim == 17);
       for (const OutOfRange policy : kPolicies) {
         for_each_bags(policy, [&](const Bags& plain) {
@@ -293,8 +293,8 @@ TYPED_TEST(ExactFormat, ScatterAdd) {
 /// What position p of bag b adds to its row in column c.
 double plain_contribution(const Bags& bags, std::int64_t b, const PlainPosition& p, const PoolOptions& options,
                           double g) {
-  const auto positions = plain_positions(bags, b, kRows, options.out_of_range);
   if (options.pooling == Pooling::sum || options.pooling == Pooling::max) return p.weight * g;
+  const auto positions = plain_positions(bags, b, kRows, options.out_of_range);
   const double divisor = plain_divisor(bags, positions, options);
   const double factor = divisor == 0 ? 0 : 1 / divisor;
   return (factor == 0 ? 0 : p.weight * factor) * g;
@@ -302,9 +302,9 @@ double plain_contribution(const Bags& bags, std::int64_t b, const PlainPosition&
 
 TEST(ExactDoubles, ScatterAddOfBags) {
   for_each_thread_count([] {
-    constexpr std::int64_t kDim = 17;
+    constexpr std::int64_t kDim = 3;
     const auto start = ExactTable<double>(kRows, kDim).fill(11);
-    for (const OutOfRange policy : kPolicies) {
+    for (const OutOfRange policy : {OutOfRange::zero, OutOfRange::skip}) {
       for_each_bags(policy, [&](const Bags& plain) {
         const std::vector<float> weights = weights_for(plain, 0.6F);
         const auto values = ExactTable<double>(plain.size(), kDim).fill(12);
