@@ -119,11 +119,12 @@ TEST(MappedTable, HoldsEveryFormatAndWords) {
   EXPECT_EQ(MappedTable(directory / "w.npy").load_words()[2], "c");
 }
 
-TEST(MappedTable, QuantisedRowsAreReadInPlace) {
+TEST(MappedTable, EveryFormatIsReadInPlace) {
   const TemporaryDirectory directory;
   const Table floats(70, 19, {.initializer = Initializer::normal(0, 1), .seed = 4});
   const std::vector<std::int64_t> ids = {69, 0, 3, 3, 41};
-  for (const Format format : {Format::int8, Format::int4, Format::int2}) {
+  for (const Format format : {Format::f16, Format::f64, Format::int8, Format::int4, Format::int2}) {
+    const Format out_format = format == Format::f64 ? Format::f64 : Format::f32;
     Table codes(70, 19, {.format = format});
     convert(floats, codes);
     SafetensorsContents contents;
@@ -133,13 +134,13 @@ TEST(MappedTable, QuantisedRowsAreReadInPlace) {
       const MappedTable mapped(directory / "q", options);
       EXPECT_EQ(mapped.dim(), 19);
       EXPECT_TRUE(same_bits(mapped.view(), codes.view()));
-      Table out(5, 19);
-      Table expected(5, 19);
+      Table out(5, 19, {.format = out_format});
+      Table expected(5, 19, {.format = out_format});
       gather(mapped, ids, out);
       gather(codes, ids, expected);
       EXPECT_TRUE(same_bits(out, expected.view())) << format_name(format);
-      pool(mapped, Bags(ids, 1, 5), TableView(out.data(), 1, 19));
-      pool(codes, Bags(ids, 1, 5), TableView(expected.data(), 1, 19));
+      pool(mapped, Bags(ids, 1, 5), TableView(out.bytes(), out_format, 1, 19, 19));
+      pool(codes, Bags(ids, 1, 5), TableView(expected.bytes(), out_format, 1, 19, 19));
       EXPECT_TRUE(same_bits(out, expected.view())) << format_name(format);
     }
   }

@@ -82,7 +82,7 @@ TEST_P(NearestTest, HasTheBitsOfTheDefinition) {
 
 TEST_P(NearestTest, OtherFormatsAreFloatsFirst) {
   run([] {
-    for (const Format format : {Format::bf16, Format::int8, Format::int4, Format::int2, Format::f64}) {
+    for (const Format format : {Format::bf16, Format::f16, Format::int8, Format::int4, Format::int2, Format::f64}) {
       for (const std::int64_t dim : {1, 17, 64}) {
         const Table floats(501, dim, {.initializer = Initializer::normal(0, 1), .seed = 3});
         Table table(501, dim, {.format = format});

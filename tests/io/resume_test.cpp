@@ -3,6 +3,7 @@
 // checkpoint and from a chain of deltas, into a table of the same size and into a larger one.
 #include <random>
 
+#include "rowmill/convert.hpp"
 #include "rowmill/io/checkpoint.hpp"
 #include "rowmill/io/delta.hpp"
 #include "tests/io/support.hpp"
@@ -37,18 +38,24 @@ const Case kCases[] = {
     {"adamw", adamw()},
     {"partial_row_wise_adam", PartialRowWiseAdamOptions{}},
     {"sgd, stochastic", SgdOptions{}, {Format::bf16}, kStochastic},
+    {"adam, f64", AdamOptions{}, {Format::f64}, {.state_format = Format::f64}},
     {"adam, small states", AdamOptions{}, {Format::f32, Format::bf16}, kSmallStates},
     {"sgd, split", SgdOptions{.momentum = 0.9}, {Format::bf16}, {.split = true}},
     {"row_wise_adagrad, split", RowWiseAdagradOptions{}, {Format::bf16}, {.split = true}},
     {"adam, split", AdamOptions{}, {Format::bf16}, {.split = true, .state_format = Format::bf16}},
 };
 
+Table random_numbers(Format format, std::int64_t rows, std::uint64_t seed) {
+  const Table floats(rows, kDim, {.initializer = Initializer::normal(0, 1), .seed = seed});
+  Table table(rows, kDim, {.format = format});
+  convert(floats, table);
+  return table;
+}
+
 /// A table and its optimizer, new, or as a program has them that begins again.
 struct Training {
   Training(const Case& c, Format format, std::int64_t rows)
-      : table(rows, kDim, {.initializer = Initializer::normal(0, 1), .seed = 9, .format = format}),
-        optimizer(c.options, rows, kDim, c.storage),
-        touched(rows) {}
+      : table(random_numbers(format, rows, 9)), optimizer(c.options, rows, kDim, c.storage), touched(rows) {}
 
   /// Steps first .. last-1, each with ids and gradients of its own: of the first rows before the save, and of all after
   /// it. The learning rate falls.
@@ -58,7 +65,7 @@ struct Training {
       const std::uint64_t rows = step < kSaved ? kRows : static_cast<std::uint64_t>(table.rows());
       std::vector<std::int64_t> ids(100);
       for (std::int64_t& id : ids) id = static_cast<std::int64_t>(random() % rows);
-      const Table gradient(100, kDim, {.initializer = Initializer::normal(0, 1), .seed = step});
+      const Table gradient = random_numbers(table.format() == Format::f64 ? Format::f64 : Format::f32, 100, step);
       const Plan plan(Ids(ids), table.rows());
       optimizer.step(table, plan, gradient);
       optimizer.set_learning_rate(optimizer.learning_rate() * 0.9);

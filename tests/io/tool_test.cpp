@@ -88,6 +88,21 @@ TEST_F(ToolTest, QuantisesRows) {
     EXPECT_EQ(run("convert q.safetensors q.bin && '" ROWMILL_TOOL "' convert q.bin b.npy").status, 0);
     EXPECT_TRUE(same_bits(load_npy(directory / "b.npy"), widened.view()));
   }
+  // 16 and 64 bits, which .npy has too.
+  for (const Format format : {Format::f16, Format::f64}) {
+    const std::string name(format_name(format));
+    Table other(20, 9, {.format = format});
+    convert(floats, other);
+    ASSERT_EQ(run("convert f.safetensors o.npy --format " + name).status, 0);
+    EXPECT_TRUE(same_bits(load_npy(directory / "o.npy"), other.view()));
+    EXPECT_EQ(run_json("info o.npy")["format"], name);
+    EXPECT_EQ(run("verify o.npy").status, 0);
+    ASSERT_EQ(run("convert o.npy o.safetensors").status, 0);
+    EXPECT_EQ(load_vectors(directory / "o.safetensors").words[7], "word7");
+    ASSERT_EQ(run("convert o.npy w.npy --format f32").status, 0);
+    EXPECT_EQ(run("nearest o.safetensors word3 -k 4").output, run("nearest w.npy word3 -k 4").output);
+  }
+
   // The floats of a split table.
   Table upper(20, 9, {.format = Format::bf16});
   Table low(20, 9, {.format = Format::low16});
