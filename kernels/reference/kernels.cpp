@@ -138,11 +138,13 @@ void keep_ids(const KeepIdsArgs<Id>& a) {
 
 template <class Id>
 void gather(Format from, Format to, const GatherArgs<Id>& a) {
+  const auto* const table = static_cast<const std::byte*>(a.table);
   for (std::int64_t i = 0; i < a.count; ++i) {
-    const auto* const row = static_cast<const std::byte*>(a.table) + a.ids[i] * a.table_stride * element_size(from);
+    const bool is_row = a.ids[i] >= 0;
+    const auto* const row = is_row ? table + a.ids[i] * a.table_stride * element_size(from) : nullptr;
     auto* const out = static_cast<std::byte*>(a.out) + i * a.out_stride * element_size(to);
     for (std::int64_t c = 0; c < a.dim; ++c) {
-      reference::store(to, out, c, a.ids[i] < 0 ? 0.0F : reference::load(from, row, a.dim, c));
+      reference::store(to, out, c, is_row ? reference::load(from, row, a.dim, c) : 0.0F);
     }
   }
 }
