@@ -52,7 +52,11 @@ void Embedding::forward(Ids ids, const TableView& out) const {
 
 void Embedding::backward(Ids ids, const ConstTableView& gradient) {
   check_view(kOp, "gradient", gradient);
-  check_format(kOp, "gradient", gradient, {table_.format() == Format::f64 ? Format::f64 : Format::f32});
+  if (table_.format() == Format::f64) {
+    check_format(kOp, "gradient", gradient, {Format::f64});
+  } else {
+    check_format(kOp, "gradient", gradient, kFloatFormats);
+  }
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "gradient", gradient, ids.size(), table_.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);

@@ -65,7 +65,11 @@ void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* wo
 void EmbeddingBag::backward(const Bags& given, const ConstTableView& gradient, std::span<float> weight_gradients) {
   const Bags bags = with_own_padding(given);
   check_view(kOp, "gradient", gradient);
-  check_format(kOp, "gradient", gradient, {table_.format() == Format::f64 ? Format::f64 : Format::f32});
+  if (table_.format() == Format::f64) {
+    check_format(kOp, "gradient", gradient, {Format::f64});
+  } else {
+    check_format(kOp, "gradient", gradient, kFloatFormats);
+  }
   check_bags(kOp, bags);
   check_shape(kOp, "gradient", gradient, bags.size(), table_.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);

@@ -271,8 +271,9 @@ TEST_F(BadCall, FormatsThatAreNotSupported) {
   expect_failure([&] { scatter_add(table_.view(), ids_, codes); }, ErrorCode::invalid_argument,
                  "rowmill: scatter_add: values (3 x 4) has format int8; supported: f32, bf16, f16");
   Optimizer adam(AdamOptions{}, 10, 4);
-  expect_failure([&] { adam.step(table_.view(), Plan(ids_, 10), gradient); }, ErrorCode::invalid_argument,
-                 "rowmill: adam: gradient (3 x 4) has format bf16; supported: f32");
+  Table integers(3, 4, {.format = Format::i16});
+  expect_failure([&] { adam.step(table_.view(), Plan(ids_, 10), integers); }, ErrorCode::invalid_argument,
+                 "rowmill: adam: gradient (3 x 4) has format i16; supported: f32, bf16, f16");
 }
 
 TEST_F(BadCall, BytesAndOverlapFollowTheFormat) {

@@ -160,6 +160,15 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
          convert(again, back.view());
          return hash(back.view());
        }},
+      {"split",
+       [] {
+         Table upper(kIds, kDim, {.format = Format::bf16});
+         Table low(kIds, kDim, {.format = Format::low16});
+         GuardedTable back(kIds, kDim);
+         split(data().values.view(), upper, low);
+         join_split(upper, low, back.view());
+         return hash(back.view());
+       }},
       {"pool_clip",
        [] {
          GuardedTable out(kBags, kDim);

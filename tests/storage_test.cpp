@@ -10,9 +10,12 @@
 #include "kernels/random/streams.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/convert.hpp"
+#include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/gather.hpp"
 #include "rowmill/optimizer.hpp"
+#include "rowmill/scatter_add.hpp"
+#include "rowmill/sparse_gradient.hpp"
 #include "rowmill/storage_options.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
@@ -33,9 +36,23 @@ const std::vector<OptimizerOptions> kOptimizers = {SgdOptions{.learning_rate = 0
 
 const RandomStream kStream{.seed = 7, .name = "words"};
 
+/// A copy in another format, rounded to the nearest.
+Table converted(const Table& from, Format format) {
+  Table to(from.rows(), from.dim(), {.format = format});
+  for (std::int64_t r = 0; r < from.rows(); ++r) {
+    for (std::size_t c = 0; c < static_cast<std::size_t>(from.dim()); ++c) {
+      const float x = element(from, r, c);
+      if (format == Format::f32) to.view().row(r)[c] = x;
+      if (format == Format::bf16) to.view().row<Bf16>(r)[c] = Bf16(x);
+      if (format == Format::f16) to.view().row<F16>(r)[c] = F16(x);
+    }
+  }
+  return to;
+}
+
 /// A table with the values of a normal distribution.
 Table random_table(std::int64_t rows, std::int64_t dim, Format format, std::uint64_t seed) {
-  return {rows, dim, TableOptions{.initializer = Initializer::normal(0, 1), .seed = seed, .format = format}};
+  return converted(Table(rows, dim, {.initializer = Initializer::normal(0, 1), .seed = seed}), format);
 }
 
 std::vector<std::int64_t> some_ids(std::int64_t rows, std::int64_t count, std::uint64_t seed) {
@@ -56,6 +73,8 @@ TEST_P(StorageTest, EqualsTheReference) {
          {.rounding = Rounding::stochastic, .stream = kStream, .first_row = 5, .state_format = Format::bf16}},
         {Format::f32, {.state_format = Format::bf16}},
         {Format::bf16, {.split = true, .state_format = Format::bf16}},
+        {Format::f16, {}},
+        {Format::f16, {.rounding = Rounding::stochastic, .stream = kStream, .overflow = Overflow::infinity}},
     };
     for (const std::int64_t dim : {17, 150}) {
       for (const OptimizerOptions& options : kOptimizers) {
@@ -82,6 +101,130 @@ TEST_P(StorageTest, EqualsTheReference) {
         }
       }
     }
+  });
+}
+
+// Gradients of 16 bits are those of float32 that they widen to: in each optimizer, over passes of several formats and
+// bags, of max too, with options; and in gradients that are returned.
+TEST_P(StorageTest, GradientsOf16BitsWiden) {
+  run([] {
+    constexpr std::int64_t kRows = 61;
+    constexpr std::int64_t kDim = 17;
+    constexpr std::int64_t kBags = 700;
+    const std::vector<std::int64_t> ids = some_ids(kRows, 3 * kBags, 11);
+    const Bags bags(ids, kBags, 3);
+    const Plan of_bags(bags, kRows);
+    const Plan of_mean(bags, kRows, PlanOptions{.pooling = Pooling::mean});
+    std::vector<std::int32_t> winners(static_cast<std::size_t>(kBags * kDim));
+    for (std::size_t i = 0; i < winners.size(); ++i) winners[i] = static_cast<std::int32_t>(i % 3);
+    const Plan of_max(bags, kRows, PlanOptions{.pooling = Pooling::max, .winners = winners});
+
+    std::vector<Table> halves;
+    std::vector<Table> floats;
+    std::vector<ConstTableView> half_views;
+    std::vector<ConstTableView> float_views;
+    for (const Format format : {Format::bf16, Format::f16, Format::f32}) {
+      const std::int64_t rows = format == Format::f32 ? kBags - 600 : 300;
+      halves.push_back(converted(random_table(rows, kDim, Format::f32, halves.size()), format));
+      floats.push_back(converted(halves.back(), Format::f32));
+    }
+    for (const Table& table : halves) half_views.push_back(table);
+    for (const Table& table : floats) float_views.push_back(table);
+    for (const std::size_t i : {0U, 1U}) {  // bf16 and f16
+      const std::vector<std::int64_t> own_ids(ids.begin(), ids.begin() + halves[i].rows());
+      for (const Format format : {Format::f32, Format::bf16, Format::f16}) {
+        Table table = random_table(kRows, kDim, format, 2);
+        Table expected = table.clone();
+        scatter_add(table, Plan(own_ids, kRows), halves[i]);
+        scatter_add(expected, Plan(own_ids, kRows), floats[i]);
+        EXPECT_TRUE(same_bytes(table.view(), expected.view()));
+      }
+    }
+    for (const Plan* plan : {&of_bags, &of_mean, &of_max}) {
+      for (const OptimizerOptions& options : kOptimizers) {
+        for (const GradientOptions& gradient_options : {GradientOptions{}, GradientOptions{.clip_value = 0.5}}) {
+          Table weights = random_table(kRows, kDim, Format::bf16, 1);
+          Table expected = weights.clone();
+          Optimizer(options, kRows, kDim).step(weights, *plan, half_views, gradient_options);
+          Optimizer(options, kRows, kDim).step(expected, *plan, float_views, gradient_options);
+          ASSERT_TRUE(same_bytes(weights.view(), expected.view()));
+        }
+      }
+      SparseGradient sums;
+      SparseGradient expected_sums;
+      sums.build(*plan, half_views);
+      expected_sums.build(*plan, float_views);
+      EXPECT_TRUE(same(sums.values(), expected_sums.values()));
+      Table dense(kRows, kDim);
+      Table expected_dense(kRows, kDim);
+      dense_gradient(*plan, half_views, dense);
+      dense_gradient(*plan, float_views, expected_dense);
+      EXPECT_TRUE(same(dense.view(), expected_dense.view()));
+    }
+  });
+}
+
+// Where float16 overflows: the step says where and changes nothing, or the largest value is stored, or infinity.
+TEST_P(StorageTest, OverflowIsWhatWasChosen) {
+  run([] {
+    constexpr std::int64_t kRows = 300;
+    constexpr std::int64_t kDim = 33;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const std::vector<std::int64_t> ids = some_ids(kRows, 2000, 12);
+    const Plan plan(ids, kRows);
+    const Table gradient = random_table(std::ssize(ids), kDim, Format::f32, 13);
+    for (const Rounding rounding : {Rounding::nearest, Rounding::stochastic}) {
+      const auto optimizer_of = [&, how = rounding](Overflow overflow) {
+        return Optimizer(AdamOptions{.learning_rate = 1}, kRows, kDim,
+                         {.rounding = how, .stream = kStream, .overflow = overflow});
+      };
+      const std::int64_t row = ids[7];
+      Table start = random_table(kRows, kDim, Format::f16, 14);
+      // Adam's first step is 1, less than half of the last place of 65504, but by chance it could be too much.
+      start.view().row<F16>(row)[20] = F16(rounding == Rounding::nearest ? 65504.0F : 60000.0F);
+      Table weights = start.clone();
+      Optimizer good = optimizer_of(Overflow::error);
+      good.step(weights, plan, gradient);
+      EXPECT_EQ(good.step_count(), 1);
+
+      std::vector<float> large(static_cast<std::size_t>(std::ssize(ids) * kDim), 1.0F);
+      const ConstTableView too_large(large.data(), std::ssize(ids), kDim);
+      Optimizer bad = good.clone();
+      bad.set_options(AdamOptions{.learning_rate = 1e5});
+      const Table before = weights.clone();
+      const std::int64_t lowest = *std::ranges::min_element(ids);
+      try {
+        bad.step(weights, plan, too_large);
+        FAIL() << "it was taken";
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
+        EXPECT_EQ(std::string(e.what()), "rowmill: adam: row " + std::to_string(lowest) +
+                                             ", column 0 of weights (300 x 33) would lie beyond 65504, the largest "
+                                             "float16; the step changed nothing");
+      }
+      EXPECT_TRUE(same_bytes(weights.view(), before.view()));
+      for (const std::size_t s : {0U, 1U}) EXPECT_TRUE(same_bytes(bad.state()[s], good.state()[s]));
+      EXPECT_EQ(bad.step_count(), 1);
+      EXPECT_EQ(bad.progress().beta2_power, good.progress().beta2_power);
+
+      for (const auto& [overflow, expected] :
+           {std::pair(Overflow::saturate, -65504.0F), {Overflow::infinity, -kInfinity}}) {
+        Table limited = before.clone();
+        Optimizer other = optimizer_of(overflow);
+        other.set_options(AdamOptions{.learning_rate = 1e5});
+        other.step(limited, plan, too_large);
+        EXPECT_EQ(static_cast<float>(limited.view().row<F16>(lowest)[0]), expected);
+      }
+    }
+    // Infinity counts as beyond; NaN stays NaN.
+    const std::vector<float> special = {-kInfinity, kInfinity, std::nanf(""), 1.0F};
+    std::vector<F16> w(4, F16(0.0F));
+    Optimizer sgd(SgdOptions{.learning_rate = 1}, 1, 4);
+    sgd.step(TableView(w.data(), 1, 4), Plan(std::vector<std::int32_t>{0}, 1), ConstTableView(special.data(), 1, 4));
+    EXPECT_EQ(static_cast<float>(w[0]), 65504);
+    EXPECT_EQ(static_cast<float>(w[1]), -65504);
+    EXPECT_TRUE(std::isnan(static_cast<float>(w[2])));
+    EXPECT_EQ(static_cast<float>(w[3]), -1);
   });
 }
 
@@ -290,6 +433,40 @@ TEST(StorageOptionsTest, StatesOfTheCallersHaveTheirFormats) {
   EXPECT_EQ(adam.state()[2].bytes(), low.bytes());
   EXPECT_THROW(Optimizer(AdamOptions{}, 10, 4, storage, std::vector<TableView>{m, low, v}), Error);
   EXPECT_THROW(Optimizer(AdamOptions{}, 10, 4, {}, std::vector<TableView>{m, v}), Error);
+}
+
+TEST(StorageOptionsTest, OfLayersHaveTheirNameAndSeed) {
+  const std::vector<std::int64_t> ids = {3, 5, 3};
+  const Table gradient = random_table(3, 17, Format::bf16, 20);
+  EmbeddingOptions options{.rows = 10,
+                           .dim = 17,
+                           .name = "words",
+                           .seed = 9,
+                           .format = Format::bf16,
+                           .optimizer = AdamOptions{},
+                           .storage = {.rounding = Rounding::stochastic}};
+  Embedding layer(options);
+  EXPECT_EQ(layer.optimizer().storage().stream.seed, 9);
+  EXPECT_EQ(layer.optimizer().storage().stream.name, "words");
+  Table expected = layer.table().clone();
+  Optimizer(AdamOptions{}, 10, 17, {.rounding = Rounding::stochastic, .stream = {.seed = 9, .name = "words"}})
+      .step(expected, Plan(ids, 10), gradient);
+  layer.backward(ids, gradient);
+  layer.step();
+  EXPECT_TRUE(same_bytes(layer.table().view(), expected.view()));
+  options.name = "";
+  EXPECT_THROW(Embedding{options}, Error);
+
+  EmbeddingBag bags({.rows = 10,
+                     .dim = 17,
+                     .name = "words",
+                     .format = Format::bf16,
+                     .pooling = Pooling::max,
+                     .storage = {.split = true}});
+  EXPECT_EQ(bags.optimizer().state().back().name(), "words.low");
+  bags.backward(Bags(ids, 3, 1), gradient);
+  bags.step();
+  EXPECT_EQ(bags.optimizer().step_count(), 1);
 }
 
 TEST(SplitTest, GivesBackTheFloatsAndChecks) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -87,7 +88,7 @@ Vocabulary make_vocabulary(const std::vector<Text>& texts, const Options& option
   return vocabulary;
 }
 
-void save(const Options& options, const Vocabulary& vocabulary, Model& model) {
+void save(const Options& options, const Vocabulary& vocabulary, const Model& model) {
   // One name for every row: rows past the vocabulary are never looked up.
   std::vector<std::string> words = vocabulary.words();
   while (static_cast<std::int64_t>(words.size()) < options.model.rows) {
@@ -103,7 +104,11 @@ int run(const Options& options) {
   }
   if (!options.save.empty()) check_can_save(options.save);
   Model model(options.model);
-  if (!options.load.empty()) load_vectors(options.load, model.vectors());
+  if (!options.load.empty()) {
+    rowmill::Table loaded(options.model.rows, options.model.dim);
+    load_vectors(options.load, loaded);
+    model.set_vectors(loaded);
+  }
 
   const bool synthetic = options.train.empty();
   const std::vector<Text> train_texts = synthetic ? synthetic_corpus(10000, 1) : read_corpus(options.train);
@@ -167,6 +172,17 @@ int main(int argc, char** argv) {
   app.add_option("--learning-rate", options.model.learning_rate, "Of Adam")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  const std::map<std::string, rowmill::Format> formats = {
+      {"f32", rowmill::Format::f32}, {"bf16", rowmill::Format::bf16}, {"f16", rowmill::Format::f16}};
+  app.add_option("--format", options.model.format, "Of the vectors while they are trained")
+      ->transform(CLI::CheckedTransformer(formats))
+      ->default_str("f32");
+  const std::map<std::string, rowmill::Rounding> roundings = {{"nearest", rowmill::Rounding::nearest},
+                                                              {"stochastic", rowmill::Rounding::stochastic}};
+  app.add_option("--rounding", options.model.rounding, "Of updated vectors of 16 bits")
+      ->transform(CLI::CheckedTransformer(roundings))
+      ->default_str("nearest");
+  app.add_flag("--split", options.model.split, "Of bf16: keep the lower halves of floats beside the vectors");
   app.add_option("--seed", options.model.seed, "Of the initial weights and the order of texts")->capture_default_str();
   app.add_option("--threads", options.threads, "Threads to use; 0: all")->check(CLI::Range(0, 4096));
   app.add_option("--save", options.save, "Save the vectors as PREFIX.npy and PREFIX.words.txt")->type_name("PREFIX");

@@ -34,12 +34,16 @@ Model::Model(const ModelOptions& options)
                   .dim = options.dim,
                   .name = "words",
                   .seed = options.seed,
+                  .format = options.format,
                   .optimizer = rowmill::AdamOptions{.learning_rate = options.vector_rate * options.learning_rate},
-                  .pooling = rowmill::Pooling::mean}),
+                  .pooling = rowmill::Pooling::mean,
+                  .storage = {.rounding = options.rounding, .split = options.split}}),
       dense_(kLabels, dim_ + 1, {.name = "dense", .initializer = glorot(dim_), .seed = options.seed}),
       dense_optimizer_(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels, dim_ + 1, "dense"),
       dense_plan_(std::vector<std::int32_t>{0, 1}, kLabels) {
-  std::ranges::fill(vectors().view().row(kPadding), 0.0F);
+  rowmill::Table& table = embedding_.table();
+  static_assert(kPadding == 0);
+  rowmill::initialize({table.bytes(), table.format(), 1, dim_, dim_}, rowmill::Initializer::zeros());
   for (std::int64_t label = 0; label < kLabels; ++label) dense_.view().row(label).back() = 0;
 }
 
@@ -112,12 +116,31 @@ bool Model::is_finite() const {
     }
     return true;
   };
-  return finite(embedding_.table()) && finite(dense_);
+  return finite(vectors()) && finite(dense_);
 }
 
 std::uint64_t Model::hash() const {
   constexpr std::uint64_t kOffset = 0xCBF29CE484222325U;
-  return fnv1a_64(fnv1a_64(kOffset, embedding_.table()), dense_);
+  return fnv1a_64(fnv1a_64(kOffset, vectors()), dense_);
+}
+
+rowmill::Table Model::vectors() const {
+  const rowmill::Table& table = embedding_.table();
+  rowmill::Table floats(table.rows(), table.dim());
+  if (embedding_.optimizer().storage().split) {
+    rowmill::join_split(table, embedding_.optimizer().state().back(), floats);
+  } else {
+    rowmill::convert(table, floats);
+  }
+  return floats;
+}
+
+void Model::set_vectors(const rowmill::ConstTableView& vectors) {
+  if (embedding_.optimizer().storage().split) {
+    rowmill::split(vectors, embedding_.table(), embedding_.optimizer().state().back());
+  } else {
+    rowmill::convert(vectors, embedding_.table());
+  }
 }
 
 }  // namespace sentiment

@@ -18,6 +18,9 @@ struct ModelOptions {
   std::int64_t dim = 256;
   double learning_rate = 0.0005;
   std::uint64_t seed = 1;
+  rowmill::Format format = rowmill::Format::f32;  ///< of the vectors, as the next two: bf16 or f16
+  rowmill::Rounding rounding = rowmill::Rounding::nearest;
+  bool split = false;      ///< of bf16: lookups read 16 bits, steps see floats
   double vector_rate = 1;  ///< learning rate of the vectors, in units of learning_rate; 0: they stay as they are
 };
 
@@ -42,7 +45,9 @@ class Model {
   /// FNV-1a-64 of all weights: equal models have equal hashes.
   [[nodiscard]] std::uint64_t hash() const;
 
-  [[nodiscard]] rowmill::Table& vectors() { return embedding_.table(); }
+  /// The vectors as floats; and what sets them.
+  [[nodiscard]] rowmill::Table vectors() const;
+  void set_vectors(const rowmill::ConstTableView& vectors);
 
  private:
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;

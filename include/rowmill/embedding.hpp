@@ -101,11 +101,11 @@ class Embedding : public TrainedTable {
   void forward(Ids ids, const TableView& out);
   void forward(Ids ids, const TableView& out) const;
 
-  /// Records the gradient of one forward pass, d loss / d out, ids.size() x dim, for the next step(). The ids are
-  /// copied, and the gradient is unless the layer was made with Recorded::referenced. Duplicate ids, within a call and
-  /// across calls, are summed. The padding id's positions are ignored.
-  /// Throws Error, and records nothing, if shapes disagree, an id is out of range, the gradient shares memory with the
-  /// table or memory is refused.
+  /// Records the gradient of one forward pass, d loss / d out, ids.size() x dim, for the next step(), in f32, bf16 or
+  /// f16. The ids are copied, and the gradient is unless the layer was made with Recorded::referenced. Duplicate ids,
+  /// within a call and across calls, are summed. The padding id's positions are ignored. Throws Error, and records
+  /// nothing, if shapes disagree, an id is out of range, the gradient shares memory with the table or memory is
+  /// refused.
   void backward(Ids ids, const ConstTableView& gradient);
 
   /// Applies what backward() recorded, then forgets it. A step counts if a pass was recorded, also one that trains no

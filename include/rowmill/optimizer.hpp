@@ -157,16 +157,17 @@ class Optimizer {
   ///           1,024; the coefficients are the plan's (see docs/numerics.md)
   ///       update weights[r, :] and the state of r
   ///
-  /// Shapes: `weights` rows x dim as this optimizer was made for; `gradients`: views with dim columns whose rows, one
-  /// view after another, are the plan's gradient rows (one view for each backward pass that was accumulated): a row for
-  /// each id, or for each bag. A plan that touches no row, of zero ids or of ignored ones, changes no row, but
-  /// the step counts, as in torch.optim.SparseAdam. `workspace`, if given, holds the scratch memory (see
-  /// memory_required). Runs in the caller's oneTBB arena. It writes weights and state: no other call may
-  /// use those rows meanwhile.
+  /// Shapes: `weights` rows x dim as this optimizer was made for, of f32, bf16 or f16; `gradients`: of these formats
+  /// too, each its own, which are widened before they are summed: views with dim columns whose rows, one view after
+  /// another, are the plan's gradient rows (one view for each backward pass that was accumulated): a row for each id,
+  /// or for each bag. A plan that touches no row, of zero ids or of ignored ones, changes no row, but the step counts,
+  /// as in torch.optim.SparseAdam. `workspace`, if given, holds the scratch memory (see memory_required). Runs in the
+  /// caller's oneTBB arena. It writes weights and state: no other call may use those rows meanwhile.
   ///
   /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
-  /// weights or state share an element with a gradient, the plan's winners or each other (overlap), or scratch memory
-  /// is refused (out_of_memory).
+  /// weights or state share an element with a gradient, the plan's winners or each other (overlap), an option of the
+  /// storage has no meaning for the weights' format, or a float16 weight overflows under Overflow::error
+  /// (invalid_argument), or scratch memory is refused (out_of_memory).
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
             Workspace* workspace = nullptr);
   void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,

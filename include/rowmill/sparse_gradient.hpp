@@ -25,8 +25,10 @@ namespace rowmill {
 /// arena.
 ///
 /// Throws Error, and writes nothing, if
-/// - a view is null (and not empty), has a negative shape or a size that overflows, or the views are not all float32 or
-///   all f64; an option is out of its range, or skip_nonfinite is set, which only a step can do (invalid_argument);
+/// - a view is null (and not empty), has a negative shape or a size that overflows, or another format: gradients of
+/// f32,
+///   bf16 and f16 have sums of f32, and those of f64 have sums of f64; an option is out of its range, or skip_nonfinite
+///   is set, which only a step can do (invalid_argument);
 /// - the gradients' rows are not the plan's, rows or values have another shape, or the plan's winners have
 /// (shape_mismatch);
 /// - rows or values share an element with a gradient, with the plan's winners or with each other (overlap);

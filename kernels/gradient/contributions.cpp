@@ -26,7 +26,11 @@ void check_gradients(std::string_view op, const Plan& plan, std::span<const Cons
   std::int64_t rows = 0;
   for (const ConstTableView& gradient : gradients) {
     check_view(op, "gradient", gradient);
-    check_format(op, "gradient", gradient, {is_exact(written.format()) ? written.format() : Format::f32});
+    if (is_exact(written.format())) {
+      check_format(op, "gradient", gradient, {written.format()});
+    } else {
+      check_format(op, "gradient", gradient, {Format::f32, Format::bf16, Format::f16});
+    }
     check_shape(op, "gradient", gradient, gradient.rows(), dim, "the dim of what it is summed for");
     check_disjoint(op, written_name, written, "gradient", gradient);
     rows += gradient.rows();
@@ -58,9 +62,11 @@ void Contributions::set(const Plan& plan, std::span<const ConstTableView> gradie
   plan_ = &plan;
   hot_ = {};
   std::int64_t end = 0;
+  bool any_format = false;
   for (std::size_t p = 0; p < gradients.size(); ++p) {
     end += gradients[p].rows();
-    passes_[p] = {gradients[p].data(), gradients[p].row_stride(), end};
+    passes_[p] = {gradients[p].bytes(), gradients[p].row_stride(), end, gradients[p].format()};
+    any_format = any_format || gradients[p].format() != Format::f32;
   }
   const std::int64_t passes = std::ssize(gradients);
   all_ = {.passes = passes_,
@@ -70,6 +76,7 @@ void Contributions::set(const Plan& plan, std::span<const ConstTableView> gradie
           .block = kSumBlock,
           .prefetched = true,
           .mean_squares = nullptr,
+          .any_format = any_format,
           .winners = plan.pooling() == Pooling::max ? plan.winners().data() : nullptr};
 }
 
@@ -107,6 +114,7 @@ void Contributions::share_hot_segments(const KernelTable& k, PrefetchArgs prefet
                 .block = max_blocks,
                 .prefetched = true,
                 .mean_squares = nullptr,
+                .any_format = false,
                 .winners = nullptr};
 }
 

@@ -36,9 +36,9 @@ inline void sum_in_blocks(const Segments& segments, std::int64_t block_size, std
 
 /// The same of contributions that are scaled or, for max, won: where a position did not win it contributes +0. In one
 /// loop, which is shorter: a sum that starts from -0 is the same, because -0 + x is x.
-template <bool kMax>
-inline void sum_contributions(const Segments& segments, const Winners& winners, std::int64_t block_size, std::int64_t s,
-                              float* out) {
+template <bool kMax, class Gradients>
+inline void sum_contributions(const Segments& segments, const Gradients& gradients, const Winners& winners,
+                              std::int64_t block_size, std::int64_t s, float* out) {
   for_each_group<4>(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
     Floats total[kVectors];
     Floats sum[kVectors];
@@ -51,7 +51,7 @@ inline void sum_contributions(const Segments& segments, const Winners& winners, 
       clear(sum);
       for (; k < end; ++k) {
         each_term<kMax, kVectors>(
-            segments, winners, k, c,
+            segments, gradients, winners, k, c,
             lanes, [&](std::int64_t v, Floats term) __attribute__((always_inline)) { sum[v] += term; });
       }
       unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { total[v] += sum[v]; });
@@ -86,8 +86,12 @@ template <class F>
 void sum_segment(const SegmentArgs& a, const GradientArgs& g, PrefetchArgs prefetch, std::int64_t s, float* out) {
   const Segments segments(a, g, few(prefetch.ahead));
   const Winners winners(a, g);
-  if (winners.winners != nullptr) return sum_contributions<true>(segments, winners, g.block, s, out);
-  if (a.coefficients != nullptr) return sum_contributions<false>(segments, winners, g.block, s, out);
+  const auto sum = [&](const auto& gradients) {
+    if (winners.winners != nullptr) return sum_contributions<true>(segments, gradients, winners, g.block, s, out);
+    sum_contributions<false>(segments, gradients, winners, g.block, s, out);
+  };
+  if (g.any_format) return sum(AnyGradients(g));
+  if (winners.winners != nullptr || a.coefficients != nullptr) return sum(segments.gradients);
   with_level(prefetch.into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(segments, g.block, s, out); });
 }
 

@@ -51,6 +51,8 @@ class Optimizer::Impl {
                                             bool sums_first) const;
   /// Computes what is the same for all rows of step number step_count_.
   void prepare_step();
+  /// The bytes of a row of float16 weights and of all states: what Overflow::error saves of a row.
+  [[nodiscard]] std::int64_t saved_bytes_a_row() const;
   /// Whether update() has a use for the mean square of a gradient row.
   [[nodiscard]] bool uses_mean_squares() const;
   /// The state tables of the formula: all but the lower halves of a split table.

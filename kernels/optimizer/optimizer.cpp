@@ -327,6 +327,12 @@ bool Optimizer::Impl::has_16_bit_states() const {
   return std::ranges::any_of(formula_states(), [](const TableView& state) { return state.format() == Format::bf16; });
 }
 
+std::int64_t Optimizer::Impl::saved_bytes_a_row() const {
+  std::int64_t bytes = dim_ * std::int64_t{sizeof(F16)};
+  for (const TableView& state : state_) bytes += row_bytes(state);
+  return bytes;
+}
+
 void Optimizer::Impl::update(const KernelTable& k, Format format, UpdateArgs args) const {
   std::visit(Update{k, format, args, formula_states(), adam_}, options_);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <string>
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/choose_prefetch.hpp"
@@ -18,6 +19,8 @@
 #include "kernels/memory/memory.hpp"
 #include "kernels/optimizer/impl.hpp"
 #include "kernels/optimizer/storage.hpp"
+#include "kernels/optimizer/undo.hpp"
+#include "rowmill/error.hpp"
 
 namespace rowmill {
 namespace {
@@ -74,6 +77,7 @@ std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t
   Carver memory(nullptr);
   const Scratch scratch(passes, id_count, dim_, uses_mean_squares() && !sums_first, memory);
   if (sums_first) const SumsFirst sums(id_count, unique, dim_, memory);
+  const Undo undo(storage_.overflow == Overflow::error, id_count, unique, saved_bytes_a_row(), memory);
   return memory.used();
 }
 
@@ -111,7 +115,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
       (plan.id_count() / 2 + tables * plan.unique_count()) * dim_ * std::int64_t{sizeof(float)};
   const std::int64_t threads = concurrency_for(traffic);
 
-  // From here on nothing can fail: the memory and the threads are there.
+  // From here on nothing can fail but a weight that overflows: the memory and the threads are there.
   std::optional<SumsFirst> sums;
   if (sums_first && plan.id_count() > 0 && dim_ > 0) {
     sums.emplace(plan.id_count(), plan.unique_count(), dim_, memory);
@@ -125,16 +129,22 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   }
 
   const FpEnvironment environment;
+  const OptimizerProgress before{step_count_, beta1_power_, beta2_power_};
   ++step_count_;
   prepare_step();
   if (plan.id_count() == 0 || dim_ == 0) return;
   std::int64_t columns = dim_;
   for (const auto& table : state_) columns += table.dim();
   const PrefetchArgs prefetch = prefetch_for_update(rows_ * columns * std::int64_t{sizeof(float)}, dim_);
-  const bool any_format = storage_.split || storage_.rounding == Rounding::stochastic || has_16_bit_states();
+  const bool any_format = storage_.split || storage_.rounding == Rounding::stochastic || has_16_bit_states() ||
+                          weights.format() == Format::f16 || (!sums && contributions.all().any_format);
   const StorageArgs storage =
       storage_args(storage_, weights, formula_states(), storage_.split ? state_.back().bytes() : nullptr, step_count_);
+  Undo undo(storage_.overflow == Overflow::error, plan.id_count(), plan.unique_count(), saved_bytes_a_row(), memory);
+  undo.save(plan, threads, weights, state_);
   const auto update_segments = [&](std::int64_t s, const SegmentArgs& segments, const GradientArgs& of) {
+    StorageArgs own_storage = storage;
+    own_storage.overflowed = undo.overflowed(s);
     update(k, weights.format(),
            {.segments = segments,
             .gradients = of,
@@ -142,46 +152,60 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
             .scratch = scratch.rows + s * kUpdateScratchRows * scratch.row_stride,
             .weights = weights.bytes(),
             .stride = weights.row_stride(),
-            .storage = any_format ? &storage : nullptr});
+            .storage = any_format ? &own_storage : nullptr});
   };
 
-  if (sums) {
-    const GradientPass values{sums->values, dim_, plan.unique_count()};
-    const GradientArgs of_sums{.passes = &values,
-                               .pass_count = 1,
-                               .index = {},
-                               .dim = dim_,
-                               .block = kSumBlock,
-                               .prefetched = true,
-                               .mean_squares = nullptr};
-    parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
-      const Plan::Shard shard = plan.shard(s);
-      const SegmentArgs segments{.rows = shard.rows.data(),
-                                 .begin = sums->begin,
-                                 .positions = sums->sums.numbers(s),
-                                 .count = std::ssize(shard.rows)};
-      update_segments(s, segments, of_sums);
-    });
-    return;
-  }
+  const auto update_all = [&] {
+    if (sums) {
+      const GradientPass values{sums->values, dim_, plan.unique_count()};
+      const GradientArgs of_sums{.passes = &values,
+                                 .pass_count = 1,
+                                 .index = {},
+                                 .dim = dim_,
+                                 .block = kSumBlock,
+                                 .prefetched = true,
+                                 .mean_squares = nullptr,
+                                 .any_format = false};
+      parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
+        const Plan::Shard shard = plan.shard(s);
+        const SegmentArgs segments{.rows = shard.rows.data(),
+                                   .begin = sums->begin,
+                                   .positions = sums->sums.numbers(s),
+                                   .count = std::ssize(shard.rows)};
+        update_segments(s, segments, of_sums);
+      });
+      return;
+    }
 
-  contributions.share_hot_segments(k, prefetch, threads);
-  // A row of one contribution has the mean square of its gradient row, if that has one coefficient.
-  const bool one_factor = plan.shard(0).coefficients.empty() || !plan.factors().empty();
-  if (uses_mean_squares() && one_factor &&
-      plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows()) {
-    square_gradients(k, plan, contributions.all(), scratch.mean_squares);
-    contributions.all().mean_squares = scratch.mean_squares;
-  }
-  const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
-  const bool near_gradients =
-      gradient_bytes <= tuning().near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
-  contributions.all().prefetched = !(near_gradients && prefetch.into == CacheLevel::second);
-  parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
-    contributions.for_each_part(s, [&](const SegmentArgs& segments, const GradientArgs& of, std::int64_t) {
-      update_segments(s, segments, of);
+    contributions.share_hot_segments(k, prefetch, threads);
+    // A row of one contribution has the mean square of its gradient row, if that has one coefficient.
+    const bool one_factor = plan.shard(0).coefficients.empty() || !plan.factors().empty();
+    if (uses_mean_squares() && one_factor && !contributions.all().any_format &&
+        plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows()) {
+      square_gradients(k, plan, contributions.all(), scratch.mean_squares);
+      contributions.all().mean_squares = scratch.mean_squares;
+    }
+    const std::int64_t gradient_bytes = plan.gradient_rows() * dim_ * std::int64_t{sizeof(float)};
+    const bool near_gradients =
+        gradient_bytes <= tuning().near_gradient_bytes && plan.id_count() >= 2 * plan.gradient_rows();
+    contributions.all().prefetched = !(near_gradients && prefetch.into == CacheLevel::second);
+    parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
+      contributions.for_each_part(s, [&](const SegmentArgs& segments, const GradientArgs& of, std::int64_t) {
+        update_segments(s, segments, of);
+      });
     });
-  });
+  };
+  update_all();
+  if (!undo.needed(plan)) return;
+  const Place place = find_infinite(plan, weights);
+  undo.put_back(plan, threads, weights, state_);
+  step_count_ = before.step_count;
+  beta1_power_ = *before.beta1_power;
+  beta2_power_ = *before.beta2_power;
+  throw Error(ErrorCode::invalid_argument,
+              "rowmill: " + std::string(name_) + ": row " + std::to_string(place.row) + ", column " +
+                  std::to_string(place.column) + " of " + describe("weights", weights) +
+                  " would lie beyond 65504, the largest float16; the step changed nothing");
 }
 
 }  // namespace rowmill

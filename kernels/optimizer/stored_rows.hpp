@@ -12,6 +12,9 @@ namespace rowmill::ROWMILL_ISA {
 /// Row `row` as floats: where it is, if it holds floats, or in `scratch`.
 float* open_row(const StoredTable& table, std::int64_t row, std::int64_t dim, float* scratch);
 
+/// A row of f32, bf16 or f16 as floats: where it is, or in `scratch`.
+const float* as_floats(const void* row, Format format, std::int64_t dim, float* scratch);
+
 /// Rounds the floats of a row that open_row() read into `scratch` to the table's format, as `storage` says. Of weights,
 /// float16 overflows as it says, too; of states never.
 void close_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,

@@ -15,14 +15,13 @@ Row* row_of(void* data, std::int64_t row, std::int64_t stride) {
   return static_cast<Row*>(data) + row * stride;
 }
 
-template <class From>
-void widen_row(const Half* from, std::int64_t dim, float* to) {
-  for_each_vector(dim, [=](std::int64_t c, auto lanes) { store(to + c, From::load(from + c, lanes), lanes); });
+void widen_bf16_row(const Half* from, std::int64_t dim, float* to) {
+  for_each_vector(dim, [=](std::int64_t c, auto lanes) { store(to + c, Bf16Format::load(from + c, lanes), lanes); });
 }
 
-template <class To>
-void narrow_row(const float* from, std::int64_t dim, Half* to) {
-  for_each_vector(dim, [=](std::int64_t c, auto lanes) { To::store(to + c, load(from + c, lanes), lanes); });
+void widen_f16_row(const Half* from, std::int64_t dim, float* to) {
+  for_each_vector(dim,
+                  [=](std::int64_t c, auto lanes) { store(to + c, widen_f16(load_16_bits(from + c, lanes)), lanes); });
 }
 
 void join_row(const Half* upper, const Half* low, std::int64_t dim, float* to) {
@@ -49,9 +48,11 @@ void fill_bits(const StoredTable& table, const StorageArgs& storage, std::uint64
                  static_cast<std::uint32_t>(row >> 32), storage.step},
                 table.key, words);
   for (int w = 0; w < 4; ++w) {
-    for (int i = 0; i < kPhiloxBlocks; ++i) {
-      bits[kPhiloxBlocks * w + i] = static_cast<Half>(words[w][i]);
-      bits[kBlockColumns / 2 + kPhiloxBlocks * w + i] = static_cast<Half>(words[w][i] >> 16);
+    for (int i = 0; i < kPhiloxBlocks; i += static_cast<int>(kLanes)) {
+      Words both;
+      __builtin_memcpy(&both, words[w] + i, sizeof both);
+      store_16_bits(bits + kPhiloxBlocks * w + i, both, FullVector{});
+      store_16_bits(bits + kBlockColumns / 2 + kPhiloxBlocks * w + i, both >> 16, FullVector{});
     }
   }
 }
@@ -76,8 +77,34 @@ void round_row(const StoredTable& table, const StorageArgs& storage, std::int64_
 
 void round_row_to_bf16(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
                        const float* from, Half* to) {
-  if (storage.rounding == Rounding::nearest) return narrow_row<Bf16Format>(from, dim, to);
+  if (storage.rounding == Rounding::nearest) {
+    return for_each_vector(
+        dim, [=](std::int64_t c, auto lanes) { Bf16Format::store(to + c, load(from + c, lanes), lanes); });
+  }
   round_row(table, storage, row, dim, from, to, [](Floats v, Words random) { return round_to_bf16(v, random); });
+}
+
+void round_row_to_f16(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
+                      const float* from, Half* to) {
+  const Words saturates = Words{} + (storage.overflow == Overflow::saturate ? 1U : 0U);
+  Words infinite = {};
+  const auto limit = [&](Words half) {
+    const Words beyond = __builtin_bit_cast(Words, as_signed(half & 0x7FFFU) == 0x7C00);
+    infinite |= beyond;
+    return half - (beyond & saturates);  // the number before infinity is 65504
+  };
+  if (storage.rounding == Rounding::nearest) {
+    for_each_vector(dim, [&](std::int64_t c, auto lanes) {
+      store_16_bits(to + c, limit(round_to_f16(load(from + c, lanes))), lanes);
+    });
+  } else {
+    round_row(table, storage, row, dim, from, to,
+              [&](Floats v, Words random) { return limit(round_to_f16(v, random)); });
+  }
+  if (storage.overflow != Overflow::error) return;
+  bool any = false;
+  for (std::int64_t i = 0; i < kLanes; ++i) any = any || infinite[i] != 0;
+  if (any) *storage.overflowed = true;
 }
 
 }  // namespace
@@ -87,9 +114,18 @@ float* open_row(const StoredTable& table, std::int64_t row, std::int64_t dim, fl
   const Half* const from = row_of<Half>(table.data, row, table.stride);
   if (table.low != nullptr) {
     join_row(from, row_of<Half>(table.low, row, dim), dim, scratch);
+  } else if (table.format == Format::bf16) {
+    widen_bf16_row(from, dim, scratch);
   } else {
-    widen_row<Bf16Format>(from, dim, scratch);
+    widen_f16_row(from, dim, scratch);
   }
+  return scratch;
+}
+
+const float* as_floats(const void* row, Format format, std::int64_t dim, float* scratch) {
+  if (format == Format::f32) return static_cast<const float*>(row);
+  const auto* const halves = static_cast<const Half*>(row);
+  format == Format::bf16 ? widen_bf16_row(halves, dim, scratch) : widen_f16_row(halves, dim, scratch);
   return scratch;
 }
 
@@ -98,7 +134,8 @@ void close_row(const StoredTable& table, const StorageArgs& storage, std::int64_
   if (table.format == Format::f32) return;
   Half* const to = row_of<Half>(table.data, row, table.stride);
   if (table.low != nullptr) return split_row(scratch, dim, to, row_of<Half>(table.low, row, dim));
-  round_row_to_bf16(table, storage, row, dim, scratch, to);
+  if (table.format == Format::bf16) return round_row_to_bf16(table, storage, row, dim, scratch, to);
+  round_row_to_f16(table, storage, row, dim, scratch, to);
 }
 
 }  // namespace rowmill::ROWMILL_ISA

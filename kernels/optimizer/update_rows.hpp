@@ -106,11 +106,11 @@ template <class Formula, class Value>
       });
 }
 
-/// Rows of kVectors full vectors, packed, as their gradients are.
-template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto>
+/// Rows of kVectors full vectors, packed, as their gradients are, which are stored as `Of` says.
+template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, class Of = F32Format>
 [[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
-  constexpr std::int64_t kRowBytes = kColumns * std::int64_t{sizeof(float)};
+  using Gradient = typename Of::Value;
   const UpdateArgs& a = args.update;
   const Formula formula(args);
   const Decay decay(a);
@@ -119,13 +119,16 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   const std::int64_t count = a.segments.count;
   // Of the shortest rows it is a constant, the same one: that leaves a register for the loop, which is up to a tenth.
   const std::int64_t ahead = kColumns <= 32 ? (kInto == CacheLevel::first ? 16 : 32) : a.prefetch.ahead;
-  const PackedGradients<kColumns> gradients{a.gradients.passes[0].data};
+  const PackedGradients<kColumns, Of> gradients{static_cast<const Gradient*>(a.gradients.passes[0].data)};
   auto* const weights = static_cast<typename Weights::Value*>(a.weights);
   const float* const mean_squares = a.gradients.mean_squares;
   const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
     prefetch_row(formula, weights + row * kColumns, row, kColumns, kInto);
   };
-  Segments(a.segments, a.gradients, ahead).prefetch_first(kRowBytes, kInto, prefetch_later);
+  for (std::int64_t p = begin[0]; a.gradients.prefetched && p < begin[0] + ahead && p < begin[count]; ++p) {
+    prefetch<kInto>(gradients.row(a.segments.positions[p]), kColumns * std::int64_t{sizeof(Gradient)});
+  }
+  for (std::int64_t s = 0; s < ahead && s < count; ++s) prefetch_later(rows[s]);
   const bool l2 = std::is_same_v<Decay, Decayed> && a.decay == WeightDecay::l2;
   // Rows of at most so many contributions take the short way: all of them, mostly.
   const std::int64_t max_contributions = l2 || a.segments.coefficients != nullptr ? 0 : a.gradients.block;
@@ -137,7 +140,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     const std::int64_t contributions = begin[s + 1] - begin[s];
     prefetch_later(rows[s + ahead < count ? s + ahead : s]);
     Floats sum[kVectors];
-    const auto later = [&](const std::int64_t* p, const float* gradient) __attribute__((always_inline)) {
+    const auto later = [&](const std::int64_t* p, const Gradient* gradient) __attribute__((always_inline)) {
       return p < last_ahead ? gradients.row(p[ahead]) : gradient;
     };
     if (contributions <= max_contributions) [[likely]] {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/core/prefetch.hpp"
+#include "rowmill/format.hpp"
 
 namespace rowmill {
 
@@ -22,9 +23,10 @@ struct SegmentArgs {
 
 /// The gradient rows of one backward pass: row p - (the previous pass's end) of `data`, for positions p below `end`.
 struct GradientPass {
-  const float* data;
+  const void* data;
   std::int64_t stride;
   std::int64_t end;
+  Format format = Format::f32;  ///< f32, bf16 or f16
 };
 
 /// Where to look for the pass of a position: it is one of first[b] .. first[b+1], where b is position >> shift. Not
@@ -48,6 +50,7 @@ struct GradientArgs {
   bool prefetched;            ///< not where they are nearer than the cache that rows are prefetched into
   const float* mean_squares;  ///< of each gradient row times its factor, for row-wise optimizers without l2; null: not
                               ///< known
+  bool any_format = false;    ///< whether a pass is of 16 bits. Only sums take them, and updates of any format
   const std::int32_t* winners = nullptr;  ///< for max: dim of them for each gradient row. Updates do not take them
 };
 

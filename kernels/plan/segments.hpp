@@ -5,7 +5,8 @@
 
 #include "kernels/plan/passes.hpp"
 #include "kernels/plan/segment_args.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/simd/formats.hpp"
+#include "kernels/simd/stochastic.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 
@@ -15,8 +16,10 @@ void sum_segment(const SegmentArgs& segments, const GradientArgs& gradients, Pre
 
 namespace {
 
-/// The gradient rows of a step, by position. Usually there is one pass: a copy of it stays in registers.
+/// The gradient rows of a step, floats, by position. Usually there is one pass: a copy of it stays in registers.
 struct Gradients {
+  using Storage = F32Format;
+
   const GradientPass* passes;
   PassIndex index;
   GradientPass first = passes[0];
@@ -25,18 +28,55 @@ struct Gradients {
 
   [[nodiscard]] const float* row(std::int64_t position) const {
     if (position < first.end) [[likely]]
-      return first.data + position * first.stride;
+      return static_cast<const float*>(first.data) + position * first.stride;
     const GradientPass* const pass = pass_of(passes, index, position);
-    return pass->data + (position - (pass - 1)->end) * pass->stride;
+    return static_cast<const float*>(pass->data) + (position - (pass - 1)->end) * pass->stride;
   }
 };
 
-/// Gradient rows of one pass that are contiguous.
-template <std::int64_t kColumns>
-struct PackedGradients {
-  const float* data;
+/// Columns of a gradient row of any format, as floats.
+struct AnyRow {
+  const void* data;
+  Format format;
 
-  [[nodiscard]] const float* row(std::int64_t position) const { return data + position * kColumns; }
+  template <class Lanes>
+  [[nodiscard]] [[gnu::always_inline]] Floats load(std::int64_t c, Lanes lanes) const {
+    if (format == Format::f32) return ROWMILL_ISA::load(static_cast<const float*>(data) + c, lanes);
+    const auto* const halves = static_cast<const std::uint16_t*>(data) + c;
+    return format == Format::bf16 ? Bf16Format::load(halves, lanes) : widen_f16(load_16_bits(halves, lanes));
+  }
+};
+
+/// The gradient rows of a step whose passes have any format.
+struct AnyGradients {
+  const GradientPass* passes;
+  std::int64_t pass_count;
+
+  explicit AnyGradients(const GradientArgs& a) : passes(a.passes), pass_count(a.pass_count) {}
+
+  [[nodiscard]] AnyRow row(std::int64_t position) const {
+    const GradientPass* const pass = pass_of(passes, pass_count, position);
+    const std::int64_t begin = pass == passes ? 0 : (pass - 1)->end;
+    const std::int64_t size = pass->format == Format::f32 ? 4 : 2;
+    return {static_cast<const char*>(pass->data) + (position - begin) * pass->stride * size, pass->format};
+  }
+};
+
+[[gnu::always_inline]] inline Floats load_column(const float* row, std::int64_t c, auto lanes) {
+  return load(row + c, lanes);
+}
+[[gnu::always_inline]] inline Floats load_column(const AnyRow& row, std::int64_t c, auto lanes) {
+  return row.load(c, lanes);
+}
+
+/// Gradient rows of one pass that are contiguous, in one storage format.
+template <std::int64_t kColumns, class StorageFormat>
+struct PackedGradients {
+  using Storage = StorageFormat;
+  using Value = typename Storage::Value;
+  const Value* data;
+
+  [[nodiscard]] const Value* row(std::int64_t position) const { return data + position * kColumns; }
 };
 
 /// Whether the rows of a table and the gradients are packed: its stride is their number of columns, and there is one
@@ -90,12 +130,12 @@ template <std::int64_t kVectors, class Rows, class Scales, class Lanes, class La
                                             std::int64_t count, std::int64_t c, Lanes lanes, CacheLevel into,
                                             Later later, Floats (&sum)[kVectors]) {
   const auto read = [&](const std::int64_t* p, auto take) __attribute__((always_inline)) {
-    const float* const row = gradients.row(*p);
-    const float* const next = later(p, row) + c;
+    const auto* const row = gradients.row(*p);
+    const auto* const next = later(p, row) + c;
     const auto scale = scales.next();
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
       prefetch_column(next, v * kLanes, into);
-      take(v, scale(load(row + c + v * kLanes, lanes)));
+      take(v, scale(Rows::Storage::load(row + c + v * kLanes, lanes)));
     });
   };
   read(

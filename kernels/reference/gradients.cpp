@@ -99,7 +99,8 @@ std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, cons
       const std::int64_t row = row_at(bags, i, rows, options.out_of_range);
       if (row == kDropped || row == kZeroRow) continue;
       const float scale = coefficient(bags, b, i, rows, options);
-      Values x(gradient.row(b).begin(), gradient.row(b).end());
+      Values x;
+      for (std::int64_t c = 0; c < dim; ++c) x.push_back(load(gradient, b, c));
       for (std::size_t c = 0; c < x.size(); ++c) {
         const bool lost =
             options.pooling == Pooling::max && winners[static_cast<std::size_t>(b * dim) + c] != i - bags.begin(b);

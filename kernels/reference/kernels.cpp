@@ -178,10 +178,21 @@ void scatter_add(Format format, Format values_format, const ScatterAddArgs& a) {
   }
 }
 
+/// Column c of a gradient row.
+float gradient_at(const GradientArgs& a, std::int64_t position, std::int64_t c) {
+  const GradientPass* const pass = pass_of(a.passes, a.pass_count, position);
+  const std::int64_t begin = pass == a.passes ? 0 : pass[-1].end;
+  const std::int64_t i = (position - begin) * pass->stride + c;
+  return pass->format == Format::f32    ? static_cast<const float*>(pass->data)[i]
+         : pass->format == Format::bf16 ? static_cast<float>(static_cast<const Bf16*>(pass->data)[i])
+                                        : static_cast<float>(static_cast<const F16*>(pass->data)[i]);
+}
+
+/// A gradient row of floats.
 const float* gradient_row(const GradientArgs& a, std::int64_t position) {
   const GradientPass* const pass = pass_of(a.passes, a.pass_count, position);
   const std::int64_t begin = pass == a.passes ? 0 : pass[-1].end;
-  return pass->data + (position - begin) * pass->stride;
+  return static_cast<const float*>(pass->data) + (position - begin) * pass->stride;
 }
 
 /// Column c of contribution k.
@@ -190,7 +201,7 @@ float contribution(const SegmentArgs& segments, const GradientArgs& gradients, s
   const bool lost =
       gradients.winners != nullptr && gradients.winners[position * gradients.dim + c] != segments.bag_positions[k];
   if (lost) return 0;
-  const float g = gradient_row(gradients, position)[c];
+  const float g = gradient_at(gradients, position, c);
   return segments.coefficients == nullptr ? g : segments.coefficients[k] * g;
 }
 

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <set>
 
-#include "kernels/random/streams.hpp"
 #include "kernels/reference/reference.hpp"
 
 namespace rowmill::reference {
@@ -86,6 +85,17 @@ void renormalize(const TableView& table, Ids ids, float max_norm, NormType norm,
 
 namespace {
 
+/// As include/rowmill/random.hpp says.
+std::array<std::uint32_t, 2> key_of(const RandomStream& stream) {
+  std::uint64_t table = 0xCBF29CE484222325U;
+  for (const char c : stream.name) table = (table ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  table ^= stream.stream;
+  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+  const auto words = philox4x32_10({low(table), low(table >> 32), static_cast<std::uint32_t>(stream.purpose), 0},
+                                   {low(stream.seed), low(stream.seed >> 32)});
+  return {words[0], words[1]};
+}
+
 double power(double base, std::int64_t exponent) {
   double result = 1;
   for (std::int64_t i = 0; i < exponent; ++i) result *= base;
@@ -144,8 +154,7 @@ void optimizer_step(const OptimizerOptions& options, std::int64_t t, const Table
     StoredTable result{.data = table.bytes(), .stride = table.row_stride(), .format = table.format()};
     RandomStream stream = options_of_storage.stream;
     stream.purpose = static_cast<RandomPurpose>(static_cast<std::uint32_t>(RandomPurpose::round_weights) + number);
-    const auto key = stream_key(stream);
-    std::ranges::copy(key, result.key);
+    std::ranges::copy(key_of(stream), result.key);
     return result;
   };
   bool overflowed = false;

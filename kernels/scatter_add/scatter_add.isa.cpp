@@ -108,8 +108,8 @@ inline void add_segments(const ScatterAddSegmentsArgs& a) {
 
 /// The same of contributions that are scaled or, for max, won: where a position did not win it adds +0. A vector at a
 /// time, which is less code.
-template <class Table, bool kMax>
-inline void add_contributions(const ScatterAddSegmentsArgs& a) {
+template <class Table, bool kMax, class Rows>
+inline void add_contributions(const ScatterAddSegmentsArgs& a, const Rows& values) {
   const Segments segments(a.segments, a.values, a.prefetch.ahead);
   const Winners winners(a.segments, a.values);
   for (std::int64_t s = 0; s < segments.count; ++s) {
@@ -120,7 +120,7 @@ inline void add_contributions(const ScatterAddSegmentsArgs& a) {
                              __attribute__((always_inline)) { sum[v] = Table::load(row + c + v * kLanes, lanes); });
       for (std::int64_t k = segments.begin[s]; k < segments.begin[s + 1]; ++k) {
         each_term<kMax, kVectors>(
-            segments, winners, k, c, lanes, [&](std::int64_t v, Floats term) __attribute__((always_inline)) {
+            segments, values, winners, k, c, lanes, [&](std::int64_t v, Floats term) __attribute__((always_inline)) {
               sum[v] = Table::round(sum[v] + term);
             });
       }
@@ -128,6 +128,12 @@ inline void add_contributions(const ScatterAddSegmentsArgs& a) {
                              __attribute__((always_inline)) { Table::store(row + c + v * kLanes, sum[v], lanes); });
     });
   }
+}
+
+template <class Table, bool kMax>
+inline void add_contributions(const ScatterAddSegmentsArgs& a) {
+  if (a.values.any_format) return add_contributions<Table, kMax>(a, AnyGradients(a.values));
+  add_contributions<Table, kMax>(a, Gradients(a.values));
 }
 
 constexpr std::int64_t kMaxColumns = 128;  // wider rows lose by a fixed width
@@ -140,7 +146,7 @@ inline void add(const ScatterAddArgs& a) {
 template <class Table>
 inline void add(const ScatterAddSegmentsArgs& a) {
   if (a.values.winners != nullptr) return add_contributions<Table, true>(a);
-  if (a.segments.coefficients != nullptr) return add_contributions<Table, false>(a);
+  if (a.segments.coefficients != nullptr || a.values.any_format) return add_contributions<Table, false>(a);
   with_width<kMaxColumns>(a.values.dim, [&]<std::int64_t kVectors>() { add_segments<Table, kVectors>(a); });
 }
 

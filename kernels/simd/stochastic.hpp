@@ -55,24 +55,54 @@ inline Words round_to_bf16(Floats v, Words random) {
   return ((bits & 0x80000000U) | rounded) >> 16;
 }
 
-/// v as f16 in the lower halves; infinity where that is beyond 65504. The upper 13 of `random`, 16 bits, are added to
-/// the bits that go.
+/// The f16 in the lower halves, exactly.
+inline Floats widen_f16(Words halves) {
+  constexpr std::uint32_t kBias = (127U - 15U) << 23;
+  constexpr Words kNone = {};
+  const Words shifted = (halves & 0x7FFFU) << 13;
+  // What has the least exponent is a multiple of 2^-24: 2^-14 and that much is a float, from which 2^-14 is taken.
+  const PlainFloats sum = __builtin_bit_cast(PlainFloats, shifted + (kBias + (1U << 23)));
+  const Words small = __builtin_bit_cast(Words, sum - 0x1p-14F);
+  const Words special = where(as_signed(shifted) >= (31 << 23), kNone + kBias, kNone);
+  const Words wide = where(as_signed(shifted) < (1 << 23), small, shifted + kBias + special);
+  return floats_of((halves & 0x8000U) << 16 | wide);
+}
+
+/// v as f16 in the lower halves, from the magnitude of a finite value, and what that is in units of 2^-24.
+inline Words finish_f16(Words bits, Words large, Words units) {
+  constexpr std::int32_t kSmallest = (127 - 14) << 23;  // 2^-14: what is smaller is a multiple of 2^-24
+  constexpr Words kNone = {};
+  const Words magnitude = bits & 0x7FFFFFFFU;
+  const Words half = where(as_signed(magnitude) >= kSmallest, large, units);
+  const Words finite = where(as_signed(half) > 0x7C00, kNone + 0x7C00U, half);
+  const Words rounded = where(as_signed(magnitude) > 0x7F800000, 0x7E00U | (magnitude >> 13 & 0x3FFU), finite);
+  return (bits >> 16 & 0x8000U) | rounded;
+}
+
+/// v as f16 in the lower halves, to the nearest; infinity where that is beyond 65504.
+inline Words round_to_f16(Floats v) {
+  constexpr std::uint32_t kBias = (127U - 15U) << 23;
+  const Words bits = words_of(v);
+  const Words magnitude = bits & 0x7FFFFFFFU;
+  const Words large = (magnitude + 0xFFFU + (magnitude >> 13 & 1U) - kBias) >> 13;
+  // The last place of numbers from 0.5 to 1 is 2^-24.
+  const PlainFloats sum = __builtin_bit_cast(PlainFloats, magnitude) + 0.5F;
+  return finish_f16(bits, large, __builtin_bit_cast(Words, sum) - 0x3F000000U);
+}
+
+/// The same by chance: the upper 13 of `random`, 16 bits, are added to the bits that go.
 inline Words round_to_f16(Floats v, Words random) {
-  constexpr std::int32_t kSmallest = (127 - 14) << 23;  // 2^-14: what is smaller becomes a multiple of 2^-24
+  constexpr std::int32_t kSmallest = (127 - 14) << 23;
   constexpr std::uint32_t kBias = (127U - 15U) << 23;
   constexpr Words kNone = {};
   const Words bits = words_of(v);
   const Words magnitude = bits & 0x7FFFFFFFU;
   const Words added = random >> 3;
-  const SignedWords is_large = as_signed(magnitude) >= kSmallest;
-  const Words large = (magnitude + added - kBias) >> 13;
-  const PlainFloats small = __builtin_bit_cast(PlainFloats, where(is_large, kNone, magnitude)) * 0x1p24F;
+  const Words small = where(as_signed(magnitude) >= kSmallest, kNone, magnitude);
+  const PlainFloats scaled = __builtin_bit_cast(PlainFloats, small) * 0x1p24F;
   const PlainFloats chance = __builtin_convertvector(as_signed(added), PlainFloats) * 0x1p-13F;
-  const Words units = __builtin_bit_cast(Words, __builtin_convertvector(small + chance, SignedWords));
-  const Words half = where(is_large, large, units);
-  const Words finite = where(as_signed(half) > 0x7C00, kNone + 0x7C00U, half);
-  const Words rounded = where(as_signed(magnitude) > 0x7F800000, 0x7E00U | (magnitude >> 13 & 0x3FFU), finite);
-  return (bits >> 16 & 0x8000U) | rounded;
+  const Words units = __builtin_bit_cast(Words, __builtin_convertvector(scaled + chance, SignedWords));
+  return finish_f16(bits, (magnitude + added - kBias) >> 13, units);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct LayerTraining {
   std::optional<MaxNorm> max_norm;
   GradientOptions gradient;
   Recorded recorded;
+  StorageOptions storage;
 };
 
 /// The optimizer that the options of a layer choose.
@@ -34,6 +35,17 @@ OptimizerOptions layer_optimizer(const auto& o, std::string_view op) {
   return optimizer_of(o.sgd, op);
 }
 
+/// How that optimizer stores its tables.
+StorageOptions layer_storage(const auto& o, std::string_view op) {
+  const auto storage_in = [&](const auto* options) { return options_of(options, op).storage; };
+  for (const rowmill_storage_options* storage :
+       {storage_in(o.sgd), storage_in(o.adagrad), storage_in(o.row_wise_adagrad), storage_in(o.adam),
+        storage_in(o.partial_row_wise_adam)}) {
+    if (storage != nullptr) return storage_of(storage, op);
+  }
+  return {};
+}
+
 LayerTraining training_of(const auto& o, std::string_view op) {
   static_assert(static_cast<int>(Recorded::copied) == ROWMILL_RECORDED_COPIED &&
                 static_cast<int>(Recorded::referenced) == ROWMILL_RECORDED_REFERENCED);
@@ -42,7 +54,8 @@ LayerTraining training_of(const auto& o, std::string_view op) {
   return {.optimizer = layer_optimizer(o, op),
           .max_norm = o.max_norm == -1 ? std::nullopt : std::optional(MaxNorm{.max_norm = o.max_norm, .norm = norm}),
           .gradient = gradient_options_of(o.gradient, op),
-          .recorded = enum_of(o.recorded, Recorded::referenced, op, "recorded")};
+          .recorded = enum_of(o.recorded, Recorded::referenced, op, "recorded"),
+          .storage = layer_storage(o, op)};
 }
 
 }  // namespace
@@ -104,7 +117,8 @@ rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, con
                           .out_of_range = policy_of(o.out_of_range, kOp),
                           .max_norm = training.max_norm,
                           .gradient = training.gradient,
-                          .recorded = training.recorded};
+                          .recorded = training.recorded,
+                          .storage = training.storage};
     if (o.padding_id != -1) made.padding_id = o.padding_id;
     auto* const handle = new rowmill_embedding{Embedding(made), {}};
     handle->optimizer.optimizer = &handle->embedding.optimizer();
@@ -187,7 +201,8 @@ rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
                                                 .padding_id = padding_of(o.has_padding_id, o.padding_id),
                                                 .max_norm = training.max_norm,
                                                 .gradient = training.gradient,
-                                                .recorded = training.recorded}),
+                                                .recorded = training.recorded,
+                                                .storage = training.storage}),
                                   {}};
     handle->optimizer.optimizer = &handle->embedding_bag.optimizer();
     result = handle;

@@ -25,13 +25,13 @@ WeightDecay decay_of(std::int32_t value, std::string_view op) {
 
 rowmill_sgd_options sgd_to_c(const SgdOptions& o) {
   return {sizeof(rowmill_sgd_options),        o.learning_rate, o.momentum, o.nesterov ? 1 : 0,
-          static_cast<std::int32_t>(o.decay), o.weight_decay};
+          static_cast<std::int32_t>(o.decay), o.weight_decay,  nullptr};
 }
 
 template <class Options>
 Options adagrad_to_c(const auto& o) {
   return {sizeof(Options), o.learning_rate, o.initial_accumulator, o.epsilon, static_cast<std::int32_t>(o.decay),
-          o.weight_decay};
+          o.weight_decay,  nullptr};
 }
 
 template <class Options>
@@ -42,7 +42,7 @@ OptimizerOptions adagrad_to_cpp(const auto& o, std::string_view op) {
 template <class Options>
 Options adam_to_c(const auto& o) {
   return {sizeof(Options), o.learning_rate, o.beta1, o.beta2, o.epsilon, static_cast<std::int32_t>(o.decay),
-          o.weight_decay};
+          o.weight_decay,  nullptr};
 }
 
 template <class Options>
@@ -61,19 +61,21 @@ rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char*
                                 rowmill_optimizer** optimizer, std::string_view op) noexcept {
   return call([&] {
     rowmill_optimizer*& result = the(optimizer, op, "optimizer");
-    result = make_handle(Optimizer(optimizer_of(options, op), rows, dim, text_of(name)));
+    result = make_handle(Optimizer(optimizer_of(options, op), rows, dim,
+                                   storage_of(options_of(options, op).storage, op), text_of(name)));
   });
 }
 
-Optimizer with_state(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const rowmill_view* state,
-                     std::int64_t state_count, std::string_view op) {
+Optimizer with_state(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim,
+                     const StorageOptions& storage, const rowmill_view* state, std::int64_t state_count,
+                     std::string_view op) {
   check_range(op, "state_count", state_count, 0, kMaxIds);
   std::vector<TableView> views;
   for (std::int64_t i = 0; i < state_count; ++i) {
     the(state, op, "state");
     views.push_back(view_of(state + i, op, "state"));
   }
-  return {options, rows, dim, views};
+  return {options, rows, dim, storage, views};
 }
 
 template <class Options>
@@ -82,7 +84,8 @@ rowmill_status create_with_state(std::int64_t rows, std::int64_t dim, const Opti
                                  std::string_view op) noexcept {
   return call([&] {
     rowmill_optimizer*& result = the(optimizer, op, "optimizer");
-    result = make_handle(with_state(optimizer_of(options, op), rows, dim, state, state_count, op));
+    result = make_handle(with_state(optimizer_of(options, op), rows, dim,
+                                    storage_of(options_of(options, op).storage, op), state, state_count, op));
   });
 }
 
@@ -90,7 +93,8 @@ template <class Options>
 rowmill_status set_options(rowmill_optimizer* optimizer, const Options* options, std::string_view op) noexcept {
   return call([&] {
     Optimizer& o = *the(optimizer, op, "optimizer").optimizer;
-    o.set_options(optimizer_of(&the(options, op, "options"), op));
+    if (options_of(&the(options, op, "options"), op).storage != nullptr) refuse(op, "storage can't be changed");
+    o.set_options(optimizer_of(options, op));
   });
 }
 
@@ -142,6 +146,31 @@ rowmill_optimizer_progress defaults<rowmill_optimizer_progress>() {
   return {sizeof(rowmill_optimizer_progress), 0, -1, -1};
 }
 
+template <>
+rowmill_storage_options defaults<rowmill_storage_options>() {
+  rowmill_storage_options o{};  // to the nearest, no stream, not split
+  o.struct_size = sizeof o;
+  o.overflow = ROWMILL_OVERFLOW_SATURATE;
+  o.state_format = ROWMILL_FLOAT32;
+  return o;
+}
+
+StorageOptions storage_of(const rowmill_storage_options* options, std::string_view op) {
+  static_assert(static_cast<int>(Rounding::nearest) == ROWMILL_ROUND_NEAREST &&
+                static_cast<int>(Rounding::stochastic) == ROWMILL_ROUND_STOCHASTIC &&
+                static_cast<int>(Overflow::infinity) == ROWMILL_OVERFLOW_INFINITY &&
+                static_cast<int>(Overflow::saturate) == ROWMILL_OVERFLOW_SATURATE &&
+                static_cast<int>(Overflow::error) == ROWMILL_OVERFLOW_ERROR);
+  const rowmill_storage_options o = options_of(options, op);
+  return {.rounding = enum_of(o.rounding, Rounding::stochastic, op, "rounding"),
+          .stream = {.seed = o.seed, .stream = o.stream, .name = text_of(o.stream_name)},
+          .first_row = o.first_row,
+          .first_column = o.first_column,
+          .split = o.split != 0,
+          .state_format = format_from_c(o.state_format, op, "state_format"),
+          .overflow = enum_of(o.overflow, Overflow::error, op, "overflow")};
+}
+
 OptimizerOptions optimizer_of(const rowmill_sgd_options* options, std::string_view op) {
   const rowmill_sgd_options o = options_of(options, op);
   return SgdOptions{o.learning_rate, o.momentum, o.nesterov != 0, decay_of(o.decay, op), o.weight_decay};
@@ -163,6 +192,10 @@ OptimizerOptions optimizer_of(const rowmill_partial_row_wise_adam_options* optio
 
 using namespace rowmill;  // the functions of C stand in no namespace
 using namespace rowmill::c_interface;
+
+rowmill_status rowmill_storage_options_init(rowmill_storage_options* options, std::size_t struct_size) noexcept {
+  return init_options(options, struct_size, "storage_options_init");
+}
 
 rowmill_status rowmill_sgd_options_init(rowmill_sgd_options* options, std::size_t struct_size) noexcept {
   return init_options(options, struct_size, "sgd_options_init");

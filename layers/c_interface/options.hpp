@@ -29,6 +29,19 @@ inline constexpr std::size_t older_size<rowmill_embedding_bag_options> = offseto
 template <>
 inline constexpr std::size_t older_size<rowmill_pool_options> = offsetof(rowmill_pool_options, divisor);
 
+template <>
+inline constexpr std::size_t older_size<rowmill_sgd_options> = offsetof(rowmill_sgd_options, storage);
+template <>
+inline constexpr std::size_t older_size<rowmill_adagrad_options> = offsetof(rowmill_adagrad_options, storage);
+template <>
+inline constexpr std::size_t older_size<rowmill_row_wise_adagrad_options> = offsetof(rowmill_row_wise_adagrad_options,
+                                                                                     storage);
+template <>
+inline constexpr std::size_t older_size<rowmill_adam_options> = offsetof(rowmill_adam_options, storage);
+template <>
+inline constexpr std::size_t older_size<rowmill_partial_row_wise_adam_options> =
+    offsetof(rowmill_partial_row_wise_adam_options, storage);
+
 template <class Options>
 void check_struct_size(std::string_view op, std::size_t found) {
   if (found != sizeof(Options) && found != older_size<Options>) refuse_struct_size(op, found, sizeof(Options));
@@ -58,6 +71,9 @@ Options options_of(const Options* options, std::string_view op) {
 
 /// The C++ options of a step or of sums, or their defaults for a null pointer.
 GradientOptions gradient_options_of(const rowmill_gradient_options* options, std::string_view op);
+
+/// How an optimizer stores its tables, or the defaults for a null pointer.
+StorageOptions storage_of(const rowmill_storage_options* options, std::string_view op);
 
 /// An optimizer's C++ options, or their defaults for a null pointer.
 OptimizerOptions optimizer_of(const rowmill_sgd_options* options, std::string_view op);

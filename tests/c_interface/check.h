@@ -66,6 +66,7 @@ void test_sums(void);
 void test_gradient_options(void);
 void test_optimizer_defaults(void);
 void test_optimizers(void);
+void test_storage(void);
 void test_restore(void);
 void test_optimizer_options(void);
 void test_weight_decay(void);

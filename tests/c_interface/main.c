@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
     test_optimizer_defaults();
     test_bf16_operations();
     test_optimizers();
+    test_storage();
     test_restore();
     test_optimizer_options();
     test_weight_decay();

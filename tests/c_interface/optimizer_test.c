@@ -33,6 +33,68 @@ void test_optimizer_defaults(void) {
   CHECK(partial.decay == ROWMILL_DECAY_NONE && partial.weight_decay == 0);
 }
 
+/* Weights of bfloat16, stochastically rounded or with their lower halves in a state; and a layer of them. */
+void test_storage(void) {
+  rowmill_storage_options storage;
+  CHECK_OK(rowmill_storage_options_init(&storage, sizeof storage));
+  CHECK(storage.rounding == ROWMILL_ROUND_NEAREST && storage.overflow == ROWMILL_OVERFLOW_SATURATE);
+  CHECK(storage.split == 0 && storage.state_format == ROWMILL_FLOAT32 && storage.stream_name == NULL);
+  rowmill_adam_options adam = default_options().adam;
+  CHECK(adam.storage == NULL);
+  adam.storage = &storage;
+  storage.split = 1;
+  storage.state_format = ROWMILL_BFLOAT16;
+
+  const int64_t rows[kCount] = {2, 7, 2};
+  const rowmill_ids ids = rowmill_make_ids(rows, kCount, ROWMILL_INT64);
+  rowmill_plan* plan = make_plan(&ids, kRows);
+  float gradients[kCount * kDim];
+  fill(gradients, kCount * kDim, 5);
+  const rowmill_view gradient = rowmill_make_view(gradients, kCount, kDim);
+  uint16_t halves[kRows * kDim] = {0};
+  rowmill_view weights = rowmill_make_view(NULL, kRows, kDim);
+  weights.data = halves;
+  weights.format = ROWMILL_BFLOAT16;
+  rowmill_optimizer* optimizer = NULL;
+  CHECK_OK(rowmill_adam_create(kRows, kDim, "words", &adam, &optimizer));
+  CHECK(rowmill_optimizer_state_count(optimizer) == 3);
+  rowmill_view state;
+  CHECK_OK(rowmill_optimizer_state(optimizer, 0, &state));
+  CHECK(state.format == ROWMILL_BFLOAT16);
+  CHECK_OK(rowmill_optimizer_state(optimizer, 2, &state));
+  CHECK(state.format == ROWMILL_LOW16 && strcmp(state.name, "words.low") == 0);
+  CHECK_OK(rowmill_optimizer_step(optimizer, &weights, plan, &gradient, 1, NULL));
+  CHECK(halves[2 * kDim] != 0);
+  CHECK_FAILS(rowmill_adam_set_options(optimizer, &adam), ROWMILL_INVALID_ARGUMENT, "storage can't be changed");
+  CHECK_OK(rowmill_adam_get_options(optimizer, &adam));
+  CHECK(adam.storage == NULL);
+  rowmill_optimizer_destroy(optimizer);
+
+  adam.storage = &storage;
+  storage.split = 0;
+  storage.rounding = ROWMILL_ROUND_STOCHASTIC;
+  CHECK_FAILS(rowmill_adam_create(kRows, kDim, NULL, &adam, &optimizer), ROWMILL_INVALID_ARGUMENT, "name");
+  storage.stream_name = "words";
+  CHECK_OK(rowmill_adam_create(kRows, kDim, NULL, &adam, &optimizer));
+  CHECK_OK(rowmill_optimizer_step(optimizer, &weights, plan, &gradient, 1, NULL));
+  rowmill_optimizer_destroy(optimizer);
+  storage.overflow = 7;
+  CHECK_FAILS(rowmill_adam_create(kRows, kDim, NULL, &adam, &optimizer), ROWMILL_INVALID_ARGUMENT, "overflow is 7");
+  storage.overflow = ROWMILL_OVERFLOW_SATURATE;
+  storage.stream_name = NULL;
+
+  rowmill_embedding_options options;
+  CHECK_OK(rowmill_embedding_options_init(&options, sizeof options));
+  options.adam = &adam;
+  options.format = ROWMILL_BFLOAT16;
+  rowmill_embedding* layer = NULL;
+  CHECK_FAILS(rowmill_embedding_create(kRows, kDim, &options, &layer), ROWMILL_INVALID_ARGUMENT, "name");
+  options.name = "words";
+  CHECK_OK(rowmill_embedding_create(kRows, kDim, &options, &layer));
+  rowmill_embedding_destroy(layer);
+  rowmill_plan_destroy(plan);
+}
+
 void test_optimizers(void) {
   const int64_t rows[kCount] = {2, 7, 2};
   const rowmill_ids ids = rowmill_make_ids(rows, kCount, ROWMILL_INT64);

@@ -47,12 +47,15 @@ void sum_block_f32(Kernel<SumBlockArgs>* f, Kernel<SumBlockArgs>* r) {
 void sum_segments_f32(Kernel<SumSegmentsArgs>* f, Kernel<SumSegmentsArgs>* r) {
   for (const std::int64_t dim : kDims) {
     const Segments segments(dim);
+    const MixedPasses mixed(segments);
     for (const auto& [scaled, of_max] : kContributions) {
       GuardedTable out(kRows, dim, 3);
       GuardedTable expected = out;
+      bool any_format = false;
       const auto run = [&, s = scaled, m = of_max](Kernel<SumSegmentsArgs>* kernel, GuardedTable& to) {
         kernel({.segments = segments.args(s, m),
-                .gradients = segments.gradient_args(dim, true, nullptr, m),
+                .gradients = any_format ? mixed.of(segments.gradient_args(dim, true, nullptr, m))
+                                        : segments.gradient_args(dim, true, nullptr, m),
                 .prefetch = prefetch,
                 .out = to.view().data(),
                 .stride = to.view().row_stride()});
@@ -60,6 +63,11 @@ void sum_segments_f32(Kernel<SumSegmentsArgs>* f, Kernel<SumSegmentsArgs>* r) {
       run(f, out);
       run(r, expected);
       EXPECT_TRUE(same(out.view(), expected.view())) << "dim " << dim << ", " << scaled << ", " << of_max;
+      EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
+      any_format = true;
+      run(f, out);
+      run(r, expected);
+      EXPECT_TRUE(same(out.view(), expected.view())) << "any format, dim " << dim << ", " << scaled << ", " << of_max;
       EXPECT_TRUE(out.guards_intact()) << "dim " << dim;
     }
   }

@@ -114,6 +114,37 @@ struct Segments {
   }
 };
 
+/// The same gradients in passes of float16, bfloat16 and float32.
+struct MixedPasses {
+  std::vector<GuardedBf16Table> bf16;
+  std::vector<BasicGuardedTable<F16>> f16;
+  std::vector<GradientPass> passes;
+
+  explicit MixedPasses(const Segments& segments) : passes(segments.passes) {
+    bf16.reserve(passes.size());
+    f16.reserve(passes.size());
+    for (std::size_t p = 0; p < passes.size(); ++p) {
+      const ConstTableView from = segments.gradients[p].view();
+      const auto copy_as = [&](auto& tables, auto zero) {
+        using Value = decltype(zero);
+        const TableView to = tables.emplace_back(from.rows(), from.dim()).view();
+        for (std::int64_t r = 0; r < from.rows(); ++r) {
+          std::ranges::transform(from.row(r), to.row<Value>(r).begin(), [](float x) { return Value(x); });
+        }
+        passes[p] = {to.bytes(), to.row_stride(), passes[p].end, to.format()};
+      };
+      if (p % 3 == 0) copy_as(f16, F16());
+      if (p % 3 == 1) copy_as(bf16, Bf16());
+    }
+  }
+  /// `args`, which are those of the segments, with these passes.
+  [[nodiscard]] GradientArgs of(GradientArgs args) const {
+    args.passes = passes.data();
+    args.any_format = true;
+    return args;
+  }
+};
+
 /// Contributions with coefficients or without, of max or not.
 inline constexpr std::pair<bool, bool> kContributions[] = {{false, false}, {true, false}, {false, true}, {true, true}};
 

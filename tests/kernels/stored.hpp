@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "tests/kernels/kernel_test.hpp"
 #include "tests/kernels/segments.hpp"
@@ -19,6 +19,7 @@ struct Stored {
   bool split = false;
   Rounding rounding = Rounding::nearest;
   Overflow overflow = Overflow::saturate;
+  bool packed_bf16 = false;  // rows without gaps, and gradients of bf16 in one pass without gaps: these have own loops
 };
 
 /// T: the weights' storage type, S: that of the states with a value for each weight.
@@ -30,8 +31,8 @@ void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments&
                (how.rounding == Rounding::stochastic ? ", stochastic" : "") + ", overflow " +
                std::to_string(static_cast<int>(how.overflow)));
   struct Tables {
-    explicit Tables(std::int64_t columns)
-        : weights(BasicGuardedTable<T>(kRows, columns, 3).fill(7)),
+    Tables(std::int64_t columns, std::int64_t gap)
+        : weights(BasicGuardedTable<T>(kRows, columns, gap).fill(7)),
           low(GuardedBf16Table(kRows, columns, 0).fill(9)),
           states{BasicGuardedTable<S>(kRows, columns, 0).fill(8), BasicGuardedTable<S>(kRows, columns, 0).fill(10)},
           row_states(GuardedTable(2 * kRows, columns, 0).fill(11)) {
@@ -51,9 +52,18 @@ void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments&
     GuardedTable row_states;
     bool overflowed = false;
   };
-  for (const auto& [decay, scaled] :
-       {std::pair(WeightDecay::none, false), {WeightDecay::l2, true}, {WeightDecay::decoupled, false}}) {
-    const auto run = [&, kind = decay, coefficients = scaled](Kernel<Args>* f, Tables& to) {
+  const MixedPasses mixed(segments);
+  const GuardedBf16Table packed = GuardedBf16Table(256, dim, 0).fill(12);
+  const GradientPass packed_pass{packed.view().bytes(), dim, 256, Format::bf16};
+  GradientArgs packed_gradients = segments.gradient_args(dim);
+  packed_gradients.passes = &packed_pass;
+  packed_gradients.pass_count = 1;
+  packed_gradients.any_format = true;
+  for (const auto& [decay, scaled, any_gradients] : {std::tuple(WeightDecay::none, false, false),
+                                                     {WeightDecay::l2, true, true},
+                                                     {WeightDecay::decoupled, false, true},
+                                                     {WeightDecay::none, true, false}}) {
+    const auto run = [&, kind = decay, coefficients = scaled, any = any_gradients](Kernel<Args>* f, Tables& to) {
       GuardedTable scratch(1, kUpdateScratchRows * dim);
       const auto stored = [&](const TableView& table, std::uint32_t key) {
         return StoredTable{.data = table.bytes(),
@@ -71,8 +81,15 @@ void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments&
                           .step = 3,
                           .overflowed = &to.overflowed};
       if (how.split) storage.weights.low = to.low.view().bytes();
+      if (how.packed_bf16) {  // states of floats are those of the other arguments
+        const TableView states = to.row_states.view();
+        storage.states[0] = stored({states.data(), kRows, dim}, 2);
+        storage.states[1] = stored({states.row(kRows).data(), kRows, dim}, 3);
+      }
       const UpdateArgs update{segments.args(coefficients),
-                              segments.gradient_args(dim),
+                              how.packed_bf16 ? packed_gradients
+                              : any           ? mixed.of(segments.gradient_args(dim))
+                                              : segments.gradient_args(dim),
                               prefetch,
                               scratch.view().data(),
                               to.weights.view().bytes(),
@@ -83,8 +100,8 @@ void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments&
       f(make(update, to.row_states.view()));
       EXPECT_TRUE(scratch.guards_intact());
     };
-    Tables tables(dim);
-    Tables expected(dim);
+    Tables tables(dim, how.packed_bf16 ? 0 : 3);
+    Tables expected(dim, how.packed_bf16 ? 0 : 3);
     run(kernel, tables);
     run(reference, expected);
     EXPECT_TRUE(same(tables.weights.view(), expected.weights.view()));
@@ -110,6 +127,11 @@ void check_any(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
     check_stored<Bf16, float>(kernel, reference, segments, dim, {.split = true}, make);
     check_stored<Bf16, Bf16>(kernel, reference, segments, dim, {.rounding = Rounding::stochastic}, make);
     check_stored<float, Bf16>(kernel, reference, segments, dim, {}, make);
+    check_stored<F16, float>(kernel, reference, segments, dim, {.overflow = Overflow::error}, make);
+    check_stored<F16, float>(kernel, reference, segments, dim, {.rounding = Rounding::stochastic}, make);
+  }
+  for (const std::int64_t dim : {1, 16, 17, 32, 64, 128}) {
+    check_stored<Bf16, float>(kernel, reference, Segments(dim), dim, {.packed_bf16 = true}, make);
   }
 }
 

@@ -264,8 +264,8 @@ PASSES = "kernels/plan/passes.hpp"
 mutation("a gradient's first term is added to zero", "kernels_test:*sum_block*",
          (SEGMENTS, "sum[v] = value;", "sum[v] = Floats(0.0F) + value;"))
 mutation("contributions are summed in the wrong order", "kernels_test:*sum_block*",
-         (SEGMENTS, "const float* const row = gradients.row(*p);",
-          "const float* const row = gradients.row(positions[positions + count - 1 - p]);"))
+         (SEGMENTS, "const auto* const row = gradients.row(*p);",
+          "const auto* const row = gradients.row(positions[positions + count - 1 - p]);"))
 mutation("gradients are summed without blocks", "kernels_test:*sgd*",
          (GRADIENTS, "end - block < block_size ? end - block : block_size", "end - block"))
 mutation("a pass takes the first row of the next", "kernels_test:*sgd*:*sum_block*",
@@ -699,3 +699,37 @@ mutation("quantised rows are pooled past the last id", "kernels_test:*pool_int*"
 mutation("convert writes before it has looked at all rows", "convert_test:*BeforeItWrites*",
          ("kernels/convert/convert.cpp", "if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())",
           "quantizer.run();\n    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())"))
+
+# ---- 16-bit training
+
+STORED = "kernels/optimizer/stored_rows.isa.cpp"
+STOCHASTIC = "kernels/simd/stochastic.hpp"
+mutation("the upper halves of random words are not used", "kernels_test:*_any*",
+         (STORED, "static_cast<Half>(words[w][i] >> 16)", "static_cast<Half>(words[w][i])"))
+mutation("random bits begin with a block's first column in every part of a table", "kernels_test:*_any*",
+         (STORED, "load_16_bits(bits + first + i, lanes)", "load_16_bits(bits + i, lanes)"))
+mutation("parts of a table count columns from 0", "storage_test:*Parts*",
+         (STORED, "storage.first_column + static_cast<std::uint64_t>(c)", "static_cast<std::uint64_t>(c)"))
+mutation("a split table keeps the upper half twice", "kernels_test:*_any*",
+         (STORED, "store_16_bits(low + c, bits, lanes)", "store_16_bits(low + c, bits >> 16, lanes)"))
+mutation("float16 becomes infinite whatever the option", "kernels_test:*_any*",
+         (STORED, "return half - (beyond & saturates);", "return half;"))
+mutation("an overflow is not reported", "kernels_test:*_any*",
+         (STORED, "if (any) *storage.overflowed = true;", ""))
+mutation("a finite value becomes an infinite bf16 by chance", "storage_test:*EqualsTheReference* kernels_test:*_any*",
+         ("kernels/reference/storage.cpp", "sum > 0x7F7FFFFFU ? 0x7F7FFFFFU : sum", "sum"))
+mutation("small float16 values are cut off", "kernels_test:*_any*",
+         (STOCHASTIC, "__builtin_convertvector(scaled + chance, SignedWords)",
+          "__builtin_convertvector(scaled, SignedWords)"))
+mutation("denormal float16 weights are read as 0", "kernels_test:*_any*", (STOCHASTIC, "sum - 0x1p-14F", "sum - sum"))
+mutation("two states share random numbers", "storage_test:*EqualsTheReference*",
+         ("kernels/optimizer/storage.cpp", "RandomPurpose::round_state_2", "RandomPurpose::round_state_1"))
+mutation("gradients of 16 bits are read as floats", "kernels_test:*_any*:*sum_segments*",
+         ("kernels/plan/segments.hpp", "if (format == Format::f32) return ROWMILL_ISA::load",
+          "if (format != Format::bf16) return ROWMILL_ISA::load"))
+mutation("a step that overflows keeps what it wrote", "storage_test:*Overflow*",
+         ("kernels/optimizer/step.cpp", "undo.put_back(plan, threads, weights, state_);", ""))
+mutation("a step that overflows counts", "storage_test:*Overflow*",
+         ("kernels/optimizer/step.cpp", "step_count_ = before.step_count;", ""))
+mutation("split() lets a NaN's upper half be infinite", "storage_test:*SplitTest*",
+         ("kernels/convert/split.cpp", "bits |= 0x00400000U;", ""))

@@ -22,6 +22,39 @@ enum {
   ROWMILL_DECAY_DECOUPLED = 2 /* w = w * (1 - learning_rate * weight_decay), before the rest; Adam: AdamW */
 };
 
+/* How an updated value becomes one of 16 bits. */
+typedef int32_t rowmill_rounding;
+enum {
+  ROWMILL_ROUND_NEAREST = 0,
+  ROWMILL_ROUND_STOCHASTIC = 1 /* up or down by chance, so that many small updates add up */
+};
+
+/* What becomes of an updated float16 weight that lies beyond 65504, the largest one. */
+typedef int32_t rowmill_overflow;
+enum {
+  ROWMILL_OVERFLOW_INFINITY = 0,
+  ROWMILL_OVERFLOW_SATURATE = 1, /* it becomes 65504, or -65504 */
+  ROWMILL_OVERFLOW_ERROR = 2     /* the step fails, says where, and changes nothing */
+};
+
+/* How the weights that an optimizer trains are stored, and its states: storage_options.hpp says more. */
+typedef struct rowmill_storage_options {
+  size_t struct_size;
+  rowmill_rounding rounding; /* ROWMILL_ROUND_NEAREST; of weights and states of 16 bits */
+  rowmill_overflow overflow; /* ROWMILL_OVERFLOW_SATURATE */
+  uint64_t seed;           /* 0; stochastic: which random numbers, here and in the next two. A layer's own seed, if 0 */
+  uint64_t stream;         /* 0 */
+  const char* stream_name; /* NULL: the table's name; one of it, the stream and this must be given */
+  uint64_t first_row;      /* 0; where the weights lie in a larger table, so that its parts are rounded as the whole */
+  uint64_t first_column;   /* 0 */
+  int32_t split; /* 0; not 0: the weights are ROWMILL_BFLOAT16, the upper halves of floats, and the last state has the
+                    lower ones, ROWMILL_LOW16 */
+  rowmill_format state_format; /* ROWMILL_FLOAT32, or ROWMILL_BFLOAT16: of states with a value for each weight */
+} rowmill_storage_options;
+
+/* Fills in the defaults, which stand above. */
+rowmill_status rowmill_storage_options_init(rowmill_storage_options* options, size_t struct_size) ROWMILL_NOEXCEPT;
+
 /* w = w - learning_rate * g, or with momentum: b = momentum * b + g;  w = w - learning_rate * b */
 typedef struct rowmill_sgd_options {
   size_t struct_size;
@@ -30,48 +63,53 @@ typedef struct rowmill_sgd_options {
   int32_t nesterov;           /* 0; not 0: w = w - learning_rate * (g + momentum * b), which needs a momentum */
   rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE; weight_decay must then be 0, here and below */
   double weight_decay;        /* 0 */
+  const rowmill_storage_options* storage; /* NULL: its defaults. It can't be changed later: set_options takes NULL */
 } rowmill_sgd_options;
 
 /* a = a + g * g;  w = w - learning_rate * g / (sqrt(a) + epsilon) */
 typedef struct rowmill_adagrad_options {
   size_t struct_size;
-  double learning_rate;       /* 0.01 */
-  double initial_accumulator; /* 0 */
-  double epsilon;             /* 1e-10 */
-  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
-  double weight_decay;        /* 0 */
+  double learning_rate;                   /* 0.01 */
+  double initial_accumulator;             /* 0 */
+  double epsilon;                         /* 1e-10 */
+  rowmill_weight_decay decay;             /* ROWMILL_DECAY_NONE */
+  double weight_decay;                    /* 0 */
+  const rowmill_storage_options* storage; /* NULL */
 } rowmill_adagrad_options;
 
 /* Adagrad with one accumulator a row: a = a + sum(g * g) / dim */
 typedef struct rowmill_row_wise_adagrad_options {
   size_t struct_size;
-  double learning_rate;       /* 0.01 */
-  double initial_accumulator; /* 0 */
-  double epsilon;             /* 1e-8 */
-  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
-  double weight_decay;        /* 0 */
+  double learning_rate;                   /* 0.01 */
+  double initial_accumulator;             /* 0 */
+  double epsilon;                         /* 1e-8 */
+  rowmill_weight_decay decay;             /* ROWMILL_DECAY_NONE */
+  double weight_decay;                    /* 0 */
+  const rowmill_storage_options* storage; /* NULL */
 } rowmill_row_wise_adagrad_options;
 
 /* Lazy Adam: a row's moments decay when it is touched, and the bias correction counts all steps. */
 typedef struct rowmill_adam_options {
   size_t struct_size;
-  double learning_rate;       /* 0.001 */
-  double beta1;               /* 0.9 */
-  double beta2;               /* 0.999 */
-  double epsilon;             /* 1e-8 */
-  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
-  double weight_decay;        /* 0 */
+  double learning_rate;                   /* 0.001 */
+  double beta1;                           /* 0.9 */
+  double beta2;                           /* 0.999 */
+  double epsilon;                         /* 1e-8 */
+  rowmill_weight_decay decay;             /* ROWMILL_DECAY_NONE */
+  double weight_decay;                    /* 0 */
+  const rowmill_storage_options* storage; /* NULL */
 } rowmill_adam_options;
 
 /* Lazy Adam with one second moment a row, of sum(g * g) / dim. */
 typedef struct rowmill_partial_row_wise_adam_options {
   size_t struct_size;
-  double learning_rate;       /* 0.001 */
-  double beta1;               /* 0.9 */
-  double beta2;               /* 0.999 */
-  double epsilon;             /* 1e-8 */
-  rowmill_weight_decay decay; /* ROWMILL_DECAY_NONE */
-  double weight_decay;        /* 0 */
+  double learning_rate;                   /* 0.001 */
+  double beta1;                           /* 0.9 */
+  double beta2;                           /* 0.999 */
+  double epsilon;                         /* 1e-8 */
+  rowmill_weight_decay decay;             /* ROWMILL_DECAY_NONE */
+  double weight_decay;                    /* 0 */
+  const rowmill_storage_options* storage; /* NULL */
 } rowmill_partial_row_wise_adam_options;
 
 /* Fill in the defaults, which stand above. */
@@ -101,7 +139,7 @@ rowmill_status rowmill_partial_row_wise_adam_create(int64_t rows, int64_t dim, c
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 
 /* The same with the state in the caller's memory, which must live as long as the optimizer: state_count views of the
- * number, order and shapes that rowmill_optimizer_state gives, of floats whose rows stand one after another. What they
+ * number, order, shapes and formats that rowmill_optimizer_state gives, whose rows stand one after another. What they
  * hold is the state; an initial_accumulator is not applied.
  * Errors: also a bad view (ROWMILL_INVALID_ARGUMENT), another number of views or another shape
  * (ROWMILL_SHAPE_MISMATCH), views that share an element (ROWMILL_OVERLAP). */
@@ -133,7 +171,8 @@ rowmill_status rowmill_partial_row_wise_adam_create_with_state(int64_t rows, int
  * views with dim columns whose rows, one view after another, are the plan's gradient rows (one view for each backward
  * pass that was accumulated): a row for each id, or for each bag. A plan of zero ids changes no row, but the
  * step counts. No other call may use the rows touched or this optimizer meanwhile. Errors: a bad view
- * (ROWMILL_INVALID_ARGUMENT), shapes or plan that disagree (ROWMILL_SHAPE_MISMATCH), weights or state that share an
+ * (ROWMILL_INVALID_ARGUMENT), ROWMILL_OVERFLOW_ERROR where a weight overflows (the same), shapes or plan that disagree
+ * (ROWMILL_SHAPE_MISMATCH), weights or state that share an
  * element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
                                       const rowmill_plan* plan, const rowmill_view* gradients, int64_t gradient_count,

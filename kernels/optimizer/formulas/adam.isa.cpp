@@ -42,6 +42,6 @@ struct Adam {
 
 void adam_f32(const AdamArgs& a) { update_rows<Adam, F32Format>(a); }
 void adam_bf16(const AdamArgs& a) { update_rows<Adam, Bf16Format>(a); }
-void adam_any(const AdamArgs& a) { update_any_rows<Adam>(a); }
+void adam_any(const AdamArgs& a) { update_any<Adam>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

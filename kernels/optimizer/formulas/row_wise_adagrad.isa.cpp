@@ -30,6 +30,6 @@ struct RowWiseAdagrad {
 
 void row_wise_adagrad_f32(const AdagradArgs& a) { update_rows<RowWiseAdagrad, F32Format>(a); }
 void row_wise_adagrad_bf16(const AdagradArgs& a) { update_rows<RowWiseAdagrad, Bf16Format>(a); }
-void row_wise_adagrad_any(const AdagradArgs& a) { update_any_rows<RowWiseAdagrad>(a); }
+void row_wise_adagrad_any(const AdagradArgs& a) { update_any<RowWiseAdagrad>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

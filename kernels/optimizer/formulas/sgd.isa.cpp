@@ -47,6 +47,6 @@ void sgd(const SgdArgs& a) {
 
 void sgd_f32(const SgdArgs& a) { sgd<F32Format>(a); }
 void sgd_bf16(const SgdArgs& a) { sgd<Bf16Format>(a); }
-void sgd_any(const SgdArgs& a) { a.buffer == nullptr ? update_any_rows<Sgd>(a) : update_any_rows<SgdMomentum>(a); }
+void sgd_any(const SgdArgs& a) { a.buffer == nullptr ? update_any<Sgd>(a) : update_any<SgdMomentum>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA
