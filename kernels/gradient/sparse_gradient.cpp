@@ -19,12 +19,12 @@ namespace {
 constexpr std::string_view kSparseOp = "sum_gradients";
 constexpr std::string_view kDenseOp = "dense_gradient";
 
-struct Scratch {
+struct SumScratch {
   Contributions contributions;
   RowSums sums;
   std::int64_t* rows;  // of a dense gradient
 
-  Scratch(std::int64_t passes, std::int64_t id_count, std::int64_t unique, std::int64_t dim, Carver& memory)
+  SumScratch(std::int64_t passes, std::int64_t id_count, std::int64_t unique, std::int64_t dim, Carver& memory)
       : contributions(passes, id_count, dim, memory),
         sums(id_count, unique, dim, memory),
         rows(memory.take<std::int64_t>(unique)) {}
@@ -32,7 +32,7 @@ struct Scratch {
 
 std::size_t bytes_for(std::int64_t passes, std::int64_t id_count, std::int64_t unique, std::int64_t dim) {
   Carver memory(nullptr);
-  const Scratch scratch(passes, id_count, unique, dim, memory);
+  const SumScratch scratch(passes, id_count, unique, dim, memory);
   return memory.used();
 }
 
@@ -80,7 +80,7 @@ void sum_checked(std::string_view op, const Plan& plan, std::span<const ConstTab
     (void)sums.sum(plan, gradients, options, threads, numbered, {out.data<double>(), out.row_stride(), dense});
     return;
   }
-  Scratch scratch(passes, plan.id_count(), plan.unique_count(), dim, memory);
+  SumScratch scratch(passes, plan.id_count(), plan.unique_count(), dim, memory);
   scratch.contributions.set(plan, gradients);
   scratch.sums.number_rows(plan, threads, rows != nullptr ? rows : scratch.rows);
   if (dim == 0) return;
