@@ -287,12 +287,11 @@ mutation("scaled contributions are summed without blocks", "kernels_test:*sum_se
           "segments.begin[s + 1]"))
 mutation("scaled sums start from +0", "kernels_test:*sum_segments*",
          (GRADIENTS, "to[v] = Floats(-0.0F);", "to[v] = Floats(0.0F);"))
+TERMS = "kernels/plan/terms.hpp"
 mutation("a max's gradient goes to every position", "kernels_test:*sum_segments*",
-         (GRADIENTS, "if constexpr (kMax) value =", "if constexpr (false) value ="))
-mutation("scatter_add of a max adds every position", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "if constexpr (kMax) term =", "if constexpr (false) term ="))
+         (TERMS, "take(v, winners.where_won(k, *p, column, lanes, term));", "take(v, term);"))
 mutation("scatter_add forgets coefficients", "kernels_test:*scatter_add_segments*",
-         (SCATTER, "Floats term = coefficient *", "Floats term ="))
+         (TERMS, "term = coefficient *", "term ="))
 mutation("rows of a fixed width forget coefficients", "kernels_test:*sgd*:*adagrad*",
          (SEGMENTS, "return coefficient * g;", "return g;"))
 mutation("a single contribution forgets its coefficient", "kernels_test:*sgd*:*adagrad*",
@@ -344,7 +343,7 @@ mutation("the lanes of a sum across columns combine in another order", "kernels_
          (SIMD, "v = _mm_add_ps(v, _mm_movehl_ps(v, v));", "v = _mm_add_ps(v, _mm_shuffle_ps(v, v, 0xB1));"),
          (SIMD, "_mm_shuffle_ps(v, v, 1)", "_mm_shuffle_ps(v, v, 2)"))
 mutation("the lanes of a sum across columns are not those of 16", "kernels_test:*row_wise*",
-         (MEAN_SQUARE, "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
+         ("kernels/simd/lane_sums.hpp", "sums_[v % kVectors]", "sums_[0]"), isa="avx2")
 mutation("a mean square divides by one less", "kernels_test:*row_wise*",
          (MEAN_SQUARE, "static_cast<float>(gradient.dim)", "static_cast<float>(gradient.dim - 1)"))
 ROWS = "kernels/optimizer/update_rows.hpp"
@@ -468,7 +467,7 @@ mutation("a mean counts what it leaves out", "sparse_gradient_test:*Bags*1_threa
 mutation("sqrtn by the weights does not square them", "sparse_gradient_test:*Bags*1_threads*",
          (BAG_FACTOR, "weight : weight * weight", "weight : weight"))
 mutation("a divisor of 0 makes a factor of infinity", "sparse_gradient_test:*Bags*1_threads*",
-         (BAG_FACTOR, "divisor == 0 ? 0.0F : 1 / divisor", "1 / divisor"))
+         (BAG_FACTOR, "divisor == 0 ? Float{0} : 1 / divisor", "1 / divisor"))
 mutation("a mean's weight is left out", "sparse_gradient_test:*Bags*1_threads*",
          (FILLER, "scaled ? bags_->weights()[static_cast<std::size_t>(i)] * factor", "scaled ? factor"))
 mutation("the bags behind the last id have no factor", "plan_test:*SayWhatContributions*",
@@ -543,8 +542,9 @@ mutation("the caller's floating-point modes do not come back", "fp_environment_t
 mutation("denormals are flushed to zero", "fp_environment_test:*",
          (FP, "kDefault = 0x1F80", "kDefault = 0x9F80"))
 PARALLEL = "kernels/core/parallel.hpp"
+REGIONS = "kernels/core/parallel.cpp"
 mutation("shared tasks keep the caller's floating-point modes", "environment_test:*FlushToZero*2_threads*",
-         (PARALLEL, "const FpEnvironment environment;\n    const std::int64_t own", "const std::int64_t own"))
+         (REGIONS, "const FpEnvironment environment;\n    const std::int64_t own", "const std::int64_t own"))
 mutation("scatter_add alone keeps the caller's floating-point modes", "environment_test:*FlushToZero*1_threads*",
          (OWNERS, "  const FpEnvironment environment;\n", ""))
 mutation("a step's scalars round as the caller does", "environment_test:*FlushToZero*1_threads*",
@@ -552,11 +552,11 @@ mutation("a step's scalars round as the caller does", "environment_test:*FlushTo
 mutation("an initializer's limits round as the caller does", "environment_test:*FlushToZero*1_threads*",
          ("kernels/random/random.cpp", "  const FpEnvironment environment;\n", ""))
 mutation("a cancelled group of the caller's cancels a region", "environment_test:*Cancelled*",
-         (PARALLEL, "context(tbb::task_group_context::isolated)", "context(tbb::task_group_context::bound)"))
+         (REGIONS, "context(tbb::task_group_context::isolated)", "context(tbb::task_group_context::bound)"))
 mutation("a waiting thread enters the library again", "environment_test:*EnterTheLibraryAgain*",
-         (PARALLEL, "tbb::this_task_arena::isolate([&] {", "[](const auto& region) { region(); }([&] {"))
+         (REGIONS, "tbb::this_task_arena::isolate([&] {", "[](const auto& region) { region(); }([&] {"))
 mutation("a share's last item is left out", "gather_test:*EqualsTheReference*2_threads*",
-         (PARALLEL, "i < share.end;", "i + 1 < share.end;"))
+         (REGIONS, "i < share.end;", "i + 1 < share.end;"))
 mutation("a last chunk runs over the end", "gather_test:*EqualsTheReference*2_threads*",
          (PARALLEL, "size - begin < grain ? size : begin + grain", "begin + grain"))
 
@@ -705,7 +705,7 @@ mutation("convert writes before it has looked at all rows", "convert_test:*Befor
 STORED = "kernels/optimizer/stored_rows.isa.cpp"
 STOCHASTIC = "kernels/simd/stochastic.hpp"
 mutation("the upper halves of random words are not used", "kernels_test:*_any*",
-         (STORED, "static_cast<Half>(words[w][i] >> 16)", "static_cast<Half>(words[w][i])"))
+         (STORED, "both >> 16, FullVector{}", "both, FullVector{}"))
 mutation("random bits begin with a block's first column in every part of a table", "kernels_test:*_any*",
          (STORED, "load_16_bits(bits + first + i, lanes)", "load_16_bits(bits + i, lanes)"))
 mutation("parts of a table count columns from 0", "storage_test:*Parts*",
