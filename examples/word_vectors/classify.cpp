@@ -99,8 +99,10 @@ void run(Options options) {
       options.model.vector_rate = vector_rate;
       Model model(options.model);
       // A word that no training text has stands for nothing: to random vectors as to loaded ones.
-      std::ranges::fill(model.vectors().view().row(kUnknown), 0.0F);
-      if (loads) load_vectors(options.load, model.vectors());
+      rowmill::Table vectors = model.vectors();
+      std::ranges::fill(vectors.view().row(kUnknown), 0.0F);
+      if (loads) load_vectors(options.load, vectors);
+      model.set_vectors(vectors);
       const Curve curve = train_model(model, train, validation, test, options);
       runs.push_back(json(curve, options.model));
       if (!options.save.empty()) save_vectors(options.save, model.vectors(), vocabulary.words());
