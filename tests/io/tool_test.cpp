@@ -72,7 +72,8 @@ TEST_F(ToolTest, QuantisesRows) {
     const WordVectors loaded = load_vectors(directory / "q.safetensors");
     EXPECT_TRUE(same_bits(loaded.table, codes.view()));
     EXPECT_EQ(loaded.words[7], "word7");
-    for (const auto& tensor : run_json("info q.safetensors")["tensors"]) {
+    const nlohmann::json info = run_json("info q.safetensors");
+    for (const auto& tensor : info["tensors"]) {
       const bool is_table = tensor["name"] == "vectors";
       EXPECT_EQ(tensor.value("format", ""), is_table ? name : "");
       EXPECT_EQ(tensor.value("dim", 0), is_table ? 9 : 0);
