@@ -121,11 +121,12 @@ template <class In, class Ids>
       for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(out + c, row.load(c, FullVector{}));
       continue;
     }
+    // By reference: a row with its scale and bias is large, and a copy of it in memory would be waited for.
     with_format(
-        a.to, [=]<class Out>() __attribute__((always_inline)) {
+        a.to, [&]<class Out>() __attribute__((always_inline)) {
           auto* const out = element<Out>(a.out, at);
           for_each_vector(
-              a.dim, [=](std::int64_t c, auto lanes)
+              a.dim, [&](std::int64_t c, auto lanes)
                          __attribute__((always_inline)) { Out::store(out + c, row.load(c, lanes), lanes); });
         });
   }
