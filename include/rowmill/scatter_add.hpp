@@ -39,13 +39,12 @@ struct ScatterAddOptions {
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, const ScatterAddOptions& options = {},
                  Workspace* workspace = nullptr);
 
-/// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies, and `values` are
-/// f32. With a plan of bags, `values` has a row for each bag, which is added to the rows of all its ids, times the
-/// plan's coefficients.
-/// Throws also if the plan was built for another number of rows than the table's, or values has not the plan's
-/// gradient_rows() (shape_mismatch); or, of bags that were averaged, if a table of f64 is given and the plan does not
-/// have PlanOptions::double_coefficients, or the plan has coefficients and the table is one of integers
-/// (invalid_argument).
+/// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies, and `values` have
+/// the formats as above. With a plan of bags, `values` has a row for each bag, which is added to the rows of all its
+/// ids, times the plan's coefficients. Throws also if the plan was built for another number of rows than the table's,
+/// or values has not the plan's gradient_rows() (shape_mismatch); or, of bags that were averaged, if a table of f64 is
+/// given and the plan does not have PlanOptions::double_coefficients, or the plan has coefficients and the table is one
+/// of integers (invalid_argument).
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values);
 
 /// The bytes of Workspace that a scatter_add of `id_count` ids uses at most. Throws Error (invalid_argument) unless

@@ -117,7 +117,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
 
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table.dim()));
   const std::int64_t value_bytes = ids.size() * table.dim() * std::int64_t{sizeof(float)};
-  if (threads == 1 || value_bytes < tuning().group_bytes || values.format() != Format::f32) {
+  if (threads == 1 || value_bytes < tuning().group_bytes) {
     return scatter_add_alone(table, ids, values, options.out_of_range);
   }
 
