@@ -4,16 +4,20 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "rowmill/bags.hpp"
+#include "rowmill/error.hpp"
 #include "rowmill/pool.hpp"
 #include "rowmill/table_view.hpp"
+#include "tests/support/isa_test.hpp"
 
 namespace rowmill::test {
 
@@ -169,5 +173,72 @@ inline std::vector<std::int64_t> ids_for(OutOfRange policy, std::int64_t rows, s
 
 inline constexpr OutOfRange kPolicies[] = {OutOfRange::error, OutOfRange::clip, OutOfRange::zero,
                                            OutOfRange::wrap_negative, OutOfRange::skip};
+
+inline constexpr std::int64_t kRows = 23;
+
+/// Runs f with several numbers of threads, which share the smallest work too.
+template <class F>
+void for_each_thread_count(F f) {
+  for (const int threads : {1, 2, 7}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    with_threads(threads, [&] {
+      override_tuning({.parallel_bytes = 1, .parallel_lookup_bytes = 1});
+      f();
+    });
+  }
+}
+
+/// Integers wrap around.
+template <class T>
+T plain_sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+  } else {
+    return a + b;
+  }
+}
+
+/// What position p of bag b adds to its row in column c.
+inline double plain_contribution(const Bags& bags, std::int64_t b, const PlainPosition& p, const PoolOptions& options,
+                                 double g) {
+  if (options.pooling == Pooling::sum || options.pooling == Pooling::max) return p.weight * g;
+  const auto positions = plain_positions(bags, b, kRows, options.out_of_range);
+  const double divisor = plain_divisor(bags, positions, options);
+  const double factor = divisor == 0 ? 0 : 1 / divisor;
+  return (factor == 0 ? 0 : p.weight * factor) * g;
+}
+
+template <class F>
+void expect_error(F f, const std::string& message, ErrorCode code = ErrorCode::invalid_argument) {
+  try {
+    f();
+    ADD_FAILURE() << "no error; expected: " << message;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.what(), message);
+    EXPECT_EQ(e.code(), code);
+  }
+}
+
+/// Bags of every kind: of offsets, empty ones, long ones, with padding and without.
+template <class F>
+void for_each_bags(OutOfRange policy, F f) {
+  const std::vector<std::int64_t> ids = ids_for(policy, kRows, 150, 3);
+  const std::vector<std::int32_t> narrow(ids.begin(), ids.end());
+  const std::vector<std::int64_t> offsets = {0, 0, 1, 4, 4, 20, 90, 149, 150, 150};
+  for (const Bags& bags : {Bags(ids, offsets), Bags(narrow, 30, 5), Bags(Ids::strided(ids.data() + 1, 60, 2), 20, 3),
+                           Bags(Ids(ids.data(), 0), 4, 0)}) {
+    f(bags);
+    f(bags.with_padding(5));
+    if (policy != OutOfRange::error) f(bags.with_padding(-2));
+  }
+}
+
+inline std::vector<float> weights_for(const Bags& bags, float first) {
+  std::vector<float> weights;
+  for (std::int64_t i = 0; i < bags.ids().size(); ++i) {
+    weights.push_back(first + 0.37F * static_cast<float>(i % 11) - 0.1F * static_cast<float>(i % 3));
+  }
+  return weights;
+}
 
 }  // namespace rowmill::test
