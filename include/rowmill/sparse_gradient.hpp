@@ -25,10 +25,9 @@ namespace rowmill {
 /// arena.
 ///
 /// Throws Error, and writes nothing, if
-/// - a view is null (and not empty), has a negative shape or a size that overflows, or another format: gradients of
-/// f32,
-///   bf16 and f16 have sums of f32, and those of f64 have sums of f64; an option is out of its range, or skip_nonfinite
-///   is set, which only a step can do (invalid_argument);
+/// - a view is null (and not empty), has a negative shape or a size that overflows, or another format: the sums of f32,
+///   bf16 and f16 are f32, those of f64 are f64; an option is out of its range, or skip_nonfinite is set, which only a
+///   step can do (invalid_argument);
 /// - the gradients' rows are not the plan's, rows or values have another shape, or the plan's winners have
 /// (shape_mismatch);
 /// - rows or values share an element with a gradient, with the plan's winners or with each other (overlap);

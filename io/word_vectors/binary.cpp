@@ -135,7 +135,7 @@ WordVectors load_word2vec_binary(const std::filesystem::path& path, const LoadBi
 void save_word2vec_binary(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                           const SaveOptions& options) {
   check_view("save_word2vec_binary", "table", table);
-  check_format("save_word2vec_binary", "table", table, kTextFormats);
+  check_format("save_word2vec_binary", "table", table, kLookupFormats);  // float64 would lose digits
   check_has_columns("save_word2vec_binary", "table", table);
   check_word_count("save_word2vec_binary", table, words);
   for (std::int64_t r = 0; r < words.size(); ++r) {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,10 +28,6 @@ struct RowBlock {
 
 /// One word for each row. Throws Error (invalid_argument).
 void check_word_count(const char* operation, const ConstTableView& table, const Vocabulary& words);
-
-/// What text and word2vec's binary format take, as floats. float64 would lose digits.
-inline constexpr std::initializer_list<Format> kTextFormats = {Format::f32,  Format::bf16, Format::f16,
-                                                               Format::int8, Format::int4, Format::int2};
 
 /// Row r as floats: the row itself, or a copy in `widened`.
 [[nodiscard]] std::span<const float> float_row(const ConstTableView& table, std::int64_t r,

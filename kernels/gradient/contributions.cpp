@@ -29,7 +29,7 @@ void check_gradients(std::string_view op, const Plan& plan, std::span<const Cons
     if (is_exact(written.format())) {
       check_format(op, "gradient", gradient, {written.format()});
     } else {
-      check_format(op, "gradient", gradient, {Format::f32, Format::bf16, Format::f16});
+      check_format(op, "gradient", gradient, kFloatFormats);
     }
     check_shape(op, "gradient", gradient, gradient.rows(), dim, "the dim of what it is summed for");
     check_disjoint(op, written_name, written, "gradient", gradient);

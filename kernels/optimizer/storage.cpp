@@ -56,7 +56,7 @@ void check_weights_format(std::string_view op, const StorageOptions& storage, co
   } else if (storage.split) {
     check_format(op, "weights", weights, {Format::bf16});
   } else {
-    check_format(op, "weights", weights, {Format::f32, Format::bf16, Format::f16});
+    check_format(op, "weights", weights, kFloatFormats);
   }
   if (storage.rounding == Rounding::stochastic && weights.format() == Format::f32 && !has_16_bit_states) {
     refuse(op, "rounding is stochastic, but " + describe("weights", weights) +

@@ -15,13 +15,9 @@ Row* row_of(void* data, std::int64_t row, std::int64_t stride) {
   return static_cast<Row*>(data) + row * stride;
 }
 
-void widen_bf16_row(const Half* from, std::int64_t dim, float* to) {
-  for_each_vector(dim, [=](std::int64_t c, auto lanes) { store(to + c, Bf16Format::load(from + c, lanes), lanes); });
-}
-
-void widen_f16_row(const Half* from, std::int64_t dim, float* to) {
-  for_each_vector(dim,
-                  [=](std::int64_t c, auto lanes) { store(to + c, widen_f16(load_16_bits(from + c, lanes)), lanes); });
+template <class Of>
+void widen_row(const Half* from, std::int64_t dim, float* to) {
+  for_each_vector(dim, [=](std::int64_t c, auto lanes) { store(to + c, Of::load(from + c, lanes), lanes); });
 }
 
 void join_row(const Half* upper, const Half* low, std::int64_t dim, float* to) {
@@ -115,9 +111,9 @@ float* open_row(const StoredTable& table, std::int64_t row, std::int64_t dim, fl
   if (table.low != nullptr) {
     join_row(from, row_of<Half>(table.low, row, dim), dim, scratch);
   } else if (table.format == Format::bf16) {
-    widen_bf16_row(from, dim, scratch);
+    widen_row<Bf16Format>(from, dim, scratch);
   } else {
-    widen_f16_row(from, dim, scratch);
+    widen_row<F16Format>(from, dim, scratch);
   }
   return scratch;
 }
@@ -125,7 +121,7 @@ float* open_row(const StoredTable& table, std::int64_t row, std::int64_t dim, fl
 const float* as_floats(const void* row, Format format, std::int64_t dim, float* scratch) {
   if (format == Format::f32) return static_cast<const float*>(row);
   const auto* const halves = static_cast<const Half*>(row);
-  format == Format::bf16 ? widen_bf16_row(halves, dim, scratch) : widen_f16_row(halves, dim, scratch);
+  format == Format::bf16 ? widen_row<Bf16Format>(halves, dim, scratch) : widen_row<F16Format>(halves, dim, scratch);
   return scratch;
 }
 

@@ -6,7 +6,6 @@
 #include "kernels/plan/passes.hpp"
 #include "kernels/plan/segment_args.hpp"
 #include "kernels/simd/formats.hpp"
-#include "kernels/simd/stochastic.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 
@@ -43,7 +42,7 @@ struct AnyRow {
   [[nodiscard]] [[gnu::always_inline]] Floats load(std::int64_t c, Lanes lanes) const {
     if (format == Format::f32) return ROWMILL_ISA::load(static_cast<const float*>(data) + c, lanes);
     const auto* const halves = static_cast<const std::uint16_t*>(data) + c;
-    return format == Format::bf16 ? Bf16Format::load(halves, lanes) : widen_f16(load_16_bits(halves, lanes));
+    return format == Format::bf16 ? Bf16Format::load(halves, lanes) : F16Format::load(halves, lanes);
   }
 };
 

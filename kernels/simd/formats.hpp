@@ -3,14 +3,16 @@
 // same for every format, and conversion costs no pass of its own. Included by *.isa.cpp files only.
 //
 // A format is a type with
-//   Value                        what strides count: what one column of a row is in memory, but in quantised formats
-//   row(p, dim)                  the row at p: its load(column, lanes) is load below, its from(column) the rest of the
-//   row zeros()                      as many columns of +0 as a group of sums has, as a row prefetch_columns(p, dim, c,
-//   n, level)   n columns, from c on, of the row at p
+//   Value             what strides count: what one column of a row is in memory, but in quantised formats
+//   row(p, dim)       the row at p: its load(column, lanes) is load below, its from(column) the rest of the row
+//   zeros()           as many columns of +0 as a group of sums has, as a row
+//   prefetch_columns  (p, dim, c, n, level): n columns, from c on, of the row at p
+//
 // and, but for quantised formats (quantized.hpp), whose columns are not found without their row,
-//   load(row + column, lanes)    the vector of floats there; lanes is FullVector or Tail
-//   store(row + column, v, lanes)
-//   round(v)                     what load would give after store
+//
+//   load              (row + column, lanes): the vector of floats there; lanes is FullVector or Tail
+//   store             (row + column, v, lanes)
+//   round(v)          what load would give after store
 #pragma once
 
 #include "kernels/simd.hpp"

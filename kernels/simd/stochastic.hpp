@@ -55,19 +55,6 @@ inline Words round_to_bf16(Floats v, Words random) {
   return ((bits & 0x80000000U) | rounded) >> 16;
 }
 
-/// The f16 in the lower halves, exactly.
-inline Floats widen_f16(Words halves) {
-  constexpr std::uint32_t kBias = (127U - 15U) << 23;
-  constexpr Words kNone = {};
-  const Words shifted = (halves & 0x7FFFU) << 13;
-  // What has the least exponent is a multiple of 2^-24: 2^-14 and that much is a float, from which 2^-14 is taken.
-  const PlainFloats sum = __builtin_bit_cast(PlainFloats, shifted + (kBias + (1U << 23)));
-  const Words small = __builtin_bit_cast(Words, sum - 0x1p-14F);
-  const Words special = where(as_signed(shifted) >= (31 << 23), kNone + kBias, kNone);
-  const Words wide = where(as_signed(shifted) < (1 << 23), small, shifted + kBias + special);
-  return floats_of((halves & 0x8000U) << 16 | wide);
-}
-
 /// v as f16 in the lower halves, from the magnitude of a finite value, and what that is in units of 2^-24.
 inline Words finish_f16(Words bits, Words large, Words units) {
   constexpr std::int32_t kSmallest = (127 - 14) << 23;  // 2^-14: what is smaller is a multiple of 2^-24

@@ -721,7 +721,6 @@ mutation("a finite value becomes an infinite bf16 by chance", "storage_test:*Equ
 mutation("small float16 values are cut off", "kernels_test:*_any*",
          (STOCHASTIC, "__builtin_convertvector(scaled + chance, SignedWords)",
           "__builtin_convertvector(scaled, SignedWords)"))
-mutation("denormal float16 weights are read as 0", "kernels_test:*_any*", (STOCHASTIC, "sum - 0x1p-14F", "sum - sum"))
 mutation("two states share random numbers", "storage_test:*EqualsTheReference*",
          ("kernels/optimizer/storage.cpp", "RandomPurpose::round_state_2", "RandomPurpose::round_state_1"))
 mutation("gradients of 16 bits are read as floats", "kernels_test:*_any*:*sum_segments*",

@@ -172,8 +172,8 @@ rowmill_status rowmill_partial_row_wise_adam_create_with_state(int64_t rows, int
  * pass that was accumulated): a row for each id, or for each bag. A plan of zero ids changes no row, but the
  * step counts. No other call may use the rows touched or this optimizer meanwhile. Errors: a bad view
  * (ROWMILL_INVALID_ARGUMENT), ROWMILL_OVERFLOW_ERROR where a weight overflows (the same), shapes or plan that disagree
- * (ROWMILL_SHAPE_MISMATCH), weights or state that share an
- * element with a gradient (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
+ * (ROWMILL_SHAPE_MISMATCH), weights or state that share an element with a gradient (ROWMILL_OVERLAP),
+ * ROWMILL_OUT_OF_MEMORY, ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
                                       const rowmill_plan* plan, const rowmill_view* gradients, int64_t gradient_count,
                                       rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
