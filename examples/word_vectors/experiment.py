@@ -10,7 +10,7 @@ are ("frozen"). For each of 5 seeds, 1,000 tweets for validation and up to 10,00
 classifier has its learning rate (and number of epochs) chosen on the validation tweets.
 
 Prints a table, and writes it and what else was found to docs/embeddings.md, and plots to docs/plots/embeddings-*.svg.
-Takes under 15 minutes on 2 cores. What is made on the way stays in the work folder, if one is given, and is not made
+Takes under 5 minutes on 2 cores. What is made on the way stays in the work folder, if one is given, and is not made
 again.
 """
 

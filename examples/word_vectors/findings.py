@@ -132,7 +132,10 @@ def plot_words(words, before, after):
         points = unit(vectors[[rows[word] for word in chosen]])
         points = points - points.mean(axis=0)
         left, scale, _ = numpy.linalg.svd(points, full_matrices=False)
-        places = dict(zip(chosen, left[:, :2] * scale[:2]))
+        principal = left[:, :2] * scale[:2]
+        # The sign of a component is arbitrary: its largest value is positive, so that each run makes the same plot.
+        principal *= numpy.sign(principal[numpy.abs(principal).argmax(axis=0), [0, 1]])
+        places = dict(zip(chosen, principal))
         for group, colour, label in groups:
             x, y = numpy.array([places[word] for word in group]).T
             axis.scatter(x, y, s=8, color=colour, label=label)
