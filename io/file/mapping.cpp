@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/file/mapping.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -34,6 +37,12 @@ Mapping Mapping::sparse(std::int64_t size) {
   mapping.data_ = static_cast<std::byte*>(data);
   mapping.size_ = size;
   return mapping;
+}
+
+bool tells_residency(const InputFile& file) noexcept {
+  struct stat status {};
+  if (::fstat(file.descriptor(), &status) == 0 && status.st_uid == ::geteuid()) return true;
+  return ::faccessat(AT_FDCWD, file.path().c_str(), W_OK, AT_EACCESS) == 0;
 }
 
 }  // namespace rowmill::io

@@ -42,4 +42,8 @@ class Mapping {
   std::int64_t size_ = 0;
 };
 
+/// Whether mincore tells this process which pages of the file are resident. Of files that it neither owns nor may
+/// write, Linux (since 5.2) calls all pages resident.
+[[nodiscard]] bool tells_residency(const InputFile& file) noexcept;
+
 }  // namespace rowmill::io

@@ -72,7 +72,7 @@ struct MappedTable::State {
         mapping(Mapping::of_file(file, place.rows == 0 ? 0 : place.end())),
         view(mapping.data() == nullptr ? nullptr : mapping.data() + place.begin, place.format, place.rows, place.dim,
              place.stride(), place.name),
-        ahead(mapping.data(), place.begin, place.rows, place.row_bytes()) {
+        ahead(file, mapping, place.begin, place.rows, place.row_bytes()) {
     // With read-ahead of the batch's rows, the system's own guesses would read around each of them.
     if (options.read_ahead && mapping.size() > 0) {
       ::madvise(mapping.data(), static_cast<std::size_t>(mapping.size()), MADV_RANDOM);

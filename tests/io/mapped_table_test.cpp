@@ -2,8 +2,12 @@
 #include "rowmill/io/mapped_table.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -15,6 +19,23 @@
 #include "rowmill/output.hpp"
 #include "tests/io/support.hpp"
 #include "tests/support/isa_test.hpp"
+
+namespace {
+enum class Residency : std::uint8_t { real, none, all };
+std::atomic<Residency> residency = Residency::real;
+std::atomic<std::int64_t> pages_asked = 0;
+}  // namespace
+
+// These stand before the C library's.
+extern "C" int madvise(void* begin, std::size_t size, int advice) noexcept {
+  if (advice == MADV_WILLNEED) pages_asked += static_cast<std::int64_t>(size / 4096);
+  return static_cast<int>(::syscall(SYS_madvise, begin, size, advice));
+}
+extern "C" int mincore(void* begin, std::size_t size, unsigned char* pages) noexcept {
+  if (residency == Residency::real) return static_cast<int>(::syscall(SYS_mincore, begin, size, pages));
+  std::memset(pages, residency == Residency::all ? 1 : 0, (size + 4095) / 4096);
+  return 0;
+}
 
 namespace rowmill::io::test {
 namespace {
@@ -64,6 +85,35 @@ TEST(MappedTable, ReadsAsATableInMemoryDoes) {
       });
     }
   }
+}
+
+// A page is asked for where it is neither asked for nor resident, as far as the last look at it tells.
+TEST(MappedTable, AsksForWhatIsMissingOnly) {
+  constexpr auto kLook = std::chrono::milliseconds(25);  // longer than from one look at the cache to the next
+  const TemporaryDirectory directory;
+  const Table table(100, 1024);  // a row a page, and the header before them
+  save_npy(directory / "t.npy", table);
+  const std::vector<std::int64_t> ids = {0, 5, 99, 5};
+  const auto asked = [&](const MappedTable& mapped) {
+    Table out(4, 1024);
+    pages_asked = 0;
+    gather(mapped, ids, out);
+    return pages_asked.load();
+  };
+  residency = Residency::none;
+  const MappedTable mapped(directory / "t.npy");
+  EXPECT_EQ(asked(mapped), 6) << "three rows of two pages each";
+  std::this_thread::sleep_for(kLook);
+  EXPECT_EQ(asked(mapped), 6) << "they were dropped";
+  residency = Residency::all;
+  std::this_thread::sleep_for(kLook);
+  EXPECT_EQ(asked(mapped), 0);
+  EXPECT_EQ(asked(MappedTable(directory / "t.npy")), 0);
+  residency = Residency::none;
+  std::this_thread::sleep_for(kLook);
+  EXPECT_EQ(asked(mapped), 6);
+  EXPECT_EQ(asked(MappedTable(directory / "t.npy", {.read_ahead = false})), 0);
+  residency = Residency::real;
 }
 
 TEST(MappedTable, KeepsThePoliciesAndTheErrors) {
