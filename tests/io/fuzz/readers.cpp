@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "io/checkpoint/saved_state.hpp"
 #include "io/file/byte_stream.hpp"
 #include "io/file/checksum.hpp"
 #include "io/safetensors/header.hpp"
@@ -58,21 +60,72 @@ void safetensors(const fs::path& path) {
   const SafetensorsFile file(path);
   for (const TensorInfo& tensor : file.tensors()) {
     if (file.is_table(tensor)) static_cast<void>(file.load_table(tensor.name));
+    if (file.is_split(tensor.name)) static_cast<void>(file.load_joined(tensor.name));
   }
   static_cast<void>(file.verify());
   for (const TensorInfo& tensor : file.tensors()) static_cast<void>(file.load_words(tensor.name));
 }
 
+/// What is trained, in one of the ways that tables and states are stored.
+struct Training {
+  const char* name;  // of its seed
+  Format format;
+  OptimizerOptions optimizer;
+  StorageOptions storage = {};
+};
+const Training kTrainings[] = {
+    {"adam", Format::f32, AdamOptions{}},
+    {"split", Format::bf16, AdamOptions{}, {.split = true}},
+    {"small_states", Format::bf16, AdamOptions{}, {.state_format = Format::bf16}},
+    {"stochastic", Format::f16, SgdOptions{}, {.rounding = Rounding::stochastic, .stream = {.seed = 3, .name = "w"}}},
+    {"doubles", Format::f64, AdamOptions{}, {.state_format = Format::f64}},
+};
+
+/// A table "w" that is trained, and restored again and again.
+struct Trained {
+  Trained(const Training& training, std::int64_t rows)
+      : table(rows, 2, {.initializer = Initializer::constant(0.5F), .format = training.format}),
+        optimizer(training.optimizer, rows, 2, training.storage) {}
+
+  Table table;
+  Optimizer optimizer;
+};
+
+/// Where the training stands of which the file says that it is of its kind; the first where it says nothing known.
+std::size_t training_of(const Metadata& metadata) {
+  static const std::string key = std::string(kStorage) + "w";
+  const auto saved = metadata.find(key);
+  if (saved == metadata.end()) return 0;
+  static const std::vector<std::string> texts = [] {
+    std::vector<std::string> all;
+    for (const Training& training : kTrainings) all.push_back(storage_text(training.storage));
+    return all;
+  }();
+  const auto found = std::ranges::find(texts, saved->second);
+  return found == texts.end() ? 0 : static_cast<std::size_t>(found - texts.begin());
+}
+
+/// One for each of kTrainings.
+std::vector<Trained> make_trained(std::int64_t rows) {
+  std::vector<Trained> all;
+  for (const Training& training : kTrainings) all.emplace_back(training, rows);
+  return all;
+}
+
 void checkpoint(const fs::path& path) {
+  static std::vector<Trained> trained = make_trained(2);
   const CheckpointFile file(path);
   file.verify();
-  Table table(2, 2);
-  Optimizer optimizer(AdamOptions{}, 2, 2);
-  file.restore("w", table, &optimizer);
+  for (const TensorInfo& tensor : file.file().tensors()) {
+    if (tensor.dtype == "U8" && file.file().is_table(tensor)) static_cast<void>(file.load_table(tensor.name));
+  }
+  Trained& restored = trained[training_of(file.file().metadata())];
+  file.restore("w", restored.table, &restored.optimizer);
 }
 
 /// The file with the checksums that it ought to have: without them, almost every change ends at the first comparison.
-void with_checksums(const fs::path& path, MemoryFile& out) {
+/// Returns what it says in __metadata__.
+Metadata with_checksums(const fs::path& path, MemoryFile& out) {
   const InputFile file(path);
   SafetensorsHeader header = read_header(file);
   std::string data;
@@ -88,6 +141,7 @@ void with_checksums(const fs::path& path, MemoryFile& out) {
   }
   header.metadata[std::string(kFileChecksum)] = file_checksum(header.tensors, header.metadata);
   out.write(format_header(header.tensors, header.metadata) + data);
+  return std::move(header.metadata);
 }
 
 void restore(const fs::path& path) {
@@ -96,32 +150,36 @@ void restore(const fs::path& path) {
   checkpoint(checked.path());
 }
 
-/// The base of every delta below: 4 rows, Adam, the same bits in each process.
-ChainLink save_chain_base(const fs::path& path) {
-  const Table table(4, 2, {.initializer = Initializer::constant(0.5F)});
-  const Optimizer optimizer(AdamOptions{}, 4, 2);
+/// The base of the deltas of one training: 4 rows, the same bits in each process.
+ChainLink save_chain_base(const fs::path& path, const Training& training) {
+  const Trained trained(training, 4);
   CheckpointContents contents;
-  contents.add("w", table, &optimizer);
+  contents.add("w", trained.table, &trained.optimizer);
   save_checkpoint(path, contents, {.sync = false});
   return chain_link(CheckpointFile(path));
 }
 
-void delta(const fs::path& path) {
-  static MemoryFile base;
-  static MemoryFile checked;
-  if (fs::file_size(base.path()) == 0) {
-    const fs::path file = fs::temp_directory_path() / fmt::format("rowmill-fuzz-base-{}", ::getpid());
-    save_chain_base(file);
-    const InputFile saved(file);
+/// The bases, in the order of kTrainings.
+std::vector<MemoryFile> chain_bases() {
+  std::vector<MemoryFile> bases(std::size(kTrainings));
+  const fs::path path = fs::temp_directory_path() / fmt::format("rowmill-fuzz-base-{}", ::getpid());
+  for (std::size_t i = 0; i < bases.size(); ++i) {
+    save_chain_base(path, kTrainings[i]);
+    const InputFile saved(path);
     std::string bytes(static_cast<std::size_t>(saved.size()), '\0');
     saved.read(0, std::as_writable_bytes(std::span(bytes)));
-    base.write(bytes);
-    fs::remove(file);
+    bases[i].write(bytes);
   }
-  with_checksums(path, checked);
-  Table table(4, 2);
-  Optimizer optimizer(AdamOptions{}, 4, 2);
-  restore_chain(std::vector{base.path(), checked.path()}, "w", table, &optimizer);
+  fs::remove(path);
+  return bases;
+}
+
+void delta(const fs::path& path) {
+  static const std::vector<MemoryFile> bases = chain_bases();
+  static std::vector<Trained> trained = make_trained(4);
+  static MemoryFile checked;
+  const std::size_t i = training_of(with_checksums(path, checked));
+  restore_chain(std::vector{bases[i].path(), checked.path()}, "w", trained[i].table, &trained[i].optimizer);
 }
 
 void mapped(const fs::path& path) {
@@ -213,25 +271,36 @@ void write_seeds(const fs::path& folder) {
   SafetensorsContents quantized;
   quantized.add("q", codes).add("r", small_codes);
   save_safetensors(folder / "safetensors/quantized", quantized);
+  const Table upper(2, 3, {.format = Format::bf16});
+  const Table low(2, 3, {.format = Format::low16});
+  SafetensorsContents halves_of_floats;
+  halves_of_floats.add("s", upper).add("s.low", low);
+  save_safetensors(folder / "safetensors/split", halves_of_floats);
+  save_vectors(folder / "mapped/half.safetensors", half, two);
   save_vectors(folder / "mapped/quantized.safetensors", small_codes, two);
   save_vectors(folder / "mapped/one.safetensors", table, two);
   save_npy(folder / "mapped/one.npy", table);
 
-  const Optimizer optimizer(AdamOptions{}, 2, 2);
-  CheckpointContents checkpoint_contents;
-  checkpoint_contents.add("w", table, &optimizer);
-  save_checkpoint(folder / "checkpoint/adam", checkpoint_contents);
-  copy("checkpoint/adam", "restore");
+  for (const Training& training : kTrainings) {
+    const Trained trained(training, 2);
+    CheckpointContents checkpoint_contents;
+    checkpoint_contents.add("w", trained.table, &trained.optimizer);
+    save_checkpoint(folder / "checkpoint" / training.name, checkpoint_contents);
+    fs::copy(folder / "checkpoint" / training.name, folder / "restore", fs::copy_options::overwrite_existing);
 
-  const ChainLink base = save_chain_base(folder / "base");
-  const Table changed(4, 2, {.initializer = Initializer::constant(2)});
-  TouchedRows touched(4);
-  touched.mark(std::vector<std::int64_t>{1, 3});
-  const Optimizer stepped(AdamOptions{}, 4, 2);
-  DeltaContents delta_contents;
-  delta_contents.add("w", changed, touched, &stepped);
-  save_delta(folder / "delta/first", delta_contents, base);
-  fs::remove(folder / "base");
+    const ChainLink base = save_chain_base(folder / "base", training);
+    const Trained stepped(training, 4);
+    TouchedRows touched(4);
+    touched.mark(std::vector<std::int64_t>{1, 3});
+    DeltaContents delta_contents;
+    delta_contents.add("w", stepped.table, touched, &stepped.optimizer);
+    save_delta(folder / "delta" / training.name, delta_contents, base);
+    fs::remove(folder / "base");
+  }
+  CheckpointContents quantized_rows;
+  quantized_rows.add("w", codes);
+  save_checkpoint(folder / "checkpoint/quantized", quantized_rows);
+  fs::copy(folder / "checkpoint/quantized", folder / "restore", fs::copy_options::overwrite_existing);
 
   save_npy(folder / "npy/table", table);
   const Table halves(2, 3, {.format = Format::f16});
