@@ -85,6 +85,37 @@ TEST_P(PlanTest, LeavesOutIgnoredIds) {
   });
 }
 
+TEST_P(PlanTest, LeavesOutPadding) {
+  constexpr std::int64_t kRows = 9;
+  constexpr OutOfRange kPolicies[] = {OutOfRange::error, OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative,
+                                      OutOfRange::skip};
+  run([&] {
+    for (const std::int64_t padding : {-1, 0, 4, 8, 9}) {
+      for (const std::size_t step : {3, 599, 601}) {  // of 600 ids each step-th is padding
+        std::vector<std::int64_t> ids(600);
+        std::map<std::int64_t, std::vector<std::int64_t>> expected;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+          const auto row = static_cast<std::int64_t>(i * 7 % kRows);
+          ids[i] = i % step == step - 1 ? padding : row == padding ? 3 : row;
+          if (ids[i] != padding) expected[ids[i]].push_back(static_cast<std::int64_t>(i));
+        }
+        for (const OutOfRange policy : kPolicies) {
+          const Plan plan(ids, kRows, {.out_of_range = policy, .padding_id = padding});
+          std::map<std::int64_t, std::vector<std::int64_t>> found;
+          for (std::int64_t s = 0; s < plan.shard_count(); ++s) {
+            const Plan::Shard shard = plan.shard(s);
+            for (std::size_t g = 0; g < shard.rows.size(); ++g) {
+              found[shard.rows[g]].assign(shard.positions.begin() + shard.segment_begin[g],
+                                          shard.positions.begin() + shard.segment_begin[g + 1]);
+            }
+          }
+          EXPECT_EQ(found, expected) << padding << ' ' << step << ' ' << static_cast<int>(policy);
+        }
+      }
+    }
+  });
+}
+
 TEST_P(PlanTest, PutsBagsInThePlaceOfPositions) {
   run([] {
     for (const std::int64_t count : {12, 30000}) {

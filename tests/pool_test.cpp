@@ -285,6 +285,21 @@ TEST_P(PoolTest, PaddingNeedNotBeARow) {
         expect_all(table.view(), Bags(narrow(ids), 100, 6).with_padding(padding), options);
       }
     }
+    // Where all ids are rows and none is padding they are read as they stand; not so with one that is.
+    constexpr OutOfRange kOthers[] = {OutOfRange::clip, OutOfRange::zero, OutOfRange::wrap_negative, OutOfRange::skip};
+    for (const std::int64_t padding : {-1, 0, 4, 8, 9}) {
+      std::vector<std::int64_t> ids(600);
+      for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i * 7 % 9);
+      std::ranges::replace(ids, padding, 3);
+      for (const std::size_t last : {ids.size(), ids.size() - 1, std::size_t{0}}) {
+        if (last < ids.size()) ids[last] = padding;
+        for (const OutOfRange policy : kOthers) {
+          const PoolOptions options{.pooling = Pooling::mean, .out_of_range = policy};
+          expect_pool(table.view(), Bags(ids, 100, 6).with_padding(padding), options);
+          expect_pool(table.view(), Bags(narrow(ids), 100, 6).with_padding(padding), options);
+        }
+      }
+    }
     // [4 5 0 0] with padding 0
     GuardedTable out(1, 33);
     pool(table.view(), Bags(std::vector<std::int32_t>{4, 5, 0, 0}, 1, 4).with_padding(0), out.view(),

@@ -35,7 +35,8 @@ class PlanOptions(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("table_name", ctypes.c_char_p), ("out_of_range", ctypes.c_int32),
                 ("has_padding_id", ctypes.c_int32), ("padding_id", ctypes.c_int64), ("pooling", ctypes.c_int32),
                 ("divisor", ctypes.c_int32), ("weights", ctypes.c_void_p), ("weight_count", ctypes.c_int64),
-                ("winners", ctypes.c_void_p), ("winner_count", ctypes.c_int64)]
+                ("winners", ctypes.c_void_p), ("winner_count", ctypes.c_int64), ("double_coefficients", ctypes.c_int32),
+                ("reserved", ctypes.c_int32)]
 
 
 class TableOptions(ctypes.Structure):

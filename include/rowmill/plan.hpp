@@ -155,7 +155,7 @@ class Plan {
   void reserve(std::int64_t id_count, const PlanOptions& options, bool with_weights = false);
 
  private:
-  void build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options);
+  void build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options, bool are_rows);
 
   Workspace memory_;
   struct Size {

@@ -32,6 +32,19 @@ std::int64_t find_first(Ids ids, FindIn find_in) {
   return first.load();
 }
 
+/// The lowest position of an id outside [lowest, highest]; ids.size() if there is none. The ids are contiguous.
+std::int64_t find_outside(Ids ids, std::int64_t lowest, std::int64_t highest) {
+  const KernelTable& k = kernels();
+  return ids.visit([&]<class Id>(const Id* data) {
+    // The range allowed, as far as this width of id can be in it: an id is never narrowed.
+    const auto low = static_cast<Id>(std::max<std::int64_t>(lowest, std::numeric_limits<Id>::min()));
+    const auto high = static_cast<Id>(std::min<std::int64_t>(highest, std::numeric_limits<Id>::max()));
+    return find_first(ids, [&](std::int64_t begin, std::int64_t end) {
+      return begin + find(k, {data + begin, end - begin, low, high});
+    });
+  });
+}
+
 /// Of ids that are strided: a block of them at a time is copied to the stack.
 std::int64_t find_in_blocks(const KernelTable& k, Ids ids, std::int64_t begin, std::int64_t end, std::int64_t lowest,
                             std::int64_t highest) {
@@ -60,17 +73,8 @@ std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy,
   if (padding_id && *padding_id == highest + 1) highest = *padding_id;
   const bool far_padding = padding_id && (*padding_id < lowest || *padding_id > highest);
 
-  const KernelTable& k = kernels();
-  const auto find_contiguous = [&]<class Id>(const Id* data) {
-    // The range allowed, as far as this width of id can be in it: an id is never narrowed.
-    const auto low = static_cast<Id>(std::max<std::int64_t>(lowest, std::numeric_limits<Id>::min()));
-    const auto high = static_cast<Id>(std::min<std::int64_t>(highest, std::numeric_limits<Id>::max()));
-    return find_first(ids, [&](std::int64_t begin, std::int64_t end) {
-      return begin + find(k, {data + begin, end - begin, low, high});
-    });
-  };
   const auto find_strided = [&](std::int64_t begin, std::int64_t end) {
-    return find_in_blocks(k, ids, begin, end, lowest, highest);
+    return find_in_blocks(kernels(), ids, begin, end, lowest, highest);
   };
   const auto find_beside_padding = [&](std::int64_t begin, std::int64_t end) {
     const auto allowed = [&](std::int64_t id) { return (id >= lowest && id <= highest) || id == *padding_id; };
@@ -78,10 +82,23 @@ std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy,
     return begin;
   };
   const std::int64_t position = far_padding           ? find_first(ids, find_beside_padding)
-                                : ids.is_contiguous() ? ids.visit(find_contiguous)
+                                : ids.is_contiguous() ? find_outside(ids, lowest, highest)
                                                       : find_first(ids, find_strided);
   if (position == ids.size()) return std::nullopt;
   return BadId{position, ids[position]};
+}
+
+bool all_are_rows(Ids ids, std::int64_t rows, std::optional<std::int64_t> padding_id) {
+  std::int64_t lowest = 0;
+  std::int64_t highest = rows - 1;
+  if (padding_id == lowest) {
+    ++lowest;
+  } else if (padding_id == highest) {
+    --highest;
+  } else if (padding_id && *padding_id > lowest && *padding_id < highest) {
+    return false;
+  }
+  return ids.is_contiguous() && lowest <= highest && find_outside(ids, lowest, highest) == ids.size();
 }
 
 namespace {

@@ -182,11 +182,12 @@ template <class Weights>
 }
 
 /// The gradient of segment s, which has no more than a block of contributions: summed in registers, group by group, for
-/// an update that goes through it once.
-template <CacheLevel kInto>
+/// an update that goes through it once. Scales is Scaled where contributions have coefficients, else Unscaled.
+template <class Scales, CacheLevel kInto>
 struct GradientOfSegment {
   const Segments& segments;
   std::int64_t s;
+  Scales scales;
 
   template <class Body>
   [[gnu::always_inline]] void each_vector(Body body) const {
@@ -196,7 +197,7 @@ struct GradientOfSegment {
         segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
           Floats sum[kVectors];
           sum_rows(
-              segments.gradients, Unscaled(), segments.positions + position, contributions, c, lanes, kInto,
+              segments.gradients, scales, segments.positions + position, contributions, c, lanes, kInto,
               [&](const std::int64_t* p, const float* row)
                   __attribute__((always_inline)) { return segments.later_gradient(p, row); },
               sum);
@@ -207,12 +208,13 @@ struct GradientOfSegment {
 };
 
 /// Updates a row without states, of several contributions, from the registers that hold their sum.
-template <class Formula, class Weights, CacheLevel kInto>
-[[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Formula formula,
-                                              const typename Weights::Value* later, typename Weights::Value* w) {
+template <class Formula, class Weights, CacheLevel kInto, class Scales>
+[[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Scales scales,
+                                              Formula formula, const typename Weights::Value* later,
+                                              typename Weights::Value* w) {
   const Segments segments = of;  // a store may alias it
   update_row<Weights>(
-      formula, Decayed(a), GradientOfSegment<kInto>{segments, s}, Nothing{}, w,
+      formula, Decayed(a), GradientOfSegment<Scales, kInto>{segments, s, scales}, Nothing{}, w,
       {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, kInto); });
 }
 
@@ -241,8 +243,13 @@ template <class Formula, class Weights, CacheLevel kInto>
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if constexpr (Formula::kStates == 0 && !Formula::kUsesMeanSquare) {
-      if (contributions > 1 && contributions <= block && !l2 && segments.coefficients == nullptr) {
-        update_from_sum<Formula, Weights, kInto>(segments, a, s, formula, later_w, w);
+      if (contributions > 1 && contributions <= block && !l2) {
+        if (segments.coefficients == nullptr) {
+          update_from_sum<Formula, Weights, kInto>(segments, a, s, Unscaled(), formula, later_w, w);
+        } else {
+          const Scaled scales{segments.coefficients + position};
+          update_from_sum<Formula, Weights, kInto>(segments, a, s, scales, formula, later_w, w);
+        }
         continue;
       }
     }

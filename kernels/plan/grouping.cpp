@@ -92,8 +92,7 @@ class Grouping::Builder {
         filler_(grouping, input),
         ids_(ids),
         id_count_(input.ids.size()),
-        are_rows_(input.policy == OutOfRange::error && !input.padding_id),
-        only_range_(input.only_range_matters()) {}
+        ids_mean_themselves_(input.ids_mean_themselves()) {}
 
   void run(std::int64_t threads) const {
     if (one_row()) return group_one_row();
@@ -113,10 +112,10 @@ class Grouping::Builder {
   }
 
  private:
+  /// The row of a position that is not ignored.
   [[nodiscard]] std::int64_t row_at(std::int64_t position) const {
     const std::int64_t id = ids_[position];
-    if (are_rows_) return id;
-    return only_range_ ? resolve(id, input_.rows, OutOfRange::zero) : resolved(id);
+    return ids_mean_themselves_ ? id : resolved(id);
   }
 
   /// Not inlined: the loops over ids are for policies that need less.
@@ -145,7 +144,7 @@ class Grouping::Builder {
 
   /// The same plan with nothing to sort: one segment of all positions, or none if the row is ignored.
   void group_one_row() const {
-    const std::int64_t row = row_at(0);
+    const std::int64_t row = resolved(ids_[0]);
     const std::int64_t count = row == kIgnored ? 0 : id_count_;
     const std::int64_t owner = count == 0 ? 0 : shard_of(row);
     for (std::int64_t s = 0; s < g_.shard_count(); ++s) {
@@ -163,34 +162,46 @@ class Grouping::Builder {
     filler_.fill_one_row(threads, count > 0);
   }
 
-  /// Sorts positions begin .. end-1, a chunk, by shard: by counting, stably. Ignored ids are left out.
+  /// Sorts positions begin .. end-1, a chunk, by shard.
   void sort_chunk(std::int64_t begin, std::int64_t end) const {
+    const std::int64_t ignored = g_.shard_count();
+    const std::int64_t rows = input_.rows;
+    const std::int64_t padding = input_.padding_id.value_or(kIgnored);
+    if (!ids_mean_themselves_) {
+      sort_chunk(begin, end, [=, this](std::int64_t id) {
+        const std::int64_t row = resolved(id);
+        return row == kIgnored ? ignored : shard_of(row);
+      });
+    } else if (input_.policy == OutOfRange::error && !input_.padding_id) {
+      sort_chunk(begin, end, [this](std::int64_t id) { return shard_of(id); });
+    } else {
+      // Which ids are ignored can't be foreseen: so it is arithmetic, and nothing branches on it.
+      sort_chunk(begin, end, [=, this](std::int64_t id) {
+        const bool out_of_range = static_cast<std::uint64_t>(id) >= static_cast<std::uint64_t>(rows);
+        const std::int64_t ignore = out_of_range | (id == padding);
+        return (shard_of(id) & (ignore - 1)) | (ignored & -ignore);
+      });
+    }
+    if (input_.bags != nullptr) filler_.read_bags(begin, end);
+  }
+
+  /// By counting, stably. bin_of(id) is the shard of an id; of one to ignore it is the number of shards, and such ids
+  /// come last.
+  template <class BinOf>
+  void sort_chunk(std::int64_t begin, std::int64_t end, BinOf bin_of) const {
     const std::int64_t shards = g_.shard_count();
     std::uint32_t* const list_begin = g_.lists(begin / g_.chunk_size_);
-    std::uint32_t next[257] = {};  // one place late: next[s + 1] counts shard s, and then is where the next one goes
-    for_each_row(begin, end, [&](std::int64_t row, std::int64_t) { ++next[shard_of(row) + 1]; });
+    std::uint32_t next[258] = {};  // one place late: next[s + 1] counts shard s, and then is where the next one goes
+    for (std::int64_t i = begin; i < end; ++i) ++next[bin_of(ids_[i]) + 1];
     list_begin[0] = 0;
     for (std::int64_t s = 0; s < shards; ++s) {
       list_begin[s + 1] = list_begin[s] + next[s + 1];
       next[s + 1] = list_begin[s];
     }
+    next[shards + 1] = list_begin[shards];
     std::uint16_t* const sorted = g_.sorted_ + begin;
-    for_each_row(begin, end, [&](std::int64_t row, std::int64_t position) {
-      sorted[next[shard_of(row) + 1]++] = static_cast<std::uint16_t>(position - begin);
-    });
-    if (input_.bags != nullptr) filler_.read_bags(begin, end);
-  }
-
-  /// Calls body(row, position) for those of positions begin .. end-1 whose ids are not ignored.
-  template <class Body>
-  void for_each_row(std::int64_t begin, std::int64_t end, Body body) const {
-    if (are_rows_) {
-      for (std::int64_t i = begin; i < end; ++i) body(std::int64_t{ids_[i]}, i);
-      return;
-    }
-    for (std::int64_t i = begin; i < end; ++i) {
-      if (const std::int64_t row = row_at(i); row != kIgnored) body(row, i);
-    }
+    for (std::int64_t i = begin; i < end; ++i)
+      sorted[next[bin_of(ids_[i]) + 1]++] = static_cast<std::uint16_t>(i - begin);
   }
 
   /// Into how many parts the shards are divided, each with a counter for every row of the table; 0 if these would be
@@ -296,8 +307,7 @@ class Grouping::Builder {
   Filler filler_;
   IdAt ids_;
   std::int64_t id_count_;
-  bool are_rows_;    // the ids as they stand
-  bool only_range_;  // ids are rows if they are in range, else ignored
+  bool ids_mean_themselves_;
 };
 
 void Grouping::build(const GroupingInput& input, std::int64_t threads) const {

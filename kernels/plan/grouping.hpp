@@ -31,9 +31,9 @@ struct GroupingInput {
   Divisor divisor = Divisor::count;
 
   [[nodiscard]] bool padding_is_row() const { return padding_id && *padding_id >= 0 && *padding_id < rows; }
-  /// Whether the ids that are rows mean themselves, and all others nothing.
-  [[nodiscard]] bool only_range_matters() const {
-    return policy != OutOfRange::clip && policy != OutOfRange::wrap_negative && !padding_is_row();
+  /// Whether an id that counts is its row: no id stands for another one.
+  [[nodiscard]] bool ids_mean_themselves() const {
+    return policy != OutOfRange::clip && policy != OutOfRange::wrap_negative;
   }
 };
 

@@ -101,8 +101,9 @@ void Plan::build(Ids ids, std::int64_t rows, const PlanOptions& options) {
   check_id_options(options);
   check_ids_pointer(kOp, ids);
   check_rows(rows);
-  check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);
-  build(ids, nullptr, rows, options);
+  const bool are_rows = all_are_rows(ids, rows, options.padding_id);
+  if (!are_rows) check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);
+  build(ids, nullptr, rows, options, are_rows);
 }
 
 void Plan::build(const Bags& bags, std::int64_t rows, const PlanOptions& options) {
@@ -110,8 +111,9 @@ void Plan::build(const Bags& bags, std::int64_t rows, const PlanOptions& options
   check_bags(kOp, bags);
   check_bag_options(bags, options);
   check_rows(rows);
-  check_ids(kOp, bags, rows, options.out_of_range, options.name);
-  build(bags.ids(), &bags, rows, options);
+  const bool are_rows = all_are_rows(bags.ids(), rows, bags.padding_id());
+  if (!are_rows) check_ids(kOp, bags, rows, options.out_of_range, options.name);
+  build(bags.ids(), &bags, rows, options, are_rows);
 }
 
 /// What a plan of this size groups.
@@ -125,7 +127,7 @@ struct Plan::Layout : Arrays {
                size.has_doubles, memory) {}
 };
 
-void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options) {
+void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options, bool are_rows) {
   const bool has_weights = bags != nullptr && bags->has_weights();
   memory_.reserve(memory_required(ids.size(), options, has_weights), kOp);
   size_ = {.ids = ids.size(),
@@ -140,12 +142,16 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions
            .winners = options.winners};
   Carver memory(memory_.data());
   const Layout arrays(size_, memory);
-  const GroupingInput input{.ids = ids,
-                            .bags = bags,
-                            .rows = rows,
-                            .policy = options.out_of_range,
-                            .padding_id = bags == nullptr ? options.padding_id : bags->padding_id(),
-                            .divisor = options.divisor};
+  GroupingInput input{.ids = ids,
+                      .bags = bags,
+                      .rows = rows,
+                      .policy = options.out_of_range,
+                      .padding_id = bags == nullptr ? options.padding_id : bags->padding_id(),
+                      .divisor = options.divisor};
+  if (are_rows) {
+    input.policy = OutOfRange::error;
+    input.padding_id = std::nullopt;
+  }
   arrays.grouping.build(input, grouping_threads(ids.size()));
   if (arrays.double_coefficients != nullptr) {
     find_double_coefficients(input, options.pooling, arrays.double_coefficients);

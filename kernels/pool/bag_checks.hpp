@@ -28,8 +28,9 @@ inline void check_pool_of_integers(std::string_view op, const ConstTableView& ta
                                                                                    : "sqrtn; supported: sum, max"));
 }
 
-/// What pool() checks: after it, pool() with these arguments fails only where its scratch memory is refused.
-void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
+/// What pool() checks: after it, pool() with these arguments fails only where its scratch memory is refused. Returns
+/// all_are_rows of the ids.
+bool check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
 
 /// The memory of floats as that of integers of the same size, for check_disjoint.
 inline Ids memory_of(std::span<const float> values) {

@@ -105,6 +105,7 @@ struct Call {
   const Bags& bags;
   const TableView& out;
   const PoolOptions& options;
+  bool rows_as_they_stand;  // what the ids are
   PrefetchArgs prefetch;
 
   /// The kernels that sum quantised or f16 rows take no weights: those of rows of zeros do.
@@ -165,7 +166,7 @@ struct Call {
     const Ids ids = bags.ids();
     const std::int64_t first = bags.begin(b);
     for (std::int64_t k = 0; k <= end - b; ++k) begin[k] = bags.begin(b + k) - first;
-    if (are_rows(ids, options.out_of_range)) {
+    if (rows_as_they_stand || are_rows(ids, options.out_of_range)) {
       // Without a padding id none is dropped: -1 is no id then.
       const std::int64_t dropped = bags.padding_id().value_or(kDropped);
       ids.visit([&](const auto* data) { keep(data + first, first, end - b, dropped, memory, begin); });
@@ -222,7 +223,7 @@ void check_pooling(std::string_view op, Pooling pooling, Divisor divisor) {
   }
 }
 
-void check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
+bool check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
   check_view(kOp, "table", table);
   check_writable(kOp, "out", out);
   check_format(kOp, "table", table, kTableFormats);
@@ -237,20 +238,21 @@ void check_pool(const ConstTableView& table, const Bags& bags, const TableView& 
   check_shape(kOp, "out", out, bags.size(), table.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);
   check_disjoint_from_bags(kOp, "out", out, bags);
+  if (all_are_rows(bags.ids(), table.rows(), bags.padding_id())) return true;
   check_ids(kOp, bags, table.rows(), options.out_of_range, table.name());
+  return false;
 }
 
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options,
           Workspace* workspace) {
-  check_pool(table, bags, out, options);
+  const bool rows_as_they_stand = check_pool(table, bags, out, options);
   if (bags.size() == 0 || table.dim() == 0) return;
   if (is_exact(table.format())) return exact::pool(table, bags, out, options);
 
-  const Call call{table, bags, out, options, prefetch_for_pool(table)};
+  const Call call{table, bags, out, options, rows_as_they_stand, prefetch_for_pool(table)};
   const std::int64_t bytes = row_bytes(table);
   const Ids ids = bags.ids();
-  if (are_rows(ids, options.out_of_range) && !bags.padding_id() && options.pooling != Pooling::max &&
-      !call.needs_other_sum()) {
+  if (rows_as_they_stand && options.pooling != Pooling::max && !call.needs_other_sum()) {
     return ids.visit([&](const auto* data) {
       for_each_bag_task(bags, bytes, [&](std::int64_t first, std::int64_t last) { call.pool_rows(data, first, last); });
     });

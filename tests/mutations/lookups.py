@@ -178,6 +178,11 @@ mutation("Philox has 9 rounds", "table_test:Philox*",
 # ---- Strided ids
 
 IDS = "kernels/ids/ids.cpp"
+mutation("padding in the first row is read as it stands", "pool_test:*PaddingNeedNot*1_threads*",
+         (IDS, "    ++lowest;\n", "    lowest = 0;\n"))
+mutation("padding between the first row and the last is read as it stands", "pool_test:*PaddingNeedNot*1_threads*",
+         (IDS, "*padding_id > lowest && *padding_id < highest) {\n    return false;",
+          "*padding_id > lowest && *padding_id < highest) {\n    lowest = 0;"))
 mutation("strided ids: only the first block is looked at", "arguments_test:*BadIds*",
          (IDS, "if (bad < count) return begin + bad;", "return bad < count ? begin + bad : end;"))
 mutation("strided ids: resolved as if contiguous", "arguments_test:*Contiguous*",

@@ -172,8 +172,15 @@ mutation("a shard's chunks stand in the wrong order", "plan_test:*SaysWhich*1_th
          ("kernels/plan/grouping.hpp", "std::int64_t begin = 0; begin < id_count_; begin += chunk_size_, list +=",
           "std::int64_t begin = (id_count_ - 1) / chunk_size_ * chunk_size_; begin >= 0; begin -= chunk_size_, list -="))
 mutation("a row lies in two shards", "plan_test:*SaysWhich*1_threads*",
-         (GROUPING, "std::int64_t) { ++next[shard_of(row) + 1]; }", "std::int64_t i) { ++next[shard_of(row + i % 2) + 1]; }"),
-         (GROUPING, "sorted[next[shard_of(row) + 1]++]", "sorted[next[shard_of(row + position % 2) + 1]++]"))
+         (GROUPING, "++next[bin_of(ids_[i]) + 1];", "++next[bin_of(ids_[i] + i % 2) + 1];"),
+         (GROUPING, "sorted[next[bin_of(ids_[i]) + 1]++]", "sorted[next[bin_of(ids_[i] + i % 2) + 1]++]"))
+mutation("padding that is a row is trained", "plan_test:*LeavesOutPadding*1_threads*",
+         (GROUPING, "out_of_range | (id == padding);", "out_of_range | (id == kIgnored);"))
+mutation("ids out of range are trained", "plan_test:*LeavesOutIgnored*1_threads*:*LeavesOutPadding*1_threads*",
+         (GROUPING, "static_cast<std::uint64_t>(id) >= static_cast", "static_cast<std::uint64_t>(id) > static_cast"))
+mutation("a mean's coefficients are those of the row before", "kernels_test:*sgd*",
+         ("kernels/optimizer/update_rows.hpp", "const Scaled scales{segments.coefficients + position};",
+          "const Scaled scales{segments.coefficients + segments.begin[s > 0 ? s - 1 : s]};"))
 mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*1_threads*",
          ("kernels/plan/grouping.hpp", "k < list[1]", "k + 1 < list[1]"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",
@@ -206,9 +213,9 @@ mutation("a row of exactly one block counts as hot", "plan_test:PlanHot*",
 mutation("shards whose hot rows are small are not searched for them", "plan_test:PlanHot*",
          (PLAN, "largest_segment(s) <= kSumBlock", "largest_segment(s) <= 2 * kSumBlock"))
 mutation("a plan changes before its ids are checked", "plan_test:PlanRebuild*",
-         (PLAN, "  check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);\n"
-          "  build(ids, nullptr, rows, options);",
-          "  build(ids, nullptr, rows, options);\n"
+         (PLAN, "  if (!are_rows) check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);\n"
+          "  build(ids, nullptr, rows, options, are_rows);",
+          "  build(ids, nullptr, rows, options, are_rows);\n"
           "  check_ids(kOp, ids, rows, options.out_of_range, options.name, options.padding_id);"))
 
 BAG_FACTOR = "kernels/plan/bag_factor.hpp"
