@@ -192,7 +192,12 @@ class Grouping::Builder {
     const std::int64_t shards = g_.shard_count();
     std::uint32_t* const list_begin = g_.lists(begin / g_.chunk_size_);
     std::uint32_t next[258] = {};  // one place late: next[s + 1] counts shard s, and then is where the next one goes
-    for (std::int64_t i = begin; i < end; ++i) ++next[bin_of(ids_[i]) + 1];
+    auto* const bins = reinterpret_cast<std::uint16_t*>(g_.segment_of_ + begin);  // memory of the second pass
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t bin = bin_of(ids_[i]);
+      bins[i - begin] = static_cast<std::uint16_t>(bin);
+      ++next[bin + 1];
+    }
     list_begin[0] = 0;
     for (std::int64_t s = 0; s < shards; ++s) {
       list_begin[s + 1] = list_begin[s] + next[s + 1];
@@ -200,8 +205,7 @@ class Grouping::Builder {
     }
     next[shards + 1] = list_begin[shards];
     std::uint16_t* const sorted = g_.sorted_ + begin;
-    for (std::int64_t i = begin; i < end; ++i)
-      sorted[next[bin_of(ids_[i]) + 1]++] = static_cast<std::uint16_t>(i - begin);
+    for (std::int64_t i = 0; i < end - begin; ++i) sorted[next[bins[i] + 1]++] = static_cast<std::uint16_t>(i);
   }
 
   /// Into how many parts the shards are divided, each with a counter for every row of the table; 0 if these would be
