@@ -57,9 +57,10 @@ std::int32_t Grouping::Filler::bag_position(std::int64_t position, std::int64_t 
 }
 
 void Grouping::Filler::fill_one_row(std::int64_t threads, bool is_row) const {
-  parallel_chunks(threads, g_.id_count_, g_.chunk_size_, [&](std::int64_t begin, std::int64_t end) {
-    if (bags_ != nullptr) read_bags(begin, end);
-  });
+  if (bags_ != nullptr) {
+    parallel_chunks(threads, g_.id_count_, g_.chunk_size_,
+                    [&](std::int64_t begin, std::int64_t end) { read_bags(begin, end); });
+  }
   if (!is_row) return;
   parallel_chunks(threads, g_.id_count_, g_.chunk_size_, [&](std::int64_t begin, std::int64_t end) {
     if (bags_ == nullptr) {
@@ -68,9 +69,11 @@ void Grouping::Filler::fill_one_row(std::int64_t threads, bool is_row) const {
     }
     name_bags(begin, end, g_.positions_);
     if (g_.id_positions_ != nullptr) std::iota(g_.id_positions_ + begin, g_.id_positions_ + end, begin);
-    for (std::int64_t i = begin; i < end; ++i) {
-      if (g_.coefficients_ != nullptr) g_.coefficients_[i] = coefficient(i, g_.positions_[i]);
-      if (g_.bag_positions_ != nullptr) g_.bag_positions_[i] = bag_position(i, g_.positions_[i]);
+    for (std::int64_t i = begin; g_.coefficients_ != nullptr && i < end; ++i) {
+      g_.coefficients_[i] = coefficient(i, g_.positions_[i]);
+    }
+    for (std::int64_t i = begin; g_.bag_positions_ != nullptr && i < end; ++i) {
+      g_.bag_positions_[i] = bag_position(i, g_.positions_[i]);
     }
   });
   // The shard that has the row begins at 0, as do the empty ones before it.
@@ -116,17 +119,18 @@ void Grouping::Filler::fill_bags(std::int64_t s, const Index* segment_of, BagOf 
   }
   const std::int64_t begin = g_.shard_begin_[s];
   std::int64_t* const positions = g_.positions_ + begin;
-  std::int64_t* const first_positions = g_.first_positions(s);
-  float* const coefficients = g_.coefficients_ == nullptr ? nullptr : g_.coefficients_ + begin;
   // Segments are numbered in order of first occurrence: nothing branches on which is new.
   std::int64_t next = 0;
-  for_each_contribution(s, segment_of, [&](std::int64_t place, std::int64_t position, std::int64_t segment) {
-    first_positions[next] = position;
-    next += segment == next ? 1 : 0;
-    const std::int64_t bag = bag_of(position);
-    positions[place] = bag;
-    if (coefficients != nullptr) coefficients[place] = g_.factors_[bag];
-  });
+  for_each_contribution(s, segment_of,
+                        [=, &next, first_positions = g_.first_positions(s)](std::int64_t place, std::int64_t position,
+                                                                            std::int64_t segment) {
+                          first_positions[next] = position;
+                          next += segment == next ? 1 : 0;
+                          positions[place] = bag_of(position);
+                        });
+  if (g_.coefficients_ == nullptr) return;
+  std::transform(positions, positions + g_.contributions(s), g_.coefficients_ + begin,
+                 [factors = g_.factors_](std::int64_t bag) { return factors[bag]; });
 }
 
 /// Whether all that is kept of a contribution follows from its bag.
