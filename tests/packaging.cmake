@@ -68,23 +68,29 @@ set_tests_properties(packaging.install PROPERTIES FIXTURES_SETUP rowmill_install
 
 # The README's commands, as they stand, in the environment of a user who has this build's compilers, its oneTBB and the
 # installed tree. A toolchain file says what else the user has: Rowmill's source instead of a server. It also makes
-# Rowmill build fast: without vector instruction sets, and many sources at a time.
+# Rowmill build fast: without vector instruction sets, all sources at a time, and by a launcher that takes the
+# optimisation away again which the commands ask for.
 set(readme ${CMAKE_CURRENT_BINARY_DIR}/readme)
 file(CONFIGURE OUTPUT ${readme}/toolchain.cmake CONTENT [[
 set(FETCHCONTENT_SOURCE_DIR_ROWMILL "@PROJECT_SOURCE_DIR@" CACHE PATH "")
 set(ROWMILL_XSIMD_INCLUDE_DIR "@ROWMILL_XSIMD_INCLUDE_DIR@" CACHE PATH "")
 set(ROWMILL_ISAS "" CACHE STRING "")
 set(CMAKE_UNITY_BUILD ON CACHE BOOL "")
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 0 CACHE STRING "")
+set(CMAKE_CXX_COMPILER_LAUNCHER "@readme@/bin/unoptimised" CACHE STRING "")
 ]] @ONLY)
+# rowmill_add_command(<name> <word>... [AFTER <word>]): it runs these words, then its arguments, then the last word.
 function(rowmill_add_command name)
-  list(JOIN ARGN " " command)
-  file(CONFIGURE OUTPUT ${readme}/bin/${name} CONTENT "#!/bin/sh\nexec @command@ \"$@\"\n" @ONLY)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "AFTER" "")
+  list(JOIN arg_UNPARSED_ARGUMENTS " " command)
+  file(CONFIGURE OUTPUT ${readme}/bin/${name} CONTENT "#!/bin/sh\nexec @command@ \"$@\" @arg_AFTER@\n" @ONLY)
   file(CHMOD ${readme}/bin/${name} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 endfunction()
 rowmill_add_command(cmake ${CMAKE_COMMAND})
 rowmill_add_command(g++ ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_FLAGS})
 rowmill_add_command(cc ${CMAKE_C_COMPILER} ${CMAKE_C_FLAGS})
 rowmill_add_command(sudo env)
+rowmill_add_command(unoptimised ${CMAKE_CXX_COMPILER_LAUNCHER} AFTER -O0)
 include(GNUInstallDirs)
 rowmill_add_command(rowmill ${prefix}/${CMAKE_INSTALL_BINDIR}/rowmill)
 set(environment
