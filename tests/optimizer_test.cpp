@@ -10,6 +10,7 @@
 #include "kernels/plan/passes.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/error.hpp"
+#include "tests/support/all_optimizers.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
 
@@ -18,27 +19,6 @@ namespace {
 
 class OptimizerTest : public IsaTest {};
 ROWMILL_INSTANTIATE_ISA_TEST(OptimizerTest);
-
-/// Every optimizer and every kind of decay.
-std::vector<OptimizerOptions> all_optimizers() {
-  std::vector<OptimizerOptions> all;
-  for (const auto& kind :
-       {std::pair(WeightDecay::none, 0.0), std::pair(WeightDecay::l2, 0.02), std::pair(WeightDecay::decoupled, 0.3)}) {
-    const auto add = [&](auto options) {
-      options.decay = kind.first;
-      options.weight_decay = kind.second;
-      all.emplace_back(options);
-    };
-    add(SgdOptions{.learning_rate = 0.1});
-    add(SgdOptions{.learning_rate = 0.1, .momentum = 0.9});
-    add(SgdOptions{.learning_rate = 0.1, .momentum = 0.5, .nesterov = true});
-    add(AdagradOptions{.learning_rate = 0.1, .initial_accumulator = 0.5});
-    add(RowWiseAdagradOptions{.learning_rate = 0.1, .initial_accumulator = 0.5});
-    add(AdamOptions{.learning_rate = 0.01});
-    add(PartialRowWiseAdamOptions{.learning_rate = 0.01});
-  }
-  return all;
-}
 
 bool decays(const OptimizerOptions& options) {
   return std::visit([](const auto& o) { return o.decay != WeightDecay::none; }, options);
@@ -127,57 +107,6 @@ TEST_P(OptimizerTest, EqualsTheReferenceInBf16) {
       }
     }
   });
-}
-
-/// The passes' ends, which count how often they are looked at.
-struct CountedPass {
-  struct End {
-    std::int64_t value;
-    std::int64_t* looks;
-    friend bool operator<(std::int64_t position, const End& of) {
-      ++*of.looks;
-      return position < of.value;
-    }
-  } end;
-};
-
-TEST(PassOf, LooksAtFewOfManyPasses) {
-  for (const std::int64_t count : {1, 2, 3, 7, 300}) {
-    std::int64_t looks = 0;
-    std::vector<CountedPass> passes;
-    std::int64_t end = 0;
-    for (std::int64_t p = 0; p < count; ++p) passes.push_back({{end += p == 0 ? 1 : p % 4, &looks}});
-    if (passes.size() > 1) passes.push_back({{++end, &looks}});
-    for (std::int64_t position = 0; position < end; ++position) {
-      looks = 0;
-      std::int64_t expected = 0;
-      while (passes[static_cast<std::size_t>(expected)].end.value <= position) ++expected;
-      const auto passes_count = static_cast<std::int64_t>(passes.size());
-      EXPECT_EQ(pass_of(passes.data(), passes_count, position) - passes.data(), expected) << count << ", " << position;
-      EXPECT_LE(looks, std::bit_width(passes.size())) << count << ", " << position;
-    }
-  }
-}
-
-TEST(PassOf, FindsPassesByTheirIndex) {
-  for (const std::int64_t count : {1, 2, 3, 7, 300}) {
-    // Of one size, of many, some of them empty, and one that is longer than all others.
-    for (const auto& size_of : std::initializer_list<std::int64_t (*)(std::int64_t)>{
-             [](std::int64_t) -> std::int64_t { return 5; }, [](std::int64_t p) { return p % 4; },
-             [](std::int64_t p) -> std::int64_t { return p == 0 ? 1000 : 1; }}) {
-      std::vector<GradientPass> passes;
-      std::int64_t end = 0;
-      for (std::int64_t p = 0; p < count; ++p) passes.push_back({nullptr, 1, end += size_of(p)});
-      if (end == 0) continue;
-      std::vector<std::int64_t> values(static_cast<std::size_t>(max_index_size(count)) + 1, -1);
-      const PassIndex index = index_passes(passes.data(), count, values.data());
-      EXPECT_EQ(values.back(), -1) << count;
-      for (std::int64_t position = 0; position < end; ++position) {
-        EXPECT_EQ(pass_of(passes.data(), index, position), pass_of(passes.data(), count, position))
-            << count << ", " << position;
-      }
-    }
-  }
 }
 
 // Passes of 0 to 36 gradient rows, in different places; one row is so hot that threads share its blocks.
@@ -345,75 +274,6 @@ TEST_P(OptimizerTest, UsesTheWorkspaceGiven) {
     optimizer.step(weights.view(), plan, gradient.view(), &workspace);
     EXPECT_EQ(workspace.capacity(), capacity) << "memory_required promised too little";
   });
-}
-
-// The formulas themselves, dense and in double, as the papers have them: rows of one column, so that row-wise is not
-// different from element by element.
-class DenseFormula {
- public:
-  explicit DenseFormula(const OptimizerOptions& options) : options_(options) {}
-
-  double step(double g) {
-    ++t_;
-    std::visit([&](const auto& o) { decay_and_update(o, g); }, options_);
-    return w_;
-  }
-
- private:
-  void decay_and_update(const auto& o, double g) {
-    if (o.decay == WeightDecay::l2) g += o.weight_decay * w_;
-    if (o.decay == WeightDecay::decoupled) w_ -= o.learning_rate * o.weight_decay * w_;
-    update(o, g);
-  }
-  void update(const SgdOptions& o, double g) {
-    b_ = o.momentum * b_ + g;
-    w_ -= o.learning_rate * (o.nesterov ? g + o.momentum * b_ : b_);
-  }
-  void adagrad(const auto& o, double g) {
-    a_ += g * g;
-    w_ -= o.learning_rate * g / (std::sqrt(a_ + o.initial_accumulator) + o.epsilon);
-  }
-  void adam(const auto& o, double g) {
-    m_ = o.beta1 * m_ + (1 - o.beta1) * g;
-    v_ = o.beta2 * v_ + (1 - o.beta2) * g * g;
-    const double t = static_cast<double>(t_);
-    w_ -=
-        o.learning_rate * (m_ / (1 - std::pow(o.beta1, t))) / (std::sqrt(v_ / (1 - std::pow(o.beta2, t))) + o.epsilon);
-  }
-  void update(const AdagradOptions& o, double g) { adagrad(o, g); }
-  void update(const RowWiseAdagradOptions& o, double g) { adagrad(o, g); }
-  void update(const AdamOptions& o, double g) { adam(o, g); }
-  void update(const PartialRowWiseAdamOptions& o, double g) { adam(o, g); }
-
-  OptimizerOptions options_;
-  std::int64_t t_ = 0;
-  double w_ = 1, b_ = 0, a_ = 0, m_ = 0, v_ = 0;
-};
-
-TEST(OptimizerFormula, FollowsThePapers) {
-  const Plan plan(std::vector<std::int32_t>{0}, 1);
-  for (const OptimizerOptions& options : all_optimizers()) {
-    DenseFormula dense(options);
-    Optimizer optimizer(options, 1, 1);
-    float w = 1;
-    for (const float g : {0.5F, -2.0F, 0.25F, 1.0F}) {
-      optimizer.step(TableView(&w, 1, 1), plan, ConstTableView(&g, 1, 1));
-      EXPECT_NEAR(w, dense.step(static_cast<double>(g)), 1e-6) << optimizer.name();
-    }
-  }
-}
-
-TEST(OptimizerFormula, RowWiseStatesHoldTheMeanSquare) {
-  const std::vector<float> g = {1, -2, 3, 0.5F, 4};
-  const Plan plan(std::vector<std::int32_t>{0}, 1);
-  std::vector<float> w(5);
-  Optimizer adagrad(RowWiseAdagradOptions{}, 1, 5);
-  adagrad.step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
-  EXPECT_EQ(adagrad.state()[0].dim(), 1);
-  EXPECT_FLOAT_EQ(adagrad.state()[0].data()[0], (1 + 4 + 9 + 0.25F + 16) / 5);
-  Optimizer adam(PartialRowWiseAdamOptions{.beta2 = 0.5}, 1, 5);
-  adam.step(TableView(w.data(), 1, 5), plan, ConstTableView(g.data(), 1, 5));
-  EXPECT_FLOAT_EQ(adam.state()[1].data()[0], (1 + 4 + 9 + 0.25F + 16) / 10);
 }
 
 /// Every bit of an optimizer's state and progress, and of its weights.

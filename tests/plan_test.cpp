@@ -13,6 +13,7 @@
 #include "kernels/plan/filler.hpp"
 #include "kernels/plan/numbering.hpp"
 #include "rowmill/error.hpp"
+#include "tests/support/colliding_rows.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
 
@@ -193,97 +194,6 @@ TEST_P(PlanTest, KeepsTheIdsPositionsBesideTheirBags) {
   });
 }
 
-TEST(PlanBags, SayWhatContributionsAreOfTheirGradient) {
-  const std::vector<std::int64_t> ids = {4, 9, 4, 7, 4, 9};  // one shard
-  const std::vector<std::int64_t> offsets = {0, 2, 2, 6, 6};
-  const std::vector<float> weights = {2, 3, 5, 7, 1, -2};
-  const Bags bags = Bags(ids, offsets).with_padding(9);
-  const auto floats = [](std::span<const float> span) { return std::vector<float>(span.begin(), span.end()); };
-  using Floats = std::vector<float>;
-
-  const Plan sum(bags.with_weights(weights), 10);
-  EXPECT_EQ(floats(sum.shard(0).coefficients), (Floats{2, 5, 1, 7}));  // of rows 4 and 7
-  EXPECT_TRUE(Plan(bags, 10).shard(0).coefficients.empty());
-
-  const Plan mean(bags, 10, {.pooling = Pooling::mean});
-  EXPECT_EQ(floats(mean.shard(0).coefficients), (Floats{1, 1.0F / 3, 1.0F / 3, 1.0F / 3}));
-  EXPECT_EQ(floats(mean.factors()), (Floats{1, 0, 1.0F / 3, 0}));
-  const Plan weighted(bags.with_weights(weights), 10, {.pooling = Pooling::mean, .divisor = Divisor::weights});
-  EXPECT_EQ(floats(weighted.shard(0).coefficients),
-            (Floats{2 * 0.5F, 5 * (1.0F / 13), 1 * (1.0F / 13), 7 * (1.0F / 13)}));
-  EXPECT_TRUE(weighted.factors().empty());
-
-  const std::vector<std::int32_t> winners(4);
-  const Plan max(bags, 10, {.keep_positions = true, .pooling = Pooling::max, .winners = winners});
-  EXPECT_TRUE(std::ranges::equal(max.shard(0).bag_positions, std::vector<std::int32_t>{0, 0, 2, 1}));
-  EXPECT_TRUE(std::ranges::equal(max.shard(0).positions, std::vector<std::int64_t>{0, 2, 2, 2}));
-  EXPECT_TRUE(std::ranges::equal(max.shard(0).id_positions, std::vector<std::int64_t>{0, 2, 4, 3}));
-  EXPECT_EQ(max.winners().data(), winners.data());
-  EXPECT_EQ(max.pooling(), Pooling::max);
-  EXPECT_TRUE(std::ranges::equal(sum.shard(0).first_positions, std::vector<std::int64_t>{0, 3}));
-
-  // More bags than ids: there is no room for a factor for each, and so coefficients go by position.
-  const std::vector<std::int64_t> many = {0, 0, 0, 0, 0, 2, 2, 6, 6};
-  const Plan sparse(Bags(ids, many), 10, {.pooling = Pooling::sqrtn});
-  EXPECT_TRUE(sparse.factors().empty());
-  EXPECT_EQ(floats(sparse.shard(0).coefficients),
-            (Floats{1 / std::sqrt(2.0F), 0.5F, 0.5F, 1 / std::sqrt(2.0F), 0.5F, 0.5F}));
-}
-
-TEST(PlanBags, OfOneRowKnowTheirCoefficients) {
-  const std::vector<std::int64_t> ids(3000, 7);
-  std::vector<std::int64_t> offsets;
-  for (std::int64_t b = 0; b < 1500; ++b) offsets.push_back(b == 0 ? 0 : 2 * b - 1);  // 1, then 2 in each, then 3
-  const Bags bags = Bags::from_offsets(ids, offsets, LastOffset::absent);
-  const std::vector<std::int32_t> winners(1500);
-  const Plan mean(bags, 9, {.pooling = Pooling::mean});
-  const Plan max(bags, 9, {.pooling = Pooling::max, .winners = winners});
-  for (std::int64_t s = 0; s < mean.shard_count(); ++s) {
-    const Plan::Shard shard = mean.shard(s);
-    if (shard.rows.empty()) continue;
-    EXPECT_EQ(shard.coefficients.front(), 1);
-    EXPECT_EQ(shard.coefficients[1500], 0.5F);
-    EXPECT_EQ(shard.coefficients.back(), 1.0F / 3);
-    EXPECT_EQ(shard.first_positions.front(), 0);
-    EXPECT_EQ(max.shard(s).bag_positions[1], 0);
-    EXPECT_EQ(max.shard(s).bag_positions[2], 1);
-    EXPECT_EQ(max.shard(s).bag_positions.back(), 2);
-  }
-}
-
-TEST(PlanOptionsErrors, NameWhatDoesNotFit) {
-  const std::vector<std::int64_t> ids = {1, 2, 1, 2};
-  const Bags bags(ids, 2, 2);
-  const std::vector<std::int32_t> winners(2);
-  Plan plan(ids, 5);
-  const auto message = [&](const auto& of, const PlanOptions& options) -> std::string {
-    try {
-      plan.build(of, 5, options);
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
-      return e.what();
-    }
-    return "";
-  };
-  const std::string no_divisor = " has no divisor; only mean and sqrtn divide by weights";
-  EXPECT_EQ(message(bags, {.divisor = Divisor::weights}), "rowmill: plan: a sum" + no_divisor);
-  EXPECT_EQ(message(bags, {.pooling = Pooling::max, .divisor = Divisor::weights, .winners = winners}),
-            "rowmill: plan: a max" + no_divisor);
-  EXPECT_EQ(message(bags, {.pooling = Pooling::mean, .winners = winners}),
-            "rowmill: plan: 2 winners are given; only max has them");
-  EXPECT_EQ(message(bags, {.padding_id = 1}),
-            "rowmill: plan: padding_id is given beside bags; theirs comes with them: Bags::with_padding");
-  EXPECT_EQ(message(Ids(ids), {.pooling = Pooling::mean}),
-            "rowmill: plan: a pooling is given for ids; only bags have one");
-  EXPECT_EQ(message(bags, {.pooling = static_cast<Pooling>(9)}), "rowmill: plan: pooling is 9; allowed: 0 to 3");
-  EXPECT_EQ(message(bags, {.divisor = static_cast<Divisor>(2)}), "rowmill: plan: divisor is 2; allowed: 0 to 1");
-  EXPECT_EQ(plan.id_count(), 4);
-  EXPECT_EQ(plan.gradient_rows(), 4) << "the plan is as it was";
-  EXPECT_THROW(plan.build(std::vector<std::int64_t>{1, 5}, 5, {.padding_id = 6}), IdError);
-  plan.build(std::vector<std::int64_t>{1, 5, 6}, 5, {.out_of_range = OutOfRange::skip, .padding_id = 1});
-  EXPECT_EQ(plan.unique_count(), 0);
-}
-
 TEST(PlanMemory, HasRoomForPositionsOnRequestAlone) {
   constexpr std::int64_t kIds = 64'000;
   EXPECT_EQ(Plan::memory_required(kIds, true), Plan::memory_required(kIds) + 8 * kIds);
@@ -410,20 +320,6 @@ TEST_P(PlanTest, OfASmallTableIsThatOfALargeOne) {
   });
 }
 
-TEST(PlanBags, DivideByTheirLengthUpToTwoToTheFifty) {
-  constexpr std::int64_t kEnd = std::int64_t{1} << 50;
-  for (const std::int64_t length : {std::int64_t{1}, std::int64_t{3}, std::int64_t{49}, std::int64_t{107},
-                                    std::int64_t{1} << 31, (std::int64_t{1} << 31) - 1}) {
-    const DivideByLength divide(length);
-    std::mt19937_64 random(16);
-    for (int k = 0; k < 10'000; ++k) {
-      const auto bag = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(kEnd / length));
-      EXPECT_EQ(divide(bag * length), bag) << "length " << length;
-      EXPECT_EQ(divide(bag * length + length - 1), bag) << "length " << length;
-    }
-  }
-}
-
 TEST(PlanLarge, HasChunksOfAllPositionsThatTwoBytesCount) {
   std::mt19937_64 random(15);
   std::vector<std::int64_t> ids((std::size_t{1} << 22) + 100'000);
@@ -456,92 +352,6 @@ TEST(PlanLarge, KeepsRowsApartWhoseHashesCollide) {
   constexpr std::int64_t kFar = std::int64_t{1} << 40;
   const std::vector<std::int64_t> ids = id_cases(kFar, 5000, 18)[4].ids;
   expect_rows(Plan(ids, kFar), ids);
-}
-
-/// `count` rows whose products with `odd` are 0, 1, 2, ..., but for products of negative rows: in a hash table by the
-/// top bits they all belong into the first slot.
-std::vector<std::int64_t> colliding_rows(std::uint64_t odd, std::int64_t count) {
-  std::uint64_t inverse = odd;
-  for (int k = 0; k < 6; ++k) inverse *= 2 - odd * inverse;  // Newton's iteration doubles the bits that are right
-  std::vector<std::int64_t> rows;
-  for (std::uint64_t product = 0; static_cast<std::int64_t>(rows.size()) < count; ++product) {
-    const auto row = static_cast<std::int64_t>(product * inverse);
-    if (row >= 0) rows.push_back(row);
-  }
-  return rows;
-}
-
-/// What number_by_hash() or number_by_sorting() makes of ids.
-struct Numbered {
-  std::vector<std::int64_t> rows, counts;
-  std::vector<std::uint32_t> numbers;
-  std::int64_t distinct = 0;
-
-  Numbered(const std::vector<std::int64_t>& ids, bool by_sorting)
-      : rows(ids.size()), counts(ids.size()), numbers(ids.size()) {
-    const auto count = static_cast<std::int64_t>(ids.size());
-    const auto each_row = [&](auto body) {
-      for (const std::int64_t id : ids) {
-        if (!body(id)) return;
-      }
-    };
-    const Numbering<std::uint32_t> numbering{rows.data(), counts.data(), numbers.data()};
-    if (by_sorting) {
-      std::vector<std::int64_t> memory(3 * ids.size());
-      distinct = number_by_sorting(each_row, count, memory.data(), numbering);
-    } else {
-      const int bits = static_cast<int>(std::bit_width(4 * ids.size()));
-      std::vector<std::uint32_t> slots(std::size_t{1} << bits);
-      distinct = number_by_hash(each_row, 0, bits, slots.data(), kCollisionsPerId * count, numbering);
-    }
-    if (distinct < 0) return;
-    rows.resize(static_cast<std::size_t>(distinct));
-    counts.resize(static_cast<std::size_t>(distinct));
-  }
-};
-
-TEST(PlanNumbers, AreTheSameByHashAndBySorting) {
-  for (const IdCase& batch : id_cases(1000, 3000, 19)) {
-    SCOPED_TRACE(batch.name);
-    const Numbered by_hash(batch.ids, false);
-    const Numbered by_sorting(batch.ids, true);
-    EXPECT_EQ(by_hash.distinct, by_sorting.distinct);
-    EXPECT_EQ(by_hash.rows, by_sorting.rows);
-    EXPECT_EQ(by_hash.counts, by_sorting.counts);
-    EXPECT_EQ(by_hash.numbers, by_sorting.numbers);
-  }
-}
-
-TEST(PlanNumbers, ByHashGiveUpWhereRowsCollide) {
-  const std::vector<std::int64_t> ids = colliding_rows(hash_row(1), 5000);
-  EXPECT_EQ(Numbered(ids, false).distinct, -1);
-  EXPECT_EQ(Numbered(ids, true).distinct, 5000);
-}
-
-// Callers split ids by the top bits of a product with a well-known number, by remainder, or in blocks.
-TEST(PlanNumbers, OfIdsThatWereSplitBeforeAreNotSorted) {
-  for (const std::size_t count : {2000U, 16384U}) {
-    const auto expect_few = [&](const std::string& what, auto take) {
-      SCOPED_TRACE(what + ", " + std::to_string(count) + " ids");
-      std::vector<std::int64_t> ids;
-      for (std::int64_t row = 0; ids.size() < count; ++row) {
-        if (take(static_cast<std::uint64_t>(row))) ids.push_back(row);
-      }
-      EXPECT_GE(Numbered(ids, false).distinct, 0);
-    };
-    for (const std::uint64_t odd : {0x9E3779B97F4A7C15U, 0xBF58476D1CE4E5B9U, 0x94D049BB133111EBU, 0xFF51AFD7ED558CCDU,
-                                    0xC4CEB9FE1A85EC53U, 0xC6A4A7935BD1E995U, 0x5851F42D4C957F2DU}) {
-      for (const int bits : {3, 6, 8}) {
-        expect_few("top " + std::to_string(bits) + " bits of a product with " + std::to_string(odd),
-                   [&](std::uint64_t row) { return (row * odd) >> (64 - bits) == 1; });
-      }
-    }
-    expect_few("Knuth's 32-bit product", [](std::uint64_t row) { return (row * 2654435761U & 0xFFFFFFFF) >> 24 == 1; });
-    for (const std::uint64_t parts : {1U, 2U, 3U, 8U, 10U, 100U, 256U}) {
-      expect_few("remainder of " + std::to_string(parts), [&](std::uint64_t row) { return row % parts == parts - 1; });
-      expect_few("blocks of " + std::to_string(parts), [&](std::uint64_t row) { return row / parts % 8 == 1; });
-    }
-  }
 }
 
 // By the rows' products with the golden ratio's fraction, and with this version's own multiplier.
