@@ -128,8 +128,8 @@ void for_each_case(F f) {
 }
 
 TEST(Resume, FromACheckpoint) {
-  const TemporaryDirectory directory;
   for_each_case([&](const auto& new_training, std::int64_t rows, const std::string& name) {
+    const TemporaryDirectory directory;  // some file systems write a file to the disk when another takes its place
     Training whole = new_training(rows);
     whole.run(0, kEnd);
 
@@ -151,8 +151,8 @@ TEST(Resume, FromACheckpoint) {
 }
 
 TEST(Resume, FromAChainOfDeltas) {
-  const TemporaryDirectory directory;
   for_each_case([&](const auto& new_training, std::int64_t rows, const std::string& name) {
+    const TemporaryDirectory directory;  // some file systems write a file to the disk when another takes its place
     Training whole = new_training(rows);
     whole.run(0, kEnd);
 
