@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the peer run that need no peer: python3 -m unittest discover -s bench/peers."""
 
+import ctypes
 import itertools
 import json
 import os
@@ -67,6 +68,15 @@ class NumpySide:
 
     def scatter_add(self, batch):
         np.add.at(self.table, self.ids[batch], self.problem.gradients[batch] + np.float32(self.wrong))
+
+
+@unittest.skipUnless(os.environ.get("ROWMILL_LIBRARY"), "ROWMILL_LIBRARY names no librowmill_c.so")
+class RowmillTest(unittest.TestCase):
+    def test_options_have_the_size_that_the_library_knows(self):
+        import rowmill
+
+        for struct, name in ((rowmill.PoolOptions, "pool"), (rowmill.PlanOptions, "plan"), (rowmill.TableOptions, "table")):
+            self.assertEqual(rowmill.options_of(struct, name).struct_size, ctypes.sizeof(struct))
 
 
 class WrongSide(NumpySide):
