@@ -7,6 +7,7 @@
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
+#include "tests/support/pages.hpp"
 #include "tests/support/quantized.hpp"
 
 namespace rowmill::test {
@@ -60,6 +61,15 @@ TEST_P(GatherTest, EqualsTheReference) {
         }
       }
     }
+  });
+}
+
+/// A task prefetches for the ids of the next one, up to the last.
+TEST_P(GatherTest, PrefetchesForNoIdsPastTheLast) {
+  run([] {
+    const PageEnd<std::int32_t> ids(narrow(id_cases(61, 1100, 2).back().ids));
+    const GuardedTable table = GuardedTable(61, 128).fill(3);
+    expect_gather(table.view(), std::span(ids.data(), 1100), OutOfRange::error, Stores::automatic, 0);
   });
 }
 

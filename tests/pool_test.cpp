@@ -13,6 +13,7 @@
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
 #include "tests/support/isa_test.hpp"
+#include "tests/support/pages.hpp"
 #include "tests/support/quantized.hpp"
 
 namespace rowmill::test {
@@ -306,6 +307,16 @@ TEST_P(PoolTest, PaddingNeedNotBeARow) {
          {.pooling = Pooling::mean});
     for (std::size_t c = 0; c < 33; ++c)
       EXPECT_EQ(out.view().row(0)[c], (table.view().row(4)[c] + table.view().row(5)[c]) / 2);
+  });
+}
+
+/// The last bags of a block prefetch for the ids that follow, up to the last.
+TEST_P(PoolTest, PrefetchesForNoIdsPastTheLast) {
+  run([] {
+    constexpr std::int64_t kBags = 300;
+    const PageEnd<std::int32_t> ids(narrow(id_cases(61, kBags, 2).back().ids));
+    const GuardedTable table = GuardedTable(61, 20).fill(3);
+    expect_all(table.view(), Bags(std::span(ids.data(), kBags), kBags, 1), {});
   });
 }
 

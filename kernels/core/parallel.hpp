@@ -21,12 +21,13 @@ inline std::int64_t concurrency_for_lookup(std::int64_t bytes) noexcept {
 }
 
 /// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish
-/// early find more to do, and none so small that starting it shows; but at least one for each thread.
+/// early find more to do, and none so small that starting it shows. Each thread has as many as the others.
 inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std::int64_t threads) {
   constexpr std::int64_t kTasksPerThread = 16;
   constexpr std::int64_t kMinBytes = std::int64_t{1} << 19;
-  const std::int64_t min_rows = std::min(kMinBytes / row_bytes, (rows + threads - 1) / threads);
-  return std::max({min_rows, rows / (kTasksPerThread * threads), std::int64_t{1}});
+  const std::int64_t min_rows = std::max(kMinBytes / row_bytes, std::int64_t{1});
+  const std::int64_t tasks = threads * std::clamp(rows / (threads * min_rows), std::int64_t{1}, kTasksPerThread);
+  return std::max((rows + tasks - 1) / tasks, std::int64_t{1});
 }
 
 /// As parallel_tasks, which it is compiled once for: oneTBB's templates are large.

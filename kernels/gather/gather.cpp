@@ -119,7 +119,8 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, const Ga
   }
   ids.visit([&, kernel32 = kernel32, kernel64 = kernel64]<class Id>(const Id* data) {
     parallel_chunks(threads, ids.size(), grain, [&](std::int64_t begin, std::int64_t end) {
-      const GatherArgs<Id> args = args_for(data + begin, begin, end);
+      GatherArgs<Id> args = args_for(data + begin, begin, end);
+      args.later_ids = ids.size() - end;
       if constexpr (sizeof(Id) == 4) {
         kernel32(args);
       } else {

@@ -73,8 +73,9 @@ inline void copy_rows(const GatherArgs<Id>& args, std::int64_t element_bytes) {
   const auto row = [=](Id id) __attribute__((always_inline)) { return table + id * a.table_stride * element_bytes; };
   const std::int64_t bytes = kVectors > 0 ? kVectors * kVectorBytes : a.dim * element_bytes;
   const std::int64_t ahead = a.prefetch.ahead;
+  const std::int64_t known = a.count + a.later_ids;
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch<kInto>(row(a.ids[i + ahead]), bytes);
+    if (i + ahead < known && a.ids[i + ahead] >= 0) prefetch<kInto>(row(a.ids[i + ahead]), bytes);
     char* const out = static_cast<char*>(a.out) + i * a.out_stride * element_bytes;
     if (a.ids[i] < 0) {
       __builtin_memset(out, 0, static_cast<std::size_t>(bytes));
@@ -105,8 +106,9 @@ template <class In, class Ids>
   const GatherArgs<std::int64_t> a = args;  // as in copy_rows
   const auto* const table = static_cast<const typename In::Value*>(a.table);
   const std::int64_t ahead = a.prefetch.ahead;
+  const std::int64_t known = a.count + a.later_ids;
   for (std::int64_t i = 0; i < a.count; ++i) {
-    if (i + ahead < a.count && ids[i + ahead] >= 0) {
+    if (i + ahead < known && ids[i + ahead] >= 0) {
       In::prefetch_columns(table + ids[i + ahead] * a.table_stride, a.dim, 0, a.dim, a.prefetch.into);
     }
     const std::int64_t at = i * a.out_stride;
@@ -135,9 +137,9 @@ template <class In, class Ids>
 
 template <class In, class Ids, class Id>
 inline void convert(const GatherArgs<Id>& a) {
-  convert_rows<In>(
-      {a.table, a.table_stride, nullptr, a.count, a.out, a.out_stride, a.dim, a.prefetch, a.streaming, a.to},
-      Ids(a.ids));
+  convert_rows<In>({a.table, a.table_stride, nullptr, a.count, a.out, a.out_stride, a.dim, a.prefetch, a.streaming,
+                    a.to, a.later_ids},
+                   Ids(a.ids));
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ struct GatherArgs {
   std::int64_t dim;
   PrefetchArgs prefetch;
   bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into 16 bits from another format
-  Format to = Format::f32;  ///< of `out`: f32, bf16 or f16. Kernels that copy do not ask
+  Format to = Format::f32;     ///< of `out`: f32, bf16 or f16. Kernels that copy do not ask
+  std::int64_t later_ids = 0;  ///< how many follow: their rows may be prefetched, for the next call
 };
 
 // Rows of one format are copied: those of bf16 and f16 alike. Others are converted.

@@ -113,10 +113,11 @@ struct Call {
     return bags.has_weights() && table.format() != Format::f32 && table.format() != Format::bf16;
   }
 
-  /// Pools bags b .. b+count-1; begin[k] is where the ids and weights of bag b+k begin.
+  /// Pools bags b .. b+count-1; begin[k] is where the ids and weights of bag b+k begin, and `later_ids` follow the
+  /// last.
   template <class Id>
   void pool_block(PoolKernel<Id>* kernel, std::int64_t b, std::int64_t count, const Id* ids, const float* weights,
-                  const std::int64_t* begin) const {
+                  const std::int64_t* begin, std::int64_t later_ids = 0) const {
     float divisors[kBlockBags];
     for (std::int64_t k = 0; k < count && divides(options); ++k) {
       divisors[k] = divisor_of(options, weights == nullptr ? nullptr : weights + begin[k], begin[k + 1] - begin[k]);
@@ -133,7 +134,8 @@ struct Call {
             .out_stride = out.row_stride(),
             .dim = table.dim(),
             .prefetch = prefetch,
-            .to = out.format()});
+            .to = out.format(),
+            .later_ids = later_ids});
   }
 
   /// Bags first .. last-1 whose ids are rows as they stand.
@@ -144,7 +146,7 @@ struct Call {
     for (std::int64_t b = first; b < last; b += kBlockBags) {
       const std::int64_t count = std::min(kBlockBags, last - b);
       for (std::int64_t k = 0; k <= count; ++k) begin[k] = bags.begin(b + k);
-      pool_block(sum_kernel<Id>(table.format()), b, count, ids, weights, begin);
+      pool_block(sum_kernel<Id>(table.format()), b, count, ids, weights, begin, bags.ids().size() - begin[count]);
     }
   }
 

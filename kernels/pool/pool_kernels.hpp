@@ -29,7 +29,8 @@ struct PoolArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   PrefetchArgs prefetch;
-  Format to = Format::f32;  ///< of `out`: f32, bf16 or f16
+  Format to = Format::f32;     ///< of `out`: f32, bf16 or f16
+  std::int64_t later_ids = 0;  ///< how many follow those of the bags: their rows may be prefetched, for the next call
 };
 
 /// winners[b, c] = which id of bag b, counted from its first, has the largest term in column c; -1 if there is none, or

@@ -15,17 +15,25 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// Ids of either width, by a branch that is foreseen: one loop for both, because formats are many.
+/// Ids of either width, by a branch that is foreseen: one loop for both, because formats are many. One pointer, so that
+/// a loop has a register for it.
 struct AnyIds {
-  const std::int32_t* narrow = nullptr;
-  const std::int64_t* wide = nullptr;
+  const void* ids;
+  bool wide;
 
-  [[gnu::always_inline]] explicit AnyIds(const std::int32_t* ids) : narrow(ids) {}
-  [[gnu::always_inline]] explicit AnyIds(const std::int64_t* ids) : wide(ids) {}
+  [[gnu::always_inline]] explicit AnyIds(const std::int32_t* narrow) : ids(narrow), wide(false) {}
+  [[gnu::always_inline]] explicit AnyIds(const std::int64_t* of_64_bits) : ids(of_64_bits), wide(true) {}
   [[gnu::always_inline]] std::int64_t operator[](std::int64_t i) const {
-    return narrow != nullptr ? narrow[i] : wide[i];
+    return wide ? static_cast<const std::int64_t*>(ids)[i] : static_cast<const std::int32_t*>(ids)[i];
   }
 };
+
+/// The float at p in all lanes: a load alone. Of two floats that are read together each would be shuffled too.
+[[gnu::always_inline]] inline Floats broadcast(const std::uint8_t* p) {
+  float x = 0;
+  __builtin_memcpy(&x, p, sizeof x);
+  return Floats(x);
+}
 
 /// The codes of a row of +0, of as many columns as a group of sums has; and what tails read behind them.
 inline const std::uint8_t kZeroCodes[kSums * kLanes + 8] = {};
@@ -69,9 +77,7 @@ struct QuantizedFormat {
   [[gnu::always_inline]] static QuantizedRow<kBits> zeros() { return {kZeroCodes, {Floats(0.0F), Floats(0.0F)}}; }
   [[gnu::always_inline]] static QuantizedRow<kBits> row(const Value* p, std::int64_t dim) {
     if constexpr (kBits == 8) {
-      float scale_and_bias[2];
-      __builtin_memcpy(scale_and_bias, p + dim, sizeof scale_and_bias);
-      return {p, {Floats(scale_and_bias[0]), Floats(scale_and_bias[1])}};
+      return {p, {broadcast(p + dim), broadcast(p + dim + sizeof(float))}};
     } else {
       const ScaleAndBias both = load_f16_pair(p + code_bytes(dim));
       return {p, {both.scale, both.bias}};
@@ -79,14 +85,21 @@ struct QuantizedFormat {
   }
 
 #if defined(__AVX512BW__)
-  /// A faster way for sums, where the scale allows it.
-  [[gnu::always_inline]] static bool is_usual(const Value* p, std::int64_t dim) requires(kBits == 8) {
-    return UsualInt8::is_usual(p[dim + 3]);
+  /// A faster way for sums, where the scale allows it. Their lanes have an order of their own until in_order.
+  [[gnu::always_inline]] static bool is_usual(const Value* p, std::int64_t dim) requires(kBits > 2) {
+    return kBits == 4 || UsualInt8::is_usual(p[dim + 3]);
   }
-  [[gnu::always_inline]] static UsualInt8 usual_row(const Value* p, std::int64_t dim) requires(kBits == 8) {
-    float scale_and_bias[2];
-    __builtin_memcpy(scale_and_bias, p + dim, sizeof scale_and_bias);
-    return {p, scale_and_bias[0], scale_and_bias[1]};
+  [[gnu::always_inline]] static auto sum_row(const Value* p, std::int64_t dim) requires(kBits > 2) {
+    if constexpr (kBits == 8) {
+      return UsualInt8{p, broadcast(p + dim), broadcast(p + dim + sizeof(float))};
+    } else {
+      const ScaleAndBias both = load_f16_pair(p + code_bytes(dim));
+      return SummedInt4{p, both.scale, both.bias};
+    }
+  }
+  [[gnu::always_inline]] static Floats in_order(Floats sum) requires(kBits > 2) {
+    if constexpr (kBits == 4) return SummedInt4::in_order(sum);
+    return sum;
   }
 #endif
 };

@@ -30,6 +30,20 @@ inline void store_halves_partial(std::uint16_t* p, Halves halves, std::int64_t n
 inline Floats widen_bf16(Halves halves) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
+/// The bf16 of even places and those of odd ones, of two vectors: in an operation each, where in order they take two.
+inline void load_bf16_pairs(const std::uint16_t* p, Floats& even, Floats& odd) {
+  const __m512i pairs = _mm512_loadu_si512(p);
+  even = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+  odd = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
+}
+/// Two vectors of even and odd places become a first and a second one.
+inline void order_pairs(Floats& even, Floats& odd) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+  const __m512 low = _mm512_permutex2var_ps(even, first, odd);
+  odd = _mm512_permutex2var_ps(even, second, odd);
+  even = low;
+}
 /// Rounded in the upper halves; the lower ones hold anything.
 inline __m512i round_bf16_bits(Floats v) {
   const __m512i bits = _mm512_castps_si512(v);

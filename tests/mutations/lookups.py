@@ -68,7 +68,9 @@ mutation("ids that are too large go unseen in whole blocks", "kernels_test:*find
 
 GATHER = "kernels/gather/gather.isa.cpp"
 mutation("gather reads ids past the end to prefetch", "kernels_test:*gather*",
-         (GATHER, "i + ahead < a.count && a.ids[i + ahead] >= 0) prefetch", "a.ids[i + ahead] >= 0) prefetch"))
+         (GATHER, "i + ahead < known && a.ids[i + ahead] >= 0) prefetch", "a.ids[i + ahead] >= 0) prefetch"))
+mutation("the ids after a task of a gather are more than there are", "gather_test:*IdsPastTheLast*",
+         ("kernels/gather/gather.cpp", "args.later_ids = ids.size() - end;", "args.later_ids = ids.size();"))
 mutation("gather copies the tail of a row from the wrong place", "kernels_test:*gather*",
          (GATHER, "<1>(bytes - kVectorBytes)", "<1>(bytes - kVectorBytes - 4)"))
 mutation("gather copies one vector of a row of a fixed width", "kernels_test:*gather*",
@@ -79,7 +81,7 @@ mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
 mutation("gather copies the ends of a short row from the wrong place", "kernels_test:*gather_16bit*",
          (GATHER, "__builtin_memcpy(parts[1], in + last, kPart);", "__builtin_memcpy(parts[1], in, kPart);"))
 mutation("gather into another format reads ids past the end to prefetch", "kernels_test:*gather*_to_*",
-         (GATHER, "i + ahead < a.count && ids[i + ahead] >= 0) {", "ids[i + ahead] >= 0) {"))
+         (GATHER, "i + ahead < known && ids[i + ahead] >= 0) {", "ids[i + ahead] >= 0) {"))
 mutation("a gather into float16 writes bf16", "kernels_test:*gather*_to_*",
          ("kernels/simd/formats.hpp", "f.template operator()<F16Format>();", "f.template operator()<Bf16Format>();"))
 
@@ -129,6 +131,10 @@ mutation("a divisor of 0 is divided by in 16 bits", "kernels_test:*pool*",
          ("kernels/pool/store_bag.hpp", "divisor == 0 ? Floats(0.0F) : divide(x, Floats(divisor))", "divide(x, Floats(divisor))"))
 mutation("an empty bag is -0", "kernels_test:*pool*",
          ("kernels/pool/store_bag.hpp", "return empty ? 0 : a.divisors", "return a.divisors"))
+mutation("sums of even and of odd columns are mixed up, avx512", "kernels_test:*pool_bf16*",
+         (POOL, "order_pairs(sum[2 * v], sum[2 * v + 1])", "order_pairs(sum[2 * v + 1], sum[2 * v])"), isa="avx512")
+mutation("the ids after a block of bags are more than there are", "pool_test:*IdsPastTheLast*",
+         ("kernels/pool/pool.cpp", "bags.ids().size() - begin[count])", "bags.ids().size())"))
 mutation("a weight multiplies the sum", "kernels_test:*pool*",
          (POOL, "sum[v] += kWeighted ? weight * x : x;", "sum[v] = kWeighted ? weight * (sum[v] + x) : sum[v] + x;"))
 
@@ -203,6 +209,10 @@ mutation("a tail of int8 reads past the row, avx512", "kernels_test:*PastAQuanti
          isa="avx512")
 mutation("a tail of int4 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
          (CODES, "return tail.n > 8 ?", "return tail.n > 0 ?"), isa="avx512")
+mutation("a tail of a sum of int4 reads past the row, avx512", "kernels_test:*PastAQuantizedRow*",
+         (CODES, "if (tail.n > 8) return", "if (tail.n > 0) return"), isa="avx512")
+mutation("sums of int4 are stored in their own order, avx512", "kernels_test:*pool_int4*",
+         (CODES, "0, 2, 4, 6, 8, 10, 12, 14, 1, 3", "0, 2, 4, 6, 8, 10, 14, 12, 1, 3"), isa="avx512")
 mutation("a negative scale is usual, avx512", "pool_test:*AwkwardScales*",
          (CODES, "return upper_byte < 0x73;", "return upper_byte < 0x73 || upper_byte > 0x7F;"), isa="avx512")
 mutation("a scale that is too large is usual, avx512", "pool_test:*AwkwardScales*",
@@ -210,7 +220,8 @@ mutation("a scale that is too large is usual, avx512", "pool_test:*AwkwardScales
 mutation("the last quarter of a table of int2 values is in another order, avx512", "kernels_test:*_int2_*",
          (CODES, "0, 1, 2, 3)) * scale", "0, 1, 3, 2)) * scale"), isa="avx512")
 mutation("the bias of a quantised row is its scale", "kernels_test:*gather_int8*",
-         (QUANTIZED, "Floats(scale_and_bias[1])", "Floats(scale_and_bias[0])"))
+         (QUANTIZED, "return {p, {broadcast(p + dim), broadcast(p + dim + sizeof(float))}};",
+          "return {p, {broadcast(p + dim), broadcast(p + dim)}};"))
 mutation("the scale of an odd row of int4 stands a byte too early", "kernels_test:*gather_int4*",
          (QUANTIZED, "(dim * kBits + 7) / 8", "dim * kBits / 8"))
 mutation("codes are rounded down", "kernels_test:*quantize*",
