@@ -101,11 +101,11 @@ PrefetchArgs prefetch_for_pool(const ConstTableView& table) {
                   near && !processor().pools_near_doubled ? once : 2 * once);
 }
 
-PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t dim) {
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes) {
   const bool near = processor().updates_near && bytes <= tuning().near_update_bytes;
   const CacheLevel into = near ? CacheLevel::first : far_prefetch_level();
   const std::int64_t max = into == CacheLevel::first ? kMaxAhead / 2 : kMaxAhead;
-  return prefetch(into, rows_ahead(dim * std::int64_t{sizeof(float)}, near, max));
+  return prefetch(into, rows_ahead(row_bytes, near, max));
 }
 
 }  // namespace rowmill

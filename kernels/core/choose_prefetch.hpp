@@ -19,7 +19,7 @@ PrefetchArgs prefetch_for_gather(const ConstTableView& table);
 /// For rows that are summed: twice as far ahead, but in near tables only on processors where that was measured to pay.
 PrefetchArgs prefetch_for_pool(const ConstTableView& table);
 
-/// For rows of `dim` columns that are updated, with their gradients, in a table that has `bytes` with its states.
-PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t dim);
+/// For rows of `row_bytes` that are updated, with their gradients, in a table that has `bytes` with its states.
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes);
 
 }  // namespace rowmill

@@ -42,7 +42,7 @@ void renormalize_rows(const TableView& table, const GroupingInput& input, const 
                       : table.format() == Format::bf16 ? k.renormalize_bf16
                                                        : k.renormalize_f16;
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
-  const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, table.dim());
+  const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, row_bytes);
   parallel_tasks(concurrency_for(id_count * row_bytes), grouping.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = grouping.shard(s);
     if (table.format() == Format::f64) {

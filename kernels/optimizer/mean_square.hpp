@@ -9,7 +9,8 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// A gradient row in memory, times a factor. each_vector calls body(column, g, lanes) for each vector g of it.
+/// A gradient row in memory, times a factor. each_vector calls body(column, g, lanes) for each vector g of it, and
+/// each_group body(column, g, lanes) for each group g of vectors: Floats[n].
 struct GradientInMemory {
   const float* data;
   std::int64_t dim;
@@ -20,6 +21,13 @@ struct GradientInMemory {
     for_each_vector(
         dim, [&](std::int64_t c, auto lanes)
                  __attribute__((always_inline)) { body(c, factor * load(data + c, lanes), lanes); });
+  }
+  template <class Body>
+  [[gnu::always_inline]] void each_group(Body body) const {
+    each_vector([&](std::int64_t c, Floats g, auto lanes) __attribute__((always_inline)) {
+      const Floats group[1] = {g};
+      body(c, group, lanes);
+    });
   }
 };
 
@@ -32,6 +40,15 @@ struct GradientInRegisters {
   template <class Body>
   [[gnu::always_inline]] void each_vector(Body body) const {
     unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { body(v * kLanes, sum[v], FullVector{}); });
+  }
+  template <class Body>
+  [[gnu::always_inline]] void each_group(Body body) const {
+    constexpr std::int64_t n = kVectors > 1 ? 2 : 1;
+    unrolled<kVectors / n>([&](std::int64_t i) __attribute__((always_inline)) {
+      Floats group[n];
+      unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { group[v] = sum[n * i + v]; });
+      body(n * i * kLanes, group, FullVector{});
+    });
   }
 };
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop of update_rows.hpp for weights, states and gradients of any format, which are known at run time only: each
-// row is read as floats, updated as float32 is, and rounded. Included by formulas/*.isa.cpp only.
+// The loop of update_rows.hpp for weights, states and gradients of any format. Included by formulas/*.isa.cpp only.
+//
+// What is common goes from memory into registers and back: weights of float32, bf16, stochastic bf16 or split, with
+// states of float32 and gradients of any format. What is rare, float16 weights and bf16 states, is made floats in
+// memory first, updated as float32 is, and rounded.
 #pragma once
 
 #include "kernels/optimizer/stored_rows.hpp"
 #include "kernels/optimizer/update_rows.hpp"
+#include "kernels/simd/stochastic.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -60,22 +64,24 @@ inline void update_any_rows(const typename Formula::Args& args) {
     }
     float* const w = open_row(storage.weights, row, dim, scratch + dim);
     if (a.decay == WeightDecay::l2) {
-      add_decay<F32Format>(gradient, w, a.decay_factor, scratch);
+      add_decay(gradient, WeightRow<F32Format>{w}, a.decay_factor, scratch);
       gradient = {scratch, dim, Floats(1.0F)};
     }
     StateRows<Formula::kStates> states{};
     unrolled<Formula::kStates>(
         [&](std::int64_t i) { states.row[i] = open_row(storage.states[i], row, dim, scratch + (2 + i) * dim); });
-    update_row<F32Format>(formula, decay, gradient, row_scalars(formula, gradient, known, row), w, states,
-                          [](std::int64_t) {});
-    unrolled<Formula::kStates>([&](std::int64_t i) { close_row(storage.states[i], storage, row, dim, states.row[i]); });
-    close_row(storage.weights, storage, row, dim, w);
+    update_row(formula, decay, gradient, row_scalars(formula, gradient, known, row), WeightRow<F32Format>{w}, states,
+               [](std::int64_t) {});
+    float* const spare = scratch;  // the gradient is not needed any more
+    unrolled<Formula::kStates>(
+        [&](std::int64_t i) { close_row(storage.states[i], storage, row, dim, states.row[i], spare); });
+    close_row(storage.weights, storage, row, dim, w, spare);
   }
 }
 
-/// A gradient row of bf16 in memory, times a factor.
-struct Bf16InMemory {
-  const std::uint16_t* data;
+/// A gradient row of any format in memory, times a factor.
+struct AnyGradientInMemory {
+  AnyRow row;
   std::int64_t dim;
   Floats factor;
 
@@ -83,82 +89,214 @@ struct Bf16InMemory {
   [[gnu::always_inline]] void each_vector(Body body) const {
     for_each_vector(
         dim, [&](std::int64_t c, auto lanes)
-                 __attribute__((always_inline)) { body(c, factor * Bf16Format::load(data + c, lanes), lanes); });
+                 __attribute__((always_inline)) { body(c, factor * row.load(c, lanes), lanes); });
+  }
+  template <class Body>
+  [[gnu::always_inline]] void each_group(Body body) const {
+    for_each_group<2>(
+        dim, [&]<std::int64_t n>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
+          Floats g[n];
+          row.load(c, g, lanes);
+          unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { g[v] = factor * g[v]; });
+          body(c, g, lanes);
+        });
   }
 };
 
-/// The same for weights and gradients of bf16 in one pass, states of float and rounding to the nearest: rows are read
-/// and written where they are.
-template <class Formula>
-[[gnu::noinline]] inline void update_bf16_rows(const typename Formula::Args& args) {
+template <std::int64_t kColumns>
+using F32Weights = PlainWeights<F32Format, kColumns>;
+template <std::int64_t kColumns>
+using Bf16Weights = PlainWeights<Bf16Format, kColumns>;
+
+/// Those of bf16, rounded by chance.
+template <std::int64_t>
+struct StochasticWeights {
+  const StorageArgs& storage;
+  std::uint16_t* data;
+  std::int64_t stride;
+  std::uint16_t* bits;  // 16 random ones for each column of the row at hand
+
+  explicit StochasticWeights(const UpdateArgs& a)
+      : storage(*a.storage),
+        data(static_cast<std::uint16_t*>(a.weights)),
+        stride(a.stride),
+        bits(reinterpret_cast<std::uint16_t*>(a.scratch + a.gradients.dim)) {}
+
+  struct Row {
+    std::uint16_t* p;
+    const std::uint16_t* bits;
+
+    template <std::int64_t n, class Lanes>
+    [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
+      load_vectors<Bf16Format>(p + c, v, lanes);
+    }
+    template <std::int64_t n, class Lanes>
+    [[gnu::always_inline]] void store(std::int64_t c, const Floats (&v)[n], Lanes lanes) const {
+      Words rounded[n];
+      unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) {
+        rounded[i] = round_to_bf16(v[i], load_16_bits(bits + c + i * kLanes, lanes));
+      });
+      store_upper_halves(p + c, rounded, lanes);
+    }
+  };
+  [[nodiscard]] [[gnu::always_inline]] Row row(std::int64_t r, std::int64_t dim) const {
+    random_bits_of_row(storage.weights, storage, r, dim, bits);
+    return {data + r * stride, bits};
+  }
+  template <CacheLevel kInto>
+  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
+    prefetch<kInto>(data + r * stride, dim * std::int64_t{sizeof *data});
+  }
+};
+
+/// The floats of a split table.
+template <std::int64_t>
+struct SplitWeights {
+  std::uint16_t* upper;
+  std::int64_t stride;
+  std::uint16_t* low;
+
+  explicit SplitWeights(const UpdateArgs& a)
+      : upper(static_cast<std::uint16_t*>(a.weights)),
+        stride(a.stride),
+        low(static_cast<std::uint16_t*>(a.storage->weights.low)) {}
+
+  struct Row {
+    std::uint16_t* upper;
+    std::uint16_t* low;
+
+    template <std::int64_t n, class Lanes>
+    [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
+      load_split(upper + c, low + c, v, lanes);
+    }
+    template <std::int64_t n, class Lanes>
+    [[gnu::always_inline]] void store(std::int64_t c, const Floats (&v)[n], Lanes lanes) const {
+      store_split(upper + c, low + c, v, lanes);
+    }
+  };
+  [[nodiscard]] Row row(std::int64_t r, std::int64_t dim) const { return {upper + r * stride, low + r * dim}; }
+  template <CacheLevel kInto>
+  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
+    prefetch<kInto>(upper + r * stride, dim * std::int64_t{sizeof *upper});
+    prefetch<kInto>(low + r * dim, dim * std::int64_t{sizeof *low});
+  }
+};
+
+/// The same for what is common, with states of float: each vector of a row is read from where it is, updated and
+/// rounded in registers.
+template <class Formula, class Weights>
+[[gnu::noinline]] inline void update_in_registers(const typename Formula::Args& args) {
   const UpdateArgs& a = args.update;
-  const Formula formula(args);
+  const Formula formula = formula_of<Formula>(args);
   const Decayed decay(a);
+  const Weights weights(a);
+  const AnyGradients gradients(a.gradients);
   const std::int64_t dim = a.gradients.dim;
-  const std::int64_t row_bytes = dim * std::int64_t{sizeof(std::uint16_t)};
   const std::int64_t ahead = a.prefetch.ahead;
   const CacheLevel into = a.prefetch.into;
-  auto* const weights = static_cast<std::uint16_t*>(a.weights);
   const std::int64_t* const rows = a.segments.rows;
   const std::int64_t* const begin = a.segments.begin;
   const std::int64_t* const positions = a.segments.positions;
   const std::int64_t count = a.segments.count;
-  const std::int64_t stride = a.stride;
   const float* const coefficients = a.segments.coefficients;
-  const auto* const gradients = static_cast<const std::uint16_t*>(a.gradients.passes[0].data);
-  const std::int64_t gradient_stride = a.gradients.passes[0].stride;
-  const auto prefetch_tables = [&](std::int64_t row) { prefetch_row(formula, weights + row * stride, row, dim, into); };
-  const auto prefetch_gradient = [&](std::int64_t k) {
-    if (k < begin[count]) prefetch(gradients + positions[k] * gradient_stride, row_bytes, into);
-  };
-  for (std::int64_t s = 0; s < ahead && s < count; ++s) prefetch_tables(rows[s]);
-  for (std::int64_t k = begin[0]; k < begin[0] + ahead; ++k) prefetch_gradient(k);
-  for (std::int64_t s = 0; s < count; ++s) {
-    const std::int64_t row = rows[s];
-    std::uint16_t* const w = weights + row * stride;
-    const auto update = [&](const auto& gradient) __attribute__((always_inline)) {
-      update_row<Bf16Format>(formula, decay, gradient, row_scalars(formula, gradient, nullptr, row), w,
-                             state_rows(formula, row, dim), [](std::int64_t) {});
-    };
-    prefetch_tables(rows[s + ahead < count ? s + ahead : s]);
-    const std::int64_t k = begin[s];
-    if (begin[s + 1] - k == 1 && a.decay != WeightDecay::l2) {
-      prefetch_gradient(k + ahead);
-      const Floats factor(coefficients == nullptr ? 1.0F : coefficients[k]);
-      update(Bf16InMemory{gradients + positions[k] * gradient_stride, dim, factor});
-      continue;
+  const float* const mean_squares = a.gradients.mean_squares;
+  float* const scratch = a.scratch;
+  const bool l2 = a.decay == WeightDecay::l2;
+  // What is needed for segment s: a few of its contributions, if it has many.
+  const auto prefetch_segment = [&](std::int64_t s) __attribute__((always_inline)) {
+    with_level(
+        into, [&]<CacheLevel kInto>() __attribute__((always_inline)) {
+          weights.template prefetch_row<kInto>(rows[s], dim);
+          prefetch_states<kInto>(formula, rows[s], dim);
+        });
+    if (!a.gradients.prefetched) return;
+    constexpr std::int64_t kMost = 8;
+    for (std::int64_t k = begin[s]; k < begin[s + 1] && k < begin[s] + kMost; ++k) {
+      const AnyRow later = gradients.row(positions[k]);
+      prefetch(later.data, dim * (later.format == Format::f32 ? 4 : 2), into);
     }
-    for (std::int64_t later = k; later < begin[s + 1]; ++later) prefetch_gradient(later + ahead);
-    sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
-    const GradientInMemory gradient{a.scratch, dim, Floats(1.0F)};
-    if (a.decay == WeightDecay::l2) add_decay<Bf16Format>(gradient, w, a.decay_factor, a.scratch);
-    update(gradient);
+  };
+  for (std::int64_t s = -ahead; s < count; ++s) {
+    if (s + ahead < count) prefetch_segment(s + ahead);
+    if (s < 0) continue;
+    const std::int64_t row = rows[s];
+    const std::int64_t k = begin[s];
+    const std::int64_t contributions = begin[s + 1] - k;
+    AnyRow from{scratch, Format::f32};
+    float factor = 1;
+    const float* known = nullptr;
+    if (contributions == 1) [[likely]] {
+      const std::int64_t p = positions[k];
+      from = gradients.row(p);
+      if (coefficients != nullptr) factor = coefficients[k];
+      if (mean_squares != nullptr) known = mean_squares + p;
+    } else {
+      sum_segment(a.segments, a.gradients, a.prefetch, s, scratch);
+    }
+    AnyGradientInMemory gradient{from, dim, Floats(factor)};
+    const auto w = weights.row(row, dim);
+    if (l2) {
+      add_decay(gradient, w, a.decay_factor, scratch);
+      gradient = {{scratch, Format::f32}, dim, Floats(1.0F)};
+    }
+    update_row(formula, decay, gradient, row_scalars(formula, gradient, known, row), w, state_rows(formula, row, dim),
+               [](std::int64_t) {});
   }
 }
 
-/// Of any format, with loops of their own for what is common: rows of bf16 whose gradients are bf16 too. Packed ones of
-/// usual widths without states are updated from registers.
-template <class Formula>
-inline void update_any(const typename Formula::Args& args) {
+/// The same, but packed rows without decay whose gradients are all stored as `Of` have a loop for each fixed width from
+/// kMinColumns to kMaxColumns: those that gain 5 %.
+template <class Formula, template <std::int64_t> class Weights, class Of, std::int64_t kMinColumns,
+          std::int64_t kMaxColumns>
+inline void update_of_format(const typename Formula::Args& args) {
   const UpdateArgs& a = args.update;
-  const StoredTable& weights = a.storage->weights;
-  const GradientPass& gradients = a.gradients.passes[0];
-  bool is_bf16 = weights.format == Format::bf16 && weights.low == nullptr && a.storage->rounding == Rounding::nearest &&
-                 a.gradients.any_format && a.gradients.pass_count == 1 && gradients.format == Format::bf16;
-  for (std::int64_t i = 0; i < Formula::kStates; ++i) is_bf16 = is_bf16 && a.storage->states[i].format == Format::f32;
-  if (!is_bf16) return update_any_rows<Formula>(args);
-  constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 128 : 0;
-  const bool packed =
-      a.decay == WeightDecay::none && gradients.stride == a.gradients.dim && a.stride == a.gradients.dim;
+  const bool packed = are_packed(a.gradients, a.stride) && a.decay == WeightDecay::none;
   with_width<kMaxColumns>(packed ? a.gradients.dim : 0, [&]<std::int64_t kVectors>() {
-    if constexpr (kVectors == 0) {
-      update_bf16_rows<Formula>(args);
+    if constexpr (kVectors * kLanes < kMinColumns) {
+      update_in_registers<Formula, Weights<0>>(args);
     } else {
       with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
-        update_packed_rows<Formula, Bf16Format, Undecayed, kVectors, kInto, Bf16Format>(args);
+        if constexpr (kMinColumns > 16 && kInto == CacheLevel::first) {  // what is near is not so common
+          update_in_registers<Formula, Weights<0>>(args);
+        } else {
+          update_packed_rows<Formula, Weights<kVectors * kLanes>, Undecayed, kVectors, kInto, Of>(args);
+        }
       });
     }
   });
+}
+
+/// Weights of bf16, gradients of float32.
+template <class Formula>
+inline void update_bf16(const typename Formula::Args& args) {
+  constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 64 : 0;
+  update_of_format<Formula, Bf16Weights, F32Format, 16, kMaxColumns>(args);
+}
+
+/// Of any format, with loops of their own for what is common.
+template <class Formula>
+inline void update_any(const typename Formula::Args& args) {
+  const UpdateArgs& a = args.update;
+  const StorageArgs& storage = *a.storage;
+  const Format format = storage.weights.format;
+  bool in_registers = format != Format::f16;
+  for (std::int64_t i = 0; i < Formula::kStates; ++i) {
+    in_registers = in_registers && storage.states[i].format == Format::f32;
+  }
+  if (!in_registers) return update_any_rows<Formula>(args);
+  const bool split = storage.weights.low != nullptr;
+  const bool stochastic = storage.rounding == Rounding::stochastic;
+  if (a.gradients.any_format && a.gradients.passes[0].format == Format::bf16) {
+    constexpr std::int64_t kMinColumns = Formula::kStates == 0 ? 16 : 64;
+    if (format == Format::f32) return update_of_format<Formula, F32Weights, Bf16Format, 64, 128>(args);
+    if (split) return update_of_format<Formula, SplitWeights, Bf16Format, 64, 128>(args);
+    if (stochastic) return update_of_format<Formula, StochasticWeights, Bf16Format, 64, 128>(args);
+    return update_of_format<Formula, Bf16Weights, Bf16Format, kMinColumns, 128>(args);
+  }
+  if (format == Format::f32) return update_in_registers<Formula, F32Weights<0>>(args);
+  if (split) return update_in_registers<Formula, SplitWeights<0>>(args);
+  if (stochastic) return update_in_registers<Formula, StochasticWeights<0>>(args);
+  update_in_registers<Formula, Bf16Weights<0>>(args);
 }
 
 }  // namespace

@@ -72,21 +72,88 @@ struct Undecayed {
   Floats operator()(Floats w) const { return w; }
 };
 
+/// A row of weights of one format.
+template <class Of>
+struct WeightRow {
+  typename Of::Value* p;
+
+  template <std::int64_t n, class Lanes>
+  [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
+    load_vectors<Of>(p + c, v, lanes);
+  }
+  template <std::int64_t n, class Lanes>
+  [[gnu::always_inline]] void store(std::int64_t c, const Floats (&v)[n], Lanes lanes) const {
+    store_vectors<Of>(p + c, v, lanes);
+  }
+};
+
+/// Weights as a format stores them, in rows of kColumns that are packed, or, if it is 0, with a stride.
+template <class Of, std::int64_t kColumns>
+struct PlainWeights {
+  using Value = typename Of::Value;
+  Value* data;
+  std::int64_t stride;
+
+  explicit PlainWeights(const UpdateArgs& a) : data(static_cast<Value*>(a.weights)), stride(a.stride) {}
+
+  [[nodiscard]] [[gnu::always_inline]] WeightRow<Of> row(std::int64_t r, std::int64_t) const {
+    return {data + r * (kColumns > 0 ? kColumns : stride)};
+  }
+  template <CacheLevel kInto>
+  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
+    prefetch<kInto>(row(r, dim).p, dim * std::int64_t{sizeof(Value)});
+  }
+};
+
+/// The formula, with the states of a table of any format.
+template <class Formula>
+[[gnu::always_inline]] inline Formula formula_of(const typename Formula::Args& args) {
+  Formula formula(args);
+  if constexpr (Formula::kStates > 0) {
+    const StorageArgs* const storage = args.update.storage;
+    if (storage != nullptr) {
+      unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
+        formula.states[i] = static_cast<float*>(storage->states[i].data);
+      });
+    }
+  }
+  return formula;
+}
+
 /// Updates one row; prefetch_at(c) is called once for each vector, before its loads.
-template <class Weights, class Formula, class Decay, class Gradient, class Row, class Prefetch>
+template <class Formula, class Decay, class Gradient, class Row, class Weights, class Prefetch>
 [[gnu::always_inline]] inline void update_row(const Formula& formula, Decay decay, const Gradient& gradient, Row row,
-                                              typename Weights::Value* w, const StateRows<Formula::kStates>& states,
+                                              const Weights& weights, const StateRows<Formula::kStates>& states,
                                               Prefetch prefetch_at) {
-  gradient.each_vector([&](std::int64_t c, Floats g, auto lanes) __attribute__((always_inline)) {
-    prefetch_at(c);
-    Floats state[Formula::kStates > 0 ? Formula::kStates : 1];
-    unrolled<Formula::kStates>([&](std::int64_t i)
-                                   __attribute__((always_inline)) { state[i] = load(states.row[i] + c, lanes); });
-    const Floats updated = formula(decay(Weights::load(w + c, lanes)), g, row, state);
-    unrolled<Formula::kStates>([&](std::int64_t i)
-                                   __attribute__((always_inline)) { store(states.row[i] + c, state[i], lanes); });
-    Weights::store(w + c, updated, lanes);
+  gradient.each_group([&]<std::int64_t n>(std::int64_t first, const Floats(&g)[n],
+                                          auto lanes) __attribute__((always_inline)) {
+    Floats w[n];
+    unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { prefetch_at(first + v * kLanes); });
+    weights.load(first, w, lanes);
+    unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) {
+      const std::int64_t c = first + v * kLanes;
+      Floats state[Formula::kStates > 0 ? Formula::kStates : 1];
+      unrolled<Formula::kStates>([&](std::int64_t i)
+                                     __attribute__((always_inline)) { state[i] = load(states.row[i] + c, lanes); });
+      w[v] = formula(decay(w[v]), g[v], row, state);
+      unrolled<Formula::kStates>([&](std::int64_t i)
+                                     __attribute__((always_inline)) { store(states.row[i] + c, state[i], lanes); });
+    });
+    weights.store(first, w, lanes);
   });
+}
+
+/// Prefetches row r of the states.
+template <CacheLevel kInto, class Formula>
+[[gnu::always_inline]] inline void prefetch_states(const Formula& formula, std::int64_t r, std::int64_t dim) {
+  if constexpr (Formula::kStates > 0) {
+    unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
+      prefetch<kInto>(formula.states[i] + r * dim, dim * std::int64_t{sizeof(float)});
+    });
+  }
+  if constexpr (Formula::kUsesMeanSquare) {
+    prefetch_line(reinterpret_cast<const char*>(formula.row_state + r), kInto);
+  }
 }
 
 /// Prefetches row r of the weights and the states.
@@ -96,23 +163,17 @@ template <class Formula, class Value>
   with_level(
       level, [&]<CacheLevel kInto>() __attribute__((always_inline)) {
         prefetch<kInto>(w, dim * std::int64_t{sizeof(Value)});
-        if constexpr (Formula::kStates > 0) {
-          unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
-            prefetch<kInto>(formula.states[i] + r * dim, dim * std::int64_t{sizeof(float)});
-          });
-        }
-        if constexpr (Formula::kUsesMeanSquare)
-          prefetch_line(reinterpret_cast<const char*>(formula.row_state + r), kInto);
+        prefetch_states<kInto>(formula, r, dim);
       });
 }
 
 /// Rows of kVectors full vectors, packed, as their gradients are, which are stored as `Of` says.
-template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, class Of = F32Format>
+template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, class Of>
 [[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
   using Gradient = typename Of::Value;
   const UpdateArgs& a = args.update;
-  const Formula formula(args);
+  const Formula formula = formula_of<Formula>(args);
   const Decay decay(a);
   const std::int64_t* const rows = a.segments.rows;
   const std::int64_t* const begin = a.segments.begin;
@@ -120,10 +181,11 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   // Of the shortest rows it is a constant, the same one: that leaves a register for the loop, which is up to a tenth.
   const std::int64_t ahead = kColumns <= 32 ? (kInto == CacheLevel::first ? 16 : 32) : a.prefetch.ahead;
   const PackedGradients<kColumns, Of> gradients{static_cast<const Gradient*>(a.gradients.passes[0].data)};
-  auto* const weights = static_cast<typename Weights::Value*>(a.weights);
+  const Weights weights(a);
   const float* const mean_squares = a.gradients.mean_squares;
   const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
-    prefetch_row(formula, weights + row * kColumns, row, kColumns, kInto);
+    weights.template prefetch_row<kInto>(row, kColumns);
+    prefetch_states<kInto>(formula, row, kColumns);
   };
   for (std::int64_t p = begin[0]; a.gradients.prefetched && p < begin[0] + ahead && p < begin[count]; ++p) {
     prefetch<kInto>(gradients.row(a.segments.positions[p]), kColumns * std::int64_t{sizeof(Gradient)});
@@ -136,7 +198,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   const std::int64_t* const last_ahead = a.gradients.prefetched ? a.segments.positions + begin[count] - ahead : nullptr;
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t row = rows[s];
-    auto* const w = weights + row * kColumns;
+    const auto w = weights.row(row, kColumns);
     const std::int64_t contributions = begin[s + 1] - begin[s];
     prefetch_later(rows[s + ahead < count ? s + ahead : s]);
     Floats sum[kVectors];
@@ -159,25 +221,28 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
       if (l2) {
         const Floats factor(a.decay_factor);
         unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          sum[v] = sum[v] + factor * Weights::load(w + v * kLanes, FullVector{});
+          Floats weight[1];
+          w.load(v * kLanes, weight, FullVector{});
+          sum[v] = sum[v] + factor * weight[0];
         });
       }
     }
     const float* const known = contributions == 1 && mean_squares != nullptr ? mean_squares + *position : nullptr;
     position += contributions;
     const GradientInRegisters<kVectors> gradient{sum};
-    update_row<Weights>(formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
-                        state_rows(formula, row, kColumns), [](std::int64_t) {});
+    update_row(formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
+               state_rows(formula, row, kColumns), [](std::int64_t) {});
   }
 }
 
 /// out = gradient + decay * w: L2 decay.
-template <class Weights>
-[[gnu::noinline]] inline void add_decay(GradientInMemory gradient, const typename Weights::Value* w, float decay,
-                                        float* out) {
+template <class Gradient, class Weights>
+[[gnu::noinline]] inline void add_decay(Gradient gradient, Weights w, float decay, float* out) {
   const Floats decays(decay);
   gradient.each_vector([=](std::int64_t c, Floats g, auto lanes) __attribute__((always_inline)) {
-    store(out + c, g + decays * Weights::load(w + c, lanes), lanes);
+    Floats weight[1];
+    w.load(c, weight, lanes);
+    store(out + c, g + decays * weight[0], lanes);
   });
 }
 
@@ -190,7 +255,7 @@ struct GradientOfSegment {
   Scales scales;
 
   template <class Body>
-  [[gnu::always_inline]] void each_vector(Body body) const {
+  [[gnu::always_inline]] void each_group(Body body) const {
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     for_each_group(
@@ -201,34 +266,31 @@ struct GradientOfSegment {
               [&](const std::int64_t* p, const float* row)
                   __attribute__((always_inline)) { return segments.later_gradient(p, row); },
               sum);
-          unrolled<kVectors>([&](std::int64_t v)
-                                 __attribute__((always_inline)) { body(c + v * kLanes, sum[v], lanes); });
+          body(c, sum, lanes);
         });
   }
 };
 
 /// Updates a row without states, of several contributions, from the registers that hold their sum.
-template <class Formula, class Weights, CacheLevel kInto, class Scales>
+template <class Formula, CacheLevel kInto, class Scales>
 [[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Scales scales,
-                                              Formula formula, const typename Weights::Value* later,
-                                              typename Weights::Value* w) {
+                                              Formula formula, const float* later, float* w) {
   const Segments segments = of;  // a store may alias it
-  update_row<Weights>(
-      formula, Decayed(a), GradientOfSegment<Scales, kInto>{segments, s, scales}, Nothing{}, w,
+  update_row(
+      formula, Decayed(a), GradientOfSegment<Scales, kInto>{segments, s, scales}, Nothing{}, WeightRow<F32Format>{w},
       {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, kInto); });
 }
 
 /// Rows of any width and stride.
-template <class Formula, class Weights, CacheLevel kInto>
+template <class Formula, CacheLevel kInto>
 [[gnu::noinline]] inline void update_strided_rows(const typename Formula::Args& args) {
-  using Value = typename Weights::Value;
   const UpdateArgs& a = args.update;
   const Formula formula(args);
   const Decayed decay(a);
   const bool l2 = a.decay == WeightDecay::l2;
   const std::int64_t dim = a.gradients.dim;
   const Segments segments(a.segments, a.gradients, a.prefetch.ahead);
-  Value* const weights = static_cast<Value*>(a.weights);
+  float* const weights = static_cast<float*>(a.weights);
   const std::int64_t stride = a.stride;
   const std::int64_t block = a.gradients.block;
   float* const scratch = a.scratch;
@@ -237,18 +299,18 @@ template <class Formula, class Weights, CacheLevel kInto>
                           [&](std::int64_t r) { prefetch_row(formula, weights + r * stride, r, dim, kInto); });
   for (std::int64_t s = 0; s < segments.count; ++s) {
     const std::int64_t row = segments.rows[s];
-    Value* const w = weights + row * stride;
+    float* const w = weights + row * stride;
     const std::int64_t later_row = segments.later_row(s);
-    const Value* const later_w = weights + later_row * stride;
+    const float* const later_w = weights + later_row * stride;
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if constexpr (Formula::kStates == 0 && !Formula::kUsesMeanSquare) {
       if (contributions > 1 && contributions <= block && !l2) {
         if (segments.coefficients == nullptr) {
-          update_from_sum<Formula, Weights, kInto>(segments, a, s, Unscaled(), formula, later_w, w);
+          update_from_sum<Formula, kInto>(segments, a, s, Unscaled(), formula, later_w, w);
         } else {
           const Scaled scales{segments.coefficients + position};
-          update_from_sum<Formula, Weights, kInto>(segments, a, s, scales, formula, later_w, w);
+          update_from_sum<Formula, kInto>(segments, a, s, scales, formula, later_w, w);
         }
         continue;
       }
@@ -266,15 +328,15 @@ template <class Formula, class Weights, CacheLevel kInto>
       sum_segment(a.segments, a.gradients, a.prefetch, s, scratch);
     }
     if (l2) {
-      add_decay<Weights>(gradient, w, a.decay_factor, scratch);
+      add_decay(gradient, WeightRow<F32Format>{w}, a.decay_factor, scratch);
       gradient = {scratch, dim, Floats(1.0F)};
     }
     const auto later_states = state_rows(formula, later_row, dim);
     if constexpr (Formula::kUsesMeanSquare) {
       prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), kInto);
     }
-    update_row<Weights>(
-        formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
+    update_row(
+        formula, decay, gradient, row_scalars(formula, gradient, known, row), WeightRow<F32Format>{w},
         state_rows(formula, row, dim), [&](std::int64_t c) __attribute__((always_inline)) {
           prefetch_column(later, c, kInto);
           prefetch_column(later_w, c, kInto);
@@ -285,24 +347,24 @@ template <class Formula, class Weights, CacheLevel kInto>
   }
 }
 
-template <class Formula, class Weights>
+template <class Formula>
 inline void update_rows(const typename Formula::Args& args) {
   // The widths that gain 5 %. Rows of 256 columns do where no state is as long, and only there does a multiplication by
-  // 1 show. Of bf16, short rows without states do.
-  constexpr bool kStateless = Formula::kStates == 0;
-  constexpr std::int64_t kMaxColumns =
-      std::is_same_v<Weights, F32Format> ? (kStateless ? 256 : 128) : (kStateless ? 64 : 0);
+  // 1 show.
+  constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 256 : 128;
   const UpdateArgs& a = args.update;
   const std::int64_t width = are_packed(a.gradients, a.stride) ? a.gradients.dim : 0;
   with_width<kMaxColumns>(width, [&]<std::int64_t kVectors>() {
     with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
       if constexpr (kVectors == 0) {
-        update_strided_rows<Formula, Weights, kInto>(args);
+        update_strided_rows<Formula, kInto>(args);
       } else if (Formula::kStates == 0 && a.decay == WeightDecay::none) {
         using Decay = std::conditional_t<Formula::kStates == 0, Undecayed, Decayed>;
-        update_packed_rows<Formula, Weights, Decay, kVectors, kInto>(args);
+        update_packed_rows<Formula, PlainWeights<F32Format, kVectors * kLanes>, Decay, kVectors, kInto, F32Format>(
+            args);
       } else {
-        update_packed_rows<Formula, Weights, Decayed, kVectors, kInto>(args);
+        update_packed_rows<Formula, PlainWeights<F32Format, kVectors * kLanes>, Decayed, kVectors, kInto, F32Format>(
+            args);
       }
     });
   });

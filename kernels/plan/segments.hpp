@@ -5,7 +5,7 @@
 
 #include "kernels/plan/passes.hpp"
 #include "kernels/plan/segment_args.hpp"
-#include "kernels/simd/formats.hpp"
+#include "kernels/simd/vectors_of_halves.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 
@@ -43,6 +43,11 @@ struct AnyRow {
     if (format == Format::f32) return ROWMILL_ISA::load(static_cast<const float*>(data) + c, lanes);
     const auto* const halves = static_cast<const std::uint16_t*>(data) + c;
     return format == Format::bf16 ? Bf16Format::load(halves, lanes) : F16Format::load(halves, lanes);
+  }
+  template <std::int64_t n, class Lanes>
+  [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
+    with_format(
+        format, [&]<class Of>() __attribute__((always_inline)) { load_vectors<Of>(element<Of>(data, c), v, lanes); });
   }
 };
 
@@ -132,9 +137,13 @@ template <std::int64_t kVectors, class Rows, class Scales, class Lanes, class La
     const auto* const row = gradients.row(*p);
     const auto* const next = later(p, row) + c;
     const auto scale = scales.next();
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-      prefetch_column(next, v * kLanes, into);
-      take(v, scale(Rows::Storage::load(row + c + v * kLanes, lanes)));
+    constexpr std::int64_t n = kVectors > 1 ? 2 : 1;
+    unrolled<kVectors / n>([&](std::int64_t i) __attribute__((always_inline)) {
+      Floats group[n];
+      unrolled<n>([&](std::int64_t v)
+                      __attribute__((always_inline)) { prefetch_column(next, (n * i + v) * kLanes, into); });
+      load_vectors<typename Rows::Storage>(row + c + n * i * kLanes, group, lanes);
+      unrolled<n>([&](std::int64_t v) __attribute__((always_inline)) { take(n * i + v, scale(group[v])); });
     });
   };
   read(

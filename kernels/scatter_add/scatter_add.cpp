@@ -34,7 +34,7 @@ void check_views(const TableView& table, const ConstTableView& values) {
 }
 
 PrefetchArgs prefetch_for(const TableView& table) {
-  return prefetch_for_update(table.rows() * table.dim() * element_size(table.format()), table.dim());
+  return prefetch_for_update(table.rows() * row_bytes(table), row_bytes(table));
 }
 
 std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim * std::int64_t{sizeof(float)}; }

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/simd.hpp"
+#include "kernels/simd/vectors_of_halves.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -20,22 +21,30 @@ inline Words words_of(Floats v) { return __builtin_bit_cast(Words, static_cast<F
 inline Floats floats_of(Words w) { return Floats(__builtin_bit_cast(Floats::register_type, w)); }
 inline SignedWords as_signed(Words w) { return __builtin_bit_cast(SignedWords, w); }
 
-/// n halves, each in the lower half of its lane; 0 in the lanes that a tail leaves out.
-inline Words load_16_bits(const std::uint16_t* p, std::int64_t n) {
-  PackedHalves halves = {};
-  __builtin_memcpy(&halves, p, static_cast<std::size_t>(n) * sizeof *p);
+/// Halves, each in the lower half of its lane; 0 in the lanes that a tail leaves out.
+inline Words load_16_bits(const std::uint16_t* p, FullVector) {
+  PackedHalves halves;
+  __builtin_memcpy(&halves, p, sizeof halves);
   return __builtin_convertvector(halves, Words);
 }
-inline Words load_16_bits(const std::uint16_t* p, FullVector) { return load_16_bits(p, kLanes); }
-inline Words load_16_bits(const std::uint16_t* p, Tail tail) { return load_16_bits(p, tail.n); }
+inline Words load_16_bits(const std::uint16_t* p, Tail tail) {
+  const Halves partial = load_halves_partial(p, tail.n);
+  PackedHalves halves;
+  __builtin_memcpy(&halves, &partial, sizeof halves);
+  return __builtin_convertvector(halves, Words);
+}
 
 /// Stores the lower half of each lane.
-inline void store_16_bits(std::uint16_t* p, Words w, std::int64_t n) {
+inline void store_16_bits(std::uint16_t* p, Words w, FullVector) {
   const PackedHalves halves = __builtin_convertvector(w, PackedHalves);
-  __builtin_memcpy(p, &halves, static_cast<std::size_t>(n) * sizeof *p);
+  __builtin_memcpy(p, &halves, sizeof halves);
 }
-inline void store_16_bits(std::uint16_t* p, Words w, FullVector) { store_16_bits(p, w, kLanes); }
-inline void store_16_bits(std::uint16_t* p, Words w, Tail tail) { store_16_bits(p, w, tail.n); }
+inline void store_16_bits(std::uint16_t* p, Words w, Tail tail) {
+  const PackedHalves halves = __builtin_convertvector(w, PackedHalves);
+  Halves partial = {};
+  __builtin_memcpy(&partial, &halves, sizeof halves);
+  store_halves_partial(p, partial, tail.n);
+}
 
 /// a in the lanes where the condition holds, b in the others.
 inline Words where(SignedWords condition, Words a, Words b) {
@@ -43,16 +52,50 @@ inline Words where(SignedWords condition, Words a, Words b) {
   return (a & mask) | (b & ~mask);
 }
 
-/// v as bf16 in the lower halves: `random`, 16 bits, is added to the bits that go, and a finite value stays finite.
+/// v as bf16 in the upper halves, where the lower ones hold anything: `random`, 16 bits, is added to the bits that go,
+/// and a finite value stays finite.
 inline Words round_to_bf16(Floats v, Words random) {
+#if defined(__AVX512BW__)
+  return __builtin_bit_cast(Words, round_to_upper(v, __builtin_bit_cast(__m512i, random)));
+#else
   constexpr Words kNone = {};
   const Words bits = words_of(v);
   const Words magnitude = bits & 0x7FFFFFFFU;
   const Words sum = magnitude + random;
   const Words finite = where(as_signed(sum) > 0x7F7FFFFF, kNone + 0x7F7FFFFFU, sum);
   const Words special = where(as_signed(magnitude) > 0x7F800000, magnitude | 0x00400000U, magnitude);
-  const Words rounded = where(as_signed(magnitude) >= 0x7F800000, special, finite);
-  return ((bits & 0x80000000U) | rounded) >> 16;
+  return (bits & 0x80000000U) | where(as_signed(magnitude) >= 0x7F800000, special, finite);
+#endif
+}
+
+/// Stores the upper halves of n vectors side by side, or of one that may be a tail.
+template <std::int64_t n, class Lanes>
+[[gnu::always_inline]] inline void store_upper_halves(std::uint16_t* p, const Words (&v)[n], Lanes lanes) {
+#if defined(__AVX512BW__)
+  if constexpr (n == 2) {
+    return store_two_upper(p, __builtin_bit_cast(__m512i, v[0]), __builtin_bit_cast(__m512i, v[1]));
+  }
+#endif
+  unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) { store_16_bits(p + i * kLanes, v[i] >> 16, lanes); });
+}
+
+/// Floats of which the upper and the lower halves are in memory.
+template <std::int64_t n, class Lanes>
+[[gnu::always_inline]] inline void load_split(const std::uint16_t* upper, const std::uint16_t* low, Floats (&v)[n],
+                                              Lanes lanes) {
+  load_vectors<Bf16Format>(upper, v, lanes);
+  unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) {
+    v[i] = floats_of(words_of(v[i]) | load_16_bits(low + i * kLanes, lanes));
+  });
+}
+template <std::int64_t n, class Lanes>
+[[gnu::always_inline]] inline void store_split(std::uint16_t* upper, std::uint16_t* low, const Floats (&v)[n],
+                                               Lanes lanes) {
+  Words bits[n];
+  unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) { bits[i] = words_of(v[i]); });
+  store_upper_halves(upper, bits, lanes);
+  unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) { bits[i] = bits[i] << 16; });
+  store_upper_halves(low, bits, lanes);
 }
 
 /// v as f16 in the lower halves, from the magnitude of a finite value, and what that is in units of 2^-24.

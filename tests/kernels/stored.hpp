@@ -19,7 +19,8 @@ struct Stored {
   bool split = false;
   Rounding rounding = Rounding::nearest;
   Overflow overflow = Overflow::saturate;
-  bool packed_bf16 = false;  // rows without gaps, and gradients of bf16 in one pass without gaps: these have own loops
+  bool packed =
+      false;  // rows without gaps, and gradients of bf16 in one pass without gaps: these have loops of their own
 };
 
 /// T: the weights' storage type, S: that of the states with a value for each weight.
@@ -27,7 +28,7 @@ template <class T, class S, class Args, class Make>
 void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments& segments, std::int64_t dim,
                   const Stored& how, Make make) {
   SCOPED_TRACE("dim " + std::to_string(dim) + ", " + std::string(format_name(format_of<T>)) + ", states " +
-               std::string(format_name(format_of<S>)) + (how.split ? ", split" : "") +
+               std::string(format_name(format_of<S>)) + (how.split ? ", split" : "") + (how.packed ? ", packed" : "") +
                (how.rounding == Rounding::stochastic ? ", stochastic" : "") + ", overflow " +
                std::to_string(static_cast<int>(how.overflow)));
   struct Tables {
@@ -77,19 +78,19 @@ void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments&
                           .rounding = how.rounding,
                           .overflow = how.overflow,
                           .first_row = (std::uint64_t{1} << 32) - 30,
-                          .first_column = 77,
+                          .first_column = how.packed ? 256U : 77U,
                           .step = 3,
                           .overflowed = &to.overflowed};
       if (how.split) storage.weights.low = to.low.view().bytes();
-      if (how.packed_bf16) {  // states of floats are those of the other arguments
+      if (how.packed) {  // states of floats are those of the other arguments
         const TableView states = to.row_states.view();
         storage.states[0] = stored({states.data(), kRows, dim}, 2);
         storage.states[1] = stored({states.row(kRows).data(), kRows, dim}, 3);
       }
       const UpdateArgs update{segments.args(coefficients),
-                              how.packed_bf16 ? packed_gradients
-                              : any           ? mixed.of(segments.gradient_args(dim))
-                                              : segments.gradient_args(dim),
+                              how.packed ? packed_gradients
+                              : any      ? mixed.of(segments.gradient_args(dim))
+                                         : segments.gradient_args(dim),
                               prefetch,
                               scratch.view().data(),
                               to.weights.view().bytes(),
@@ -100,8 +101,8 @@ void check_stored(Kernel<Args>* kernel, Kernel<Args>* reference, const Segments&
       f(make(update, to.row_states.view()));
       EXPECT_TRUE(scratch.guards_intact());
     };
-    Tables tables(dim, how.packed_bf16 ? 0 : 3);
-    Tables expected(dim, how.packed_bf16 ? 0 : 3);
+    Tables tables(dim, how.packed ? 0 : 3);
+    Tables expected(dim, how.packed ? 0 : 3);
     run(kernel, tables);
     run(reference, expected);
     EXPECT_TRUE(same(tables.weights.view(), expected.weights.view()));
@@ -131,7 +132,13 @@ void check_any(Kernel<Args>* kernel, Kernel<Args>* reference, Make make) {
     check_stored<F16, float>(kernel, reference, segments, dim, {.rounding = Rounding::stochastic}, make);
   }
   for (const std::int64_t dim : {1, 16, 17, 32, 64, 128}) {
-    check_stored<Bf16, float>(kernel, reference, Segments(dim), dim, {.packed_bf16 = true}, make);
+    const Segments segments(dim);
+    check_stored<Bf16, float>(kernel, reference, segments, dim, {.packed = true}, make);
+    if (dim < 64) continue;
+    check_stored<float, float>(kernel, reference, segments, dim, {.packed = true}, make);
+    check_stored<Bf16, float>(kernel, reference, segments, dim, {.split = true, .packed = true}, make);
+    check_stored<Bf16, float>(kernel, reference, segments, dim, {.rounding = Rounding::stochastic, .packed = true},
+                              make);
   }
 }
 

@@ -112,13 +112,13 @@ mutation("a packed row past the end is prefetched", "kernels_test:*sgd*",
 mutation("a packed gradient past the end is prefetched", "kernels_test:*sgd*",
          (ROWS, "p < last_ahead ? gradients", "p != nullptr ? gradients"))
 mutation("a sum's first vector stands for the others, fixed widths", "kernels_test:*sgd*",
-         (MEAN_SQUARE, "body(v * kLanes, sum[v], FullVector{})", "body(v * kLanes, sum[0], FullVector{})"))
+         (MEAN_SQUARE, "group[v] = sum[n * i + v]", "group[v] = sum[v]"))
 mutation("more than a block is summed in registers, fixed widths", "kernels_test:*sgd*",
          (ROWS, "contributions <= max_contributions) [[likely]]", "contributions > 0 && max_contributions > 0) [[likely]]"))
 mutation("more than a block is summed in registers, L2 decay", "kernels_test:*sgd*",
          (ROWS, "if (contributions > a.gradients.block) {", "if (contributions > a.gradients.block && !l2) {"))
 mutation("L2 decay is left out, fixed widths", "kernels_test:*sgd*",
-         (ROWS, "sum[v] = sum[v] + factor * Weights::load", "sum[v] = sum[v] + Floats(0.0F) * Weights::load"))
+         (ROWS, "sum[v] = sum[v] + factor * weight[0]", "sum[v] = sum[v] + Floats(0.0F) * weight[0]"))
 mutation("L2 decay is left out, other widths", "kernels_test:*sgd*",
          (ROWS, "      gradient = {scratch, dim, Floats(1.0F)};\n", ""))
 mutation("a sum of several contributions escapes L2 decay, other widths", "kernels_test:*sgd*",
@@ -134,8 +134,7 @@ mutation("a row takes the mean square of another gradient, fixed widths", "kerne
 mutation("a row takes the mean square of another gradient, other widths", "kernels_test:*row_wise*",
          (ROWS, "known = mean_squares + p;", "known = mean_squares + s;"))
 mutation("weight decay comes after the step", "kernels_test:*sgd*",
-         (ROWS, "formula(decay(Weights::load(w + c, lanes)), g, row, state)",
-          "decay(formula(Weights::load(w + c, lanes), g, row, state))"))
+         (ROWS, "formula(decay(w[v]), g[v], row, state)", "decay(formula(w[v], g[v], row, state))"))
 mutation("nesterov is plain momentum", "kernels_test:*sgd*",
          (FORMULAS + "sgd.isa.cpp", "nesterov ? g + momentum * state[0] : state[0]", "state[0]"))
 mutation("Adagrad's epsilon stands inside the root", "kernels_test:*adagrad*",
@@ -265,11 +264,22 @@ STOCHASTIC = "kernels/simd/stochastic.hpp"
 mutation("the upper halves of random words are not used", "kernels_test:*_any*",
          (STORED, "both >> 16, FullVector{}", "both, FullVector{}"))
 mutation("random bits begin with a block's first column in every part of a table", "kernels_test:*_any*",
-         (STORED, "load_16_bits(bits + first + i, lanes)", "load_16_bits(bits + i, lanes)"))
+         (STORED, "block + first, static_cast<std::size_t>(count)", "block, static_cast<std::size_t>(count)"))
 mutation("parts of a table count columns from 0", "storage_test:*Parts*",
          (STORED, "storage.first_column + static_cast<std::uint64_t>(c)", "static_cast<std::uint64_t>(c)"))
 mutation("a split table keeps the upper half twice", "kernels_test:*_any*",
-         (STORED, "store_16_bits(low + c, bits, lanes)", "store_16_bits(low + c, bits >> 16, lanes)"))
+         (STOCHASTIC, "bits[i] = bits[i] << 16;", ""))
+HALVES = "kernels/simd/vectors_of_halves.hpp"
+mutation("two vectors of bf16 are stored in the wrong order, avx512", "kernels_test:*_any*",
+         (HALVES, "_mm512_mask_mov_epi16(_mm512_srli_epi32(first, 16), kUpperHalves, second)",
+          "_mm512_mask_mov_epi16(_mm512_srli_epi32(second, 16), kUpperHalves, first)"), isa="avx512")
+mutation("a tie of two vectors of bf16 rounds up, avx512", "kernels_test:*_any*",
+         (HALVES, "_mm512_mask_add_epi32(down, odd, bits, _mm512_set1_epi32(0x8000))",
+          "_mm512_add_epi32(bits, _mm512_set1_epi32(0x8000))"), isa="avx512")
+mutation("rounding by chance makes a finite value infinite, avx512", "storage_test:*EqualsTheReference* kernels_test:*_any*",
+         (HALVES, "_mm512_set1_epi32(0x7F7FFFFF), 0xEA)", "_mm512_set1_epi32(0x7F800000), 0xEA)"), isa="avx512")
+mutation("updates of any format take their states from elsewhere", "kernels_test:*_any*",
+         (ROWS, "formula.states[i] = static_cast<float*>(storage->states[i].data);", ""))
 mutation("float16 becomes infinite whatever the option", "kernels_test:*_any*",
          (STORED, "return half - (beyond & saturates);", "return half;"))
 mutation("an overflow is not reported", "kernels_test:*_any*",

@@ -26,8 +26,8 @@ struct Adagrad {
 
 }  // namespace
 
-void adagrad_f32(const AdagradArgs& a) { update_rows<Adagrad, F32Format>(a); }
-void adagrad_bf16(const AdagradArgs& a) { update_rows<Adagrad, Bf16Format>(a); }
+void adagrad_f32(const AdagradArgs& a) { update_rows<Adagrad>(a); }
+void adagrad_bf16(const AdagradArgs& a) { update_bf16<Adagrad>(a); }
 void adagrad_any(const AdagradArgs& a) { update_any<Adagrad>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

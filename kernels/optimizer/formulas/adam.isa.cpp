@@ -40,8 +40,8 @@ struct Adam {
 
 }  // namespace
 
-void adam_f32(const AdamArgs& a) { update_rows<Adam, F32Format>(a); }
-void adam_bf16(const AdamArgs& a) { update_rows<Adam, Bf16Format>(a); }
+void adam_f32(const AdamArgs& a) { update_rows<Adam>(a); }
+void adam_bf16(const AdamArgs& a) { update_bf16<Adam>(a); }
 void adam_any(const AdamArgs& a) { update_any<Adam>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -37,8 +37,8 @@ struct PartialRowWiseAdam {
 
 }  // namespace
 
-void partial_row_wise_adam_f32(const AdamArgs& a) { update_rows<PartialRowWiseAdam, F32Format>(a); }
-void partial_row_wise_adam_bf16(const AdamArgs& a) { update_rows<PartialRowWiseAdam, Bf16Format>(a); }
+void partial_row_wise_adam_f32(const AdamArgs& a) { update_rows<PartialRowWiseAdam>(a); }
+void partial_row_wise_adam_bf16(const AdamArgs& a) { update_bf16<PartialRowWiseAdam>(a); }
 void partial_row_wise_adam_any(const AdamArgs& a) { update_any<PartialRowWiseAdam>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

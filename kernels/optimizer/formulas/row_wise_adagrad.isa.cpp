@@ -28,8 +28,8 @@ struct RowWiseAdagrad {
 
 }  // namespace
 
-void row_wise_adagrad_f32(const AdagradArgs& a) { update_rows<RowWiseAdagrad, F32Format>(a); }
-void row_wise_adagrad_bf16(const AdagradArgs& a) { update_rows<RowWiseAdagrad, Bf16Format>(a); }
+void row_wise_adagrad_f32(const AdagradArgs& a) { update_rows<RowWiseAdagrad>(a); }
+void row_wise_adagrad_bf16(const AdagradArgs& a) { update_bf16<RowWiseAdagrad>(a); }
 void row_wise_adagrad_any(const AdagradArgs& a) { update_any<RowWiseAdagrad>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA

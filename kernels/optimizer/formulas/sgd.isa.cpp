@@ -38,15 +38,10 @@ struct SgdMomentum {
   }
 };
 
-template <class Weights>
-void sgd(const SgdArgs& a) {
-  a.buffer == nullptr ? update_rows<Sgd, Weights>(a) : update_rows<SgdMomentum, Weights>(a);
-}
-
 }  // namespace
 
-void sgd_f32(const SgdArgs& a) { sgd<F32Format>(a); }
-void sgd_bf16(const SgdArgs& a) { sgd<Bf16Format>(a); }
+void sgd_f32(const SgdArgs& a) { a.buffer == nullptr ? update_rows<Sgd>(a) : update_rows<SgdMomentum>(a); }
+void sgd_bf16(const SgdArgs& a) { a.buffer == nullptr ? update_bf16<Sgd>(a) : update_bf16<SgdMomentum>(a); }
 void sgd_any(const SgdArgs& a) { a.buffer == nullptr ? update_any<Sgd>(a) : update_any<SgdMomentum>(a); }
 
 }  // namespace rowmill::ROWMILL_ISA
