@@ -24,6 +24,7 @@ def ratios(cells, titles, path):
     operations = [operation for operation in titles if any(c["operation"] == operation for c in cells)]
     present = {(c["table"], c["batch"]) for c in cells}
     shapes = [name for s in workloads.SHAPES if (name := (s.table_name, s.batch_name)) in present]
+    shapes += sorted(present.difference(shapes))
     columns = min(3, len(operations))
     rows = -(-len(operations) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, (0.6 + 0.3 * len(shapes)) * rows), squeeze=False,

@@ -63,6 +63,8 @@ def plan(quick):
         groups += [(peer, 1, shape, cells(OPERATIONS, "zipf")) for shape in ONE_THREAD_SHAPES for peer in GENERAL_PEERS]
     groups += [(peer, cpus, shape, cells(POOLED_OPERATIONS, "uniform"))
                for shape in workloads.POOLED_SHAPES for peer in POOLED_PEERS]
+    groups += [(peer, cpus, workloads.FORMATS_SHAPE, cells(FORMATS, "uniform")) for peer in POOLED_PEERS]
+    groups += [("zentorch", cpus, workloads.FORMATS_SHAPE, cells(ZENTORCH_OPERATIONS, "uniform"))]
     groups += [("zentorch", threads, shape, cells(ZENTORCH_OPERATIONS, "uniform"))
                for threads in sorted({1, cpus}) for shape in workloads.POOLED_SHAPES if shape.dim >= 64]
     groups += [("torch", cpus, shape, cells(SCALING_OPERATIONS, "zipf")) for shape in workloads.BATCH_SCALING]

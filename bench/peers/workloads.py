@@ -67,6 +67,9 @@ SHAPES = (
 POOLED_SHAPES = tuple(Shape(9088, dim, 1024, 32) for dim in (32, 64, 128, 256)) + tuple(
     Shape(rows, dim, 2048, 20) for rows, dim in ((8_000_000, 32), (4_000_000, 64), (2_000_000, 128), (1_000_000, 256)))
 
+# A table of more than twice a last-level cache of 300 MB in every format but int2.
+FORMATS_SHAPE = Shape(17_000_000, 64, 2048, 20)
+
 # What the scaling plots need beside SHAPES.
 BATCH_SCALING = tuple(Shape(9088, 256, batch, length) for batch, length in ((32, 15), (64, 16), (256, 32), (512, 64)))
 THREAD_SCALING = (SHAPES[2], SHAPES[5])
