@@ -140,7 +140,7 @@ endforeach()
 rowmill_add_readme_test(install install)
 # Each builds the library once more.
 set_tests_properties(readme.install readme.add_subdirectory readme.add_subdirectory.compile_commands readme.FetchContent
-                     readme.FetchContent.compile_commands PROPERTIES LABELS slow)
+                     readme.FetchContent.compile_commands PROPERTIES LABELS slow COST 10)
 
 # Word vectors of the project's own pages.
 if(ROWMILL_BUILD_IO)
