@@ -2,6 +2,7 @@
 #include "rowmill/gather.hpp"
 
 #include "kernels/core/choose_prefetch.hpp"
+#include "kernels/core/tuning.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/plan.hpp"
 #include "rowmill/table.hpp"
@@ -190,6 +191,7 @@ TEST(PrefetchLevel, IsTheFirstForATableThatIsNear) {
   EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, rows, 64, 0)).into, CacheLevel::first);
   EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, rows, 64)).into, far_prefetch_level());
   EXPECT_EQ(prefetch_for_update(rows, 64).into, far_prefetch_level());
+  EXPECT_EQ(prefetch_for_update(tuning().near_table_bytes, 64, true).into, prefetch_for_update(1, 64).into);
 }
 
 TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {

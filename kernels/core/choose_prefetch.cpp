@@ -101,8 +101,9 @@ PrefetchArgs prefetch_for_pool(const ConstTableView& table) {
                   near && !processor().pools_near_doubled ? once : 2 * once);
 }
 
-PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes) {
-  const bool near = processor().updates_near && bytes <= tuning().near_update_bytes;
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes, bool weights_alone) {
+  const std::int64_t limit = weights_alone ? tuning().near_table_bytes : tuning().near_update_bytes;
+  const bool near = processor().updates_near && bytes <= limit;
   const CacheLevel into = near ? CacheLevel::first : far_prefetch_level();
   const std::int64_t max = into == CacheLevel::first ? kMaxAhead / 2 : kMaxAhead;
   return prefetch(into, rows_ahead(row_bytes, near, max));

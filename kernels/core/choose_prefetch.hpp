@@ -19,7 +19,8 @@ PrefetchArgs prefetch_for_gather(const ConstTableView& table);
 /// For rows that are summed: twice as far ahead, but in near tables only on processors where that was measured to pay.
 PrefetchArgs prefetch_for_pool(const ConstTableView& table);
 
-/// For rows of `row_bytes` that are updated, with their gradients, in a table that has `bytes` with its states.
-PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes);
+/// For rows of `row_bytes` that are updated, with their gradients, in a table that has `bytes` with its states. Where
+/// the caches hold the gradients and no states are read, a larger table is near.
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes, bool weights_alone = false);
 
 }  // namespace rowmill

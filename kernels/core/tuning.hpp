@@ -42,7 +42,8 @@ struct Tuning {
   /// Lookups in a table of at most this size prefetch into the first level on every machine: much of what they read is
   /// in a cache already.
   std::int64_t near_table_bytes = std::int64_t{16} << 20;
-  /// Updates prefetch into the first level too, but on Zen 4, if the table and its states have at most this size.
+  /// Updates prefetch into the first level too, but on Zen 4, if the table and its states have at most this size; or
+  /// that of near tables, if bags share the gradients and there is at most a state for each row.
   std::int64_t near_update_bytes = std::int64_t{4} << 20;
 };
 

@@ -135,7 +135,9 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   if (plan.id_count() == 0 || dim_ == 0) return;
   std::int64_t bytes_a_row = row_bytes(weights);
   for (const TableView& table : state_) bytes_a_row += row_bytes(table);
-  const PrefetchArgs prefetch = prefetch_for_update(rows_ * bytes_a_row, row_bytes(weights));
+  const bool weights_alone = weights.format() == Format::f32 && 2 * plan.gradient_rows() <= plan.id_count() &&
+                             bytes_a_row <= row_bytes(weights) + std::int64_t{sizeof(float)};
+  const PrefetchArgs prefetch = prefetch_for_update(rows_ * bytes_a_row, row_bytes(weights), weights_alone);
   const bool any_format = storage_.split || storage_.rounding == Rounding::stochastic || has_16_bit_states() ||
                           weights.format() == Format::f16 || (!sums && contributions.all().any_format);
   const StorageArgs storage =

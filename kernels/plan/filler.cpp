@@ -57,9 +57,9 @@ std::int32_t Grouping::Filler::bag_position(std::int64_t position, std::int64_t 
 }
 
 void Grouping::Filler::fill_one_row(std::int64_t threads, bool is_row) const {
-  if (bags_ != nullptr) {
+  if (g_.of_.divided()) {
     parallel_chunks(threads, g_.id_count_, g_.chunk_size_,
-                    [&](std::int64_t begin, std::int64_t end) { read_bags(begin, end); });
+                    [&](std::int64_t begin, std::int64_t end) { divide_bags(begin, end); });
   }
   if (!is_row) return;
   parallel_chunks(threads, g_.id_count_, g_.chunk_size_, [&](std::int64_t begin, std::int64_t end) {
