@@ -285,17 +285,17 @@ inline void update_any(const typename Formula::Args& args) {
   }
   if (!in_registers) return update_any_rows<Formula>(args);
   const bool split = storage.weights.low != nullptr;
-  const bool stochastic = storage.rounding == Rounding::stochastic;
+  if (format == Format::bf16 && !split && storage.rounding == Rounding::stochastic) {
+    return update_in_registers<Formula, StochasticWeights<0>>(args);
+  }
   if (a.gradients.any_format && a.gradients.passes[0].format == Format::bf16) {
     constexpr std::int64_t kMinColumns = Formula::kStates == 0 ? 16 : 64;
     if (format == Format::f32) return update_of_format<Formula, F32Weights, Bf16Format, 64, 128>(args);
     if (split) return update_of_format<Formula, SplitWeights, Bf16Format, 64, 128>(args);
-    if (stochastic) return update_of_format<Formula, StochasticWeights, Bf16Format, 64, 128>(args);
     return update_of_format<Formula, Bf16Weights, Bf16Format, kMinColumns, 128>(args);
   }
   if (format == Format::f32) return update_in_registers<Formula, F32Weights<0>>(args);
   if (split) return update_in_registers<Formula, SplitWeights<0>>(args);
-  if (stochastic) return update_in_registers<Formula, StochasticWeights<0>>(args);
   update_in_registers<Formula, Bf16Weights<0>>(args);
 }
 
