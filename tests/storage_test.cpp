@@ -225,6 +225,13 @@ TEST_P(StorageTest, OverflowIsWhatWasChosen) {
     EXPECT_EQ(static_cast<float>(w[1]), -65504);
     EXPECT_TRUE(std::isnan(static_cast<float>(w[2])));
     EXPECT_EQ(static_cast<float>(w[3]), -1);
+    // A finite bf16 stays finite, though three quarters of its last place are added.
+    std::vector<Bf16> largest(64, Bf16::from_bits(0x7F7F));
+    const std::vector<float> down(64, -1e36F);
+    Optimizer by_chance(SgdOptions{.learning_rate = 1}, 1, 64, {.rounding = Rounding::stochastic, .stream = kStream});
+    by_chance.step(TableView(largest.data(), 1, 64), Plan(std::vector<std::int32_t>{0}, 1),
+                   ConstTableView(down.data(), 1, 64));
+    for (const Bf16 x : largest) EXPECT_EQ(x.bits, 0x7F7F);
   });
 }
 
