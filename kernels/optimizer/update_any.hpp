@@ -109,7 +109,6 @@ template <std::int64_t kColumns>
 using Bf16Weights = PlainWeights<Bf16Format, kColumns>;
 
 /// Those of bf16, rounded by chance.
-template <std::int64_t>
 struct StochasticWeights {
   const StorageArgs& storage;
   std::uint16_t* data;
@@ -286,7 +285,7 @@ inline void update_any(const typename Formula::Args& args) {
   if (!in_registers) return update_any_rows<Formula>(args);
   const bool split = storage.weights.low != nullptr;
   if (format == Format::bf16 && !split && storage.rounding == Rounding::stochastic) {
-    return update_in_registers<Formula, StochasticWeights<0>>(args);
+    return update_in_registers<Formula, StochasticWeights>(args);
   }
   if (a.gradients.any_format && a.gradients.passes[0].format == Format::bf16) {
     constexpr std::int64_t kMinColumns = Formula::kStates == 0 ? 16 : 64;
