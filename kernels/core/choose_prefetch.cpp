@@ -65,7 +65,7 @@ std::int64_t table_bytes(const ConstTableView& table) {
 
 bool is_near(const ConstTableView& table) { return table_bytes(table) <= tuning().near_table_bytes; }
 
-/// How many rows ahead: enough to cover a miss, fewer where they are long. Measured: docs/design/performance.md.
+/// How many rows ahead: enough to cover a miss, fewer where they are long. Measured: docs/design/measurements.md.
 std::int64_t rows_ahead(std::int64_t row_bytes, bool near, std::int64_t max) {
   const std::int64_t bytes = near ? kNearBytes : processor().far_bytes;
   constexpr std::int64_t kMaxBytes = 32768;  // of the first-level cache

@@ -8,7 +8,7 @@
 
 namespace rowmill {
 
-/// The sizes at which the library changes its way of working. Each was measured: docs/design/performance.md has the
+/// The sizes at which the library changes its way of working. Each was measured: docs/design/measurements.md has the
 /// results, and bench/tuning_bench.cpp shows where the crossovers lie on a machine.
 struct Tuning {
   /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
