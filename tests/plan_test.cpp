@@ -92,7 +92,7 @@ TEST_P(PlanTest, LeavesOutPadding) {
                                       OutOfRange::skip};
   run([&] {
     for (const std::int64_t padding : {-1, 0, 4, 8, 9}) {
-      for (const std::size_t step : {3, 599, 601}) {  // of 600 ids each step-th is padding
+      for (const std::size_t step : {3U, 599U, 601U}) {  // of 600 ids each step-th is padding
         std::vector<std::int64_t> ids(600);
         std::map<std::int64_t, std::vector<std::int64_t>> expected;
         for (std::size_t i = 0; i < ids.size(); ++i) {
