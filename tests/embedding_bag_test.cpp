@@ -337,5 +337,73 @@ TEST(LayerSteps, ThatAreSkippedForgetTheirPasses) {
   EXPECT_EQ(layer.optimizer().step_count(), 1);
 }
 
+class EmbeddingBagTest : public IsaTest {};
+ROWMILL_INSTANTIATE_ISA_TEST(EmbeddingBagTest);
+
+TEST_P(EmbeddingBagTest, TrainsLikeTheReference) {
+  run([] {
+    constexpr std::int64_t rows = 200;
+    constexpr std::int64_t dim = 100;
+    const RowWiseAdagradOptions adagrad{.learning_rate = 0.05};
+    for (const Pooling pooling : {Pooling::sum, Pooling::mean}) {
+      EmbeddingBag layer({.rows = rows,
+                          .dim = dim,
+                          .seed = 1,
+                          .optimizer = adagrad,
+                          .pooling = pooling,
+                          .out_of_range = OutOfRange::skip});
+      Table weights = layer.table().clone();
+      Table state(rows, 1);
+      for (std::int64_t t = 1; t <= 3; ++t) {
+        // Two backward passes, then one step; the reference sees them as one batch.
+        auto first = narrow(id_cases(rows, 400, static_cast<std::uint64_t>(t)).back().ids);
+        first[5] = -1;
+        const auto second = id_cases(rows, 900, static_cast<std::uint64_t>(t) + 9)[4].ids;
+        const auto offsets = any_offsets(900, 9, static_cast<std::uint64_t>(t));
+        const Bags first_bags(first, 100, 4);
+        const Bags second_bags(second, offsets);
+        const GuardedTable gradient = GuardedTable(100 + second_bags.size(), dim).fill(static_cast<std::uint64_t>(t));
+        const ConstTableView whole = gradient.view();
+        layer.backward(first_bags, ConstTableView(whole.data(), 100, dim, whole.row_stride()));
+        layer.backward(second_bags, ConstTableView(whole.row(100).data(), second_bags.size(), dim, whole.row_stride()));
+
+        std::vector<std::int64_t> all(first.begin(), first.end());
+        all.insert(all.end(), second.begin(), second.end());
+        std::vector<std::int64_t> all_offsets;
+        for (std::int64_t b = 0; b < 100; ++b) all_offsets.push_back(4 * b);
+        for (const std::int64_t offset : offsets) all_offsets.push_back(400 + offset);
+        const Bags all_bags(all, all_offsets);
+        layer.step();
+        reference::optimizer_step(
+            adagrad, t, weights, {state},
+            reference::row_gradients(all_bags, rows, {.pooling = pooling, .out_of_range = OutOfRange::skip}, {},
+                                     whole));
+        EXPECT_TRUE(same(layer.table().view(), weights.view()));
+        EXPECT_TRUE(same(layer.optimizer().state()[0], state.view()));
+      }
+      GuardedTable out(50, dim);
+      GuardedTable expected(50, dim);
+      const std::vector<std::int64_t> ids = id_cases(rows, 200, 8).back().ids;
+      layer.forward(Bags(ids, 50, 4), out.view());
+      reference::pool(layer.table(), Bags(ids, 50, 4), expected.view(), {.pooling = pooling});
+      EXPECT_TRUE(same(out.view(), expected.view()));
+    }
+  });
+}
+
+TEST(EmbeddingBagBackward, RecordsNothingWhenItFails) {
+  EmbeddingBag layer({.rows = 5, .dim = 4, .optimizer = SgdOptions{}});
+  const Table before = layer.table().clone();
+  const std::vector<float> ones(8, 1.0F);
+  const ConstTableView gradient(ones.data(), 2, 4);
+  const std::vector<std::int32_t> ids = {1, 5, 2, 2};
+  EXPECT_THROW(layer.backward(Bags(ids, 2, 2), gradient), Error);
+  EXPECT_THROW(layer.backward(Bags(ids, 1, 4), gradient), Error);
+  EXPECT_THROW(layer.backward(Bags(ids, 2, 3), gradient), Error);
+  layer.step();
+  EXPECT_TRUE(same(layer.table().view(), before.view()));
+  EXPECT_EQ(layer.optimizer().step_count(), 0);
+}
+
 }  // namespace
 }  // namespace rowmill::test

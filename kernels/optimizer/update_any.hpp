@@ -209,8 +209,8 @@ template <class Formula, class Weights>
           prefetch_states<kInto>(formula, rows[s], dim);
         });
     if (!a.gradients.prefetched) return;
-    constexpr std::int64_t kMost = 8;
-    for (std::int64_t k = begin[s]; k < begin[s + 1] && k < begin[s] + kMost; ++k) {
+    constexpr std::int64_t kMaxContributions = 8;
+    for (std::int64_t k = begin[s]; k < begin[s + 1] && k < begin[s] + kMaxContributions; ++k) {
       const AnyRow later = gradients.row(positions[k]);
       prefetch(later.data, dim * (later.format == Format::f32 ? 4 : 2), into);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums without weights of float16 and of quantised rows. As pool.isa.cpp, but a row's scale and bias are read before
 // its columns, and its lines are prefetched at once. With AVX-512 there is a loop for each type of ids and each level
-// of prefetch, which gains 5 to 15 % of rows of 64 columns; else one loop asks for both at each row. Instructions are
+// of prefetch, which gains 5 to 10 % in rows of 64 columns; else one loop asks for both at each row. Instructions are
 // what limits these loops: docs/design/performance.md. Rarer sums take pool_max.isa.cpp.
 #include <type_traits>
 

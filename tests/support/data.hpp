@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -146,6 +147,18 @@ inline std::vector<std::int32_t> narrow(const std::vector<std::int64_t>& ids) {
   std::vector<std::int32_t> narrowed;
   for (const std::int64_t id : ids) narrowed.push_back(static_cast<std::int32_t>(id));
   return narrowed;
+}
+
+/// Offsets of bags of up to `longest` ids, some empty, that hold `count` ids in all.
+inline std::vector<std::int64_t> any_offsets(std::int64_t count, std::int64_t longest, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::int64_t> offsets = {0, 0};
+  while (offsets.back() < count) {
+    const auto length = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(longest + 1));
+    offsets.push_back(std::min(offsets.back() + length, count));
+  }
+  offsets.push_back(count);
+  return offsets;
 }
 
 }  // namespace rowmill::test
