@@ -28,15 +28,17 @@ import workloads
 from stats import NEAR_CORES_NS, four_digits, summary
 
 # Operations that write the table, and their state tables; those with one value a row besides.
-UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0,
+UPDATES = {"scatter_add": 0, "sgd": 0, "adagrad": 1, "row_wise_adagrad": 0, "adam": 2, "pooled_sgd": 0, "pooled_sgd_max": 0,
            "pooled_row_wise_adagrad": 0, "pooled_sgd_weighted": 0, "pooled_row_wise_adagrad_weighted": 0}
 ROW_WISE = ("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted")
 FORMATS = {"pool_bf16": "bf16", "pool_f16": "f16", "pool_int8": "int8", "pool_int4": "int4", "pool_int2": "int2"}
-FRESH = ("gather_fresh", "pool", "pool_weighted", "pool_mean", "pool_max", *FORMATS)  # whose outputs are new in each call
-WEIGHTED = ("pool_weighted", "pooled_sgd_weighted", "pooled_row_wise_adagrad_weighted")  # each id has a weight
+# Each id has a weight.
+WEIGHTED = ("pool_weighted", "pool_mean_weighted", "pool_weight_gradients", "pooled_sgd_weighted",
+            "pooled_row_wise_adagrad_weighted")
+GRADIENTS = (*UPDATES, "pool_weight_gradients")  # each batch has a gradient
 # Whose outputs and gradients have a row for each bag.
-POOLED = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted", "pooled_row_wise_adagrad",
-          "pooled_row_wise_adagrad_weighted", *FORMATS)
+POOLED = ("pool", "pool_weighted", "pool_mean", "pool_mean_weighted", "pool_max", "pool_weight_gradients", "pooled_sgd",
+          "pooled_sgd_weighted", "pooled_sgd_max", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted", *FORMATS)
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-4, 2e-6
 CHUNK = 1 << 22  # floats of the initial weights that are written at once
 
@@ -72,9 +74,9 @@ def weight_pattern():
 
 
 class Problem:
-    """What both sides of a cell are given: shapes, initial weights, the ids' weights, a gradient for each batch of an update,
-    and one output, that of a lookup or of a step's forward pass. Both sides share this memory if the peer can use memory that is not its
-    own. Operations that make their outputs only take the shape from it."""
+    """What both sides of a cell are given: shapes, initial weights, the ids' weights, a gradient for each batch where one is
+    used, and one output, that of a lookup or of a step's forward pass. Both sides share this memory if the peer can use
+    memory that is not its own. Operations that make their outputs only take the shape from it."""
 
     def __init__(self, operation, shape):
         self.operation = operation
@@ -88,7 +90,7 @@ class Problem:
         self.sample_weights = None  # one for each id, the same for all batches
         if operation in WEIGHTED:
             self.sample_weights = np.random.default_rng(13).uniform(0.5, 1.5, shape.id_count).astype(np.float32)
-        self.gradients = [self.new_buffer() for _ in range(self.batch_count if operation in UPDATES else 0)]
+        self.gradients = [self.new_buffer() for _ in range(self.batch_count if operation in GRADIENTS else 0)]
         # Positive gradients: sums that cancel would differ between libraries by more than rounding.
         random = np.random.default_rng(11)
         count = self.output.size
@@ -129,7 +131,7 @@ class Problem:
     def memory_required(operation, shape):
         """Both sides' tables, and gradients and outputs twice, for peers that need their own."""
         tables = 1 + UPDATES.get(operation, 0)
-        gradients = workloads.batch_count(shape) if operation in UPDATES else 0
+        gradients = workloads.batch_count(shape) if operation in GRADIENTS else 0
         return 2 * tables * shape.table_bytes + 2 * (gradients + 3) * shape.batch_bytes
 
 
@@ -153,6 +155,8 @@ def useful_bytes(operation, shape, batches):
     total += 4 * shape.id_count if operation in WEIGHTED else 0
     if operation != "scatter_add":
         total += 4 * shape.dim * (shape.id_count + rows)
+    if operation == "pool_weight_gradients":  # which reads the rows again
+        total += 4 * shape.dim * (shape.id_count + rows) + 4 * shape.id_count
     if operation in UPDATES:
         unique = statistics.mean(len(np.unique(batch)) for batch in batches)
         total += 4 * shape.dim * (rows + (2 + 2 * UPDATES[operation]) * unique)

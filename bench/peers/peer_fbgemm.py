@@ -115,6 +115,7 @@ OPERATIONS = {
     "pool": forward,
     "pool_weighted": forward,
     "pool_mean": forward,
+    "pool_mean_weighted": forward,
     **dict.fromkeys(("pool_f16", "pool_int8", "pool_int4", "pool_int2"), forward),
     "sgd": step,
     "adagrad": step,
@@ -129,13 +130,15 @@ OPTIMIZERS = dict.fromkeys(OPERATIONS, EmbOptimType.EXACT_SGD) | {"adagrad": Emb
     ROW_WISE_ADAGRAD, EmbOptimType.EXACT_ROWWISE_ADAGRAD)
 EPSILONS = dict.fromkeys(ROW_WISE_ADAGRAD, 1e-8)
 POOLING_MODES = dict.fromkeys(("row_wise_adagrad", *(name for name in OPERATIONS if name.startswith("pool"))),
-                              PoolingMode.SUM) | {"pool_mean": PoolingMode.MEAN}
+                              PoolingMode.SUM) | dict.fromkeys(("pool_mean", "pool_mean_weighted"), PoolingMode.MEAN)
 ALTERNATIVES = {}
 TOLERANCES = {"pool_int8": 2e-3}  # its scale and bias are halves
 ABSENT = {
     "gather": "takes no output buffer",
     "scatter_add": "no such operation",
     "pool_max": "no such pooling",
+    "pooled_sgd_max": "no such pooling",
+    "pool_weight_gradients": "its backward pass updates the table as well",
     "pool_bf16": "no bf16 tables in its module for inference",
     "adam": "Adam is not supported on CPU",
 }

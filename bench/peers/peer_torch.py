@@ -121,13 +121,25 @@ def adam(parameters, sparse):
     return torch.optim.SparseAdam(list(parameters), lr=0.001)
 
 
-def step(make_optimizer):
-    """Forward, backward and update. The gradient is sparse, except for Adagrad on tables where a dense one is faster."""
+def pool_weight_gradients(side):
+    """A weighted sum, and the gradients of the weights alone."""
+    weights = side.sample_weights.requires_grad_()
+
+    def call(batch):
+        out = torch.nn.functional.embedding_bag(side.ids[batch], side.weights, mode="sum", per_sample_weights=weights)
+        return torch.autograd.grad(out, weights, side.gradients[batch])[0].view(-1)
+
+    return call
+
+
+def step(make_optimizer, mode="sum"):
+    """Forward, backward and update. The gradient is sparse, except for max, which has a dense one alone, and for Adagrad on
+    tables where a dense one is faster."""
 
     def make(side):
-        sparse = make_optimizer is not adagrad or not side.problem.prefers_dense
+        sparse = mode != "max" and (make_optimizer is not adagrad or not side.problem.prefers_dense)
         if side.problem.pooled:
-            layer = torch.nn.EmbeddingBag.from_pretrained(side.weights, freeze=False, sparse=sparse, mode="sum")
+            layer = torch.nn.EmbeddingBag.from_pretrained(side.weights, freeze=False, sparse=sparse, mode=mode)
         else:
             layer = torch.nn.Embedding.from_pretrained(side.weights, freeze=False, sparse=sparse)
         optimizer = make_optimizer(layer.parameters(), sparse)
@@ -152,6 +164,7 @@ OPERATIONS = {
     "pool_weighted": pool("sum"),
     "pool_mean": pool("mean"),
     "pool_max": pool("max"),
+    "pool_weight_gradients": pool_weight_gradients,
     "pool_bf16": pool("sum"),
     "pool_f16": pool("sum"),
     "pool_int8": pool_quantized("byte"),
@@ -163,12 +176,13 @@ OPERATIONS = {
     "adam": step(adam),
     "pooled_sgd": step(sgd),
     "pooled_sgd_weighted": step(sgd),
+    "pooled_sgd_max": step(sgd, "max"),
 }
 ALTERNATIVES = {"pool": pool_with_offsets("sum"), "pool_weighted": pool_with_offsets("sum"),
                 "pool_mean": pool_with_offsets("mean"), "pool_max": pool_with_offsets("max"),
                 "pool_bf16": pool_with_offsets("sum"), "pool_f16": pool_with_offsets("sum")}
 ABSENT = dict.fromkeys(("row_wise_adagrad", "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted"),
-                       "torch.optim has no row-wise Adagrad")
+                       "torch.optim has no row-wise Adagrad") | {"pool_mean_weighted": "weights are for sums alone"}
 NOTES = {
     "gather": "index_select(out=)",
     "gather_fresh": "F.embedding",
@@ -178,4 +192,5 @@ NOTES = {
     "adagrad": "sparse gradient; a dense one and the fused optimizer on tables of at most 4 rows per id",
     "adam": "SparseAdam",
     "pooled_sgd": "EmbeddingBag, sparse gradient",
+    "pooled_sgd_max": "EmbeddingBag, dense gradient: max has no sparse one",
 }

@@ -238,7 +238,23 @@ def scatter_add(side):
     return call
 
 
-def step(kind):
+def pool_weight_gradients(side):
+    """A weighted sum, and the gradients of the weights, which are new in each call."""
+    options = ctypes.byref(options_of(PoolOptions, "pool", **weights_of(side.problem)))
+    ref, count = ctypes.byref, ctypes.c_int64(side.problem.shape.id_count)
+    table, out, gradients = ref(side.view), ref(side.output), [ref(gradient) for gradient in side.gradients]
+
+    def call(batch):
+        found = np.empty(count.value, np.float32)
+        data = ctypes.c_void_p(found.__array_interface__["data"][0])
+        check(library.rowmill_pool(table, side.ids[batch], out, options, None)
+              or library.rowmill_pool_weight_gradients(table, side.ids[batch], gradients[batch], data, count, options, None))
+        return found
+
+    return call
+
+
+def step(kind, pooling=SUM):
     """A training step with the optimizer's defaults: forward, plan, update. Plan, workspace and output are reused."""
 
     def make(side):
@@ -247,8 +263,10 @@ def step(kind):
         side.optimizer = Handle("optimizer", kind, rows, dim, None, None)
         if side.problem.pooled:
             weights = weights_of(side.problem)
-            options = ctypes.byref(options_of(PoolOptions, "pool", **weights)), None
-            plan_options = ctypes.byref(options_of(PlanOptions, "plan", **weights))
+            winners = np.empty(shape.batch * shape.dim if pooling == MAX else 0, np.int32)
+            of_max = {"winners": winners.ctypes.data, "winner_count": len(winners)} if pooling == MAX else {}
+            options = ctypes.byref(options_of(PoolOptions, "pool", pooling=pooling, **weights)), None
+            plan_options = ctypes.byref(options_of(PlanOptions, "plan", pooling=pooling, **weights, **of_max))
             forward, plan_build = library.rowmill_pool, library.rowmill_plan_build_bags_with
         else:
             options, plan_options = (None,), None
@@ -264,7 +282,12 @@ def step(kind):
                   or update(optimizer, table, plan, gradients[batch], one, workspace))
             return side.problem.output
 
-        return call
+        def call_of_max(batch):
+            data, count = ctypes.c_void_p(winners.ctypes.data), ctypes.c_int64(len(winners))
+            check(library.rowmill_find_winners(table, side.ids[batch], data, count, *options))
+            return call(batch)
+
+        return call_of_max if side.problem.pooled and pooling == MAX else call
 
     return make
 
@@ -275,7 +298,9 @@ OPERATIONS = {
     "pool": pool(SUM),
     "pool_weighted": pool(SUM),
     "pool_mean": pool(MEAN),
+    "pool_mean_weighted": pool(MEAN),
     "pool_max": pool(MAX),
+    "pool_weight_gradients": pool_weight_gradients,
     **dict.fromkeys(("pool_bf16", "pool_f16", "pool_int8", "pool_int4", "pool_int2"), pool(SUM)),
     "scatter_add": scatter_add,
     "sgd": step("sgd"),
@@ -284,6 +309,7 @@ OPERATIONS = {
     "adam": step("adam"),
     "pooled_sgd": step("sgd"),
     "pooled_sgd_weighted": step("sgd"),
+    "pooled_sgd_max": step("sgd", MAX),
     "pooled_row_wise_adagrad": step("row_wise_adagrad"),
     "pooled_row_wise_adagrad_weighted": step("row_wise_adagrad"),
 }

@@ -26,8 +26,9 @@ GENERAL_PEERS = ("torch", "fbgemm", "jax", "tensorflow")  # which have most oper
 ZENTORCH_OPERATIONS = ("pool", "pool_bf16", "pool_int4")
 OPERATIONS = ("gather", "gather_fresh", "scatter_add", "sgd", "adagrad", "row_wise_adagrad", "adam",
               "pool", "pooled_sgd", "pooled_row_wise_adagrad")
-POOLED_OPERATIONS = ("pool", "pool_weighted", "pool_mean", "pool_max", "pooled_sgd", "pooled_sgd_weighted",
-                     "pooled_row_wise_adagrad", "pooled_row_wise_adagrad_weighted", *FORMATS)
+POOLED_OPERATIONS = ("pool", "pool_weighted", "pool_mean", "pool_mean_weighted", "pool_max", "pool_weight_gradients",
+                     "pooled_sgd", "pooled_sgd_weighted", "pooled_sgd_max", "pooled_row_wise_adagrad",
+                     "pooled_row_wise_adagrad_weighted", *FORMATS)
 POOLED_PEERS = ("torch", "fbgemm")  # which have bags with weights
 SCALING_OPERATIONS = ("gather", "scatter_add", "sgd", "adam")
 ONE_ROW_SHAPES = workloads.SHAPES[:3]

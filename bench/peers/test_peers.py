@@ -60,6 +60,27 @@ class NumpySide:
         out[0, 0] += self.wrong
         return out
 
+    def pool_mean_weighted(self, batch):
+        return self.pool_weighted(batch) / self.problem.shape.length
+
+    def pool_max(self, batch):
+        out = self.table[self.problem.arranged(self.ids[batch])].max(axis=1)
+        out[0, 0] += self.wrong
+        return out
+
+    def pool_weight_gradients(self, batch):
+        gradients = np.repeat(self.problem.gradients[batch], self.problem.shape.length, axis=0)
+        out = (self.table[self.ids[batch]] * gradients).sum(axis=1)
+        out[0] += self.wrong
+        return out
+
+    def pooled_sgd_max(self, batch):
+        ids = self.problem.arranged(self.ids[batch])
+        winners = np.take_along_axis(ids, self.table[ids].argmax(axis=1), axis=1)
+        out = self.pool_max(batch)
+        np.add.at(self.table, (winners, np.arange(self.table.shape[1])), -0.01 * self.problem.gradients[batch])
+        return out
+
     def pooled_sgd(self, batch):
         out = self.pool(batch)
         gradients = np.repeat(self.problem.gradients[batch], self.problem.shape.length, axis=0)
@@ -77,6 +98,18 @@ class RowmillTest(unittest.TestCase):
 
         for struct, name in ((rowmill.PoolOptions, "pool"), (rowmill.PlanOptions, "plan"), (rowmill.TableOptions, "table")):
             self.assertEqual(rowmill.options_of(struct, name).struct_size, ctypes.sizeof(struct))
+
+    def test_bags_agree_with_numpy(self):
+        import rowmill
+
+        for operation in ("pool", "pool_weighted", "pool_mean_weighted", "pool_max", "pool_weight_gradients", "pooled_sgd",
+                          "pooled_sgd_max"):
+            problem = measure.Problem(operation, SMALL)
+            sides = [rowmill.Side(problem), NumpySide(problem)]
+            batches = workloads.make_ids(SMALL, "uniform", problem.batch_count)
+            for side in sides:
+                side.set_ids(batches)
+            self.assertLess(measure.compare(sides, problem, batches, problem.absolute_tolerance), 1e-4)
 
 
 class WrongSide(NumpySide):
@@ -155,6 +188,9 @@ class Workloads(unittest.TestCase):
 
 
 class Measuring(unittest.TestCase):
+    OPERATIONS = ("gather", "scatter_add", "pool", "pool_weighted", "pool_mean_weighted", "pool_max", "pool_weight_gradients",
+                  "pooled_sgd", "pooled_sgd_max")
+
     def records(self, operation, mine, theirs):
         effort = measure.Effort(sittings=1, rounds=2, hopeless_rounds=2, sample_seconds=0, warm_seconds=0)
         task = {"peer": "numpy", "shape": str(SMALL), "threads": 1, "quick": True, "sitting": 0,
@@ -163,7 +199,7 @@ class Measuring(unittest.TestCase):
             return list(measure.measure_cells(task, library(theirs), library(mine)))
 
     def test_cells_are_measured(self):
-        for operation in ("gather", "scatter_add", "pool", "pool_weighted", "pooled_sgd"):
+        for operation in self.OPERATIONS:
             records = self.records(operation, NumpySide, NumpySide)
             self.assertEqual([r["ids"] for r in records], ["uniform", "one_row"])
             for record in records:
@@ -172,7 +208,7 @@ class Measuring(unittest.TestCase):
                 self.assertEqual(len(record["samples_us"][0]), 2)
 
     def test_wrong_results_are_not_timed(self):
-        for operation in ("gather", "scatter_add", "pool", "pool_weighted", "pooled_sgd"):
+        for operation in self.OPERATIONS:
             for sides in ((NumpySide, WrongSide), (WrongSide, NumpySide)):
                 records = self.records(operation, *sides)
                 self.assertEqual(len(records), 1)
@@ -182,11 +218,12 @@ class Measuring(unittest.TestCase):
         self.assertIn("disagree", self.records("gather", NumpySide, IdleSide)[0]["failed"])
 
     def test_there_is_one_output_and_a_gradient_for_each_batch(self):
-        shapes = {"gather": (40, 4), "gather_fresh": (40, 4), "pool": (8, 4), "pool_weighted": (8, 4), "scatter_add": (40, 4), "pooled_sgd": (8, 4)}
+        shapes = {"gather": (40, 4), "gather_fresh": (40, 4), "pool": (8, 4), "pool_weighted": (8, 4), "scatter_add": (40, 4),
+                  "pooled_sgd": (8, 4), "pool_weight_gradients": (8, 4)}
         for operation, shape in shapes.items():
             problem = measure.Problem(operation, SMALL)
             self.assertEqual(problem.output.shape, shape)
-            count = problem.batch_count if operation in measure.UPDATES else 0
+            count = 8 if operation in ("scatter_add", "pooled_sgd", "pool_weight_gradients") else 0
             weights = problem.sample_weights
             self.assertEqual(weights is not None and len(weights), operation in measure.WEIGHTED and 40)
             self.assertEqual([gradient.shape for gradient in problem.gradients], [shape] * count)
@@ -240,6 +277,7 @@ class Measuring(unittest.TestCase):
                                     ("pooled_sgd", 6 + 2 + 2 + 6)):
             self.assertEqual(measure.useful_bytes(operation, shape, batches), 16 * expected)
         self.assertEqual(measure.useful_bytes("pool_weighted", shape, batches), 16 * (6 + 2) + 4 * 6)
+        self.assertEqual(measure.useful_bytes("pool_weight_gradients", shape, batches), 16 * 2 * (6 + 2) + 4 * 2 * 6)
         self.assertEqual(measure.useful_bytes("row_wise_adagrad", shape, batches), 16 * (12 + 6 + 6) + 8 * 3)
 
     def test_what_a_peer_lacks_is_said(self):
