@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kernels/reference/reference.hpp"
+#include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/table.hpp"
 #include "tests/support/data.hpp"
