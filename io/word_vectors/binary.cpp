@@ -6,7 +6,6 @@
 #include "io/file/byte_stream.hpp"
 #include "io/file/transfer.hpp"
 #include "io/word_vectors/row_blocks.hpp"
-#include "kernels/core/checks.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -134,10 +133,7 @@ WordVectors load_word2vec_binary(const std::filesystem::path& path, const LoadBi
 
 void save_word2vec_binary(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                           const SaveOptions& options) {
-  check_view("save_word2vec_binary", "table", table);
-  check_format("save_word2vec_binary", "table", table, kLookupFormats);  // float64 would lose digits
-  check_has_columns("save_word2vec_binary", "table", table);
-  check_word_count("save_word2vec_binary", table, words);
+  check_word_vectors("save_word2vec_binary", table, words);
   for (std::int64_t r = 0; r < words.size(); ++r) {
     if (words[r].empty() || words[r].size() > kMaxWordBytes ||
         words[r].find_first_of(" \n") != std::string_view::npos) {

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "io/file/rows.hpp"
+#include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
 #include "kernels/table/uninitialized.hpp"
 #include "rowmill/convert.hpp"
@@ -39,11 +40,24 @@ std::string_view checked_word(std::string_view word, InvalidUtf8 policy, std::st
   return replaced;
 }
 
-void check_word_count(const char* operation, const ConstTableView& table, const Vocabulary& words) {
+void check_word_count(std::string_view operation, const ConstTableView& table, const Vocabulary& words) {
   if (words.size() == table.rows()) return;
-  throw Error(ErrorCode::invalid_argument, std::string("rowmill: ") + operation + ": " + std::to_string(words.size()) +
+  throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(operation) + ": " + std::to_string(words.size()) +
                                                " words for a table of " + std::to_string(table.rows()) +
                                                " rows; expected one for each row");
+}
+
+void check_word_vectors(std::string_view operation, const ConstTableView& table, const Vocabulary& words) {
+  check_view(operation, "table", table);
+  if (table.format() == Format::f64) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: " + std::string(operation) + ": " + describe("table", table) +
+                    " has format f64, and word vectors are saved as floats: make it a table of floats first, by "
+                    "convert(), or by `rowmill convert --format f32`");
+  }
+  check_format(operation, "table", table, kLookupFormats);
+  check_has_columns(operation, "table", table);
+  check_word_count(operation, table, words);
 }
 
 std::span<const float> float_row(const ConstTableView& table, std::int64_t r, std::vector<float>& widened) {

@@ -27,7 +27,10 @@ struct RowBlock {
                                             const std::filesystem::path& path, std::int64_t offset);
 
 /// One word for each row. Throws Error (invalid_argument).
-void check_word_count(const char* operation, const ConstTableView& table, const Vocabulary& words);
+void check_word_count(std::string_view operation, const ConstTableView& table, const Vocabulary& words);
+
+/// The same, and the table can be saved as word vectors, which are floats.
+void check_word_vectors(std::string_view operation, const ConstTableView& table, const Vocabulary& words);
 
 /// Row r as floats: the row itself, or a copy in `widened`.
 [[nodiscard]] std::span<const float> float_row(const ConstTableView& table, std::int64_t r,

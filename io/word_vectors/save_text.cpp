@@ -11,7 +11,6 @@
 #include "io/file/transfer.hpp"
 #include "io/word_vectors/row_blocks.hpp"
 #include "io/word_vectors/text_line.hpp"
-#include "kernels/core/checks.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -76,10 +75,7 @@ class InOrder {
 
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                        const SaveTextOptions& options) {
-  check_view("save_text_vectors", "table", table);
-  check_format("save_text_vectors", "table", table, kLookupFormats);  // float64 would lose digits
-  check_has_columns("save_text_vectors", "table", table);
-  check_word_count("save_text_vectors", table, words);
+  check_word_vectors("save_text_vectors", table, words);
   for (std::int64_t r = 0; r < words.size(); ++r) check_text_word(words[r], r);
 
   const bool packs = path.extension() == ".gz";

@@ -338,6 +338,33 @@ TEST(Word2vecBinary, WidensBf16) {
   EXPECT_TRUE(rowmill::test::same(load_text_vectors(directory / "v.txt").table, whole));
 }
 
+TEST(WordVectorFiles, RefuseFloat64AndSayWhatToDo) {
+  const TemporaryDirectory directory;
+  const Table doubles(1, 2, {.name = "words", .format = Format::f64});
+  const Vocabulary words(Words{"a"});
+  const auto error_of = [&](const auto& save) -> std::string {
+    try {
+      save();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+      return error.what();
+    }
+    return "";
+  };
+  const std::string text = error_of([&] { save_text_vectors(directory / "v.txt", doubles, words); });
+  const std::string binary = error_of([&] { save_word2vec_binary(directory / "v.bin", doubles, words); });
+  const std::string why =
+      ": table 'words' (1 x 2) has format f64, and word vectors are saved as floats: make it a table of floats first, "
+      "by convert(), or by `rowmill convert --format f32`";
+  EXPECT_EQ(text, "rowmill: save_text_vectors" + why);
+  EXPECT_EQ(binary, "rowmill: save_word2vec_binary" + why);
+  EXPECT_EQ(directory.names(), std::vector<std::string>{});
+  EXPECT_NE(error_of([&] {
+              save_text_vectors(directory / "v.txt", Table(1, 2, {.format = Format::i32}), words);
+            }).find("has format i32; supported: f32, bf16, f16, int8, int4, int2"),
+            std::string::npos);
+}
+
 TEST(Word2vecBinary, TakesBothKindsAndNothingElse) {
   const TemporaryDirectory directory;
   const std::string one("\0\0\x80\x3f", 4);

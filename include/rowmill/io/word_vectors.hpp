@@ -76,14 +76,15 @@ struct SaveTextOptions {
 
 /// Writes vectors as text, each number with as few digits as give its bits back (a NaN's bits are lost; other
 /// formats become floats). A name that ends in .gz is that of a gzip file. Lines are made, and packed, on all threads.
-/// Throws Error (invalid_argument) if the words are not one for each row, or one could not be read back: it is empty,
-/// begins or ends with a space, holds a line's end, or its last field of several is a number; FileError (io_error) if
-/// the file can't be written; and what options.save.progress throws. The old file is then untouched.
+/// Throws Error (invalid_argument) if the table is of float64, which would lose digits, or of integers, if the words
+/// are not one for each row, or one could not be read back: it is empty, begins or ends with a space, holds a line's
+/// end, or its last field of several is a number; FileError (io_error) if the file can't be written; and what
+/// options.save.progress throws. The old file is then untouched.
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                        const SaveTextOptions& options = {});
 
 /// Writes vectors in word2vec's binary format, with a newline after each (other formats become floats). Throws as
-/// save_text_vectors, for words that are empty or hold a space or a newline.
+/// save_text_vectors, of words for those that are empty or hold a space or a newline.
 void save_word2vec_binary(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                           const SaveOptions& options = {});
 
