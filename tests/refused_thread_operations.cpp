@@ -51,6 +51,36 @@ std::uint64_t optimize(const OptimizerOptions& options) {
   return sum;
 }
 
+/// The same for a table of any format, in bytes.
+std::uint64_t hash_bytes(const Table& table) {
+  const auto* const bytes = static_cast<const unsigned char*>(table.bytes());
+  const std::int64_t size = table.rows() * row_elements(table.format(), table.dim()) * element_size(table.format());
+  std::uint64_t sum = 0xCBF29CE484222325U;
+  for (std::int64_t i = 0; i < size; ++i) sum = (sum ^ bytes[i]) * 0x100000001B3U;
+  return sum;
+}
+
+/// Lookups, updates and steps of a table of another format.
+std::uint64_t use_table(Format format, const StorageOptions& storage) {
+  const auto make = [&](std::int64_t rows) {
+    return Table(rows, kDim, {.initializer = Initializer::uniform(-1, 1), .format = format});
+  };
+  Table table = make(kRows);
+  Table values = make(kIds);
+  const Bags bags(data().ids, kBags, kLength);
+  const Table of_bags = make(kBags);
+  scatter_add(table, data().ids, values);
+  renormalize(table, data().ids, {.max_norm = 0.1});
+  Optimizer adagrad(AdagradOptions{}, kRows, kDim, storage, "words");
+  adagrad.step(table, Plan(data().ids, kRows), values);
+  const bool doubles = format == Format::f64;
+  adagrad.step(table, Plan(bags, kRows, {.double_coefficients = doubles, .pooling = Pooling::mean}), of_bags);
+  gather(table, data().ids, values);
+  Table pooled = make(kBags);
+  pool(table, bags, pooled, {.pooling = Pooling::mean});
+  return hash_bytes(table) + 31 * hash_bytes(values) + 37 * hash_bytes(pooled);
+}
+
 rowmill_view c_view(const ConstTableView& v) {
   return {const_cast<float*>(v.data()), v.rows(), v.dim(), v.row_stride(), nullptr, ROWMILL_FLOAT32};
 }
@@ -118,6 +148,9 @@ const std::vector<std::pair<std::string, std::function<std::uint64_t()>>>& opera
          convert(again, back.view());
          return hash(back.view());
        }},
+      {"bf16", [] { return use_table(Format::bf16, {.rounding = Rounding::stochastic}); }},
+      {"f16", [] { return use_table(Format::f16, {.overflow = Overflow::error}); }},
+      {"f64", [] { return use_table(Format::f64, {.state_format = Format::f64}); }},
       {"split",
        [] {
          Table upper(kIds, kDim, {.format = Format::bf16});

@@ -53,6 +53,10 @@ int main(int argc, char** argv) {
     test_gradient_options();
     test_optimizer_defaults();
     test_bf16_operations();
+    test_float64_operations();
+    test_float64_layer();
+    test_integer_operations();
+    test_float16_overflow();
     test_optimizers();
     test_storage();
     test_restore();
