@@ -47,6 +47,16 @@ std::int64_t InputFile::current_size() const {
   return status.st_size;
 }
 
+void InputFile::check_not_replaced() const {
+  struct stat at_path {};
+  struct stat open {};
+  if (::stat(path_.c_str(), &at_path) != 0) throw_system_error(path_, "opened again", errno);
+  if (::fstat(file_.get(), &open) != 0) throw_system_error(path_, "examined", errno);
+  if (at_path.st_dev == open.st_dev && at_path.st_ino == open.st_ino) return;
+  throw FileError(ErrorCode::io_error, path_, FileError::kNowhere,
+                  "was replaced by another file after it was opened: open it again");
+}
+
 void InputFile::read(std::int64_t offset, std::span<std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::pread(file_.get(), bytes.data(), bytes.size(), offset);

@@ -55,6 +55,10 @@ class InputFile {
   /// The size now. Throws FileError (io_error).
   [[nodiscard]] std::int64_t current_size() const;
 
+  /// Throws FileError (io_error) unless path() still names this file: what stands beside the name belongs to another
+  /// one if a save has replaced it.
+  void check_not_replaced() const;
+
   /// The error of a file that holds what it must not.
   [[nodiscard]] FileError bad(std::int64_t offset, const std::string& what) const {
     return {ErrorCode::bad_file, path_, offset, what};

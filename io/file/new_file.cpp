@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "rowmill/io/save_options.hpp"
 
@@ -29,12 +30,39 @@ std::string temporary_prefix(const fs::path& path) {
 
 fs::path directory_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
+/// A name for a temporary file of `path` that this process has not used before.
+fs::path temporary_name(const fs::path& path) {
+  static std::atomic<unsigned> counter{0};
+  return directory_of(path) / (temporary_prefix(path) + std::to_string(::getpid()) + "-" + std::to_string(++counter));
+}
+
 /// Whether `path` still names the file behind `fd`.
 bool names(const fs::path& path, int fd) {
   struct stat at_path {};
   struct stat open {};
   return ::lstat(path.c_str(), &at_path) == 0 && ::fstat(fd, &open) == 0 && at_path.st_dev == open.st_dev &&
          at_path.st_ino == open.st_ino;
+}
+
+Descriptor open_directory_of(const fs::path& path) {
+  const fs::path directory = directory_of(path);
+  Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid()) throw_system_error(directory, "synced", errno);
+  return opened;
+}
+
+/// Removes the temporary files of killed processes.
+void remove_leftovers(const fs::path& path) {
+  const std::string prefix = temporary_prefix(path);
+  std::error_code error;  // a directory that can't be listed is no reason not to write
+  for (fs::directory_iterator entry(directory_of(path), error), end; !error && entry != end; entry.increment(error)) {
+    if (!entry->path().filename().string().starts_with(prefix)) continue;
+    const Descriptor leftover(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    // Who writes it holds the lock. Having got it, look again: the file may have been renamed meanwhile.
+    if (leftover.valid() && ::flock(leftover.get(), LOCK_EX | LOCK_NB) == 0 && names(entry->path(), leftover.get())) {
+      ::unlink(entry->path().c_str());
+    }
+  }
 }
 
 }  // namespace
@@ -50,12 +78,10 @@ NewFile::NewFile(const fs::path& path, std::int64_t size) : path_(path) {
     throw FileError(ErrorCode::io_error, path_, FileError::kNowhere, "cannot be replaced: it is not a regular file");
   }
   if (path_.filename().empty()) throw_system_error(path_, "written", ENOENT);
-  remove_leftovers();
+  remove_leftovers(path_);
 
-  static std::atomic<unsigned> counter{0};
   while (temporary_.empty()) {
-    const fs::path candidate =
-        directory_of(path_) / (temporary_prefix(path_) + std::to_string(::getpid()) + "-" + std::to_string(++counter));
+    const fs::path candidate = temporary_name(path_);
     file_ = Descriptor(::open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file_.valid() && errno == EEXIST) continue;
     if (!file_.valid()) throw_system_error(path_, "written", errno);
@@ -82,19 +108,6 @@ NewFile::~NewFile() {
 
 void check_can_save(const fs::path& path) { const NewFile file(path); }
 
-void NewFile::remove_leftovers() const {
-  const std::string prefix = temporary_prefix(path_);
-  std::error_code error;  // a directory that can't be listed is no reason not to write
-  for (fs::directory_iterator entry(directory_of(path_), error), end; !error && entry != end; entry.increment(error)) {
-    if (!entry->path().filename().string().starts_with(prefix)) continue;
-    const Descriptor leftover(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    // Who writes it holds the lock. Having got it, look again: the file may have been renamed meanwhile.
-    if (leftover.valid() && ::flock(leftover.get(), LOCK_EX | LOCK_NB) == 0 && names(entry->path(), leftover.get())) {
-      ::unlink(entry->path().c_str());
-    }
-  }
-}
-
 void NewFile::write(std::int64_t offset, std::span<const std::byte> bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::pwrite(file_.get(), bytes.data(), bytes.size(), offset);
@@ -106,22 +119,57 @@ void NewFile::write(std::int64_t offset, std::span<const std::byte> bytes) const
 }
 
 void NewFile::commit(bool sync) {
-  // All that can fail is done before the name changes, but for syncing the directory.
-  const fs::path directory = directory_of(path_);
-  const Descriptor opened(sync ? ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
-  if (sync && !opened.valid()) throw_system_error(directory, "synced", errno);
+  flush(sync);
+  rename();
+  sync_directory();
+}
+
+void NewFile::flush(bool sync) {
+  if (sync) directory_ = open_directory_of(path_);
   // Some file systems report at a close what they could not write; the other descriptor keeps the lock.
   if (sync ? ::fsync(file_.get()) != 0 : !Descriptor(::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)).close()) {
     throw_system_error(path_, "written", errno);
   }
+}
+
+void NewFile::rename() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_system_error(path_, "replaced", errno);
   temporary_.clear();
-  if (sync && ::fsync(opened.get()) != 0 && errno != EINVAL) {
-    throw FileError(ErrorCode::io_error, path_, FileError::kNowhere,
-                    "is the new file, but its directory cannot be synced, and a crash of the machine may bring the old "
-                    "one back: " +
-                        std::generic_category().message(errno));
+}
+
+void NewFile::sync_directory() const {
+  if (!directory_.valid() || ::fsync(directory_.get()) == 0 || errno == EINVAL) return;
+  throw FileError(ErrorCode::io_error, path_, FileError::kNowhere,
+                  "is the new file, but its directory cannot be synced, and a crash of the machine may bring the old "
+                  "one back: " +
+                      std::generic_category().message(errno));
+}
+
+SetAside::SetAside(fs::path path, bool sync) : path_(std::move(path)) {
+  remove_leftovers(path_);
+  struct stat old {};
+  if (::lstat(path_.c_str(), &old) != 0) return;
+  if (S_ISDIR(old.st_mode)) throw_system_error(path_, "removed", EISDIR);
+  const Descriptor directory = sync ? open_directory_of(path_) : Descriptor();
+  lock_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (lock_.valid()) ::flock(lock_.get(), LOCK_EX | LOCK_NB);
+  const fs::path temporary = temporary_name(path_);
+  if (::rename(path_.c_str(), temporary.c_str()) != 0) throw_system_error(path_, "removed", errno);
+  if (sync && ::fsync(directory.get()) != 0 && errno != EINVAL) {
+    const int error = errno;
+    ::rename(temporary.c_str(), path_.c_str());
+    throw_system_error(directory_of(path_), "synced", error);
   }
+  temporary_ = temporary;
+}
+
+SetAside::~SetAside() {
+  if (!temporary_.empty()) ::rename(temporary_.c_str(), path_.c_str());
+}
+
+void SetAside::remove() noexcept {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  temporary_.clear();
 }
 
 }  // namespace rowmill::io

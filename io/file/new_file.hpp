@@ -31,14 +31,39 @@ class NewFile {
   /// says so.
   void commit(bool sync);
 
+  /// The three steps of commit(), for files that take their places together. All that can fail is done by flush(), but
+  /// for what the others say.
+  void flush(bool sync);
+  void rename();                ///< throws FileError (io_error) if PATH has meanwhile become a directory, say
+  void sync_directory() const;  ///< nothing, if flush() was not to sync
+
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
-  void remove_leftovers() const;
-
   std::filesystem::path path_;       // where symbolic links lead to
   std::filesystem::path temporary_;  // empty: none (any more)
   Descriptor file_;
+  Descriptor directory_;  // if it is to be synced
+};
+
+/// A file that is out of the way while another one is replaced: it must not be taken for what belongs to the new one.
+/// It gets its name back unless it is removed, also where an exception is thrown. If the process is killed, it keeps
+/// a temporary name as that of a NewFile, and is removed as such.
+class SetAside {
+ public:
+  /// Renames PATH, if there is such a file, and then syncs the directory (if `sync`). Throws FileError (io_error), for
+  /// a directory too; PATH is then as it was.
+  SetAside(std::filesystem::path path, bool sync);
+  ~SetAside();
+  SetAside(const SetAside&) = delete;
+  SetAside& operator=(const SetAside&) = delete;
+
+  void remove() noexcept;
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;  // empty: there was no such file, or it is removed
+  Descriptor lock_;
 };
 
 }  // namespace rowmill::io

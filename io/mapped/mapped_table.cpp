@@ -59,6 +59,7 @@ Place place_of(const InputFile& file, const MappedTableOptions& options) {
     throw file.bad(place.begin,
                    "the table is not aligned to its elements, and can't be used in place: load_table reads it");
   }
+  file.check_not_replaced();
   return place;
 }
 
@@ -104,8 +105,10 @@ const ConstTableView& MappedTable::view() const { return state_->view; }
 
 Vocabulary MappedTable::load_words() const {
   const std::filesystem::path& path = state_->file.path();
-  if (!state_->place.name.empty()) return SafetensorsFile(path).load_words(state_->place.name);
-  return load_npy_words(path, rows());
+  const std::string& tensor = state_->place.name;
+  Vocabulary words = tensor.empty() ? load_npy_words(path, rows()) : SafetensorsFile(path).load_words(tensor);
+  state_->file.check_not_replaced();
+  return words;
 }
 
 void MappedTable::populate() const {

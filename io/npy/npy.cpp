@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "io/file/parallel.hpp"
 #include "io/file/transfer.hpp"
 #include "io/npy/header.hpp"
+#include "io/npy/save.hpp"
 #include "kernels/core/checks.hpp"
 #include "kernels/table/uninitialized.hpp"
+#include "rowmill/io/word_vectors.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -93,9 +96,21 @@ Table load_npy(const std::filesystem::path& path, const TableOptions& options) {
 }
 
 void save_npy(const std::filesystem::path& path, const ConstTableView& table, const SaveOptions& options) {
+  save_npy_and_words(path, table, std::nullopt, options);
+}
+
+void save_npy_and_words(const std::filesystem::path& path, const ConstTableView& table,
+                        const std::optional<std::string>& words, const SaveOptions& options) {
   check_view("save_npy", "table", table);
   check_has_columns("save_npy", "table", table);
   check_format("save_npy", "table (NumPy has no dtype for others: save them as safetensors)", table, kNpyFormats);
+  const std::filesystem::path beside = words_path(path);
+  std::optional<NewFile> word_file;
+  if (words) {
+    word_file.emplace(beside, static_cast<std::int64_t>(words->size()));
+    word_file->write(0, std::as_bytes(std::span(*words)));
+    word_file->flush(options.sync);
+  }
   const std::string header = format_npy_header(table.format(), table.rows(), table.dim());
   const auto header_bytes = static_cast<std::int64_t>(header.size());
   const ByteRows<const std::byte> rows = bytes_of(table);
@@ -103,7 +118,14 @@ void save_npy(const std::filesystem::path& path, const ConstTableView& table, co
   file.write(0, std::as_bytes(std::span(header)));
   ProgressCount progress(options.progress, rows.size());
   write_rows(file, header_bytes, rows, progress);
-  file.commit(options.sync);
+  file.flush(options.sync);
+  SetAside old_words(word_file ? word_file->path() : beside, options.sync);
+  file.rename();
+  old_words.remove();
+  file.sync_directory();
+  if (!word_file) return;
+  word_file->rename();
+  word_file->sync_directory();
 }
 
 }  // namespace rowmill::io

@@ -8,6 +8,7 @@
 #include "io/file/byte_stream.hpp"
 #include "io/file/transfer.hpp"
 #include "io/npy/header.hpp"
+#include "io/npy/save.hpp"
 #include "io/safetensors/header.hpp"
 #include "io/word_vectors/line_blocks.hpp"
 #include "io/word_vectors/row_blocks.hpp"
@@ -35,16 +36,6 @@ std::string as_lines(const Vocabulary& words) {
   return text;
 }
 
-/// Both files are written before either takes its place: vectors never stand beside the words of others.
-void save_npy_and_words(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
-                        const SaveOptions& options) {
-  const std::string lines = as_lines(words);
-  NewFile word_file(words_path(path), static_cast<std::int64_t>(lines.size()));
-  word_file.write(0, std::as_bytes(std::span(lines)));
-  save_npy(path, table, options);
-  word_file.commit(options.sync);
-}
-
 }  // namespace
 
 Vocabulary load_words(const std::filesystem::path& path) {
@@ -66,7 +57,8 @@ void save_words(const std::filesystem::path& path, const Vocabulary& words, cons
 
 std::filesystem::path words_path(const std::filesystem::path& npy) {
   std::filesystem::path path = npy;
-  return path.replace_extension(".words.txt");
+  if (path.extension() == ".npy") path.replace_extension();
+  return path += ".words.txt";
 }
 
 Vocabulary load_npy_words(const std::filesystem::path& npy, std::int64_t rows) {
@@ -113,8 +105,10 @@ WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOpt
       return {.words = std::move(words), .table = file.load_table(name)};
     }
     case FileKind::npy: {
+      const InputFile file(path);
       Table table = load_npy(path);
       Vocabulary words = load_npy_words(path, table.rows());
+      file.check_not_replaced();
       return {.words = std::move(words), .table = std::move(table)};
     }
     case FileKind::word2vec_binary:
@@ -152,7 +146,7 @@ void save_vectors(const std::filesystem::path& path, VectorsFormat format, const
       return save_safetensors(path, contents, options);
     }
     case VectorsFormat::npy:
-      return words.empty() ? save_npy(path, table, options) : save_npy_and_words(path, table, words, options);
+      return words.empty() ? save_npy(path, table, options) : save_npy_and_words(path, table, as_lines(words), options);
     case VectorsFormat::word2vec_binary:
       return save_word2vec_binary(path, table, words, options);
     case VectorsFormat::text:

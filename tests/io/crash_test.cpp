@@ -213,9 +213,9 @@ std::optional<Files> after_crash(const std::vector<Event>& events, std::size_t e
     if (events[i].kind == Kind::sync_directory) directory_synced = i;
     if (events[i].kind == Kind::sync) synced[events[i].name] = i;
   }
-  Files contents;                          // by the name that a file had when it was created
-  std::map<std::string, std::string> now;  // entries of the directory: such a name, or none for a file from before
-  for (const auto& [name, bytes] : before) now[name] = "";
+  Files contents = before;                 // by the name that a file had when it was created, or before
+  std::map<std::string, std::string> now;  // entries of the directory: such a name
+  for (const auto& [name, bytes] : before) now[name] = name;
   for (std::size_t i = 0; i < end; ++i) {
     const Event& event = events[i];
     if (is_of_directory(event.kind) && i >= directory_synced && changes-- <= 0) continue;
@@ -247,7 +247,7 @@ std::optional<Files> after_crash(const std::vector<Event>& events, std::size_t e
   }
   if (changes > 0) return std::nullopt;
   Files files;
-  for (const auto& [name, file] : now) files[name] = file.empty() ? before.at(name) : contents[file];
+  for (const auto& [name, file] : now) files[name] = contents[file];
   return files;
 }
 
@@ -302,6 +302,106 @@ TEST(Crash, TheOldOrTheNewFileIsWholeAtEveryMoment) {
       }
     }
     EXPECT_EQ(seen.size(), 2U);
+  }
+}
+
+/// A .npy file and its words: how the new ones are saved over old ones, and the words that they then have.
+struct PairWriter {
+  const char* what;
+  std::function<void(const fs::path& path)> save;
+  bool has_words;
+};
+
+const PairWriter kPairWriters[] = {
+    {"both", [](const fs::path& path) { save_vectors(path, table_of(2), words_of(2)); }, true},
+    {"without words", [](const fs::path& path) { save_vectors(path, table_of(2)); }, false},
+};
+
+constexpr const char* kRows = "v.npy";
+constexpr const char* kWords = "v.words.txt";
+
+/// The old pair, or the new one.
+Files saved_pair(const std::function<void(const fs::path& path)>& save) {
+  const TemporaryDirectory directory;
+  const Recorder spare_the_syncs(directory.path());
+  save(directory / kRows);
+  Files files;
+  for (const std::string& name : directory.names()) files[name] = read_file(directory / name);
+  return files;
+}
+Files old_pair() {
+  return saved_pair([](const fs::path& path) { save_vectors(path, table_of(1), words_of(1)); });
+}
+
+/// The rows stand beside their own words or beside none; the rest are temporary files.
+bool is_a_pair(const Files& files, const Files& old, const Files& now) {
+  const auto words = files.find(kWords);
+  const auto fit = [&](const Files& pair) {
+    return files.at(kRows) == pair.at(kRows) &&
+           (words == files.end() || (pair.contains(kWords) && words->second == pair.at(kWords)));
+  };
+  return fit(old) || fit(now);
+}
+
+TEST(Crash, RowsNeverStandBesideTheWordsOfOthers) {
+  for (const PairWriter& writer : kPairWriters) {
+    const Files before = old_pair();
+    const Files after = saved_pair(writer.save);
+    ASSERT_EQ(after.contains(kWords), writer.has_words);
+    const TemporaryDirectory directory;
+    for (const auto& [name, bytes] : before) write_file(directory / name, bytes);
+    std::vector<Event> events;
+    {
+      const Recorder recording(directory.path());
+      writer.save(directory / kRows);
+      events = recording.events();
+    }
+    EXPECT_EQ(directory.names().size(), after.size()) << writer.what;
+    for (std::size_t end = 0; end <= events.size(); ++end) {
+      for (int changes = 0;; ++changes) {
+        const std::optional<Files> files = after_crash(events, end, before, changes, Unsynced::half);
+        if (!files) break;
+        EXPECT_TRUE(is_a_pair(*files, before, after)) << writer.what << ": a crash before call " << end;
+        if (end == events.size()) {
+          EXPECT_EQ(*files, after) << writer.what << ": saved, and yet it may be lost";
+        }
+        // The next save begins from there, and leaves nothing else.
+        const TemporaryDirectory found;
+        for (const auto& [name, content] : *files) write_file(found / name, content);
+        const Recorder spare_the_syncs(found.path());
+        writer.save(found / kRows);
+        EXPECT_EQ(found.names().size(), after.size()) << writer.what << ": what the crash left is removed";
+      }
+    }
+  }
+}
+
+TEST(Crash, WhenACallFailsThePairStaysOrItsWordsAreGone) {
+  for (const PairWriter& writer : kPairWriters) {
+    const Files before = old_pair();
+    const Files after = saved_pair(writer.save);
+    bool new_rows = false;  // the call that gives them their name comes late
+    for (int call = 0;; ++call) {
+      const TemporaryDirectory directory;
+      for (const auto& [name, bytes] : before) write_file(directory / name, bytes);
+      const Recorder recording(directory.path(), call);
+      std::string error;
+      try {
+        writer.save(directory / kRows);
+      } catch (const FileError& thrown) {
+        error = thrown.what();
+      }
+      if (std::ssize(recording.events()) <= call) break;
+      Files files;
+      for (const std::string& name : directory.names()) files[name] = read_file(directory / name);
+      if (files.at(kRows) == after.at(kRows)) new_rows = true;
+      const Kind kind = recording.events()[static_cast<std::size_t>(call)].kind;
+      // What can't be removed keeps its temporary name, and the save is done.
+      EXPECT_EQ(error.empty(), kind == Kind::remove) << writer.what << ", call " << call;
+      EXPECT_TRUE(new_rows ? is_a_pair(files, before, after) : files == before) << writer.what << ", call " << call;
+      EXPECT_LE(files.size(), kind == Kind::remove ? 3U : 2U) << writer.what << ", call " << call;
+    }
+    EXPECT_TRUE(new_rows);
   }
 }
 

@@ -248,6 +248,21 @@ TEST(MappedTable, AFileThatShrinksIsAnError) {
   }
 }
 
+// The words that stand there after a save are those of its rows.
+TEST(MappedTable, AFileThatWasReplacedHasNoWords) {
+  const TemporaryDirectory directory;
+  for (const char* const name : {"t.npy", "t.safetensors"}) {
+    const auto path = directory / name;
+    save_vectors(path, Table(2, 3), Vocabulary(std::vector<std::string>{"a", "b"}));
+    const MappedTable mapped(path);
+    EXPECT_EQ(mapped.load_words()[1], "b");
+    save_vectors(path, Table(2, 3), Vocabulary(std::vector<std::string>{"c", "d"}));
+    expect_file_error(ErrorCode::io_error, path, "was replaced by another file after it was opened",
+                      [&] { (void)mapped.load_words(); });
+    EXPECT_EQ(MappedTable(path).load_words()[1], "d");
+  }
+}
+
 // The file shrinks and grows while it is read: unguarded, that would be SIGBUS.
 TEST(MappedTable, GuardedSurvivesAFileThatShrinksMeanwhile) {
   const TemporaryDirectory directory;

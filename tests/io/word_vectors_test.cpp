@@ -423,6 +423,48 @@ TEST(AnyKind, IsToldByItsContents) {
                     [&] { (void)load_vectors(directory / "v.npy"); });
 }
 
+// Of one name, whatever stood there before: with words, and without.
+TEST(AnyKind, ANpyFileHasItsOwnWordsOrNone) {
+  const TemporaryDirectory directory;
+  const WordVectors old = large(100, 4);
+  const Table table(100, 4);
+  const auto path = directory / "v.npy";
+  save_vectors(path, old.table, old.words);
+  save_vectors(path, table);
+  EXPECT_TRUE(load_vectors(path).words.empty());
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"v.npy"});
+  save_vectors(path, old.table, old.words);
+  save_npy(path, table);
+  EXPECT_TRUE(load_vectors(path).words.empty());
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"v.npy"});
+
+  // A link to words goes, and not the words.
+  save_words(directory / "list", old.words);
+  std::filesystem::create_symlink("list", directory / "v.words.txt");
+  EXPECT_EQ(load_vectors(path).words.size(), 100);
+  save_vectors(path, table);
+  EXPECT_TRUE(load_vectors(path).words.empty());
+  EXPECT_EQ(load_words(directory / "list").size(), 100);
+
+  // Nothing is lost by a save that fails.
+  save_vectors(path, old.table, old.words);
+  EXPECT_THROW(save_vectors(path, Table(1, 1, {.format = Format::bf16})), Error);
+  EXPECT_THROW(save_vectors(path, table, Vocabulary(std::vector<std::string>(100, "a\n"))), Error);
+  EXPECT_EQ(strings(load_vectors(path).words), strings(old.words));
+  EXPECT_TRUE(same_bits(load_vectors(path).table, old.table.view()));
+  std::filesystem::create_directory(directory / "d.words.txt");
+  expect_file_error(ErrorCode::io_error, directory / "d.words.txt", "Is a directory",
+                    [&] { save_npy(directory / "d.npy", table); });
+  EXPECT_FALSE(std::filesystem::exists(directory / "d.npy"));
+
+  // Files of other names have words of their own.
+  save_npy(directory / "v.other", table);
+  EXPECT_EQ(load_vectors(path).words.size(), 100);
+  EXPECT_EQ(words_path("a/v.npy"), "a/v.words.txt");
+  EXPECT_EQ(words_path("a/v.other"), "a/v.other.words.txt");
+  EXPECT_EQ(words_path("a/v"), "a/v.words.txt");
+}
+
 TEST(WordIndex, FindsTheFirstOfTwo) {
   const Vocabulary words(Words{"a", "b", "a", ""});
   const WordIndex index(words);

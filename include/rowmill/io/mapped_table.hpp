@@ -48,6 +48,8 @@ class MappedTable {
   [[nodiscard]] const ConstTableView& view() const;
 
   /// The words beside the table: see SafetensorsFile::load_words and words_path(). Empty if there are none.
+  /// Throws FileError as these; also if a save has replaced the file since it was opened (io_error): the words that are
+  /// there now are those of other rows.
   [[nodiscard]] Vocabulary load_words() const;
 
   /// Reads the whole table into the system's cache and maps it, so that later calls wait for nothing.

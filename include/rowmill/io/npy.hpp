@@ -33,9 +33,10 @@ struct NpyInfo {
 [[nodiscard]] Table load_npy(const std::filesystem::path& path, const TableOptions& options = {});
 
 /// Writes a table as a .npy file of version 1.0: little-endian, row by row; data begin at a multiple of 64. See
-/// SaveOptions. Throws FileError (io_error) if the file can't be written, Error (invalid_argument) if the view is bad
-/// or NumPy has no dtype of its format (bf16, quantised rows), and what options.progress throws; the old file, if any,
-/// is then untouched.
+/// SaveOptions. The file has no words: those that stand beside an older one of this name, words_path(path), are
+/// removed, because they would be taken for the new rows'. save_vectors() writes a table with its words. Throws
+/// FileError (io_error) if the file can't be written, Error (invalid_argument) if the view is bad or NumPy has no dtype
+/// of its format (bf16, quantised rows), and what options.progress throws; the old file, if any, is then untouched.
 void save_npy(const std::filesystem::path& path, const ConstTableView& table, const SaveOptions& options = {});
 
 }  // namespace rowmill::io

@@ -92,7 +92,8 @@ void save_word2vec_binary(const std::filesystem::path& path, const ConstTableVie
 [[nodiscard]] Vocabulary load_words(const std::filesystem::path& path);
 /// Throws Error (invalid_argument) if a word holds a newline, FileError (io_error) if the file can't be written.
 void save_words(const std::filesystem::path& path, const Vocabulary& words, const SaveOptions& options = {});
-/// The file of words beside a .npy file: "dir/name.npy" has "dir/name.words.txt".
+/// The file of words beside a .npy file: "dir/name.npy" has "dir/name.words.txt". It belongs to the .npy file, and a
+/// save of that replaces or removes it.
 [[nodiscard]] std::filesystem::path words_path(const std::filesystem::path& npy);
 
 /// The words of words_path(npy), for a table of so many rows; empty if there is no such file.
@@ -125,7 +126,8 @@ enum class VectorsFormat : std::uint8_t {
 /// .glove, or one of these three with .gz behind it. Throws Error (invalid_argument) for others.
 [[nodiscard]] VectorsFormat format_of_name(const std::filesystem::path& path);
 
-/// Writes a table, and its words if there are some. Throws as the writers above.
+/// Writes a table, and its words if there are some. What has no words stands without: a .words.txt of an older .npy
+/// file of this name is removed. Throws as the writers above.
 void save_vectors(const std::filesystem::path& path, VectorsFormat format, const ConstTableView& table,
                   const Vocabulary& words = {}, const SaveOptions& options = {});
 
