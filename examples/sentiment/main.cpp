@@ -182,7 +182,10 @@ int main(int argc, char** argv) {
   app.add_option("--rounding", options.model.rounding, "Of updated vectors of 16 bits")
       ->transform(CLI::CheckedTransformer(roundings))
       ->default_str("nearest");
-  app.add_flag("--split", options.model.split, "Of bf16: keep the lower halves of floats beside the vectors");
+  CLI::Option* const split =
+      app.add_flag("--split", options.model.split, "Of bf16: keep the lower halves of floats beside the vectors");
+  app.add_flag("--join", options.model.join, "Of split vectors: look up the floats, for float32's bits; slow")
+      ->needs(split);
   app.add_option("--seed", options.model.seed, "Of the initial weights and the order of texts")->capture_default_str();
   app.add_option("--threads", options.threads, "Threads to use; 0: all")->check(CLI::Range(0, 4096));
   app.add_option("--save", options.save, "Save the vectors as PREFIX.npy and PREFIX.words.txt")->type_name("PREFIX");

@@ -30,6 +30,7 @@ rowmill::Initializer glorot(std::int64_t dim) {
 Model::Model(const ModelOptions& options)
     : dim_(options.dim),
       train_vectors_(options.vector_rate > 0),
+      join_(options.join),
       embedding_({.rows = options.rows,
                   .dim = options.dim,
                   .name = "words",
@@ -41,9 +42,12 @@ Model::Model(const ModelOptions& options)
       dense_(kLabels, dim_ + 1, {.name = "dense", .initializer = glorot(dim_), .seed = options.seed}),
       dense_optimizer_(rowmill::AdamOptions{.learning_rate = options.learning_rate}, kLabels, dim_ + 1, "dense"),
       dense_plan_(std::vector<std::int32_t>{0, 1}, kLabels) {
-  rowmill::Table& table = embedding_.table();
+  // The floats that the layer starts with are made again here: a split table would start with rounded ones.
+  const auto initializer = rowmill::Initializer::scaled_uniform_fan_out(dim_);
+  rowmill::Table vectors(options.rows, dim_, {.name = "words", .initializer = initializer, .seed = options.seed});
   static_assert(kPadding == 0);
-  rowmill::initialize({table.bytes(), table.format(), 1, dim_, dim_}, rowmill::Initializer::zeros());
+  std::ranges::fill(vectors.view().row(kPadding), 0.0F);
+  set_vectors(vectors);
   for (std::int64_t label = 0; label < kLabels; ++label) dense_.view().row(label).back() = 0;
 }
 
@@ -58,7 +62,13 @@ void Model::forward(const EncodedCorpus& corpus, std::span<const std::int64_t> b
   const auto texts = static_cast<std::int64_t>(batch.size());
   means_.resize(texts, dim_ + 1);
   means_.col(dim_).setOnes();
-  embedding_.forward({ids_, offsets_}, rowmill::TableView(means_.data(), texts, dim_, dim_ + 1));
+  const rowmill::Bags bags(ids_, offsets_);
+  const rowmill::TableView means(means_.data(), texts, dim_, dim_ + 1);
+  if (join_) {
+    rowmill::pool(vectors(), bags, means, {.pooling = rowmill::Pooling::mean});
+  } else {
+    embedding_.forward(bags, means);
+  }
 
   log_probabilities_.noalias() = means_ * dense().transpose();
   for (std::int64_t b = 0; b < texts; ++b) {

@@ -21,6 +21,7 @@ struct ModelOptions {
   rowmill::Format format = rowmill::Format::f32;  ///< of the vectors, as the next two: bf16 or f16
   rowmill::Rounding rounding = rowmill::Rounding::nearest;
   bool split = false;      ///< of bf16: lookups read 16 bits, steps see floats
+  bool join = false;       ///< of split vectors: lookups read the floats, joined for each batch: float32's bits, slowly
   double vector_rate = 1;  ///< learning rate of the vectors, in units of learning_rate; 0: they stay as they are
 };
 
@@ -58,6 +59,7 @@ class Model {
 
   std::int64_t dim_;
   bool train_vectors_;
+  bool join_;
   rowmill::EmbeddingBag embedding_;
   rowmill::Table dense_;
   rowmill::Optimizer dense_optimizer_;

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <numeric>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "corpus.hpp"
 #include "model.hpp"
@@ -66,6 +71,29 @@ TEST(ModelTest, LearnsOneText) {
   EXPECT_EQ(model.accuracy(corpus), 1);
   const rowmill::Table vectors = model.vectors();
   for (const float x : vectors.view().row(kPadding)) EXPECT_EQ(x, 0);
+}
+
+/// The losses of some steps, and the hash of the weights after them.
+std::pair<std::vector<double>, std::uint64_t> train_some(ModelOptions options) {
+  const std::vector<Text> texts = synthetic_corpus(160, 1);
+  const EncodedCorpus corpus(texts, Vocabulary(texts, 500, 1));
+  options.rows = 500;
+  options.dim = 33;
+  Model model(options);
+  std::vector<double> losses;
+  for (std::int64_t begin = 0; begin < corpus.size(); begin += 16) {
+    std::vector<std::int64_t> batch(16);
+    std::iota(batch.begin(), batch.end(), begin);
+    losses.push_back(model.train(corpus, batch));
+  }
+  return {losses, model.hash()};
+}
+
+// Lookups of the upper halves alone find other losses, and so other weights.
+TEST(ModelTest, SplitVectorsThatAreJoinedHaveTheBitsOfFloat32) {
+  const auto floats = train_some({});
+  EXPECT_EQ(train_some({.format = rowmill::Format::bf16, .split = true, .join = true}), floats);
+  EXPECT_NE(train_some({.format = rowmill::Format::bf16, .split = true}).second, floats.second);
 }
 
 }  // namespace
