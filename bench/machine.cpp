@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <limits>
 
@@ -53,14 +52,6 @@ std::string machine_kind() {
 
 std::string record_path() { return ROWMILL_SOURCE_DIR "/bench/results/" + machine_kind() + ".json"; }
 
-std::string compiler() {
-#if defined(__clang__)
-  return "clang " __clang_version__;
-#else
-  return "g++ " __VERSION__;
-#endif
-}
-
 int thread_count() { return tbb::info::default_concurrency(); }
 
 std::size_t last_level_cache() {
@@ -86,13 +77,6 @@ std::string huge_page_setting() {
 std::size_t available_memory() {
   const std::string kib = value_of("/proc/meminfo", "MemAvailable");
   return kib.empty() ? std::numeric_limits<std::size_t>::max() : std::stoull(kib) * 1024;
-}
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  char text[16];
-  std::strftime(text, sizeof text, "%F", std::localtime(&now));
-  return text;
 }
 
 void wake_threads(int milliseconds) {

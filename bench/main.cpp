@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The benchmark suite: every operation against its roofline.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -25,12 +23,6 @@ constexpr int kInterrupted = 130;
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// The first Ctrl-C ends the run after the workload that is being measured; the second ends it at once.
-void interrupt(int signal) {
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
-
 struct Options {
   bool all = false;
   bool quick = false;
@@ -41,15 +33,6 @@ struct Options {
 
   [[nodiscard]] Extent extent() const { return all ? Extent::all : quick ? Extent::quick : Extent::standard; }
 };
-
-/// On the terminal, what is being measured and about how long the rest will take.
-void show_progress(std::size_t done, std::size_t count, double elapsed, const std::string& name) {
-  const auto finished = static_cast<double>(done);
-  const double left = done == 0 ? 0 : elapsed / finished * (static_cast<double>(count) - finished);
-  fmt::print(stderr, "\r\033[K{} of {}{}: {}", done + 1, count,
-             done == 0 ? "" : fmt::format(", about {:.0f} s left", left), name);
-  std::fflush(stderr);
-}
 
 /// Compares with the record of this kind of machine. What has lost is measured again, twice at most: processors and
 /// neighbours have slow moments. A machine whose memory is slower today, as the roofline tells, is not the library's
@@ -96,41 +79,27 @@ int run(const Options& options) {
   Suite suite(options.extent());
   print_header(wanted.size());
   std::vector<Result> results;
-  std::vector<std::string> notes;
   bool wrong = false;
-  std::string group;
-  const bool terminal = isatty(STDERR_FILENO) == 1;
-  const auto start = std::chrono::steady_clock::now();
-  std::size_t done = 0;
-  std::signal(SIGINT, interrupt);
+  // The first Ctrl-C ends the run after the workload that is being measured; the second ends it at once.
+  std::signal(SIGINT, [](int signal) {
+    interrupted = 1;
+    std::signal(signal, SIG_DFL);
+  });
   for (const Case& which : wanted) {
     if (interrupted != 0) break;
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (terminal) show_progress(done++, wanted.size(), elapsed.count(), which.name());
-    std::string note = suite.refusal(which);
-    if (!note.empty()) {
-      note = "skipped " + which.name() + ": " + note;
-    } else {
-      try {
-        results.push_back(suite.measure(which));
-      } catch (const std::exception& error) {
-        note = "FAILED " + which.name() + ": " + error.what();
-        wrong = true;
-      }
-    }
-    if (terminal) fmt::print(stderr, "\r\033[K");
-    if (!note.empty()) {
-      notes.push_back(note);
+    if (const std::string why = suite.refusal(which); !why.empty()) {
+      fmt::print(stderr, "skipped {}: {}\n", which.name(), why);
       continue;
     }
-    const std::string of_row = which.shape.table_name() + which.shape.batch_name();
-    if (of_row != group) fmt::print("\n");
-    group = of_row;
-    print_row(results.back());
+    try {
+      results.push_back(suite.measure(which));
+      print_row(results.back());
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "FAILED {}: {}\n", which.name(), error.what());
+      wrong = true;
+    }
   }
 
-  fmt::print("\n");
-  for (const std::string& note : notes) fmt::print(stderr, "{}\n", note);
   if (!options.json.empty() && !results.empty()) {
     write_file(options.json, record(results));
     fmt::print("Results: {}\n", options.json);
@@ -139,8 +108,8 @@ int run(const Options& options) {
     fmt::print(stderr, "stopped after {} of {} workloads\n", results.size(), wanted.size());
     return kInterrupted;
   }
-  if (const std::string text = meaning(results); !text.empty() && !options.quick) fmt::print("\n{}\n", text);
-  if (wrong) return 1;
+  if (wrong || results.empty()) return 1;
+  fmt::print("{}\n", medians(results));
   if (options.record) {
     write_file(record_path(), record(results));
     fmt::print("Recorded for this kind of machine: {}\n", record_path());

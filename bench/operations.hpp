@@ -6,7 +6,6 @@
 #include <rowmill/format.hpp>
 #include <rowmill/pool.hpp>
 #include <string_view>
-#include <vector>
 
 namespace bench {
 
@@ -70,33 +69,5 @@ inline constexpr Operation kOperations[] = {
 [[nodiscard]] inline const Operation& operation(std::string_view name) {
   return *std::ranges::find(kOperations, name, &Operation::name);
 }
-
-/// The memory of an operation, and the batches that it rotates over. Two values of 16 bits take the place of a float,
-/// and so do four bytes of a quantised row.
-struct Problem {
-  const Operation* operation;
-  float* weights;
-  float* states[2];
-  float* row_state;
-  std::int64_t rows;
-  std::int64_t dim;
-  std::int64_t length;  ///< the ids of a bag
-  const std::vector<std::vector<std::int32_t>>* batches;
-  /// For each batch, a row for each id or bag: the gradients of an update, or the one output of all lookups. For a
-  /// plan, memory of the size of what it writes.
-  std::vector<float*> buffers;
-
-  /// The floats of a batch's output or gradients.
-  [[nodiscard]] std::int64_t buffer_floats(std::size_t batch) const {
-    const std::int64_t ids = std::ssize((*batches)[batch]);
-    return (operation->pooled ? ids / length : ids) *
-           (operation->kind == Kind::lookup ? floats_of(operation->out()) : dim);
-  }
-  /// Those of a row of the table.
-  [[nodiscard]] std::int64_t row_floats() const { return floats_of(operation->format); }
-  [[nodiscard]] std::int64_t floats_of(rowmill::Format format) const {
-    return rowmill::row_elements(format, dim) * rowmill::element_size(format) / std::int64_t{sizeof(float)};
-  }
-};
 
 }  // namespace bench

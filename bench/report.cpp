@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <ranges>
 #include <stdexcept>
@@ -22,6 +23,8 @@ namespace {
 std::string version() {
   return fmt::format("{}.{}.{}", ROWMILL_VERSION_MAJOR, ROWMILL_VERSION_MINOR, ROWMILL_VERSION_PATCH);
 }
+
+std::string today() { return fmt::format("{:%F}", fmt::localtime(std::time(nullptr))); }
 
 /// The median share of the roofline, in percent; 0 of nothing.
 double median_percent(const std::vector<Result>& results, auto&& wanted) {
@@ -53,9 +56,9 @@ void print_header(std::size_t case_count) {
       "              the operation overlaps what the loops do one after the other\n"
       "\n"
       "{:<33}{:<13}{:<9}{:<9}{:>8}{:>12}{:>14}{:>8}{:>10}\n",
-      version(), ROWMILL_BENCH_BUILD_TYPE, compiler(), today(), cpu_model(), thread_count(), rowmill::isa_name(),
-      roofline_loops().isa, last_level_cache() >> 20, huge_page_setting(), case_count, "operation", "table", "batch",
-      "ids", "threads", "time (us)", "ids/s (M)", "GB/s", "roofline");
+      version(), ROWMILL_BENCH_BUILD_TYPE, ROWMILL_BENCH_COMPILER, today(), cpu_model(), thread_count(),
+      rowmill::isa_name(), roofline_loops().isa, last_level_cache() >> 20, huge_page_setting(), case_count, "operation",
+      "table", "batch", "ids", "threads", "time (us)", "ids/s (M)", "GB/s", "roofline");
 }
 
 void print_row(const Result& result) {
@@ -67,48 +70,36 @@ void print_row(const Result& result) {
   std::fflush(stdout);
 }
 
-std::string meaning(const std::vector<Result>& results) {
-  const auto is_lookup = [](const Case& c) { return c.operation->kind == Kind::lookup; };
-  const auto is_update = [](const Case& c) { return c.operation->kind == Kind::update; };
-  std::vector<Result> by_memory;  // the workloads in which memory is all that counts: the largest table, uniform ids
+std::string medians(const std::vector<Result>& results) {
   std::int64_t largest = 0;
   for (const Result& result : results) largest = std::max(largest, result.which.shape.rows);
-  std::ranges::copy_if(results, std::back_inserter(by_memory), [&](const Result& r) {
-    return r.which.shape.rows == largest && r.which.source == IdSource::uniform;
-  });
-  const double lookups = median_percent(by_memory, is_lookup);
-  const double updates = median_percent(by_memory, is_update);
-  const double all_lookups = median_percent(results, is_lookup);
-  const double all_updates = median_percent(results, is_update);
-  const auto above = std::ranges::count_if(results, [](const Result& r) { return r.share > 1; });
-  if (lookups == 0 || updates == 0) return {};
+  const auto of = [&](Kind kind, bool by_memory) {
+    return median_percent(results, [=](const Case& c) {
+      return c.operation->kind == kind && (!by_memory || (c.shape.rows == largest && c.source == IdSource::uniform));
+    });
+  };
   return fmt::format(
-      "On this machine Rowmill's lookups reach {:.0f} % and its updates {:.0f} % of what memory allows where rows come "
-      "from all over the largest table ({} rows, uniform ids): what is missing from 100 % is the most that better code "
-      "could gain there. Over all workloads the medians are {:.0f} % and {:.0f} %, because small tables and repeated "
-      "ids "
-      "are work for the caches and the processor rather than for memory, and {} of {} workloads are above 100 %.",
-      lookups, updates, largest, all_lookups, all_updates, above, results.size());
+      "Medians of the roofline: lookups {:.0f} % and updates {:.0f} % where rows come from all over the largest table "
+      "({} "
+      "rows, uniform ids), which memory alone limits; {:.0f} % and {:.0f} % of all workloads.",
+      of(Kind::lookup, true), of(Kind::update, true), largest, of(Kind::lookup, false), of(Kind::update, false));
 }
 
 std::string record(const std::vector<Result>& results) {
   using Json = nlohmann::ordered_json;
-  const auto text = [](const Json& json) { return json.dump(); };
+  const Json head = {{"machine", machine_kind()},
+                     {"processor", cpu_model()},
+                     {"threads", thread_count()},
+                     {"last_level_cache", last_level_cache()},
+                     {"huge_pages", huge_page_setting()},
+                     {"date", today()},
+                     {"rowmill", version()},
+                     {"build_type", ROWMILL_BENCH_BUILD_TYPE},
+                     {"compiler", ROWMILL_BENCH_COMPILER},
+                     {"instruction_set", rowmill::isa_name()},
+                     {"what", "microseconds of a batch, and of the plain loops of its roofline"}};
   std::string json = "{\n";
-  const auto add = [&](const char* key, const Json& value) {
-    json += fmt::format("  \"{}\": {},\n", key, text(value));
-  };
-  add("machine", machine_kind());
-  add("processor", cpu_model());
-  add("threads", thread_count());
-  add("last_level_cache", last_level_cache());
-  add("huge_pages", huge_page_setting());
-  add("date", today());
-  add("rowmill", version());
-  add("build_type", ROWMILL_BENCH_BUILD_TYPE);
-  add("compiler", compiler());
-  add("instruction_set", rowmill::isa_name());
-  add("what", "microseconds of a batch, and of the plain loops of its roofline");
+  for (const auto& [key, value] : head.items()) json += fmt::format("  \"{}\": {},\n", key, value.dump());
 
   Json cells = Json::object();  // a line for each operation, table, batch and thread count
   for (const Result& result : results) {
@@ -120,7 +111,7 @@ std::string record(const std::vector<Result>& results) {
   json += "  \"cells\": {";
   const char* separator = "\n";
   for (const auto& [line, times] : cells.items()) {
-    json += fmt::format("{}    \"{}\": {}", separator, line, text(times));
+    json += fmt::format("{}    \"{}\": {}", separator, line, times.dump());
     separator = ",\n";
   }
   return json + "\n  }\n}\n";

@@ -13,8 +13,8 @@ namespace bench {
 void print_header(std::size_t case_count);
 void print_row(const Result& result);
 
-/// What the numbers mean for this machine, in two sentences.
-[[nodiscard]] std::string meaning(const std::vector<Result>& results);
+/// What share of the roofline is usual on this machine, in a sentence.
+[[nodiscard]] std::string medians(const std::vector<Result>& results);
 
 /// The record of a run: JSON with the machine, the library and the build, and for each operation, table, batch and
 /// thread count, by source of ids, the microseconds of a batch and of its roofline.

@@ -35,10 +35,11 @@ std::vector<int> part_counts(int threads, double bytes) {
 }
 
 /// The rows that each batch touches, each once, in order of first occurrence.
-std::vector<std::vector<std::int32_t>> distinct_rows(const Problem& problem) {
+std::vector<std::vector<std::int32_t>> distinct_rows(const Subject& subject) {
   std::vector<std::vector<std::int32_t>> rows_of_batches;
-  std::vector<std::size_t> last_batch(static_cast<std::size_t>(problem.rows));  // in which a row occurred, from 1
-  for (const std::vector<std::int32_t>& batch : *problem.batches) {
+  std::vector<std::size_t> last_batch(
+      static_cast<std::size_t>(subject.shape().rows));  // in which a row occurred, from 1
+  for (const std::vector<std::int32_t>& batch : subject.batches()) {
     std::vector<std::int32_t>& rows = rows_of_batches.emplace_back();
     for (const std::int32_t id : batch) {
       std::size_t& last = last_batch[static_cast<std::size_t>(id)];
@@ -59,12 +60,13 @@ const RooflineLoops& roofline_loops() {
   return baseline::roofline;
 }
 
-Roofline::Roofline(const Problem& problem, int threads)
-    : problem_(problem), threads_(threads), distinct_(distinct_rows(problem)) {
-  if (problem.operation->kind == Kind::plan) {
+Roofline::Roofline(Subject& subject, int threads)
+    : subject_(subject), threads_(threads), distinct_(distinct_rows(subject)) {
+  const Kind kind = subject.operation().kind;
+  if (kind == Kind::plan) {
     add_sequential(false);
     add_sequential(true);
-  } else if (problem.operation->kind == Kind::lookup) {
+  } else if (kind == Kind::lookup) {
     add_rows(false);
     add_sequential(true);
   } else {
@@ -80,11 +82,10 @@ double Roofline::bytes() const {
 }
 
 void Roofline::add_sequential(bool writes) {
-  const Problem& p = problem_;
-  const bool plan = p.operation->kind == Kind::plan;
-  const auto floats = [this, &p, plan, writes](std::size_t b) {
-    if (!plan) return p.buffer_floats(b);
-    return std::ssize((*p.batches)[b]) + (writes ? std::ssize(distinct_[b]) : 0);
+  const bool plan = subject_.operation().kind == Kind::plan;
+  const auto floats = [this, plan, writes](std::size_t b) {
+    if (!plan) return subject_.buffer_floats();
+    return subject_.shape().id_count() + (writes ? std::ssize(distinct_[b]) : 0);
   };
   Part part{};
   for (std::size_t b = 0; b < distinct_.size(); ++b) {
@@ -94,12 +95,12 @@ void Roofline::add_sequential(bool writes) {
   for (const int count : part_counts(threads_, part.bytes)) {
     for (auto* const store : {loops.write, loops.stream}) {
       if (!writes && store == loops.stream) continue;
-      part.ways.push_back([&p, plan, writes, floats, count, store](std::size_t b) {
+      part.ways.push_back([this, plan, writes, floats, count, store](std::size_t b) {
         for_each_part(count, floats(b), kLineFloats, [&](std::int64_t begin, std::int64_t end) {
           const std::int64_t whole_lines = (end - begin) / kLineFloats * kLineFloats;
-          if (writes) return store(p.buffers[b] + begin, whole_lines);
-          const auto* const ids = reinterpret_cast<const float*>((*p.batches)[b].data());
-          roofline_loops().read((plan ? ids : p.buffers[b]) + begin, whole_lines);
+          if (writes) return store(subject_.buffer(b) + begin, whole_lines);
+          const auto* const ids = reinterpret_cast<const float*>(subject_.batches()[b].data());
+          roofline_loops().read((plan ? ids : subject_.buffer(b)) + begin, whole_lines);
         });
       });
     }
@@ -108,26 +109,26 @@ void Roofline::add_sequential(bool writes) {
 }
 
 void Roofline::add_rows(bool updates) {
-  const Problem& p = problem_;
   double rows_touched = 0;
   for (const auto& rows : distinct_) rows_touched += static_cast<double>(rows.size());
   rows_touched /= static_cast<double>(distinct_.size());
-  const int tables = updates ? 1 + p.operation->states : 1;
-  const double row_bytes =
-      kFloat * static_cast<double>(p.row_floats() * tables + (updates && p.operation->row_state ? 1 : 0));
+  const int tables = updates ? 1 + subject_.operation().states : 1;
+  const double row_bytes = kFloat * static_cast<double>(subject_.row_floats() * tables +
+                                                        (updates && subject_.operation().row_state ? 1 : 0));
   Part part{(updates ? 2 : 1) * row_bytes * rows_touched, {}};
   for (const int count : part_counts(threads_, part.bytes)) {
-    for (const RowPrefetch prefetch : prefetches(p.row_floats())) {
-      part.ways.push_back([this, &p, updates, tables, count, prefetch](std::size_t b) {
+    for (const RowPrefetch prefetch : prefetches(subject_.row_floats())) {
+      part.ways.push_back([this, updates, tables, count, prefetch](std::size_t b) {
         const RooflineLoops& loops = roofline_loops();
         for_each_part(count, std::ssize(distinct_[b]), 1, [&](std::int64_t begin, std::int64_t end) {
-          (updates ? loops.update_rows : loops.read_rows)({.tables = {p.weights, p.states[0], p.states[1]},
-                                                           .table_count = tables,
-                                                           .row_values = updates ? p.row_state : nullptr,
-                                                           .dim = p.row_floats(),
-                                                           .ids = distinct_[b].data() + begin,
-                                                           .count = end - begin,
-                                                           .prefetch = prefetch});
+          (updates ? loops.update_rows
+                   : loops.read_rows)({.tables = {subject_.weights(), subject_.state(0), subject_.state(1)},
+                                       .table_count = tables,
+                                       .row_values = updates ? subject_.row_state() : nullptr,
+                                       .dim = subject_.row_floats(),
+                                       .ids = distinct_[b].data() + begin,
+                                       .count = end - begin,
+                                       .prefetch = prefetch});
         });
       });
     }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "measure.hpp"
-#include "operations.hpp"
+#include "subject.hpp"
 
 namespace bench {
 
@@ -49,8 +49,8 @@ class Roofline {
     std::vector<Run> ways;
   };
 
-  /// For use inside a task arena of `threads` threads. dim must be a multiple of 32. `problem` must outlive this.
-  Roofline(const Problem& problem, int threads);
+  /// For use inside a task arena of `threads` threads. dim must be a multiple of 32. `subject` must outlive this.
+  Roofline(Subject& subject, int threads);
 
   [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
   /// The compulsory bytes, in the mean of all batches.
@@ -60,7 +60,7 @@ class Roofline {
   void add_sequential(bool writes);  // gradients or ids; an output or a plan
   void add_rows(bool updates);
 
-  const Problem& problem_;
+  Subject& subject_;
   int threads_;
   std::vector<std::vector<std::int32_t>> distinct_;  // the distinct rows of each batch
   std::vector<Part> parts_;

@@ -16,26 +16,26 @@ namespace {
 
 using rowmill::Format;
 
-std::string subject_name(const Case& which) { return fmt::format("{}/{}", which.operation->name, which.shape.name()); }
-
 /// The way of a part that took least in a short heat: those that are close to the best are tried a second time.
 Run fastest_way(const Roofline::Part& part, std::size_t batch_count, std::size_t calls) {
   constexpr double kClose = 1.3;
   std::vector<Contestant> ways;
   for (const Run& way : part.ways) ways.push_back({way});
   const auto least = [](const Contestant& way) { return *std::ranges::min_element(way.samples); };
-  wake_threads(1);
-  for (Contestant& way : ways) way.sample(calls, batch_count);
-  const double best = least(*std::ranges::min_element(ways, {}, least));
-  std::erase_if(ways, [&](const Contestant& way) { return least(way) > kClose * best; });
-  wake_threads(1);
-  for (Contestant& way : ways) way.sample(calls, batch_count);
+  for (int heat = 0; heat < 2; ++heat) {
+    wake_threads(1);
+    for (Contestant& way : ways) way.sample(calls, batch_count);
+    const double best = least(*std::ranges::min_element(ways, {}, least));
+    std::erase_if(ways, [&](const Contestant& way) { return least(way) > kClose * best; });
+  }
   return std::ranges::min_element(ways, {}, least)->run;
 }
 
 }  // namespace
 
-std::string Case::name() const { return fmt::format("{}/{}/{}", subject_name(*this), bench::name(source), threads); }
+std::string Case::name() const {
+  return fmt::format("{}/{}/{}/{}", operation->name, shape.name(), bench::name(source), threads);
+}
 
 std::vector<Case> cases(Extent extent) {
   const bool all = extent == Extent::all;
@@ -77,25 +77,21 @@ std::string Suite::refusal(const Case& which) const {
   const auto batches = static_cast<double>(batch_count(which.shape, cache_bytes_));
   const double needed = kSafety * (static_cast<double>(which.shape.table_bytes()) * (1 + which.operation->states) +
                                    static_cast<double>(which.shape.batch_bytes()) * batches);
-  const auto available = static_cast<double>(available_memory() + held_bytes_);  // what is held is freed first
+  const std::size_t held = subject_ == nullptr ? 0 : subject_->shape().table_bytes();  // is freed first
+  const auto available = static_cast<double>(available_memory() + held);
   if (needed <= available) return {};
   return fmt::format("needs {:.1f} GB of memory; {:.1f} GB are available", needed * 1e-9, available * 1e-9);
 }
 
 Subject& Suite::prepare(const Case& which) {
-  if (subject_name(which) != subject_name_) {
-    subject_name_.clear();
-    batches_name_.clear();
+  const std::size_t batches = batch_count(which.shape, cache_bytes_);
+  if (subject_ == nullptr || &subject_->operation() != which.operation || subject_->shape() != which.shape) {
     subject_.reset();  // first: there may not be room for two
-    held_bytes_ = which.shape.table_bytes();
-    subject_ = std::make_unique<Subject>(*which.operation, which.shape, batch_count(which.shape, cache_bytes_));
-    subject_name_ = subject_name(which);
+    subject_ = std::make_unique<Subject>(*which.operation, which.shape, batches);
+    source_.reset();
   }
-  if (name(which.source) != batches_name_) {
-    batches_name_.clear();
-    subject_->set_batches(which.source);
-    batches_name_ = name(which.source);
-  }
+  if (source_ != which.source) subject_->set_batches(which.source);
+  source_ = which.source;
   return *subject_;
 }
 
@@ -105,7 +101,7 @@ Result Suite::measure(const Case& which) {
     Subject& subject = prepare(which);
     if (const std::string wrong = subject.check(); !wrong.empty()) throw std::runtime_error(wrong);
     const std::size_t batches = subject.batch_count();
-    const Roofline roofline(subject.problem(), which.threads);
+    const Roofline roofline(subject, which.threads);
     const Run operation = [&](std::size_t batch) { subject.run(batch); };
     const std::size_t calls = calls_per_sample(operation, batches, effort_.sample_seconds);
     std::vector<Contestant> contestants = {{operation}};

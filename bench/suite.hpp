@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,9 +57,7 @@ class Suite {
   std::size_t cache_bytes_;
   Effort effort_;
   std::unique_ptr<Subject> subject_;
-  std::string subject_name_;
-  std::size_t held_bytes_ = 0;
-  std::string batches_name_;
+  std::optional<IdSource> source_;  // of the subject's batches
 };
 
 }  // namespace bench

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library's tuning on this machine:
 //
-//     rowmill_tuning_bench [prefetch | crossovers] [--benchmark_filter=REGEX] [...]
+//     rowmill_tuning_bench prefetch [REGEX]
+//     rowmill_tuning_bench [--benchmark_filter=REGEX] [...]
 //
-//   prefetch    which prefetch level and distance is the best for large tables
-//   crossovers  where the crossovers of the library's tuning lie (kernels/core/tuning.hpp): each constant set one way
-//               and the other, in turn, over sizes on both sides of it; "second/first" above 1 means that the way named
-//               first is the faster one
+// The first shows which prefetch level and distance is the best for large tables. The second shows where the crossovers
+// of the library's tuning lie (kernels/core/tuning.hpp): each constant set one way and the other, in turn, over sizes
+// on both sides of it; "second/first" above 1 means that the way named first is the faster one.
 #include <algorithm>
 #include <cstdio>
 #include <limits>
@@ -193,30 +193,14 @@ void add_crossovers() {
   }
 }
 
-int run(int argc, char** argv) {
-  std::string_view section;
-  if (argc > 1 && argv[1][0] != '-') {
-    section = argv[1];
-    argv[1] = argv[0];
-    ++argv;
-    --argc;
-  }
-  if (!section.empty() && section != "prefetch" && section != "crossovers") {
-    std::fprintf(stderr, "rowmill_tuning_bench: unknown section '%s' (known: prefetch, crossovers)\n", section.data());
-    return 2;
-  }
-  if (section != "crossovers") {
-    int count = argc;
-    std::vector<char*> arguments(argv, argv + argc);
-    benchmark::Initialize(&count, arguments.data());
-    print_prefetch_sweep(benchmark::GetBenchmarkFilter());
-  }
-  if (section == "prefetch") return 0;
-  add_crossovers();
-  return run_comparisons(argc, argv);
-}
-
 }  // namespace
 }  // namespace bench
 
-int main(int argc, char** argv) { return bench::run(argc, argv); }
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "prefetch") {
+    bench::print_prefetch_sweep(argc > 2 ? argv[2] : "");
+    return 0;
+  }
+  bench::add_crossovers();
+  return bench::run_comparisons(argc, argv);
+}

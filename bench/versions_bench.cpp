@@ -80,13 +80,13 @@ struct Version {
 /// A version's side of a comparison. The table, the gradients and the output are those of `subject`.
 class Side {
  public:
-  Side(const Version& version, const Shape& shape, const Subject& subject)
-      : version_(version), shape_(shape), problem_(subject.problem()), plans_(subject.batch_count()) {
+  Side(const Version& version, const Shape& shape, Subject& subject)
+      : version_(version), shape_(shape), subject_(subject), plans_(subject.batch_count()) {
     version_.check(version_.workspace_create(&workspace_));
     const auto create = [&](auto function) {
       version_.check(function(shape_.rows, shape_.dim, nullptr, nullptr, &optimizer_));
     };
-    const Operation& operation = *problem_.operation;
+    const Operation& operation = subject_.operation();
     if (operation.states == 2) {
       create(version_.adam_create);
     } else if (operation.states == 1) {
@@ -111,10 +111,10 @@ class Side {
 
   /// As Subject::run.
   void run(std::size_t batch) {
-    const rowmill_view table = rowmill_make_view(problem_.weights, shape_.rows, shape_.dim);
-    const Operation& operation = *problem_.operation;
+    const rowmill_view table = rowmill_make_view(subject_.weights(), shape_.rows, shape_.dim);
+    const Operation& operation = subject_.operation();
     const rowmill_view buffer =
-        rowmill_make_view(problem_.buffers[batch], operation.pooled ? shape_.batch : shape_.id_count(), shape_.dim);
+        rowmill_make_view(subject_.buffer(batch), operation.pooled ? shape_.batch : shape_.id_count(), shape_.dim);
     const rowmill_bags bags = bags_of(batch);
     if (optimizer_ != nullptr) {
       version_.check(version_.optimizer_step(optimizer_, &table, plans_[batch], &buffer, 1, workspace_));
@@ -131,20 +131,20 @@ class Side {
 
  private:
   [[nodiscard]] rowmill_bags bags_of(std::size_t batch) const {
-    const std::vector<std::int32_t>& ids = (*problem_.batches)[batch];
+    const std::vector<std::int32_t>& ids = subject_.batches()[batch];
     return rowmill_make_batch(rowmill_make_ids(ids.data(), shape_.id_count(), ROWMILL_INT32), shape_.batch,
                               shape_.length);
   }
   void build(rowmill_plan* plan, std::size_t batch) {
     const rowmill_bags bags = bags_of(batch);
-    version_.check(problem_.operation->pooled
+    version_.check(subject_.operation().pooled
                        ? version_.plan_build_bags(plan, &bags, shape_.rows, ROWMILL_RANGE_ERROR, nullptr)
                        : version_.plan_build(plan, &bags.ids, shape_.rows, ROWMILL_RANGE_ERROR, nullptr));
   }
 
   const Version& version_;
   Shape shape_;
-  const Problem& problem_;
+  Subject& subject_;
   std::vector<rowmill_plan*> plans_;
   rowmill_workspace* workspace_ = nullptr;
   rowmill_optimizer* optimizer_ = nullptr;

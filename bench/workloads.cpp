@@ -13,10 +13,6 @@ namespace {
 // The standard library's distributions differ between implementations; these use the raw words.
 double unit_interval(std::mt19937_64& words) { return static_cast<double>(words() >> 11) * 0x1p-53; }
 
-std::int64_t below(std::mt19937_64& words, std::int64_t n) {
-  return static_cast<std::int64_t>(unit_interval(words) * static_cast<double>(n));
-}
-
 /// Draws ranks 1 .. n with probability proportional to rank^-exponent, by rejection-inversion: Hörmann and Derflinger,
 /// "Rejection-inversion to generate variates from monotone discrete distributions", ACM TOMACS 6(3), 1996. Needs no
 /// table, whatever n is.
@@ -86,23 +82,25 @@ std::string_view name(IdSource source) {
   return source == IdSource::uniform ? "uniform" : source == IdSource::zipf ? "zipf" : "one_row";
 }
 
-int batch_count(const Shape& shape, std::size_t cache_bytes) {
+std::size_t batch_count(const Shape& shape, std::size_t cache_bytes) {
   constexpr std::size_t kMinCount = 8;
   constexpr std::size_t kMaxCount = 64;
   if (shape.table_bytes() <= cache_bytes) return kMinCount;
-  return static_cast<int>(std::clamp(4 * cache_bytes / shape.batch_bytes() + 1, kMinCount, kMaxCount));
+  return std::clamp(4 * cache_bytes / shape.batch_bytes() + 1, kMinCount, kMaxCount);
 }
 
-std::vector<std::vector<std::int32_t>> make_batches(const Shape& shape, IdSource source, int count) {
+std::vector<std::vector<std::int32_t>> make_batches(const Shape& shape, IdSource source, std::size_t count) {
   std::mt19937_64 words(7);
   const Zipf zipf(shape.rows);
 
   const auto next = [&]() -> std::int64_t {
-    if (source == IdSource::uniform) return below(words, shape.rows);
+    if (source == IdSource::uniform) {
+      return static_cast<std::int64_t>(unit_interval(words) * static_cast<double>(shape.rows));
+    }
     return source == IdSource::zipf ? scatter_rank(zipf(words) - 1, shape.rows) : shape.rows / 2;
   };
 
-  std::vector<std::vector<std::int32_t>> batches(static_cast<std::size_t>(count));
+  std::vector<std::vector<std::int32_t>> batches(count);
   for (auto& batch : batches) {
     batch.resize(static_cast<std::size_t>(shape.id_count()));
     for (std::int32_t& id : batch) id = static_cast<std::int32_t>(next());

@@ -42,9 +42,10 @@ inline constexpr IdSource kIdSources[] = {IdSource::uniform, IdSource::zipf, IdS
 
 /// The number of batches that a workload rotates over. Small tables: 8. Tables larger than the last-level cache: so
 /// many that the rows touched are several times its size, so that no batch finds its rows still cached.
-[[nodiscard]] int batch_count(const Shape& shape, std::size_t cache_bytes);
+[[nodiscard]] std::size_t batch_count(const Shape& shape, std::size_t cache_bytes);
 
 /// `count` distinct batches of shape.id_count() ids, the same in every run.
-[[nodiscard]] std::vector<std::vector<std::int32_t>> make_batches(const Shape& shape, IdSource source, int count);
+[[nodiscard]] std::vector<std::vector<std::int32_t>> make_batches(const Shape& shape, IdSource source,
+                                                                  std::size_t count);
 
 }  // namespace bench
