@@ -20,6 +20,7 @@ struct Processor {
   bool updates_near = true;             // whether updates of near tables go into the first level
   bool pools_near_doubled = false;      // whether pools of near tables prefetch twice as far ahead, as of far ones
   bool gathers_far_doubled = true;      // whether gathers from far tables do too
+  bool pools_far_in_two = true;         // whether pools of far tables prefetch all lines but a row's first half as far
   std::int64_t far_bytes = 16384;       // of the rows that are on their way from far tables
 };
 
@@ -27,7 +28,8 @@ struct Processor {
 /// level waits for many. Measured: the second level is better on AMD's family 25 (Zen 4), for near updates too, and on
 /// Intel's Sapphire and Emerald Rapids; the first on AMD's family 26 (Zen 5). Half the distance in near pools gained on
 /// Zen 4 and, by 3 to 9 %, on Emerald Rapids. Twice the distance in far tables gains 5 to 25 % on Emerald Rapids, where
-/// rows have 128 columns or are gathered.
+/// rows have 128 columns or are gathered. There, rows of far tables of which only the first line is prefetched as far,
+/// and the others half as far, are summed 3 to 10 % faster, if they have more than two lines.
 Processor find_processor() {
   Processor found;
 #if defined(__x86_64__)
@@ -41,6 +43,7 @@ Processor find_processor() {
       __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) {
     const unsigned family = (eax >> 8 & 0xF) + (eax >> 20 & 0xFF);  // the base and, on AMD since 2003, the extended one
     found.gathers_far_doubled = false;
+    found.pools_far_in_two = false;
     found.far_bytes = kNearBytes;
     if (family >= kZen5Family) {
       found.far = CacheLevel::first;
@@ -99,6 +102,12 @@ PrefetchArgs prefetch_for_pool(const ConstTableView& table) {
   const std::int64_t once = rows_ahead(std::min(row_bytes_of(table), kGroupBytes), near, kMaxAhead);
   return prefetch(near ? CacheLevel::first : far_prefetch_level(),
                   near && !processor().pools_near_doubled ? once : 2 * once);
+}
+
+std::int64_t rest_nearer_for_pool(const ConstTableView& table) {
+  constexpr std::int64_t kShortRow = 2 * 64;
+  const bool in_two = processor().pools_far_in_two && !is_near(table) && row_bytes(table) > kShortRow;
+  return in_two && !tuning().prefetch_ahead ? prefetch_for_pool(table).ahead / 2 : 0;
 }
 
 PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes, bool weights_alone) {

@@ -19,6 +19,10 @@ PrefetchArgs prefetch_for_gather(const ConstTableView& table);
 /// For rows that are summed: twice as far ahead, but in near tables only on processors where that was measured to pay.
 PrefetchArgs prefetch_for_pool(const ConstTableView& table);
 
+/// How many rows nearer their lines after the first are prefetched. The first line, which waits for its address to be
+/// translated too, has then been asked for when the others are.
+std::int64_t rest_nearer_for_pool(const ConstTableView& table);
+
 /// For rows of `row_bytes` that are updated, with their gradients, in a table that has `bytes` with its states. Where
 /// the caches hold the gradients and no states are read, a larger table is near.
 PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes, bool weights_alone = false);

@@ -107,6 +107,7 @@ struct Call {
   const PoolOptions& options;
   bool rows_as_they_stand;  // what the ids are
   PrefetchArgs prefetch;
+  std::int64_t rest_nearer;
 
   /// The kernels that sum quantised or f16 rows take no weights: those of rows of zeros do.
   [[nodiscard]] bool needs_other_sum() const {
@@ -135,7 +136,8 @@ struct Call {
             .dim = table.dim(),
             .prefetch = prefetch,
             .to = out.format(),
-            .later_ids = later_ids});
+            .later_ids = later_ids,
+            .rest_nearer = rest_nearer});
   }
 
   /// Bags first .. last-1 whose ids are rows as they stand.
@@ -251,7 +253,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
   if (bags.size() == 0 || table.dim() == 0) return;
   if (is_exact(table.format())) return exact::pool(table, bags, out, options);
 
-  const Call call{table, bags, out, options, rows_as_they_stand, prefetch_for_pool(table)};
+  const Call call{table, bags, out, options, rows_as_they_stand, prefetch_for_pool(table), rest_nearer_for_pool(table)};
   const std::int64_t bytes = row_bytes(table);
   const Ids ids = bags.ids();
   if (rows_as_they_stand && options.pooling != Pooling::max && !call.needs_other_sum()) {

@@ -45,6 +45,7 @@ template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, cla
 [[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
   using Value = typename In::Value;
   const std::int64_t ahead = a.prefetch.ahead;
+  const std::int64_t rest_ahead = ahead - a.rest_nearer;
   const Id* const ids = a.ids;
   const float* const weights = a.weights;
   const Value* const table = static_cast<const Value*>(a.table) + c;
@@ -61,14 +62,16 @@ template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, cla
     for (std::int64_t i = first; i < last; ++i) {
       const Value* const now = row(i);
       // Between the loads, where a prefetch is almost free. To prefetch again what is read now costs as little.
-      const Value* const later = i + ahead < end ? row(i + ahead) : now;
+      const Value* const later = i + rest_ahead < end ? row(i + rest_ahead) : now;
+      // From tables in the caches all lines of a row are prefetched at once: a second address is not worth its cost.
+      const Value* const latest = kInto == CacheLevel::first ? later : i + ahead < end ? row(i + ahead) : now;
       const Floats weight(kWeighted ? weights[i] : 1.0F);
       const auto add = [&](std::int64_t v, Floats x) __attribute__((always_inline)) {
         sum[v] += kWeighted ? weight * x : x;
       };
       if constexpr (kInPairs<In, kVectors>) {
         unrolled<kVectors / 2>([&](std::int64_t v) __attribute__((always_inline)) {
-          prefetch_column(later, 2 * v * kLanes, kInto);
+          prefetch_column(v == 0 ? latest : later, 2 * v * kLanes, kInto);
           Floats even;
           Floats odd;
           load_bf16_pairs(now + 2 * v * kLanes, even, odd);
@@ -77,7 +80,7 @@ template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, cla
         });
       } else {
         unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          prefetch_column(later, v * kLanes, kInto);
+          prefetch_column(v == 0 ? latest : later, v * kLanes, kInto);
           add(v, In::load(now + v * kLanes, lanes));
         });
       }

@@ -31,6 +31,8 @@ struct PoolArgs {
   PrefetchArgs prefetch;
   Format to = Format::f32;     ///< of `out`: f32, bf16 or f16
   std::int64_t later_ids = 0;  ///< how many follow those of the bags: their rows may be prefetched, for the next call
+  /// Sums prefetch a row's lines after its first one from a row so much nearer, 0 .. prefetch.ahead.
+  std::int64_t rest_nearer = 0;
 };
 
 /// winners[b, c] = which id of bag b, counted from its first, has the largest term in column c; -1 if there is none, or

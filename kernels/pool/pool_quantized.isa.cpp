@@ -41,9 +41,11 @@ template <class In, std::int64_t kVectors, class AllIds, class Level, class Lane
   const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * a.table_stride; };
   const std::int64_t end = a.begin[a.bags] + a.later_ids;
   // Of the group in the row that is prefetched: its lines, one by one from its first byte on, and the line of its last.
+  // The lines after the first may be those of a nearer row, as in pool.isa.cpp.
   constexpr std::int64_t kGroupBytes = kVectors * kLanes * In::kBits / 8;
   const std::int64_t offset = c * In::kBits / 8;
   const std::int64_t last_byte = c + kVectors * kLanes < a.dim ? offset + kGroupBytes - 1 : In::row_bytes(a.dim) - 1;
+  const std::int64_t rest_ahead = a.prefetch.ahead - a.rest_nearer;
   for (std::int64_t b = 0; b < a.bags; ++b) {
     const std::int64_t first = a.begin[b];
     const std::int64_t last = a.begin[b + 1];
@@ -53,12 +55,15 @@ template <class In, std::int64_t kVectors, class AllIds, class Level, class Lane
     for (std::int64_t i = first; i < last; ++i) {
       const auto* const now = row(i);
       // To prefetch again what is read now costs less than a branch.
-      const auto* const ahead = i + a.prefetch.ahead < end ? row(i + a.prefetch.ahead) : now;
-      const auto* const later = reinterpret_cast<const char*>(ahead);
+      const auto row_ahead = [=](std::int64_t ahead) __attribute__((always_inline)) {
+        return reinterpret_cast<const char*>(i + ahead < end ? row(i + ahead) : now);
+      };
+      const char* const later = row_ahead(rest_ahead);
       with_level(
           into, [=]<CacheLevel kInto>() __attribute__((always_inline)) {
+            const char* const latest = kInto == CacheLevel::first ? later : row_ahead(a.prefetch.ahead);
             unrolled<(kGroupBytes + kCacheLine - 1) / kCacheLine>([=](std::int64_t n) __attribute__((always_inline)) {
-              prefetch_line(later + offset + n * kCacheLine, kInto);
+              prefetch_line((n == 0 ? latest : later) + offset + n * kCacheLine, kInto);
             });
             prefetch_line(later + last_byte, kInto);
           });
@@ -104,8 +109,8 @@ template <class In, class AllIds, class Level>
 
 template <class In, class Id>
 inline void sum(const PoolArgs<Id>& a) {
-  const PoolArgs<std::int64_t> args{a.table, a.table_stride, nullptr, a.weights,  a.begin, a.bags,     a.divisors,
-                                    a.out,   a.out_stride,   a.dim,   a.prefetch, a.to,    a.later_ids};
+  const PoolArgs<std::int64_t> args{a.table, a.table_stride, nullptr, a.weights,  a.begin, a.bags,      a.divisors,
+                                    a.out,   a.out_stride,   a.dim,   a.prefetch, a.to,    a.later_ids, a.rest_nearer};
 #if defined(__AVX512BW__)
   with_level(a.prefetch.into,
              [&]<CacheLevel kInto>() { sum<In>(args, a.ids, std::integral_constant<CacheLevel, kInto>{}); });

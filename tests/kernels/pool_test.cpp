@@ -22,7 +22,7 @@ void check_pool_into(Kernel<PoolArgs<Id>>* kernel, Kernel<PoolArgs<Id>>* referen
   const auto run = [&](Kernel<PoolArgs<Id>>* f, const TableView& to) {
     f({table.bytes(), table.row_stride(), ids.data(), weights ? bags.weights.data() : nullptr, begin.data(),
        bags.size(), divisors ? bags.divisors.data() : nullptr, to.bytes(), to.row_stride(), table.dim(), prefetch,
-       to.format()});
+       to.format(), /*later_ids=*/0, /*rest_nearer=*/prefetch.ahead / 2});
   };
   run(kernel, out.view());
   run(reference, expected.view());

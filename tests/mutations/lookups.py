@@ -119,6 +119,8 @@ mutation("scatter_add into bf16 rounds once for all of a row's values", "kernels
 POOL = "kernels/pool/pool.isa.cpp"
 mutation("pool reads ids past the end to prefetch", "kernels_test:*pool*",
          (POOL, "i + ahead < end ? row(i + ahead) : now", "i + ahead < end + ahead ? row(i + ahead) : now"))
+mutation("pool reads ids past the end to prefetch the rest of rows", "kernels_test:*pool*",
+         (POOL, "i + rest_ahead < end ? row(i + rest_ahead) : now", "row(i + rest_ahead)"))
 mutation("a bag lacks its last id", "kernels_test:*pool*",
          (POOL, "last = a.begin[b + 1];", "last = a.begin[b + 1] - (a.begin[b + 1] > first ? 1 : 0);"))
 mutation("a bag is summed backwards", "kernels_test:*pool*",
@@ -231,7 +233,7 @@ mutation("int4 keeps a scale of 0", "kernels_test:*quantize*",
 mutation("a later group of quantised columns begins with the first", "kernels_test:*pool_int*",
          ("kernels/pool/pool_quantized.isa.cpp", "add(In::row(now, a.dim).from(c))", "add(In::row(now, a.dim))"))
 mutation("quantised rows are pooled past the last id", "kernels_test:*pool_int*",
-         ("kernels/pool/pool_quantized.isa.cpp", "i + a.prefetch.ahead < end ?", "i + a.prefetch.ahead <= end + 8 ?"))
+         ("kernels/pool/pool_quantized.isa.cpp", "i + ahead < end ?", "i + ahead <= end + 8 ?"))
 mutation("convert writes before it has looked at all rows", "convert_test:*BeforeItWrites*",
          ("kernels/convert/convert.cpp", "if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())",
           "quantizer.run();\n    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())"))
