@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "kernels/optimizer/storage_args.hpp"
+#include "kernels/random/philox_blocks.hpp"
+#include "kernels/simd/stochastic.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 
@@ -16,12 +18,32 @@ float* open_row(const StoredTable& table, std::int64_t row, std::int64_t dim, fl
 const float* as_floats(const void* row, Format format, std::int64_t dim, float* scratch);
 
 /// Rounds the floats of a row that open_row() read into `scratch` to the table's format, as `storage` says. Of weights,
-/// float16 overflows as it says, too; of states never. `spare` has room for as many floats.
+/// float16 overflows as it says, too; of states never.
 void close_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-               const float* scratch, float* spare);
+               const float* scratch);
 
-/// The 16 random bits of each column of a row, `dim` of them: see include/rowmill/random.hpp.
-void random_bits_of_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-                        std::uint16_t* bits);
+inline constexpr std::int64_t kRandomColumns = 8 * kPhiloxBlocks;  // that have their random bits of the same counters
+inline constexpr int kRandomRows = 2;                              // whose bits are made side by side
 
+/// The random words of kRandomColumns columns of some rows: see include/rowmill/random.hpp. They lie as those of the
+/// first columns of a table, wherever the columns are.
+struct RandomBlock {
+  PhiloxWords words[kRandomRows][4];
+};
+
+/// The random words of `dim` columns of `rows`: a block for each kRandomColumns of them.
+void fill_random_blocks(const PhiloxKeys& keys, const StorageArgs& storage, const std::int64_t (&rows)[kRandomRows],
+                        std::int64_t dim, RandomBlock* blocks);
+
+namespace {
+
+/// The 16 random bits of each column of a vector, columns c and on of a row whose words begin at `words`.
+[[gnu::always_inline]] inline Words random_bits(const std::uint32_t* words, std::int64_t c) {
+  constexpr std::int64_t kStride = sizeof(RandomBlock) / sizeof(*words);
+  Words both;
+  __builtin_memcpy(&both, words + c / kRandomColumns * kStride + c % (kRandomColumns / 2), sizeof both);
+  return c % kRandomColumns < kRandomColumns / 2 ? both & 0xFFFFU : both >> 16;
+}
+
+}  // namespace
 }  // namespace rowmill::ROWMILL_ISA

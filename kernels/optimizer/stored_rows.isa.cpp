@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/optimizer/stored_rows.hpp"
 
-#include "kernels/random/philox_blocks.hpp"
+#include <algorithm>
+
 #include "kernels/simd/formats.hpp"
-#include "kernels/simd/stochastic.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -35,45 +35,59 @@ void split_row(const float* from, std::int64_t dim, Half* upper, Half* low) {
   });
 }
 
-constexpr std::int64_t kBlockColumns = 8 * kPhiloxBlocks;  // of a row, that have random bits together
-
-/// The 16 random bits of the first `count` columns of block b, which are full vectors: see include/rowmill/random.hpp.
-/// Not inlined: it would then keep the keys where they are slow.
-[[gnu::noinline]] void fill_bits(const PhiloxKeys& keys, const StorageArgs& storage, std::uint64_t row, std::uint64_t b,
-                                 std::int64_t count, Half* bits) {
-  alignas(64) PhiloxWords words[4];
-  philox_blocks({static_cast<std::uint32_t>(b * kPhiloxBlocks), static_cast<std::uint32_t>(row),
-                 static_cast<std::uint32_t>(row >> 32), storage.step},
-                keys, words);
-  for (std::int64_t c = 0; c < count; c += kLanes) {
-    Words both;
-    __builtin_memcpy(&both, words[c / kPhiloxBlocks % 4] + c % kPhiloxBlocks, sizeof both);
-    store_16_bits(bits + c, c < kBlockColumns / 2 ? both : both >> 16, FullVector{});
+/// The random words of kRandomColumns columns from column c on, of kRows rows.
+template <int kRows>
+void fill_words(const PhiloxKeys& keys, const StorageArgs& storage, const std::uint64_t (&rows)[kRows], std::int64_t c,
+                PhiloxWords (&out)[kRows][4]) {
+  const std::uint64_t column = storage.first_column + static_cast<std::uint64_t>(c);
+  const auto block = static_cast<std::uint32_t>(column / kRandomColumns * kPhiloxBlocks);
+  philox_rows(block, rows, storage.step, keys, out);
+  const auto before = static_cast<std::int64_t>(column % kRandomColumns);
+  if (before == 0) return;
+  // The columns lie in two blocks.
+  PhiloxWords next[kRows][4];
+  philox_rows(block + kPhiloxBlocks, rows, storage.step, keys, next);
+  for (int r = 0; r < kRows; ++r) {
+    Half bits[2 * kRandomColumns];
+    for (std::int64_t i = 0; i < 2 * kRandomColumns; ++i) {
+      const std::int64_t at = i % kRandomColumns;
+      const auto& words = i < kRandomColumns ? out[r] : next[r];
+      const std::uint32_t word = words[at / kPhiloxBlocks % 4][at % kPhiloxBlocks];
+      bits[i] = static_cast<Half>(at < kRandomColumns / 2 ? word : word >> 16);
+    }
+    for (std::int64_t i = 0; i < 4 * kPhiloxBlocks; ++i) {
+      out[r][i / kPhiloxBlocks][i % kPhiloxBlocks] =
+          bits[before + i] | std::uint32_t{bits[before + i + kRandomColumns / 2]} << 16;
+    }
   }
 }
 
 /// to = round(v, random) for each vector of a row.
 template <class Round>
 void round_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-               const float* from, Half* bits, Half* to, Round round) {
-  random_bits_of_row(table, storage, row, dim, bits);
-  for_each_vector(dim, [&](std::int64_t c, auto lanes) {
-    store_16_bits(to + c, round(load(from + c, lanes), load_16_bits(bits + c, lanes)), lanes);
-  });
+               const float* from, Half* to, Round round) {
+  const PhiloxKeys keys = philox_keys(table.key);
+  const std::uint64_t number[1] = {storage.first_row + static_cast<std::uint64_t>(row)};
+  for (std::int64_t first = 0; first < dim; first += kRandomColumns) {
+    alignas(64) PhiloxWords words[1][4];
+    fill_words(keys, storage, number, first, words);
+    for_each_vector(std::min(dim - first, kRandomColumns), [&](std::int64_t c, auto lanes) {
+      store_16_bits(to + first + c, round(load(from + first + c, lanes), random_bits(words[0][0], c)), lanes);
+    });
+  }
 }
 
 void round_row_to_bf16(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-                       const float* from, Half* bits, Half* to) {
+                       const float* from, Half* to) {
   if (storage.rounding == Rounding::nearest) {
     return for_each_vector(
         dim, [=](std::int64_t c, auto lanes) { Bf16Format::store(to + c, load(from + c, lanes), lanes); });
   }
-  round_row(table, storage, row, dim, from, bits, to,
-            [](Floats v, Words random) { return round_to_bf16(v, random) >> 16; });
+  round_row(table, storage, row, dim, from, to, [](Floats v, Words random) { return round_to_bf16(v, random) >> 16; });
 }
 
 void round_row_to_f16(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-                      const float* from, Half* bits, Half* to) {
+                      const float* from, Half* to) {
   const Words saturates = Words{} + (storage.overflow == Overflow::saturate ? 1U : 0U);
   Words infinite = {};
   const auto limit = [&](Words half) {
@@ -86,7 +100,7 @@ void round_row_to_f16(const StoredTable& table, const StorageArgs& storage, std:
       store_16_bits(to + c, limit(round_to_f16(load(from + c, lanes))), lanes);
     });
   } else {
-    round_row(table, storage, row, dim, from, bits, to,
+    round_row(table, storage, row, dim, from, to,
               [&](Floats v, Words random) { return limit(round_to_f16(v, random)); });
   }
   if (storage.overflow != Overflow::error) return;
@@ -117,33 +131,22 @@ const float* as_floats(const void* row, Format format, std::int64_t dim, float* 
   return scratch;
 }
 
-void random_bits_of_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-                        Half* bits) {
-  const PhiloxKeys keys(table.key);
-  const std::uint64_t number = storage.first_row + static_cast<std::uint64_t>(row);
-  for (std::int64_t c = 0; c < dim;) {
-    const std::uint64_t column = storage.first_column + static_cast<std::uint64_t>(c);
-    const auto first = static_cast<std::int64_t>(column % kBlockColumns);
-    const std::int64_t count = dim - c < kBlockColumns - first ? dim - c : kBlockColumns - first;
-    if (first == 0 && count % kLanes == 0) {
-      fill_bits(keys, storage, number, column / kBlockColumns, count, bits + c);
-    } else {
-      alignas(64) Half block[kBlockColumns];
-      fill_bits(keys, storage, number, column / kBlockColumns, kBlockColumns, block);
-      __builtin_memcpy(bits + c, block + first, static_cast<std::size_t>(count) * sizeof *bits);
-    }
-    c += count;
+void fill_random_blocks(const PhiloxKeys& keys, const StorageArgs& storage, const std::int64_t (&rows)[kRandomRows],
+                        std::int64_t dim, RandomBlock* blocks) {
+  std::uint64_t numbers[kRandomRows];
+  for (int r = 0; r < kRandomRows; ++r) numbers[r] = storage.first_row + static_cast<std::uint64_t>(rows[r]);
+  for (std::int64_t c = 0; c < dim; c += kRandomColumns) {
+    fill_words(keys, storage, numbers, c, blocks[c / kRandomColumns].words);
   }
 }
 
 void close_row(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t dim,
-               const float* scratch, float* spare) {
+               const float* scratch) {
   if (table.format == Format::f32) return;
   Half* const to = row_of<Half>(table.data, row, table.stride);
   if (table.low != nullptr) return split_row(scratch, dim, to, row_of<Half>(table.low, row, dim));
-  Half* const bits = reinterpret_cast<Half*>(spare);
-  if (table.format == Format::bf16) return round_row_to_bf16(table, storage, row, dim, scratch, bits, to);
-  round_row_to_f16(table, storage, row, dim, scratch, bits, to);
+  if (table.format == Format::bf16) return round_row_to_bf16(table, storage, row, dim, scratch, to);
+  round_row_to_f16(table, storage, row, dim, scratch, to);
 }
 
 }  // namespace rowmill::ROWMILL_ISA

@@ -72,10 +72,8 @@ inline void update_any_rows(const typename Formula::Args& args) {
         [&](std::int64_t i) { states.row[i] = open_row(storage.states[i], row, dim, scratch + (2 + i) * dim); });
     update_row(formula, decay, gradient, row_scalars(formula, gradient, known, row), WeightRow<F32Format>{w}, states,
                [](std::int64_t) {});
-    float* const spare = scratch;  // the gradient is not needed any more
-    unrolled<Formula::kStates>(
-        [&](std::int64_t i) { close_row(storage.states[i], storage, row, dim, states.row[i], spare); });
-    close_row(storage.weights, storage, row, dim, w, spare);
+    unrolled<Formula::kStates>([&](std::int64_t i) { close_row(storage.states[i], storage, row, dim, states.row[i]); });
+    close_row(storage.weights, storage, row, dim, w);
   }
 }
 
@@ -108,22 +106,27 @@ using F32Weights = PlainWeights<F32Format, kColumns>;
 template <std::int64_t kColumns>
 using Bf16Weights = PlainWeights<Bf16Format, kColumns>;
 
-/// Those of bf16, rounded by chance.
+/// Those of bf16, rounded by chance, in rows of kColumns that are packed, or, if it is 0, with a stride.
+template <std::int64_t kColumns>
 struct StochasticWeights {
   const StorageArgs& storage;
+  const PhiloxKeys keys;
   std::uint16_t* data;
   std::int64_t stride;
-  std::uint16_t* bits;  // 16 random ones for each column of the row at hand
+  RandomBlock near;     // of rows that have one
+  RandomBlock* blocks;  // the random words of the row at hand and of the next ones
 
   explicit StochasticWeights(const UpdateArgs& a)
       : storage(*a.storage),
+        keys(philox_keys(storage.weights.key)),
         data(static_cast<std::uint16_t*>(a.weights)),
         stride(a.stride),
-        bits(reinterpret_cast<std::uint16_t*>(a.scratch + a.gradients.dim)) {}
+        blocks(a.gradients.dim <= kRandomColumns ? &near
+                                                 : reinterpret_cast<RandomBlock*>(a.scratch + a.gradients.dim)) {}
 
   struct Row {
     std::uint16_t* p;
-    const std::uint16_t* bits;
+    const std::uint32_t* words;
 
     template <std::int64_t n, class Lanes>
     [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
@@ -133,23 +136,36 @@ struct StochasticWeights {
     [[gnu::always_inline]] void store(std::int64_t c, const Floats (&v)[n], Lanes lanes) const {
       Words rounded[n];
       unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) {
-        rounded[i] = round_to_bf16(v[i], load_16_bits(bits + c + i * kLanes, lanes));
+        rounded[i] = round_to_bf16(v[i], random_bits(words, c + i * kLanes));
       });
       store_upper_halves(p + c, rounded, lanes);
     }
   };
-  [[nodiscard]] [[gnu::always_inline]] Row row(std::int64_t r, std::int64_t dim) const {
-    random_bits_of_row(storage.weights, storage, r, dim, bits);
-    return {data + r * stride, bits};
+  [[nodiscard]] [[gnu::always_inline]] std::uint16_t* row(std::int64_t r) const {
+    return data + r * (kColumns > 0 ? kColumns : stride);
+  }
+  [[nodiscard]] [[gnu::always_inline]] Row next(const std::int64_t* rows, std::int64_t s, std::int64_t count,
+                                                std::int64_t dim) {
+    const std::int64_t place = s % kRandomRows;
+    if (place == 0) {
+      std::int64_t together[kRandomRows];
+      for (int i = 0; i < kRandomRows; ++i) together[i] = rows[s + i < count ? s + i : s];
+      fill_random_blocks(keys, storage, together, dim, blocks);
+    }
+    return {row(rows[s]), blocks->words[place][0]};
   }
   template <CacheLevel kInto>
   [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
-    prefetch<kInto>(data + r * stride, dim * std::int64_t{sizeof *data});
+    prefetch<kInto>(row(r), dim * std::int64_t{sizeof *data});
+  }
+  template <CacheLevel kInto>
+  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c) const {
+    ROWMILL_ISA::prefetch_column(row(r), c, kInto);
   }
 };
 
 /// The floats of a split table.
-template <std::int64_t>
+template <std::int64_t kColumns>
 struct SplitWeights {
   std::uint16_t* upper;
   std::int64_t stride;
@@ -173,11 +189,19 @@ struct SplitWeights {
       store_split(upper + c, low + c, v, lanes);
     }
   };
-  [[nodiscard]] Row row(std::int64_t r, std::int64_t dim) const { return {upper + r * stride, low + r * dim}; }
+  [[nodiscard]] [[gnu::always_inline]] Row next(const std::int64_t* rows, std::int64_t s, std::int64_t,
+                                                std::int64_t dim) const {
+    return {upper + rows[s] * stride, low + rows[s] * dim};
+  }
   template <CacheLevel kInto>
   [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
     prefetch<kInto>(upper + r * stride, dim * std::int64_t{sizeof *upper});
     prefetch<kInto>(low + r * dim, dim * std::int64_t{sizeof *low});
+  }
+  template <CacheLevel kInto>
+  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c) const {
+    ROWMILL_ISA::prefetch_column(upper + r * stride, c, kInto);
+    ROWMILL_ISA::prefetch_column(low + r * kColumns, c, kInto);
   }
 };
 
@@ -188,7 +212,7 @@ template <class Formula, class Weights>
   const UpdateArgs& a = args.update;
   const Formula formula = formula_of<Formula>(args);
   const Decayed decay(a);
-  const Weights weights(a);
+  Weights weights(a);
   const AnyGradients gradients(a.gradients);
   const std::int64_t dim = a.gradients.dim;
   const std::int64_t ahead = a.prefetch.ahead;
@@ -233,7 +257,7 @@ template <class Formula, class Weights>
       sum_segment(a.segments, a.gradients, a.prefetch, s, scratch);
     }
     AnyGradientInMemory gradient{from, dim, Floats(factor)};
-    const auto w = weights.row(row, dim);
+    const auto w = weights.next(rows, s, count, dim);
     if (l2) {
       add_decay(gradient, w, a.decay_factor, scratch);
       gradient = {{scratch, Format::f32}, dim, Floats(1.0F)};
@@ -284,17 +308,17 @@ inline void update_any(const typename Formula::Args& args) {
   }
   if (!in_registers) return update_any_rows<Formula>(args);
   const bool split = storage.weights.low != nullptr;
-  if (format == Format::bf16 && !split && storage.rounding == Rounding::stochastic) {
-    return update_in_registers<Formula, StochasticWeights>(args);
-  }
+  const bool stochastic = format == Format::bf16 && !split && storage.rounding == Rounding::stochastic;
   if (a.gradients.any_format && a.gradients.passes[0].format == Format::bf16) {
     constexpr std::int64_t kMinColumns = Formula::kStates == 0 ? 16 : 64;
     if (format == Format::f32) return update_of_format<Formula, F32Weights, Bf16Format, 64, 128>(args);
     if (split) return update_of_format<Formula, SplitWeights, Bf16Format, 64, 128>(args);
+    if (stochastic) return update_of_format<Formula, StochasticWeights, Bf16Format, 64, 128>(args);
     return update_of_format<Formula, Bf16Weights, Bf16Format, kMinColumns, 128>(args);
   }
   if (format == Format::f32) return update_in_registers<Formula, F32Weights<0>>(args);
   if (split) return update_in_registers<Formula, SplitWeights<0>>(args);
+  if (stochastic) return update_in_registers<Formula, StochasticWeights<0>>(args);
   update_in_registers<Formula, Bf16Weights<0>>(args);
 }
 

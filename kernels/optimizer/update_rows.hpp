@@ -12,7 +12,7 @@
 //   (w, g, row, state)        the updated weights, from the decayed weights and gradient; updates state[0], ... too
 //
 // There are two layouts. Rows of a fixed width whose tables and gradients are packed have a loop of their own, compiled
-// for each width: gradients stay in registers, whole rows are prefetched at once, and next to nothing is read from the
+// for each width: gradients stay in registers, short rows are prefetched at once, and next to nothing is read from the
 // stack. All others take the loop for any width: gradients of more than one contribution are summed in memory first,
 // but for SGD, and prefetches stand between the loads. What each is worth: docs/design/performance.md.
 //
@@ -96,12 +96,21 @@ struct PlainWeights {
 
   explicit PlainWeights(const UpdateArgs& a) : data(static_cast<Value*>(a.weights)), stride(a.stride) {}
 
-  [[nodiscard]] [[gnu::always_inline]] WeightRow<Of> row(std::int64_t r, std::int64_t) const {
-    return {data + r * (kColumns > 0 ? kColumns : stride)};
+  [[nodiscard]] [[gnu::always_inline]] Value* row(std::int64_t r) const {
+    return data + r * (kColumns > 0 ? kColumns : stride);
+  }
+  /// The row of segment s, which is rows[s]. Is called for s = 0, 1, ... count - 1.
+  [[nodiscard]] [[gnu::always_inline]] WeightRow<Of> next(const std::int64_t* rows, std::int64_t s, std::int64_t,
+                                                          std::int64_t) const {
+    return {row(rows[s])};
   }
   template <CacheLevel kInto>
   [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
-    prefetch<kInto>(row(r, dim).p, dim * std::int64_t{sizeof(Value)});
+    prefetch<kInto>(row(r), dim * std::int64_t{sizeof(Value)});
+  }
+  template <CacheLevel kInto>
+  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c) const {
+    ROWMILL_ISA::prefetch_column(row(r), c, kInto);
   }
 };
 
@@ -171,6 +180,9 @@ template <class Formula, class Value>
 template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, class Of>
 [[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
+  // Where rows and their states have many lines, these are prefetched between the loads: all at once would fill the
+  // queue of misses and stop the loads behind them.
+  constexpr bool kSpread = Formula::kStates > 0 && kColumns >= 64;
   using Gradient = typename Of::Value;
   const UpdateArgs& a = args.update;
   const Formula formula = formula_of<Formula>(args);
@@ -181,7 +193,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   // Of the shortest rows it is a constant, the same one: that leaves a register for the loop, which is up to a tenth.
   const std::int64_t ahead = kColumns <= 32 ? (kInto == CacheLevel::first ? 16 : 32) : a.prefetch.ahead;
   const PackedGradients<kColumns, Of> gradients{static_cast<const Gradient*>(a.gradients.passes[0].data)};
-  const Weights weights(a);
+  Weights weights(a);
   const float* const mean_squares = a.gradients.mean_squares;
   const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
     weights.template prefetch_row<kInto>(row, kColumns);
@@ -198,9 +210,10 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   const std::int64_t* const last_ahead = a.gradients.prefetched ? a.segments.positions + begin[count] - ahead : nullptr;
   for (std::int64_t s = 0; s < count; ++s) {
     const std::int64_t row = rows[s];
-    const auto w = weights.row(row, kColumns);
+    const auto w = weights.next(rows, s, count, kColumns);
     const std::int64_t contributions = begin[s + 1] - begin[s];
-    prefetch_later(rows[s + ahead < count ? s + ahead : s]);
+    const std::int64_t later_row = rows[s + ahead < count ? s + ahead : s];
+    if constexpr (!kSpread) prefetch_later(later_row);
     Floats sum[kVectors];
     const auto later = [&](const std::int64_t* p, const Gradient* gradient) __attribute__((always_inline)) {
       return p < last_ahead ? gradients.row(p[ahead]) : gradient;
@@ -230,8 +243,20 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     const float* const known = contributions == 1 && mean_squares != nullptr ? mean_squares + *position : nullptr;
     position += contributions;
     const GradientInRegisters<kVectors> gradient{sum};
-    update_row(formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
-               state_rows(formula, row, kColumns), [](std::int64_t) {});
+    update_row(
+        formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
+        state_rows(formula, row, kColumns), [&](std::int64_t c) __attribute__((always_inline)) {
+          if constexpr (kSpread) {
+            weights.template prefetch_column<kInto>(later_row, c);
+            const auto later_states = state_rows(formula, later_row, kColumns);
+            unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
+              prefetch_column(later_states.row[i], c, kInto);
+            });
+            if constexpr (Formula::kUsesMeanSquare) {
+              if (c == 0) prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), kInto);
+            }
+          }
+        });
   }
 }
 

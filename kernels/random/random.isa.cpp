@@ -5,15 +5,14 @@
 namespace rowmill::ROWMILL_ISA {
 
 void fill_uniform_f32(const FillUniformArgs& a) {
-  const PhiloxKeys keys(a.key);
+  const PhiloxKeys keys = philox_keys(a.key);
   for (std::int64_t r = 0; r < a.rows; ++r) {
     float* row = a.data + r * a.stride;
     for (std::int64_t c = 0; c < a.dim; c += 4 * kPhiloxBlocks) {
-      PhiloxWords x[4];
-      const auto row_number = static_cast<std::uint64_t>(a.first_row + r);
-      philox_blocks({static_cast<std::uint32_t>(c / 4), static_cast<std::uint32_t>(row_number),
-                     static_cast<std::uint32_t>(row_number >> 32), a.step},
-                    keys, x);
+      PhiloxWords words[1][4];
+      philox_rows<1>(static_cast<std::uint32_t>(c / 4), {static_cast<std::uint64_t>(a.first_row + r)}, a.step, keys,
+                     words);
+      const auto& x = words[0];
       float values[kPhiloxBlocks][4];
       for (int i = 0; i < kPhiloxBlocks; ++i) {
         for (int w = 0; w < 4; ++w) {
@@ -29,10 +28,12 @@ void fill_uniform_f32(const FillUniformArgs& a) {
 }
 
 void philox_u32(const PhiloxArgs& a) {
-  const PhiloxKeys keys(a.key);
+  const PhiloxKeys keys = philox_keys(a.key);
   for (std::int64_t b = 0; b < a.blocks; b += kPhiloxBlocks) {
-    PhiloxWords x[4];
-    philox_blocks({a.counter[0] + static_cast<std::uint32_t>(b), a.counter[1], a.counter[2], a.counter[3]}, keys, x);
+    PhiloxWords words[1][4];
+    philox_rows<1>(a.counter[0] + static_cast<std::uint32_t>(b), {a.counter[1] | std::uint64_t{a.counter[2]} << 32},
+                   a.counter[3], keys, words);
+    const auto& x = words[0];
     std::uint32_t* const out = a.out + 4 * b;
     for (int i = 0; i < kPhiloxBlocks; ++i) {
       for (int w = 0; w < 4; ++w) out[4 * i + w] = x[w][i];

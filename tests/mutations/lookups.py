@@ -176,7 +176,7 @@ mutation("find_bad_id allows what lies beside the padding id", "bad_input_test:*
 
 RANDOM = "kernels/random/random.isa.cpp"
 mutation("Philox counts rows in 32 bits", "kernels_test:*fill_uniform*",
-         (RANDOM, "static_cast<std::uint32_t>(row_number >> 32)", "0"))
+         (RANDOM, "static_cast<std::uint64_t>(a.first_row + r)", "static_cast<std::uint32_t>(a.first_row + r)"))
 mutation("random words of later blocks are those of the first", "kernels_test:*philox*",
          (RANDOM, "a.counter[0] + static_cast<std::uint32_t>(b)", "a.counter[0]"))
 mutation("Philox has 9 rounds", "table_test:Philox*",

@@ -262,9 +262,13 @@ mutation("renormalize: padding is renormalized", "max_norm_test:*PaddingId*",
 STORED = "kernels/optimizer/stored_rows.isa.cpp"
 STOCHASTIC = "kernels/simd/stochastic.hpp"
 mutation("the upper halves of random words are not used", "kernels_test:*_any*",
-         (STORED, "both >> 16, FullVector{}", "both, FullVector{}"))
+         ("kernels/optimizer/stored_rows.hpp", "both & 0xFFFFU : both >> 16", "both & 0xFFFFU : both & 0xFFFFU"))
 mutation("random bits begin with a block's first column in every part of a table", "kernels_test:*_any*",
-         (STORED, "block + first, static_cast<std::size_t>(count)", "block, static_cast<std::size_t>(count)"))
+         (STORED, "bits[before + i] |", "bits[i] |"))
+mutation("rows that have their random bits together have those of one", "kernels_test:*_any*",
+         (STORED, "static_cast<std::uint64_t>(rows[r])", "static_cast<std::uint64_t>(rows[0])"))
+mutation("all columns of long rows have the random bits of the first", "kernels_test:*_any*",
+         (STORED, "blocks[c / kRandomColumns].words", "blocks[0].words"))
 mutation("parts of a table count columns from 0", "storage_test:*Parts*",
          (STORED, "storage.first_column + static_cast<std::uint64_t>(c)", "static_cast<std::uint64_t>(c)"))
 mutation("a split table keeps the upper half twice", "kernels_test:*_any*",
