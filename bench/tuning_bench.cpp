@@ -145,12 +145,16 @@ void add_crossovers() {
                      choose(state, operation, shape, source, with(size, first), with(size, second));
                    });
   };
-  for (const std::string_view operation : {"gather", "pool", "sgd"}) {
-    for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
-      add("threads, alone", operation, {9088, 256, bags, 16}, IdSource::zipf,
-          operation == "sgd" ? &rowmill::Tuning::parallel_bytes : &rowmill::Tuning::parallel_lookup_bytes, kAlways,
-          kNever);
+  for (const std::int64_t bags : {2, 4, 8, 16, 32, 64, 128}) {
+    const Shape shape{9088, 256, bags, 16};
+    for (const std::string_view operation : {"gather", "pool"}) {
+      add("threads, alone", operation, shape, IdSource::zipf, &rowmill::Tuning::parallel_lookup_bytes, kAlways, kNever);
     }
+    add("threads, alone", "sgd", shape, IdSource::zipf, &rowmill::Tuning::parallel_bytes, kAlways, kNever);
+  }
+  for (const std::int64_t bags : {64, 128, 256, 512, 1024}) {
+    add("threads, alone", "plan", {9088, 256, bags, 16}, IdSource::zipf, &rowmill::Tuning::parallel_plan_ids, kAlways,
+        kNever);
   }
   for (const Shape& shape : {Shape{9088, 256, 128, 32}, Shape{9088, 256, 1024, 64}, Shape{1'000'000, 64, 2048, 20}}) {
     for (const std::int64_t ids : {256, 512, 2048, 8192}) {

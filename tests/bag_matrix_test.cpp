@@ -28,7 +28,8 @@ class BagMatrixTest : public IsaTest {
   template <class F>
   void run_small(F f) const {
     run([&] {
-      override_tuning({.parallel_bytes = 1, .parallel_lookup_bytes = 1, .shard_ids = 8, .share_bytes = 1});
+      override_tuning(
+          {.parallel_bytes = 1, .parallel_lookup_bytes = 1, .parallel_plan_ids = 1, .shard_ids = 8, .share_bytes = 1});
       f();
     });
   }

@@ -190,8 +190,10 @@ TEST(PrefetchLevel, IsTheFirstForATableThatIsNear) {
   EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, 0, 64)).into, CacheLevel::first);
   EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, rows, 64, 0)).into, CacheLevel::first);
   EXPECT_EQ(prefetch_for_gather(ConstTableView(&x, rows, 64)).into, far_prefetch_level());
-  EXPECT_EQ(prefetch_for_update(rows, 64).into, far_prefetch_level());
-  EXPECT_EQ(prefetch_for_update(tuning().near_table_bytes, 64, true).into, prefetch_for_update(1, 64).into);
+  EXPECT_EQ(prefetch_for_update(rows, rows, 64).into, far_prefetch_level());
+  const CacheLevel near = prefetch_for_update(1, rows, 64).into;
+  EXPECT_EQ(prefetch_for_update(tuning().near_table_bytes, rows, 64, true).into, near);
+  EXPECT_EQ(prefetch_for_update(rows, tuning().near_touched_bytes, 64).into, near);
 }
 
 TEST_P(GatherTest, ReadsABroadcastRowAndWritesColumnSlices) {

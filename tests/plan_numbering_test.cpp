@@ -2,6 +2,7 @@
 // How a shard of a plan numbers its rows: by a hash table, and by sorting where rows collide.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <string>
 #include <vector>
@@ -15,19 +16,19 @@ namespace {
 
 /// What number_by_hash() or number_by_sorting() makes of ids.
 struct Numbered {
-  std::vector<std::int64_t> rows, counts;
+  std::vector<std::int64_t> rows, counts, firsts;
   std::vector<std::uint32_t> numbers;
   std::int64_t distinct = 0;
 
   Numbered(const std::vector<std::int64_t>& ids, bool by_sorting)
-      : rows(ids.size()), counts(ids.size()), numbers(ids.size()) {
+      : rows(ids.size()), counts(ids.size()), firsts(ids.size()), numbers(ids.size()) {
     const auto count = static_cast<std::int64_t>(ids.size());
     const auto each_row = [&](auto body) {
-      for (const std::int64_t id : ids) {
-        if (!body(id)) return;
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (!body(ids[i], static_cast<std::int64_t>(10 * i))) return;  // positions in a batch of which these are a part
       }
     };
-    const Numbering<std::uint32_t> numbering{rows.data(), counts.data(), numbers.data()};
+    const Numbering<std::uint32_t> numbering{rows.data(), counts.data(), firsts.data(), numbers.data()};
     if (by_sorting) {
       std::vector<std::int64_t> memory(3 * ids.size());
       distinct = number_by_sorting(each_row, count, memory.data(), numbering);
@@ -39,6 +40,7 @@ struct Numbered {
     if (distinct < 0) return;
     rows.resize(static_cast<std::size_t>(distinct));
     counts.resize(static_cast<std::size_t>(distinct));
+    firsts.resize(static_cast<std::size_t>(distinct));
   }
 };
 
@@ -50,6 +52,11 @@ TEST(PlanNumbers, AreTheSameByHashAndBySorting) {
     EXPECT_EQ(by_hash.distinct, by_sorting.distinct);
     EXPECT_EQ(by_hash.rows, by_sorting.rows);
     EXPECT_EQ(by_hash.counts, by_sorting.counts);
+    EXPECT_EQ(by_hash.firsts, by_sorting.firsts);
+    for (std::size_t n = 0; n < by_hash.rows.size(); ++n) {
+      const auto first = std::ranges::find(batch.ids, by_hash.rows[n]);
+      EXPECT_EQ(by_hash.firsts[n], 10 * (first - batch.ids.begin()));
+    }
     EXPECT_EQ(by_hash.numbers, by_sorting.numbers);
   }
 }

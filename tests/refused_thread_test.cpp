@@ -103,7 +103,7 @@ struct Case {
 /// Runs the operations on one thread; then with the refusal, in order from operation `c.operation` on.
 int run_child(const Case& c) {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-  override_tuning({.parallel_bytes = kNever, .parallel_lookup_bytes = kNever});
+  override_tuning({.parallel_bytes = kNever, .parallel_lookup_bytes = kNever, .parallel_plan_ids = kNever});
   std::vector<std::uint64_t> expected;
   for (const auto& [name, run] : operations()) expected.push_back(run());
   override_tuning({.parallel_bytes = std::int64_t{1} << 18,

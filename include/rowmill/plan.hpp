@@ -166,13 +166,12 @@ class Plan {
     std::int64_t shards = 0;
     std::int64_t hot = 0;
     bool of_bags = false;
-    bool keeps_positions = false;  // beside those of bags
-    bool has_weights = false;
-    bool has_doubles = false;
     Pooling pooling = Pooling::sum;
     std::span<const std::int32_t> winners = {};
   } size_;
-  struct Layout;  // of memory_
+  struct Layout;
+  /// Of memory_, where it stands at the begin. Only of a plan of ids, not of none.
+  [[nodiscard]] const Layout& layout() const;
 };
 
 }  // namespace rowmill

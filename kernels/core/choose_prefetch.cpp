@@ -110,9 +110,10 @@ std::int64_t rest_nearer_for_pool(const ConstTableView& table) {
   return in_two && !tuning().prefetch_ahead ? prefetch_for_pool(table).ahead / 2 : 0;
 }
 
-PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes, bool weights_alone) {
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t touched_bytes, std::int64_t row_bytes,
+                                 bool weights_alone) {
   const std::int64_t limit = weights_alone ? tuning().near_table_bytes : tuning().near_update_bytes;
-  const bool near = processor().updates_near && bytes <= limit;
+  const bool near = processor().updates_near && (bytes <= limit || touched_bytes <= tuning().near_touched_bytes);
   const CacheLevel into = near ? CacheLevel::first : far_prefetch_level();
   const std::int64_t max = into == CacheLevel::first ? kMaxAhead / 2 : kMaxAhead;
   return prefetch(into, rows_ahead(row_bytes, near, max));

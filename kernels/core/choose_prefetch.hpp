@@ -23,8 +23,10 @@ PrefetchArgs prefetch_for_pool(const ConstTableView& table);
 /// translated too, has then been asked for when the others are.
 std::int64_t rest_nearer_for_pool(const ConstTableView& table);
 
-/// For rows of `row_bytes` that are updated, with their gradients, in a table that has `bytes` with its states. Where
-/// the caches hold the gradients and no states are read, a larger table is near.
-PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t row_bytes, bool weights_alone = false);
+/// For rows of `row_bytes` that are updated, with their gradients. The table has `bytes` with its states, and
+/// `touched_bytes` at most are rows of the batch: few of them are near in any table, for a lookup has mostly just read
+/// them. Where the caches hold the gradients and no states are read, a larger table is near.
+PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t touched_bytes, std::int64_t row_bytes,
+                                 bool weights_alone = false);
 
 }  // namespace rowmill

@@ -20,6 +20,11 @@ inline std::int64_t concurrency_for_lookup(std::int64_t bytes) noexcept {
   return bytes < tuning().parallel_lookup_bytes ? 1 : available_threads();
 }
 
+/// The same for grouping so many ids.
+inline std::int64_t concurrency_for_plan(std::int64_t ids) noexcept {
+  return ids < tuning().parallel_plan_ids ? 1 : available_threads();
+}
+
 /// Rows for one task of a region over `rows` rows of `row_bytes` traffic each: so many tasks that threads which finish
 /// early find more to do, and none so small that starting it shows. Each thread has as many as the others.
 inline std::int64_t rows_per_task(std::int64_t rows, std::int64_t row_bytes, std::int64_t threads) {

@@ -14,9 +14,12 @@ struct Tuning {
   /// Below this many bytes of memory traffic, the calling thread works alone: waking a second one takes microseconds
   /// too, and so does fetching a row that the other core wrote. What is only read counts half, because it is often in
   /// a cache.
-  std::int64_t parallel_bytes = std::int64_t{1} << 20;
+  std::int64_t parallel_bytes = std::int64_t{3} << 18;
   /// The same for lookups. They find rows that nobody has written since, and so a second thread pays sooner.
   std::int64_t parallel_lookup_bytes = std::int64_t{3} << 17;
+  /// The same for plans, in ids. They read nothing that another core wrote, and an id takes as long as 256 bytes of
+  /// other traffic.
+  std::int64_t parallel_plan_ids = std::int64_t{1} << 12;
   /// A plan's shards have about this many ids, if that makes at most 256 shards: their hash tables then stay in the
   /// first-level cache.
   std::int64_t shard_ids = 1024;
@@ -45,6 +48,9 @@ struct Tuning {
   /// Updates prefetch into the first level too, but on Zen 4, if the table and its states have at most this size; or
   /// that of near tables, if bags share the gradients and there is at most a state for each row.
   std::int64_t near_update_bytes = std::int64_t{4} << 20;
+  /// The same in a larger table, if the rows that are touched have at most this size: they stay in a second-level
+  /// cache.
+  std::int64_t near_touched_bytes = std::int64_t{1} << 18;
 };
 
 /// The tuning in force: the defaults above, but in benchmarks and tests that override them (override_tuning.hpp).

@@ -79,7 +79,8 @@ void RowSums::number_rows(const Plan& plan, std::int64_t threads, std::int64_t* 
 void RowSums::sum(const KernelTable& k, const Plan& plan, Contributions& contributions, std::int64_t threads,
                   float* out, std::int64_t stride, bool dense) {
   const std::int64_t row_bytes = dim_ * std::int64_t{sizeof(float)};
-  const PrefetchArgs prefetch = prefetch_for_update(plan.unique_count() * row_bytes, row_bytes);
+  const std::int64_t sum_bytes = plan.unique_count() * row_bytes;
+  const PrefetchArgs prefetch = prefetch_for_update(sum_bytes, sum_bytes, row_bytes);
   contributions.share_hot_segments(k, prefetch, threads);
   parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
     contributions.for_each_part(s, [&](SegmentArgs segments, const GradientArgs& gradients, std::int64_t first) {

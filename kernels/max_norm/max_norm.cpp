@@ -36,13 +36,13 @@ void renormalize_rows(const TableView& table, const GroupingInput& input, const 
   memory_of.reserve(renormalize_memory_required(id_count), kOp);
   Carver memory(memory_of.data());
   const Grouping grouping(id_count, {}, memory);
-  grouping.build(input, grouping_threads(id_count));
+  grouping.build(input, concurrency_for_plan(id_count));
 
   const auto kernel = table.format() == Format::f32    ? k.renormalize_f32
                       : table.format() == Format::bf16 ? k.renormalize_bf16
                                                        : k.renormalize_f16;
   const std::int64_t row_bytes = table.dim() * element_size(table.format());
-  const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, row_bytes);
+  const PrefetchArgs prefetch = prefetch_for_update(table.rows() * row_bytes, id_count * row_bytes, row_bytes);
   parallel_tasks(concurrency_for(id_count * row_bytes), grouping.shard_count(), [&](std::int64_t s) {
     const Plan::Shard shard = grouping.shard(s);
     if (table.format() == Format::f64) {

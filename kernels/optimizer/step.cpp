@@ -137,11 +137,15 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   for (const TableView& table : state_) bytes_a_row += row_bytes(table);
   const bool weights_alone = weights.format() == Format::f32 && 2 * plan.gradient_rows() <= plan.id_count() &&
                              bytes_a_row <= row_bytes(weights) + std::int64_t{sizeof(float)};
-  const PrefetchArgs prefetch = prefetch_for_update(rows_ * bytes_a_row, row_bytes(weights), weights_alone);
+  const PrefetchArgs prefetch =
+      prefetch_for_update(rows_ * bytes_a_row, plan.unique_count() * bytes_a_row, row_bytes(weights), weights_alone);
   const bool any_format = storage_.split || storage_.rounding == Rounding::stochastic || has_16_bit_states() ||
                           weights.format() == Format::f16 || (!sums && contributions.all().any_format);
-  const StorageArgs storage =
-      storage_args(storage_, weights, formula_states(), storage_.split ? state_.back().bytes() : nullptr, step_count_);
+  StorageArgs storage{};
+  if (any_format) {
+    storage = storage_args(storage_, weights, formula_states(), storage_.split ? state_.back().bytes() : nullptr,
+                           step_count_);
+  }
   Undo undo(storage_.overflow == Overflow::error, plan.id_count(), plan.unique_count(), saved_bytes_a_row(), memory);
   undo.save(plan, threads, weights, state_);
   const auto update_segments = [&](std::int64_t s, const SegmentArgs& segments, const GradientArgs& of) {
@@ -181,9 +185,9 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
 
     contributions.share_hot_segments(k, prefetch, threads);
     // A row of one contribution has the mean square of its gradient row, if that has one coefficient.
-    const bool one_factor = plan.shard(0).coefficients.empty() || !plan.factors().empty();
-    if (uses_mean_squares() && one_factor && !contributions.all().any_format &&
-        plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows()) {
+    const auto one_factor = [&] { return plan.shard(0).coefficients.empty() || !plan.factors().empty(); };
+    if (uses_mean_squares() && !contributions.all().any_format &&
+        plan.unique_count() >= tuning().rows_per_mean_square * plan.gradient_rows() && one_factor()) {
       square_gradients(k, plan, contributions.all(), scratch.mean_squares);
       contributions.all().mean_squares = scratch.mean_squares;
     }

@@ -80,17 +80,17 @@ void Grouping::Filler::fill_one_row(std::int64_t threads, bool is_row) const {
   const std::int64_t last = g_.shard_count() - 1;
   std::int64_t owner = 0;
   while (owner < last && g_.contributions(owner) == 0) ++owner;
-  if (bags_ != nullptr && g_.id_positions_ == nullptr) g_.first_positions(owner)[0] = 0;
+  if (g_.keeps_first_positions()) g_.first_positions(owner)[0] = 0;
 }
 
-/// Calls write(place, position, segment) for each contribution of shard s; `place` is where it goes.
+/// Calls write(place, position) for each contribution of shard s; `place` is where it goes.
 template <class Index, class Write>
 void Grouping::Filler::for_each_contribution(std::int64_t s, const Index* segment_of, Write write) const {
   std::int64_t* const segment_begin = g_.segment_begin_ + g_.shard_begin_[s] + 2 * s;
   std::int64_t k = 0;
   g_.for_each_position(s, [&](std::int64_t position) {
     const auto segment = static_cast<std::int64_t>(segment_of[k++]);
-    write(segment_begin[segment + 1]++, position, segment);
+    write(segment_begin[segment + 1]++, position);
     return true;
   });
 }
@@ -99,8 +99,8 @@ template <class Index>
 void Grouping::Filler::fill_shard(std::int64_t s, const Index* segment_of) const {
   if (bags_ == nullptr) {
     std::int64_t* const positions = g_.positions_ + g_.shard_begin_[s];
-    for_each_contribution(
-        s, segment_of, [=](std::int64_t place, std::int64_t position, std::int64_t) { positions[place] = position; });
+    for_each_contribution(s, segment_of,
+                          [=](std::int64_t place, std::int64_t position) { positions[place] = position; });
   } else if (bags_->has_offsets()) {
     fill_bags(s, segment_of, [bag_of = g_.bag_of_](std::int64_t position) { return bag_of[position]; });
   } else {
@@ -112,22 +112,14 @@ template <class Index, class BagOf>
 void Grouping::Filler::fill_bags(std::int64_t s, const Index* segment_of, BagOf bag_of) const {
   if (!bags_are_enough()) {
     std::int64_t* const ids = placed_ids(s);
-    for_each_contribution(s, segment_of,
-                          [=](std::int64_t place, std::int64_t position, std::int64_t) { ids[place] = position; });
+    for_each_contribution(s, segment_of, [=](std::int64_t place, std::int64_t position) { ids[place] = position; });
     fill_from_ids(s);
     return;
   }
   const std::int64_t begin = g_.shard_begin_[s];
   std::int64_t* const positions = g_.positions_ + begin;
-  // Segments are numbered in order of first occurrence: nothing branches on which is new.
-  std::int64_t next = 0;
   for_each_contribution(s, segment_of,
-                        [=, &next, first_positions = g_.first_positions(s)](std::int64_t place, std::int64_t position,
-                                                                            std::int64_t segment) {
-                          first_positions[next] = position;
-                          next += segment == next ? 1 : 0;
-                          positions[place] = bag_of(position);
-                        });
+                        [=](std::int64_t place, std::int64_t position) { positions[place] = bag_of(position); });
   if (g_.coefficients_ == nullptr) return;
   std::transform(positions, positions + g_.contributions(s), g_.coefficients_ + begin,
                  [factors = g_.factors_](std::int64_t bag) { return factors[bag]; });
@@ -162,10 +154,6 @@ void Grouping::Filler::fill_from_ids(std::int64_t s) const {
   }
   for (std::int64_t k = 0; g_.bag_positions_ != nullptr && k < count; ++k) {
     g_.bag_positions_[begin + k] = bag_position(ids[k], positions[k]);
-  }
-  const std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
-  for (std::int64_t g = 0; g_.id_positions_ == nullptr && g < g_.segment_counts_[s]; ++g) {
-    g_.first_positions(s)[g] = ids[segment_begin[g]];
   }
 }
 

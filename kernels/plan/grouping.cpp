@@ -2,6 +2,7 @@
 #include "kernels/plan/grouping.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <type_traits>
 #include <utility>
 
@@ -22,9 +23,8 @@ int shard_bits_for(std::int64_t id_count) {
   constexpr std::int64_t kFewestShardIds = 32;
   constexpr std::int64_t kFewShards = 8;
   const std::int64_t shards = std::max(id_count / tuning().shard_ids, std::min(id_count / kFewestShardIds, kFewShards));
-  int bits = 0;
-  while (bits < kMaxShardBits && (std::int64_t{2} << bits) <= shards) ++bits;
-  return bits;
+  const auto bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(shards | 1))) - 1;
+  return std::min(bits, kMaxShardBits);
 }
 
 // Positions are first sorted by shard in chunks, which different threads may take: large enough that each shard finds
@@ -44,19 +44,12 @@ constexpr std::int64_t kMaxCountedRows = std::int64_t{1} << 16;
 
 /// The smallest b with 2^b >= n, at least 1.
 int bits_for(std::int64_t n) {
-  int bits = 1;
-  while ((std::int64_t{1} << bits) < n) ++bits;
-  return bits;
+  return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(n, 2) - 1)));
 }
 
 }  // namespace
 
 std::int64_t shard_count_for(std::int64_t id_count) { return std::int64_t{1} << shard_bits_for(id_count); }
-
-std::int64_t grouping_threads(std::int64_t id_count) {
-  constexpr std::int64_t kBytesPerId = 64;  // of traffic, roughly
-  return concurrency_for(id_count * kBytesPerId);
-}
 
 Grouping::Grouping(std::int64_t id_count, const GroupingOf& of, Carver& memory)
     : of_(of),
@@ -158,7 +151,7 @@ class Grouping::Builder {
     }
     g_.shard_begin_[g_.shard_count()] = count;
     if (count > 0) g_.segment_rows_[0] = row;
-    const std::int64_t threads = concurrency_for(id_count_ * std::int64_t{sizeof(std::int64_t)});
+    const std::int64_t threads = concurrency_for_lookup(id_count_ * std::int64_t{sizeof(std::int64_t)});
     filler_.fill_one_row(threads, count > 0);
   }
 
@@ -288,14 +281,16 @@ class Grouping::Builder {
     // to the segment's end, which is the next one's start.
     std::int64_t* const segment_begin = g_.segment_begin_ + begin + 2 * s;
     segment_begin[0] = segment_begin[1] = 0;
-    const Numbering<Index> numbering{g_.segment_rows_ + begin, segment_begin + 2, segment_of};
+    std::int64_t* const firsts = g_.positions_ + begin;  // where rows first occur; before the positions
+    const Numbering<Index> numbering{g_.segment_rows_ + begin, segment_begin + 2, firsts, segment_of};
     const auto each_row = [&](auto body) __attribute__((always_inline)) {
       g_.for_each_position(
-          s, [&](std::int64_t position) __attribute__((always_inline)) { return body(row_at(position)); });
+          s, [&](std::int64_t position) __attribute__((always_inline)) { return body(row_at(position), position); });
     };
     std::int64_t segments = number_by_hash(each_row, g_.shard_bits_, bits, slots, kCollisionsPerId * count, numbering);
     if (segments < 0) segments = number_by_sorting(each_row, count, g_.slots_ + 4 * begin, numbering);
     g_.segment_counts_[s] = segments;
+    if (g_.keeps_first_positions()) std::copy_n(firsts, segments, g_.first_positions(s));
 
     std::int64_t largest = 0;
     for (std::int64_t g = 0; g < segments; ++g) {

@@ -49,6 +49,8 @@ class Grouping {
 
   [[nodiscard]] std::int64_t shard_count() const { return std::int64_t{1} << shard_bits_; }
   [[nodiscard]] Plan::Shard shard(std::int64_t s) const;
+  /// The rows of a shard.
+  [[nodiscard]] std::int64_t segment_count(std::int64_t s) const { return segment_counts_[s]; }
   /// The number of contributions of the shard's largest segment; 0 if it has none.
   [[nodiscard]] std::int64_t largest_segment(std::int64_t s) const { return largest_[s]; }
   /// Of bags that are divided and have no weights: what the gradient of each is multiplied by; room for as many as ids.
@@ -106,8 +108,5 @@ class Grouping {
 
 /// The number of shards for `id_count` ids.
 std::int64_t shard_count_for(std::int64_t id_count);
-
-/// How many threads grouping `id_count` ids may use here.
-std::int64_t grouping_threads(std::int64_t id_count);
 
 }  // namespace rowmill

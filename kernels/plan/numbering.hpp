@@ -19,6 +19,7 @@ template <class Index>
 struct Numbering {
   std::int64_t* rows;    // of each number
   std::int64_t* counts;  // how often it occurs
+  std::int64_t* firsts;  // the position at which it first does
   Index* numbers;        // of each row of the batch
 };
 
@@ -26,26 +27,27 @@ struct Numbering {
 /// than one; n ids that were made to collide would have n / 2.
 inline constexpr std::int64_t kCollisionsPerId = 8;
 
-/// Numbers the rows that each_row(body) gives to body(row), which says whether to go on. `slots` is a hash table of
-/// 2^bits for bits `skipped_bits` and further of the hashes, more than there are rows. Returns how many distinct rows
-/// there are; -1 as soon as it has met more than `collisions_left` slots that other rows had taken: what it wrote then
-/// means nothing.
+/// Numbers the rows that each_row(body) gives to body(row, position), which says whether to go on. `slots` is a hash
+/// table of 2^bits for bits `skipped_bits` and further of the hashes, more than there are rows. Returns how many
+/// distinct rows there are; -1 as soon as it has met more than `collisions_left` slots that other rows had taken: what
+/// it wrote then means nothing.
 template <class Index, class EachRow>
 [[gnu::always_inline]] inline std::int64_t number_by_hash(EachRow each_row, int skipped_bits, int bits, Index* slots,
                                                           std::int64_t collisions_left, const Numbering<Index>& out) {
   constexpr auto kEmpty = static_cast<Index>(-1);
   // Whether a row is new can't be guessed from the rows before it, so nothing branches on that: an empty slot stands
-  // for the number that would be next, and that one's row and count are written beforehand. Only a collision branches.
+  // for the number that would be next, and what is known of that one is written beforehand. Only a collision branches.
   const std::int64_t mask = (std::int64_t{1} << bits) - 1;
   const int shift = 64 - bits;
   std::fill_n(slots, mask + 1, kEmpty);
   std::int64_t distinct = 0;
   std::int64_t k = 0;
-  each_row([&](std::int64_t row) __attribute__((always_inline)) {
+  each_row([&](std::int64_t row, std::int64_t position) __attribute__((always_inline)) {
     auto slot = static_cast<std::int64_t>((hash_row(row) << skipped_bits) >> shift);
     const auto number_at = [&] { return slots[slot] == kEmpty ? static_cast<Index>(distinct) : slots[slot]; };
     out.rows[distinct] = row;
     out.counts[distinct] = 0;
+    out.firsts[distinct] = position;
     Index number = number_at();
     while (__builtin_expect(out.rows[number] != row, 0)) {
       if (--collisions_left < 0) return false;
@@ -73,7 +75,7 @@ std::int64_t number_by_sorting(EachRow each_row, std::int64_t count, std::int64_
   std::int64_t* const first_places = memory;  // of the row at each place
   auto* const occurrences = reinterpret_cast<Occurrence*>(memory + count);
   std::int64_t place = 0;
-  each_row([&](std::int64_t row) {
+  each_row([&](std::int64_t row, std::int64_t) {
     occurrences[place] = {row, place};
     ++place;
     return true;
@@ -85,11 +87,12 @@ std::int64_t number_by_sorting(EachRow each_row, std::int64_t count, std::int64_
   }
   std::int64_t distinct = 0;
   place = 0;
-  each_row([&](std::int64_t row) {
+  each_row([&](std::int64_t row, std::int64_t position) {
     const std::int64_t first = first_places[place];
     if (first == place) {
       out.rows[distinct] = row;
       out.counts[distinct] = 0;
+      out.firsts[distinct] = position;
       out.numbers[place] = static_cast<Index>(distinct++);
     }
     const Index number = out.numbers[first];

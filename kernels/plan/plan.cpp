@@ -2,9 +2,12 @@
 #include "rowmill/plan.hpp"
 
 #include <limits>
+#include <new>
 #include <string>
+#include <type_traits>
 
 #include "kernels/core/checks.hpp"
+#include "kernels/core/parallel.hpp"
 #include "kernels/plan/bag_factor.hpp"
 #include "kernels/plan/grouping.hpp"
 #include "kernels/plan/segment_args.hpp"
@@ -14,18 +17,6 @@
 
 namespace rowmill {
 namespace {
-
-/// A plan's arrays.
-struct Arrays {
-  Grouping grouping;
-  Plan::HotSegment* hot;
-  double* double_coefficients;  // of each position in the ids, or null
-
-  Arrays(std::int64_t id_count, const GroupingOf& of, bool doubles, Carver& memory)
-      : grouping(id_count, of, memory),
-        hot(memory.take<Plan::HotSegment>(id_count / kSumBlock)),
-        double_coefficients(doubles && of.divided() ? memory.take<double>(id_count) : nullptr) {}
-};
 
 /// out[i] = what the gradient of the bag of position i is multiplied by, for those of bags that are divided.
 void find_double_coefficients(const GroupingInput& input, Pooling pooling, double* out) {
@@ -77,12 +68,27 @@ void check_id_options(const PlanOptions& o) {
 
 }  // namespace
 
+/// Where a plan's arrays are. It stands before them.
+struct Plan::Layout {
+  Grouping grouping;
+  HotSegment* hot;
+  double* double_coefficients;  // of each position in the ids, or null
+
+  Layout(std::int64_t id_count, const GroupingOf& of, bool doubles, Carver& memory)
+      : grouping(id_count, of, memory),
+        hot(memory.take<HotSegment>(id_count / kSumBlock)),
+        double_coefficients(doubles && of.divided() ? memory.take<double>(id_count) : nullptr) {}
+};
+
+const Plan::Layout& Plan::layout() const { return *std::launder(reinterpret_cast<const Layout*>(memory_.data())); }
+
 std::int64_t Plan::shard_count_for(std::int64_t id_count) { return rowmill::shard_count_for(id_count); }
 
 std::size_t Plan::memory_required(std::int64_t id_count, const PlanOptions& options, bool with_weights) {
   check_id_count(kOp, id_count);
   Carver memory(nullptr);
-  const Arrays arrays(id_count,
+  memory.take<Layout>(1);
+  const Layout layout(id_count,
                       {.bags = true,
                        .id_positions = options.keep_positions || options.double_coefficients,
                        .weights = with_weights,
@@ -116,32 +122,23 @@ void Plan::build(const Bags& bags, std::int64_t rows, const PlanOptions& options
   build(bags.ids(), &bags, rows, options, are_rows);
 }
 
-/// What a plan of this size groups.
-struct Plan::Layout : Arrays {
-  Layout(const Size& size, Carver& memory)
-      : Arrays(size.ids,
-               {.bags = size.of_bags,
-                .id_positions = size.keeps_positions,
-                .weights = size.has_weights,
-                .pooling = size.pooling},
-               size.has_doubles, memory) {}
-};
-
 void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions& options, bool are_rows) {
-  const bool has_weights = bags != nullptr && bags->has_weights();
-  memory_.reserve(memory_required(ids.size(), options, has_weights), kOp);
+  const GroupingOf of{.bags = bags != nullptr,
+                      .id_positions = bags != nullptr && (options.keep_positions || options.double_coefficients),
+                      .weights = bags != nullptr && bags->has_weights(),
+                      .pooling = options.pooling};
+  memory_.reserve(memory_required(ids.size(), options, of.weights), kOp);
   size_ = {.ids = ids.size(),
            .gradient_rows = bags == nullptr ? ids.size() : bags->size(),
            .rows = rows,
            .shards = shard_count_for(ids.size()),
-           .of_bags = bags != nullptr,
-           .keeps_positions = bags != nullptr && (options.keep_positions || options.double_coefficients),
-           .has_weights = has_weights,
-           .has_doubles = options.double_coefficients,
+           .of_bags = of.bags,
            .pooling = options.pooling,
            .winners = options.winners};
   Carver memory(memory_.data());
-  const Layout arrays(size_, memory);
+  Layout& layout = *new (memory.take<Layout>(1)) Layout(ids.size(), of, options.double_coefficients, memory);
+  static_assert(std::is_trivially_destructible_v<Layout>);
+  const Grouping& grouping = layout.grouping;
   GroupingInput input{.ids = ids,
                       .bags = bags,
                       .rows = rows,
@@ -152,17 +149,17 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions
     input.policy = OutOfRange::error;
     input.padding_id = std::nullopt;
   }
-  arrays.grouping.build(input, grouping_threads(ids.size()));
-  if (arrays.double_coefficients != nullptr) {
-    find_double_coefficients(input, options.pooling, arrays.double_coefficients);
+  grouping.build(input, concurrency_for_plan(ids.size()));
+  if (layout.double_coefficients != nullptr) {
+    find_double_coefficients(input, options.pooling, layout.double_coefficients);
   }
   for (std::int64_t s = 0; s < size_.shards; ++s) {
-    const Shard shard = arrays.grouping.shard(s);
-    size_.unique += static_cast<std::int64_t>(shard.rows.size());
-    if (arrays.grouping.largest_segment(s) <= kSumBlock) continue;
+    size_.unique += grouping.segment_count(s);
+    if (grouping.largest_segment(s) <= kSumBlock) continue;
+    const Shard shard = grouping.shard(s);
     for (std::size_t g = 0; g < shard.rows.size(); ++g) {
       if (shard.segment_begin[g + 1] - shard.segment_begin[g] > kSumBlock) {
-        arrays.hot[size_.hot++] = {s, static_cast<std::int64_t>(g)};
+        layout.hot[size_.hot++] = {s, static_cast<std::int64_t>(g)};
       }
     }
   }
@@ -170,32 +167,28 @@ void Plan::build(Ids ids, const Bags* bags, std::int64_t rows, const PlanOptions
 
 Plan::Shard Plan::shard(std::int64_t s) const {
   if (size_.ids == 0) return {};
-  Carver memory(memory_.data());
-  Shard shard = Layout(size_, memory).grouping.shard(s);
+  Shard shard = layout().grouping.shard(s);
   if (!size_.of_bags) shard.id_positions = shard.positions;
   return shard;
 }
 
 std::span<const float> Plan::factors() const {
-  if (size_.gradient_rows > size_.ids) return {};
-  Carver memory(memory_.data());
-  const float* const factors = Layout(size_, memory).grouping.factors();
+  if (size_.ids == 0 || size_.gradient_rows > size_.ids) return {};
+  const float* const factors = layout().grouping.factors();
   return factors == nullptr ? std::span<const float>()
                             : std::span(factors, static_cast<std::size_t>(size_.gradient_rows));
 }
 
 std::span<const double> Plan::double_coefficients() const {
   if (size_.ids == 0) return {};
-  Carver memory(memory_.data());
-  const double* const coefficients = Layout(size_, memory).double_coefficients;
+  const double* const coefficients = layout().double_coefficients;
   return coefficients == nullptr ? std::span<const double>()
                                  : std::span(coefficients, static_cast<std::size_t>(size_.ids));
 }
 
 std::span<const Plan::HotSegment> Plan::hot_segments() const {
   if (size_.hot == 0) return {};
-  Carver memory(memory_.data());
-  return {Layout(size_, memory).hot, static_cast<std::size_t>(size_.hot)};
+  return {layout().hot, static_cast<std::size_t>(size_.hot)};
 }
 
 }  // namespace rowmill

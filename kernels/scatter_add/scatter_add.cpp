@@ -33,8 +33,8 @@ void check_views(const TableView& table, const ConstTableView& values) {
   check_disjoint(kOp, "table", table, "values", values);
 }
 
-PrefetchArgs prefetch_for(const TableView& table) {
-  return prefetch_for_update(table.rows() * row_bytes(table), row_bytes(table));
+PrefetchArgs prefetch_for(const TableView& table, std::int64_t ids) {
+  return prefetch_for_update(table.rows() * row_bytes(table), ids * row_bytes(table), row_bytes(table));
 }
 
 std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim * std::int64_t{sizeof(float)}; }
@@ -44,6 +44,7 @@ std::int64_t traffic(std::int64_t ids, std::int64_t dim) { return 3 * ids * dim 
 void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy) {
   const FpEnvironment environment;
   const KernelTable& k = kernels();
+  const PrefetchArgs prefetch = prefetch_for(table, ids.size());
   const bool any = table.format() == Format::f16 || values.format() != Format::f32;
   const auto kernel = any ? k.scatter_add_any : table.format() == Format::f32 ? k.scatter_add_f32 : k.scatter_add_bf16;
   const auto add = [&](const std::int64_t* rows, std::int64_t begin, std::int64_t count) {
@@ -55,7 +56,7 @@ void scatter_add_alone(const TableView& table, Ids ids, const ConstTableView& va
                       begin * values.row_stride() * element_size(values.format()),
             .values_stride = values.row_stride(),
             .dim = table.dim(),
-            .prefetch = prefetch_for(table),
+            .prefetch = prefetch,
             .format = table.format(),
             .values_format = values.format()});
   };
@@ -87,10 +88,11 @@ void scatter_add_shards(const TableView& table, const ConstTableView& values, co
                                .mean_squares = nullptr,
                                .any_format = values.format() != Format::f32,
                                .winners = winners};
+  const PrefetchArgs prefetch = prefetch_for(table, values.rows());
   parallel_tasks(threads, shards, [&](std::int64_t s) {
     kernel({.segments = segments_of(shard_of(s)),
             .values = gradients,
-            .prefetch = prefetch_for(table),
+            .prefetch = prefetch,
             .table = table.bytes(),
             .table_stride = table.row_stride()});
   });
@@ -130,7 +132,7 @@ void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, 
   }
   Carver memory(scratch.data());
   const Grouping grouping(ids.size(), {}, memory);
-  grouping.build({.ids = ids, .rows = table.rows(), .policy = options.out_of_range}, grouping_threads(ids.size()));
+  grouping.build({.ids = ids, .rows = table.rows(), .policy = options.out_of_range}, concurrency_for_plan(ids.size()));
   scatter_add_shards(table, values, nullptr, threads, grouping.shard_count(),
                      [&](std::int64_t s) { return grouping.shard(s); });
 }

@@ -87,8 +87,8 @@ Format format_from_c(std::int32_t value, std::string_view op, std::string_view a
 
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument) {
   const rowmill_view& v = the(view, op, argument);
-  return {v.data,         format_from_c(v.format, op, std::string(argument) + ".format"), v.rows, v.dim, v.row_stride,
-          text_of(v.name)};
+  if (v.format < 0 || v.format > ROWMILL_U8) format_from_c(v.format, op, std::string(argument) + ".format");  // throws
+  return {v.data, static_cast<Format>(v.format), v.rows, v.dim, v.row_stride, text_of(v.name)};
 }
 
 Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument) {

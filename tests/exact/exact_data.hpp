@@ -182,7 +182,7 @@ void for_each_thread_count(F f) {
   for (const int threads : {1, 2, 7}) {
     SCOPED_TRACE(std::to_string(threads) + " threads");
     with_threads(threads, [&] {
-      override_tuning({.parallel_bytes = 1, .parallel_lookup_bytes = 1});
+      override_tuning({.parallel_bytes = 1, .parallel_lookup_bytes = 1, .parallel_plan_ids = 1});
       f();
     });
   }

@@ -229,8 +229,8 @@ mutation("the bags behind the last id have no factor", "plan_test:*SayWhatContri
          (FILLER, "|| end == g_.id_count_", ""))
 mutation("a winner's position is that in the batch", "plan_test:*SayWhatContributions* plan_test:*KnowTheirCoefficients*",
          (FILLER, "position - bags_->begin(bag)", "position - 0 * bags_->begin(bag)"))
-mutation("rows first occur where they last do", "sparse_gradient_test:*OrderOfFirst*1_threads*",
-         (FILLER, "next += segment == next ? 1 : 0;", "next = segment + 1;"))
+mutation("rows first occur where they last do", "plan_test:PlanNumbers*",
+         ("kernels/plan/numbering.hpp", "slots[slot] = number;", "slots[slot] = number; out.firsts[number] = position;"))
 mutation("rows are numbered by the whole words before theirs alone", "sparse_gradient_test:*1_threads*",
          ("kernels/gradient/first_occurrence.hpp", "std::popcount(firsts_[position / 64] & earlier)",
           "std::popcount(firsts_[position / 64] & earlier & 1)"))
