@@ -143,6 +143,7 @@ TEST(StridedIds, MayStandBetweenTheRowsOfAnOutput) {
   EXPECT_TRUE(works(0, 3, 4));
   EXPECT_FALSE(works(0, 0, 4));
   EXPECT_FALSE(works(0, 14, -4));
+  EXPECT_FALSE(works(0, 15, -5));  // all but the first id
   EXPECT_FALSE(works(1, 0, 1));
   EXPECT_FALSE(works(1, 1, 0));
   EXPECT_TRUE(works(1, 4, 0));

@@ -2,6 +2,7 @@
 // Floats as two tables: their upper and their lower halves.
 #include <bit>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "kernels/core/checks.hpp"
@@ -10,6 +11,20 @@
 
 namespace rowmill {
 namespace {
+
+/// The halves and the whole floats, which the operation calls `name`, have their formats and one shape, and the halves
+/// share no element with the floats.
+void check_halves(std::string_view op, const ConstTableView& upper, const ConstTableView& low, std::string_view name,
+                  const ConstTableView& whole) {
+  check_format(op, "upper", upper, {Format::bf16});
+  check_format(op, "low", low, {Format::low16});
+  check_format(op, name, whole, {Format::f32});
+  const std::string why = "as `" + std::string(name) + "`";
+  check_shape(op, "upper", upper, whole.rows(), whole.dim(), why);
+  check_shape(op, "low", low, whole.rows(), whole.dim(), why);
+  check_disjoint(op, "upper", upper, name, whole);
+  check_disjoint(op, "low", low, name, whole);
+}
 
 /// Calls body(c, upper, low, whole), which are element c of rows of the three tables, for all elements. They have one
 /// shape; Half and Float are const where they are read.
@@ -36,13 +51,7 @@ void split(const ConstTableView& from, const TableView& upper, const TableView& 
   check_view(kSplitOp, "from", from);
   check_writable(kSplitOp, "upper", upper);
   check_writable(kSplitOp, "low", low);
-  check_format(kSplitOp, "from", from, {Format::f32});
-  check_format(kSplitOp, "upper", upper, {Format::bf16});
-  check_format(kSplitOp, "low", low, {Format::low16});
-  check_shape(kSplitOp, "upper", upper, from.rows(), from.dim(), "as `from`");
-  check_shape(kSplitOp, "low", low, from.rows(), from.dim(), "as `from`");
-  check_disjoint(kSplitOp, "upper", upper, "from", from);
-  check_disjoint(kSplitOp, "low", low, "from", from);
+  check_halves(kSplitOp, upper, low, "from", from);
   check_disjoint(kSplitOp, "upper", upper, "low", low);
   for_each_split<std::uint16_t, const float>(upper, low, from, [](std::uint16_t& u, std::uint16_t& l, const float& w) {
     auto bits = std::bit_cast<std::uint32_t>(w);
@@ -57,13 +66,7 @@ void join_split(const ConstTableView& upper, const ConstTableView& low, const Ta
   check_view(kJoinOp, "upper", upper);
   check_view(kJoinOp, "low", low);
   check_writable(kJoinOp, "out", out);
-  check_format(kJoinOp, "upper", upper, {Format::bf16});
-  check_format(kJoinOp, "low", low, {Format::low16});
-  check_format(kJoinOp, "out", out, {Format::f32});
-  check_shape(kJoinOp, "low", low, upper.rows(), upper.dim(), "as `upper`");
-  check_shape(kJoinOp, "out", out, upper.rows(), upper.dim(), "as `upper`");
-  check_disjoint(kJoinOp, "out", out, "upper", upper);
-  check_disjoint(kJoinOp, "out", out, "low", low);
+  check_halves(kJoinOp, upper, low, "out", out);
   for_each_split<const std::uint16_t, float>(upper, low, out,
                                              [](const std::uint16_t& u, const std::uint16_t& l, float& w) {
                                                w = std::bit_cast<float>(std::uint32_t{u} << 16 | l);

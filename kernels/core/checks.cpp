@@ -154,6 +154,17 @@ void check_format(std::string_view op, std::string_view argument, const ConstTab
                                                std::string(format_name(view.format())) + "; supported: " + names);
 }
 
+void check_lookup(std::string_view op, const ConstTableView& table, const TableView& out) {
+  check_view(op, "table", table);
+  check_writable(op, "out", out);
+  check_format(op, "table", table, kTableFormats);
+  if (is_exact(table.format())) {
+    check_format(op, "out", out, {table.format()});
+  } else {
+    check_format(op, "out", out, kFloatFormats);
+  }
+}
+
 namespace {
 
 /// `ids` are ids or offsets.

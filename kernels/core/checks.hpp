@@ -49,6 +49,9 @@ inline constexpr std::initializer_list<Format> kTableFormats = {Format::f32,  Fo
 void check_format(std::string_view op, std::string_view argument, const ConstTableView& view,
                   std::initializer_list<Format> allowed);
 
+/// A lookup can read the table, and write `out` with what it reads: an exact table's own format, or floats of any.
+void check_lookup(std::string_view op, const ConstTableView& table, const TableView& out);
+
 /// Above this, the bytes that ids need would not fit in 64 bits.
 inline constexpr std::int64_t kMaxIds = std::int64_t{1} << 56;
 /// 0 <= id_count <= kMaxIds.

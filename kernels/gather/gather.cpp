@@ -72,14 +72,7 @@ GatherKernels gather_kernels(Format from, Format to) {
 
 void check_gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy) {
   constexpr std::string_view kOp = "gather";
-  check_view(kOp, "table", table);
-  check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, kTableFormats);
-  if (is_exact(table.format())) {
-    check_format(kOp, "out", out, {table.format()});
-  } else {
-    check_format(kOp, "out", out, kFloatFormats);
-  }
+  check_lookup(kOp, table, out);
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "out", out, ids.size(), table.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "out", out, "table", table);

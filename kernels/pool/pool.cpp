@@ -228,14 +228,7 @@ void check_pooling(std::string_view op, Pooling pooling, Divisor divisor) {
 }
 
 bool check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options) {
-  check_view(kOp, "table", table);
-  check_writable(kOp, "out", out);
-  check_format(kOp, "table", table, kTableFormats);
-  if (is_exact(table.format())) {
-    check_format(kOp, "out", out, {table.format()});
-  } else {
-    check_format(kOp, "out", out, kFloatFormats);
-  }
+  check_lookup(kOp, table, out);
   check_pool_options(kOp, options);
   check_pool_of_integers(kOp, table, bags, options);
   check_bags(kOp, bags);

@@ -58,34 +58,34 @@ LayerTraining training_of(const auto& o, std::string_view op) {
           .storage = layer_storage(o, op)};
 }
 
-}  // namespace
-
-template <>
-rowmill_embedding_options defaults<rowmill_embedding_options>() {
-  rowmill_embedding_options o{};  // no name, seed 0, no optimizer
+/// What both layers have.
+template <class Options>
+Options layer_defaults() {
+  Options o{};  // no name, seed 0, no optimizer
   o.struct_size = sizeof o;
   o.initializer = ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT;
   o.a = 1;
   o.out_of_range = ROWMILL_RANGE_ERROR;
-  o.padding_id = -1;
   o.recorded = ROWMILL_RECORDED_COPIED;
   o.max_norm = -1;
   o.norm = ROWMILL_NORM_TWO;
   return o;
 }
 
+}  // namespace
+
+template <>
+rowmill_embedding_options defaults<rowmill_embedding_options>() {
+  auto o = layer_defaults<rowmill_embedding_options>();
+  o.padding_id = -1;
+  return o;
+}
+
 template <>
 rowmill_embedding_bag_options defaults<rowmill_embedding_bag_options>() {
-  rowmill_embedding_bag_options o{};  // no name, seed 0, no optimizer
-  o.struct_size = sizeof o;
-  o.initializer = ROWMILL_INIT_SCALED_UNIFORM_FAN_OUT;
-  o.a = 1;
+  auto o = layer_defaults<rowmill_embedding_bag_options>();
   o.pooling = ROWMILL_POOL_MEAN;
-  o.out_of_range = ROWMILL_RANGE_ERROR;
   o.divisor = ROWMILL_DIVISOR_COUNT;
-  o.recorded = ROWMILL_RECORDED_COPIED;
-  o.max_norm = -1;
-  o.norm = ROWMILL_NORM_TWO;
   return o;
 }
 

@@ -208,6 +208,48 @@ inline double plain_contribution(const Bags& bags, std::int64_t b, const PlainPo
   return (factor == 0 ? 0 : p.weight * factor) * g;
 }
 
+template <class T>
+T plain_term(const ExactTable<T>& table, const PlainPosition& p, std::int64_t c) {
+  const T x = p.row ? table.at(*p.row, c) : T{0};
+  if constexpr (std::is_same_v<T, double>) return p.weight * x;
+  return x;
+}
+
+/// Whether a max takes x after best.
+template <class T>
+bool plain_takes(T x, T best) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(best)) return false;
+    if (std::isnan(x)) return true;
+  }
+  return x > best;
+}
+
+template <class T>
+ExactTable<T> plain_pool(const ExactTable<T>& table, const Bags& bags, const PoolOptions& options) {
+  ExactTable<T> out(bags.size(), table.view().dim());
+  for (std::int64_t b = 0; b < bags.size(); ++b) {
+    const auto positions = plain_positions(bags, b, table.view().rows(), options.out_of_range);
+    for (std::int64_t c = 0; c < table.view().dim(); ++c) {
+      T result{0};
+      for (std::size_t k = 0; k < positions.size(); ++k) {
+        const T x = plain_term(table, positions[k], c);
+        if (k == 0) {
+          result = x;
+        } else if (options.pooling != Pooling::max) {
+          result = plain_sum(result, x);
+        } else if (plain_takes(x, result)) {
+          result = x;
+        }
+      }
+      const double by = plain_divisor(bags, positions, options);
+      if (by != 1) result = by == 0 ? T{0} : static_cast<T>(static_cast<double>(result) / by);
+      out.at(b, c) = result;
+    }
+  }
+  return out;
+}
+
 template <class F>
 void expect_error(F f, const std::string& message, ErrorCode code = ErrorCode::invalid_argument) {
   try {
