@@ -5,6 +5,7 @@
 
 #include "kernels/simd.hpp"
 #include "kernels/simd/lane_sums.hpp"
+#include "kernels/simd/vectors_of_halves.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
@@ -31,15 +32,20 @@ struct GradientInMemory {
   }
 };
 
-/// A gradient row of kVectors full vectors.
-template <std::int64_t kVectors>
+/// A gradient row of kVectors full vectors, in the order in which load_vectors<Of> has the columns. each_vector has
+/// them in their own order.
+template <std::int64_t kVectors, class Of>
 struct GradientInRegisters {
   static constexpr std::int64_t dim = kVectors * kLanes;
   const Floats (&sum)[kVectors];
 
   template <class Body>
   [[gnu::always_inline]] void each_vector(Body body) const {
-    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { body(v * kLanes, sum[v], FullVector{}); });
+    Floats ordered[kVectors];
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { ordered[v] = sum[v]; });
+    put_in_order<Of>(ordered);
+    unrolled<kVectors>([&](std::int64_t v)
+                           __attribute__((always_inline)) { body(v * kLanes, ordered[v], FullVector{}); });
   }
   template <class Body>
   [[gnu::always_inline]] void each_group(Body body) const {

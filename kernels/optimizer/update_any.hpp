@@ -105,6 +105,8 @@ template <std::int64_t kColumns>
 using F32Weights = PlainWeights<F32Format, kColumns>;
 template <std::int64_t kColumns>
 using Bf16Weights = PlainWeights<Bf16Format, kColumns>;
+template <std::int64_t kColumns>
+using Bf16PairsWeights = PlainWeights<Bf16PairsFormat, kColumns>;
 
 /// Those of bf16, rounded by chance, in rows of kColumns that are packed, or, if it is 0, with a stride.
 template <std::int64_t kColumns>
@@ -282,7 +284,13 @@ inline void update_of_format(const typename Formula::Args& args) {
         if constexpr (kMinColumns > 16 && kInto == CacheLevel::first) {  // what is near is not so common
           update_in_registers<Formula, Weights<0>>(args);
         } else {
-          update_packed_rows<Formula, Weights<kVectors * kLanes>, Undecayed, kVectors, kInto, Of>(args);
+          constexpr std::int64_t kColumns = kVectors * kLanes;
+          if constexpr (Formula::kStates == 0 && std::is_same_v<Of, Bf16Format> &&
+                        std::is_same_v<Weights<kColumns>, Bf16Weights<kColumns>>) {
+            update_packed_rows<Formula, Bf16PairsWeights<kColumns>, Undecayed, kVectors, kInto, Bf16PairsFormat>(args);
+          } else {
+            update_packed_rows<Formula, Weights<kColumns>, Undecayed, kVectors, kInto, Of>(args);
+          }
         }
       });
     }

@@ -223,8 +223,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     } else {
       if (contributions > a.gradients.block) {
         sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
-        unrolled<kVectors>([&](std::int64_t v)
-                               __attribute__((always_inline)) { sum[v] = load(a.scratch + v * kLanes); });
+        load_floats_as<Of>(a.scratch, sum);
       } else if (a.segments.coefficients != nullptr) {
         const float* const coefficients = a.segments.coefficients + (position - a.segments.positions);
         sum_rows(gradients, Scaled{coefficients}, position, contributions, 0, FullVector{}, kInto, later, sum);
@@ -242,7 +241,7 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     }
     const float* const known = contributions == 1 && mean_squares != nullptr ? mean_squares + *position : nullptr;
     position += contributions;
-    const GradientInRegisters<kVectors> gradient{sum};
+    const GradientInRegisters<kVectors, Of> gradient{sum};
     update_row(
         formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
         state_rows(formula, row, kColumns), [&](std::int64_t c) __attribute__((always_inline)) {

@@ -126,7 +126,7 @@ mutation("a sum of several contributions escapes L2 decay, other widths", "kerne
 mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
          (ROWS, "contributions > 1 && contributions <= block", "contributions > 1 && block > 0"))
 mutation("the first vector of a long sum stands for the others", "kernels_test:*sgd*",
-         (ROWS, "load(a.scratch + v * kLanes)", "load(a.scratch)"))
+         ("kernels/simd/vectors_of_halves.hpp", "v[i] = load(p + i * kLanes)", "v[i] = load(p)"))
 mutation("a sum takes the mean square of its first gradient", "kernels_test:*row_wise*",
          (ROWS, "contributions == 1 && mean_squares != nullptr", "mean_squares != nullptr"))
 mutation("a row takes the mean square of another gradient, fixed widths", "kernels_test:*row_wise*",
@@ -277,6 +277,8 @@ HALVES = "kernels/simd/vectors_of_halves.hpp"
 mutation("two vectors of bf16 are stored in the wrong order, avx512", "kernels_test:*_any*",
          (HALVES, "_mm512_mask_mov_epi16(_mm512_srli_epi32(first, 16), kUpperHalves, second)",
           "_mm512_mask_mov_epi16(_mm512_srli_epi32(second, 16), kUpperHalves, first)"), isa="avx512")
+mutation("squares of pairs of columns are summed out of order, avx512", "kernels_test:*row_wise*_any*",
+         (HALVES, "order_pairs(v[2 * i], v[2 * i + 1]);", ""), isa="avx512")
 mutation("a tie of two vectors of bf16 rounds up, avx512", "kernels_test:*_any*",
          (HALVES, "_mm512_mask_add_epi32(down, odd, bits, _mm512_set1_epi32(0x8000))",
           "_mm512_add_epi32(bits, _mm512_set1_epi32(0x8000))"), isa="avx512")
