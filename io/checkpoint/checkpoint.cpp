@@ -21,6 +21,7 @@ FileError bad(const SafetensorsFile& file, const std::string& what, std::int64_t
 
 CheckpointContents& CheckpointContents::add(const std::string& name, const ConstTableView& table,
                                             const Optimizer* optimizer) {
+  if (optimizer != nullptr) check_states("save_checkpoint", name, table, *optimizer);
   tensors_.add(name, table);
   if (optimizer == nullptr) return *this;
   for (const ConstTableView& state : optimizer->state()) tensors_.add(joined(name, part_of(state.name())), state);
@@ -85,14 +86,13 @@ void CheckpointFile::check(std::string_view name) const {
 }
 
 Table CheckpointFile::load_table(std::string_view name) const {
+  check_is_no_delta(file_);
   check(name);
   return file_.load_table(name);
 }
 
 void CheckpointFile::restore(std::string_view name, const TableView& table, Optimizer* optimizer) const {
-  if (file_.metadata().contains(std::string(kDeltaBase))) {
-    throw bad(file_, "is a delta, which restore_chain() restores after what it follows");
-  }
+  check_is_no_delta(file_);
   const SavedState saved = saved_state(*this, name, table, optimizer);
   for (const Target& target : saved.targets) {
     if (target.rows.rows() < target.tensor->shape[0]) {

@@ -141,12 +141,12 @@ DeltaContents& DeltaContents::add(const std::string& name, const ConstTableView&
   check_view("save_delta", name, table);
   check_has_columns("save_delta", name, table);
   check_shape("save_delta", name, table, touched.rows(), table.dim(), "the rows that were marked x the table's dim");
+  if (optimizer != nullptr) check_states("save_delta", name, table, *optimizer);
   const std::vector<std::int64_t>& rows = integers_.emplace_back(touched.touched());
   tensors_.add(joined(name, kRows), rows);
   tensors_.add(name, rows_.emplace_back(rows_of(table, rows)));
   if (optimizer == nullptr) return *this;
   for (const ConstTableView& state : optimizer->state()) {
-    check_shape("save_delta", state.name(), state, touched.rows(), state.dim(), "the rows that were marked x its dim");
     tensors_.add(joined(name, part_of(state.name())), rows_.emplace_back(rows_of(state, rows)));
   }
   const OptimizerProgress progress = optimizer->progress();
@@ -162,6 +162,10 @@ DeltaContents& DeltaContents::add(const std::string& name, const ConstTableView&
 
 ChainLink save_delta(const std::filesystem::path& path, const DeltaContents& contents, const ChainLink& previous,
                      const SaveOptions& options) {
+  if (previous.base.empty() || previous.checksum.empty() || previous.number < 0) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: save_delta: previous is no link of a chain: chain_link() and save_delta() return some");
+  }
   SafetensorsContents all = contents.tensors_;
   all.metadata = contents.optimizers_;
   all.metadata[std::string(kDeltaBase)] = previous.base;

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <utility>
+#include <variant>
 
 #include "io/file/checksum.hpp"
 #include "kernels/core/checks.hpp"
@@ -36,7 +37,8 @@ std::vector<T> numbers(const CheckpointFile& file, const std::string& name, std:
                              std::to_string(count));
 }
 
-/// The optimizer is of the kind that was saved, and stores what it updates in the same way.
+/// The optimizer is of the kind that was saved, stores what it updates in the same way, and has the same
+/// hyperparameters.
 void check_optimizer(const SafetensorsFile& file, std::string_view name, const Optimizer& optimizer) {
   const auto saved = [&](std::string_view key) {
     const auto found = file.metadata().find(std::string(key).append(name));
@@ -51,13 +53,24 @@ void check_optimizer(const SafetensorsFile& file, std::string_view name, const O
   }
   const std::string storage = saved(kStorage);
   if (const std::string own = storage_text(optimizer.storage()); storage != own) {
-    const auto described = [](const std::string& text) { return text.empty() ? "the default ones" : "'" + text + "'"; };
+    const auto described = [](const std::string& text) { return text.empty() ? "(default)" : "'" + text + "'"; };
     throw bad(file, "table '" + std::string(name) + "' was saved with the storage options " + described(storage) +
                         "; expected " + described(own) + ", those of this optimizer");
+  }
+  // Files of the first versions have none.
+  const std::string options = saved(kOptions);
+  if (const std::string own = options_text(optimizer.options()); !options.empty() && options != own) {
+    throw bad(file, "table '" + std::string(name) + "' was saved with the hyperparameters '" + options +
+                        "'; expected '" + own + "', those of this optimizer: set others after restoring");
   }
 }
 
 }  // namespace
+
+void check_is_no_delta(const SafetensorsFile& file) {
+  if (!is_delta(file)) return;
+  throw bad(file, "is a delta: its rows are those that changed, which restore_chain() restores after what it follows");
+}
 
 std::string storage_text(const StorageOptions& storage) {
   std::string text;
@@ -81,8 +94,42 @@ std::string storage_text(const StorageOptions& storage) {
   return text;
 }
 
+std::string options_text(const OptimizerOptions& options) {
+  std::string text;
+  const auto add = [&](std::string_view key, const std::string& value) {
+    text.append(text.empty() ? "" : " ").append(key).append("=").append(value);
+  };
+  std::visit(
+      [&]<class Options>(const Options& own) {
+        if constexpr (requires { own.momentum; }) {
+          add("momentum", to_text(own.momentum));
+          add("nesterov", own.nesterov ? "true" : "false");
+        }
+        if constexpr (requires { own.beta1; }) {
+          add("beta1", to_text(own.beta1));
+          add("beta2", to_text(own.beta2));
+        }
+        if constexpr (requires { own.epsilon; }) add("epsilon", to_text(own.epsilon));
+        add("decay", own.decay == WeightDecay::none ? "none" : own.decay == WeightDecay::l2 ? "l2" : "decoupled");
+        if (own.decay != WeightDecay::none) add("weight_decay", to_text(own.weight_decay));
+      },
+      options);
+  return text;
+}
+
+void check_states(std::string_view op, std::string_view name, const ConstTableView& table, const Optimizer& optimizer) {
+  for (const ConstTableView& state : optimizer.state()) {
+    const std::string_view part = part_of(state.name());
+    const bool one_a_row = (optimizer.name() == "row_wise_adagrad" && part == "accumulator") ||
+                           (optimizer.name() == "partial_row_wise_adam" && part == "v");
+    check_shape(op, state.name(), state, table.rows(), one_a_row ? 1 : table.dim(),
+                "an optimizer of table '" + std::string(name) + "' has a state for each of its rows");
+  }
+}
+
 void describe_optimizer(const std::string& name, const Optimizer& optimizer, Metadata& metadata) {
   metadata.emplace(std::string(kOptimizer) + name, optimizer.name());
+  metadata.emplace(std::string(kOptions) + name, options_text(optimizer.options()));
   if (std::string text = storage_text(optimizer.storage()); !text.empty()) {
     metadata.emplace(std::string(kStorage) + name, std::move(text));
   }
@@ -92,7 +139,10 @@ SavedState saved_state(const CheckpointFile& checkpoint, std::string_view name, 
                        Optimizer* optimizer) {
   const SafetensorsFile& file = checkpoint.file();
   SavedState saved;
-  if (optimizer != nullptr) check_optimizer(file, name, *optimizer);
+  if (optimizer != nullptr) {
+    check_optimizer(file, name, *optimizer);
+    check_states("restore", name, table, *optimizer);
+  }
   saved.targets.push_back(target(checkpoint, std::string(name), table));
   if (optimizer == nullptr) return saved;
 

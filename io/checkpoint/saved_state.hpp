@@ -20,11 +20,27 @@ inline constexpr std::string_view kStorage = "rowmill.storage.";
 /// may hold any bytes: its checksum stands for it.
 [[nodiscard]] std::string storage_text(const StorageOptions& storage);
 
-/// Adds both keys for an optimizer of the table `name`.
+/// The key of __metadata__ that says its hyperparameters.
+inline constexpr std::string_view kOptions = "rowmill.options.";
+
+/// All hyperparameters that the bits of the next steps follow from, as text, but the learning rate, which is saved as a
+/// number and restored; an initial value has no effect any more.
+[[nodiscard]] std::string options_text(const OptimizerOptions& options);
+
+/// Throws Error (shape_mismatch) unless the states are those of an optimizer for this table.
+void check_states(std::string_view op, std::string_view name, const ConstTableView& table, const Optimizer& optimizer);
+
+/// Adds these keys for an optimizer of the table `name`.
 void describe_optimizer(const std::string& name, const Optimizer& optimizer, Metadata& metadata);
 
 /// The key of __metadata__ that a delta has: the checksum of its chain's base.
 inline constexpr std::string_view kDeltaBase = "rowmill.delta.base";
+
+[[nodiscard]] inline bool is_delta(const SafetensorsFile& file) {
+  return file.metadata().contains(std::string(kDeltaBase));
+}
+/// Throws FileError (bad_file) if the file is a delta, whose rows are no table.
+void check_is_no_delta(const SafetensorsFile& file);
 
 [[nodiscard]] inline std::string joined(std::string_view name, std::string_view part) {
   return std::string(name).append(".").append(part);

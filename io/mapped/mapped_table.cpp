@@ -8,11 +8,13 @@
 #include <string>
 #include <utility>
 
+#include "io/checkpoint/saved_state.hpp"
 #include "io/file/mapping.hpp"
 #include "io/file/parallel.hpp"
 #include "io/mapped/read_ahead.hpp"
 #include "io/npy/header.hpp"
 #include "io/safetensors/header.hpp"
+#include "io/word_vectors/unused_option.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/safetensors.hpp"
 #include "rowmill/io/word_vectors.hpp"
@@ -46,6 +48,7 @@ Place place_in_npy(const InputFile& file) {
 
 Place place_in_safetensors(const InputFile& file, const std::string& tensor) {
   const SafetensorsFile contents(file.path());
+  check_is_no_delta(contents);
   const TensorInfo& found = tensor.empty() ? contents.only_table() : contents.tensor(tensor);
   const TableInfo info = contents.table_info(found);
   return {.name = found.name, .begin = found.begin, .rows = info.rows, .dim = info.dim, .format = info.format};
@@ -53,7 +56,9 @@ Place place_in_safetensors(const InputFile& file, const std::string& tensor) {
 
 /// A failure to map is an error of this file, wherever it stands.
 Place place_of(const InputFile& file, const MappedTableOptions& options) {
-  const bool is_npy = file_kind(file.path()) == FileKind::npy;
+  const FileKind kind = file_kind(file.path());
+  check_options("MappedTable", file.path(), kind, {.tensor = options.tensor});
+  const bool is_npy = kind == FileKind::npy;
   const Place place = is_npy ? place_in_npy(file) : place_in_safetensors(file, options.tensor);
   if (place.begin % element_size(place.format) != 0) {
     throw file.bad(place.begin,

@@ -103,7 +103,10 @@ void save_npy_and_words(const std::filesystem::path& path, const ConstTableView&
                         const std::optional<std::string>& words, const SaveOptions& options) {
   check_view("save_npy", "table", table);
   check_has_columns("save_npy", "table", table);
-  check_format("save_npy", "table (NumPy has no dtype for others: save them as safetensors)", table, kNpyFormats);
+  if (std::ranges::find(kNpyFormats, table.format()) == kNpyFormats.end()) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: save_npy: NumPy has no dtype for a table of format " +
+                                                 std::string(format_name(table.format())) + ": save it as safetensors");
+  }
   const std::filesystem::path beside = words_path(path);
   std::optional<NewFile> word_file;
   if (words) {

@@ -43,6 +43,17 @@ SafetensorsContents::Tensor array(std::string name, std::string_view dtype, std:
           .stride = byte_count};
 }
 
+/// A table and its words may be added in any order, and are as many. `added` of one are added; the other, `other`, may
+/// be there, with `beyond` rows more than these are.
+void check_count(std::span<const SafetensorsContents::Tensor> tensors, const std::string& table,
+                 const std::string& other, std::int64_t added, std::int64_t beyond) {
+  const auto found = std::ranges::find(tensors, other, [](const auto& tensor) { return tensor.info.name; });
+  if (found == tensors.end() || found->info.shape[0] == added + beyond) return;
+  throw Error(ErrorCode::invalid_argument, "rowmill: safetensors: table '" + table + "' and its words: " +
+                                               std::to_string(found->info.shape[0] - beyond) + " there, and " +
+                                               std::to_string(added) + " added; there must be a word for each row");
+}
+
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(std::make_unique<InputFile>(path)) {
@@ -185,11 +196,12 @@ Vocabulary SafetensorsFile::load_words(std::string_view name) const {
                                                               " rows, but " + std::to_string(begin.size()) +
                                                               " beginnings of words; expected one more than rows");
   }
-  try {
-    return {std::string(bytes.begin(), bytes.end()), std::move(begin)};
-  } catch (const Error& error) {
-    throw file_->bad(tensor(words_name + ".begin").begin, error.what());
+  if (!Vocabulary::are_beginnings(begin, static_cast<std::int64_t>(bytes.size()))) {
+    throw file_->bad(tensor(words_name + ".begin").begin,
+                     "the words of table '" + table.name + "' are damaged: their beginnings must start with 0, never " +
+                         "fall, and end with the number of bytes, " + std::to_string(bytes.size()));
   }
+  return {std::string(bytes.begin(), bytes.end()), std::move(begin)};
 }
 
 void SafetensorsContents::add(Tensor tensor) {
@@ -207,6 +219,7 @@ void SafetensorsContents::add(Tensor tensor) {
 SafetensorsContents& SafetensorsContents::add(std::string name, const ConstTableView& table) {
   check_view("save_safetensors", name, table);
   check_has_columns("save_safetensors", name, table);
+  check_count(tensors_, name, name + ".words.begin", table.rows(), 1);
   const ByteRows<const std::byte> rows = bytes_of(table);
   Metadata format = format_metadata(name, table);
   add({.info = {.name = std::move(name),
@@ -234,6 +247,7 @@ SafetensorsContents& SafetensorsContents::add(std::string name, std::span<const 
 }
 
 SafetensorsContents& SafetensorsContents::add_words(const std::string& name, const Vocabulary& words) {
+  check_count(tensors_, name, name, words.size(), 0);
   const std::string_view bytes = words.bytes();
   add(array(name + ".words", "U8", std::as_bytes(std::span(bytes)), static_cast<std::int64_t>(bytes.size())));
   return add(name + ".words.begin", words.begin());

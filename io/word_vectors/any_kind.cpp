@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "io/checkpoint/saved_state.hpp"
 #include "io/file/byte_stream.hpp"
 #include "io/file/transfer.hpp"
 #include "io/npy/header.hpp"
@@ -13,6 +14,7 @@
 #include "io/word_vectors/line_blocks.hpp"
 #include "io/word_vectors/row_blocks.hpp"
 #include "io/word_vectors/text_line.hpp"
+#include "io/word_vectors/unused_option.hpp"
 #include "kernels/core/checks.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/safetensors.hpp"
@@ -26,14 +28,26 @@ constexpr std::string_view kTensorName = "vectors";
 std::string as_lines(const Vocabulary& words) {
   std::string text;
   for (std::int64_t r = 0; r < words.size(); ++r) {
-    if (words[r].find('\n') != std::string_view::npos) {
+    const char* const problem = words[r].find('\n') != std::string_view::npos ? "holds a newline"
+                                : words[r].ends_with('\r')                    ? "ends with a carriage return"
+                                : r == 0 && words[r].starts_with(kByteOrderMark)
+                                    ? "begins the file with a byte order mark"
+                                    : nullptr;
+    if (problem != nullptr) {
       throw Error(ErrorCode::invalid_argument, "rowmill: save_words: word " + std::to_string(r) + ", '" +
-                                                   std::string(words[r]) + "', holds a newline");
+                                                   std::string(words[r]) + "', " + problem +
+                                                   ": it could not be read back");
     }
     text += words[r];
     text += '\n';
   }
   return text;
+}
+
+/// Of a file whose contents say nothing: they may be damaged at the beginning.
+FileKind kind_of_name(const std::filesystem::path& path) {
+  if (path.extension() == ".safetensors") return FileKind::safetensors;
+  return path.extension() == ".npy" ? FileKind::npy : FileKind::text;
 }
 
 }  // namespace
@@ -88,7 +102,7 @@ FileKind file_kind(const std::filesystem::path& path) {
   // After "WORDS DIM\n" both kinds of word2vec go on with a word and a space: then come bytes of floats, or digits.
   const std::size_t line_end = start.find('\n');
   const std::optional<CountsLine> counts = parse_counts(start.substr(0, line_end));
-  if (line_end == std::string_view::npos || !counts || counts->words == 0) return FileKind::text;
+  if (line_end == std::string_view::npos || !counts || counts->words == 0) return kind_of_name(path);
   const std::string_view rest = start.substr(line_end + 1);
   const std::string_view number = rest.substr(std::min(rest.find(' '), rest.size()));
   const bool digits =
@@ -97,9 +111,12 @@ FileKind file_kind(const std::filesystem::path& path) {
 }
 
 WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOptions& options) {
-  switch (file_kind(path)) {
+  const FileKind kind = file_kind(path);
+  check_options("load_vectors", path, kind, options);
+  switch (kind) {
     case FileKind::safetensors: {
       const SafetensorsFile file(path);
+      check_is_no_delta(file);
       const std::string& name = options.tensor.empty() ? file.only_table().name : options.tensor;
       Vocabulary words = file.load_words(name);
       return {.words = std::move(words), .table = file.load_table(name)};

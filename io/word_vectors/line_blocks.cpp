@@ -26,6 +26,10 @@ std::optional<LineBlock> LineBlocks::next() {
       text.resize(last + 1);
       LineBlock block = {std::move(text), offset_};
       offset_ += static_cast<std::int64_t>(block.text.size());
+      if (block.offset == 0 && block.text.starts_with(kByteOrderMark)) {
+        block.text.erase(0, kByteOrderMark.size());
+        block.offset = static_cast<std::int64_t>(kByteOrderMark.size());
+      }
       return block;
     }
     if (text.size() > kMaxLineBytes)

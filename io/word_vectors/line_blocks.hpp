@@ -23,8 +23,11 @@ struct LineBlock {
   std::int64_t offset = 0;  // of its first byte
 };
 
-/// Cuts a stream into blocks of whole lines. Their sizes double, so that a small file takes little memory, up to 1 MiB
-/// or what a line needs.
+/// What some editors put before a text: no part of its first line.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// Cuts a stream into blocks of whole lines, without a byte order mark at its beginning. Their sizes double, so that a
+/// small file takes little memory, up to 1 MiB or what a line needs.
 class LineBlocks {
  public:
   static constexpr std::size_t kFirstBytes = std::size_t{1} << 16;

@@ -9,6 +9,7 @@
 #include "io/file/gzip.hpp"
 #include "io/file/parallel.hpp"
 #include "io/file/transfer.hpp"
+#include "io/word_vectors/line_blocks.hpp"
 #include "io/word_vectors/row_blocks.hpp"
 #include "io/word_vectors/text_line.hpp"
 
@@ -27,7 +28,7 @@ void append_line(std::string& text, std::string_view word, std::span<const float
   text += '\n';
 }
 
-void check_text_word(std::string_view word, std::int64_t row) {
+void check_text_word(std::string_view word, std::int64_t row, bool begins_file) {
   const std::size_t space = word.rfind(' ');
   float number = 0;
   const char* problem = nullptr;
@@ -35,6 +36,7 @@ void check_text_word(std::string_view word, std::int64_t row) {
   if (word.starts_with(' ') || word.ends_with(' ')) problem = "begins or ends with a space";
   if (word.find('\n') != std::string_view::npos) problem = "holds a line's end";
   if (space != std::string_view::npos && parse_number(word.substr(space + 1), number)) problem = "ends with a number";
+  if (begins_file && word.starts_with(kByteOrderMark)) problem = "begins the file with a byte order mark";
   if (problem == nullptr) return;
   throw Error(ErrorCode::invalid_argument, "rowmill: save_text_vectors: word " + std::to_string(row) + ", '" +
                                                std::string(word) + "', " + problem + ": it could not be read back");
@@ -76,7 +78,11 @@ class InOrder {
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                        const SaveTextOptions& options) {
   check_word_vectors("save_text_vectors", table, words);
-  for (std::int64_t r = 0; r < words.size(); ++r) check_text_word(words[r], r);
+  for (std::int64_t r = 0; r < words.size(); ++r) check_text_word(words[r], r, r == 0 && !options.header);
+  if (table.rows() == 0 && !options.header) {
+    throw Error(ErrorCode::invalid_argument,
+                "rowmill: save_text_vectors: a table without rows needs a header line: nothing could be read back");
+  }
 
   const bool packs = path.extension() == ".gz";
   const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};

@@ -11,13 +11,16 @@ namespace rowmill::io {
 
 Vocabulary::Vocabulary(std::string bytes, std::vector<std::int64_t> begin)
     : bytes_(std::move(bytes)), begin_(std::move(begin)) {
-  if (begin_.empty() || begin_.front() != 0 || begin_.back() != static_cast<std::int64_t>(bytes_.size()) ||
-      !std::ranges::is_sorted(begin_)) {
+  if (!are_beginnings(begin_, static_cast<std::int64_t>(bytes_.size()))) {
     throw Error(ErrorCode::invalid_argument,
                 "rowmill: vocabulary: the beginnings of its words must start with 0, never "
                 "fall, and end with the number of bytes, " +
                     std::to_string(bytes_.size()));
   }
+}
+
+bool Vocabulary::are_beginnings(std::span<const std::int64_t> begin, std::int64_t bytes) {
+  return !begin.empty() && begin.front() == 0 && begin.back() == bytes && std::ranges::is_sorted(begin);
 }
 
 void Vocabulary::add(std::string_view word) {

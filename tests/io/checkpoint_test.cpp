@@ -140,6 +140,45 @@ TEST(Checkpoint, WhatDoesNotFitIsRefusedAndNothingChanges) {
                     [&] { const CheckpointFile plain(directory / "plain"); });
 }
 
+TEST(Checkpoint, AnOptimizerOfAnotherTableIsRefused) {
+  const TemporaryDirectory directory;
+  const Table table(10, 4);
+  for (const auto& [rows, dim] : {std::pair<std::int64_t, std::int64_t>{12, 8}, {12, 4}, {10, 1}, {9, 4}}) {
+    for (const OptimizerOptions& options :
+         {OptimizerOptions(AdamOptions{}), OptimizerOptions(PartialRowWiseAdamOptions{}),
+          OptimizerOptions(AdagradOptions{}), OptimizerOptions(SgdOptions{.momentum = 0.5})}) {
+      const Optimizer other(options, rows, dim);
+      CheckpointContents contents;
+      EXPECT_THROW(contents.add("t", table, &other), Error) << rows << " x " << dim << ' ' << other.name();
+      const Optimizer own(options, 10, 4);
+      contents.add("t", table, &own);
+      save_checkpoint(directory / "c", contents, {.sync = false});
+      const CheckpointFile file(directory / "c");
+      Table out(10, 4);
+      Optimizer restored(options, rows, dim);
+      EXPECT_THROW(file.restore("t", out, &restored), Error) << rows << " x " << dim << ' ' << other.name();
+    }
+  }
+}
+
+TEST(Checkpoint, WordsAreAsManyAsRows) {
+  const Table table(3, 2);
+  const Vocabulary two(std::vector<std::string>{"a", "b"});
+  const Vocabulary three(std::vector<std::string>{"a", "b", "c"});
+  SafetensorsContents first;
+  first.add("t", table);
+  EXPECT_THROW(first.add_words("t", two), Error);
+  first.add_words("t", three);
+  EXPECT_EQ(first.tensors().size(), 3U);
+  SafetensorsContents second;
+  second.add_words("t", two);
+  EXPECT_THROW(second.add("t", table), Error);
+  EXPECT_EQ(second.tensors().size(), 2U);
+  CheckpointContents contents;
+  contents.add("t", table);
+  EXPECT_THROW(contents.add_words("t", two), Error);
+}
+
 /// The number that all values of the checkpoint are, or a failure.
 float checked_value(const std::filesystem::path& path) {
   const CheckpointFile file(path);

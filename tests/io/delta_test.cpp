@@ -3,6 +3,8 @@
 
 #include <random>
 
+#include "rowmill/io/mapped_table.hpp"
+#include "rowmill/io/word_vectors.hpp"
 #include "tests/io/support.hpp"
 
 namespace rowmill::io::test {
@@ -146,6 +148,18 @@ TEST(Delta, AChainThatIsWrongIsRefusedAndNothingChanges) {
   refused({"0", "1", "other"}, "other", "expected a delta");
   EXPECT_EQ(table.data()[0], 7);
   EXPECT_EQ(optimizer.step_count(), 0);
+
+  // Its rows alone are no table.
+  const auto path = directory / "1";
+  const CheckpointFile delta(path);
+  expect_file_error(ErrorCode::bad_file, path, "is a delta", [&] { (void)delta.load_table("w"); });
+  expect_file_error(ErrorCode::bad_file, path, "is a delta", [&] { delta.restore("w", table); });
+  expect_file_error(ErrorCode::bad_file, path, "is a delta", [&] { (void)load_vectors(path, {.tensor = "w"}); });
+  expect_file_error(ErrorCode::bad_file, path, "is a delta", [&] { MappedTable(path, {.tensor = "w"}); });
+  DeltaContents contents;
+  contents.add("w", table, training.touched);
+  EXPECT_THROW(save_delta(directory / "none", contents, ChainLink{}), Error);
+  EXPECT_FALSE(std::filesystem::exists(directory / "none"));
 }
 
 TEST(Delta, DamageAndWrongRowsAreRefused) {

@@ -213,5 +213,61 @@ TEST(Resume, OtherStorageOptionsAreRefused) {
   }
 }
 
+// Other hyperparameters would go on with other bits, too; who wants them sets them afterwards.
+TEST(Resume, OtherHyperparametersAreRefused) {
+  const TemporaryDirectory directory;
+  constexpr WeightDecay kL2 = WeightDecay::l2;
+  const std::vector<std::vector<OptimizerOptions>> kinds = {
+      {SgdOptions{.momentum = 0.5}, SgdOptions{.momentum = 0.25}, SgdOptions{.momentum = 0.5, .nesterov = true},
+       SgdOptions{.momentum = 0.5, .decay = kL2, .weight_decay = 0.5}},
+      {AdagradOptions{}, AdagradOptions{.epsilon = 0.1}, AdagradOptions{.decay = kL2}},
+      {RowWiseAdagradOptions{}, RowWiseAdagradOptions{.epsilon = 0.1}},
+      {AdamOptions{}, AdamOptions{.beta1 = 0.5}, AdamOptions{.beta2 = 0.5}, AdamOptions{.epsilon = 1},
+       adamw(0.001, 0.1), adamw(0.001, 0.2), AdamOptions{.decay = kL2, .weight_decay = 0.1}},
+      {PartialRowWiseAdamOptions{}, PartialRowWiseAdamOptions{.beta1 = 0.5}, PartialRowWiseAdamOptions{.epsilon = 1}}};
+  const auto path = directory / "c";
+  const auto delta_path = directory / "d";
+  for (const std::vector<OptimizerOptions>& cases : kinds) {
+    for (std::size_t saved = 0; saved < cases.size(); ++saved) {
+      Table table(4, 3);
+      Optimizer optimizer(cases[saved], 4, 3);
+      optimizer.set_learning_rate(0.125);
+      CheckpointContents contents;
+      contents.add("t", table, &optimizer);
+      save_checkpoint(path, contents, {.sync = false});
+      const CheckpointFile file(path);
+      TouchedRows touched(4);
+      DeltaContents delta;
+      delta.add("t", table, touched, &optimizer);
+      save_delta(delta_path, delta, chain_link(file), {.sync = false});
+      for (std::size_t other = 0; other < cases.size(); ++other) {
+        Optimizer restored(cases[other], 4, 3);
+        if (saved == other) {
+          file.restore("t", table, &restored);
+          EXPECT_EQ(restored.learning_rate(), 0.125);
+          continue;
+        }
+        expect_file_error(ErrorCode::bad_file, path, "was saved with the hyperparameters",
+                          [&] { file.restore("t", table, &restored); });
+        EXPECT_NE(restored.learning_rate(), 0.125);
+        const std::vector<std::filesystem::path> chain = {path, delta_path};
+        expect_file_error(ErrorCode::bad_file, delta_path, "was saved with the hyperparameters",
+                          [&] { restore_chain(chain, "t", table, &restored); });
+      }
+    }
+  }
+  // An initial value has no effect any more.
+  Table table(4, 3);
+  Optimizer optimizer(AdagradOptions{.initial_accumulator = 0.5}, 4, 3);
+  CheckpointContents contents;
+  contents.add("t", table, &optimizer);
+  save_checkpoint(path, contents, {.sync = false});
+  Optimizer restored(AdagradOptions{}, 4, 3);
+  const CheckpointFile file(path);
+  file.restore("t", table, &restored);
+  EXPECT_EQ(restored.state()[0].row(0)[0], 0.5F);
+  EXPECT_EQ(file.file().metadata().at("rowmill.options.t"), "epsilon=1e-10 decay=none");
+}
+
 }  // namespace
 }  // namespace rowmill::io::test

@@ -423,6 +423,38 @@ TEST(AnyKind, IsToldByItsContents) {
                     [&] { (void)load_vectors(directory / "v.npy"); });
 }
 
+// Editors put one before a text. What would then not come back is not written.
+TEST(AnyKind, AByteOrderMarkIsNoPartOfTheText) {
+  const TemporaryDirectory directory;
+  for (const std::string text : {"2 2\na 1 2\nb 3 4\n", "a 1 2\nb 3 4\n"}) {
+    write_file(directory / "t", "\xEF\xBB\xBF" + text);
+    const WordVectors loaded = load_vectors(directory / "t");
+    EXPECT_EQ(strings(loaded.words), (Words{"a", "b"}));
+    EXPECT_EQ(loaded.table.data()[3], 4);
+  }
+  write_file(directory / "t",
+             "\xEF\xBB\xBF"
+             "a 1 2\nb 3 x\n");
+  expect_file_error(ErrorCode::bad_file, directory / "t", "at byte 9: ", [&] { (void)load_vectors(directory / "t"); });
+  write_file(directory / "w",
+             "\xEF\xBB\xBF"
+             "a\nb\n");
+  EXPECT_EQ(strings(load_words(directory / "w")), (Words{"a", "b"}));
+
+  const Table table(1, 2);
+  const Vocabulary mark(
+      Words{"\xEF\xBB\xBF"
+            "a"});
+  save_vectors(directory / "m.txt", table, mark);
+  EXPECT_EQ(strings(load_vectors(directory / "m.txt").words), strings(mark));
+  EXPECT_THROW(save_vectors(directory / "m.glove", table, mark), Error);
+  EXPECT_THROW(save_vectors(directory / "m.npy", table, mark), Error);
+  EXPECT_THROW(save_words(directory / "m", Vocabulary(Words{"a\r"})), Error);
+  EXPECT_THROW(save_vectors(directory / "e.glove", Table(0, 2)), Error);
+  save_vectors(directory / "e.txt", Table(0, 2));
+  EXPECT_EQ(load_vectors(directory / "e.txt").table.rows(), 0);
+}
+
 // Of one name, whatever stood there before: with words, and without.
 TEST(AnyKind, ANpyFileHasItsOwnWordsOrNone) {
   const TemporaryDirectory directory;

@@ -30,8 +30,9 @@ class CheckpointContents {
   CheckpointContents(const CheckpointContents&) = delete;
   CheckpointContents& operator=(const CheckpointContents&) = delete;
 
-  /// A table of any format and, if given, the state, the step count and the learning rate of its optimizer.
-  /// Throws Error (invalid_argument) as SafetensorsContents::add.
+  /// A table of any format and, if given, the state, the step count, the learning rate and the other hyperparameters of
+  /// its optimizer. Throws Error as SafetensorsContents::add (invalid_argument), and if the optimizer is of a table of
+  /// another shape (shape_mismatch).
   CheckpointContents& add(const std::string& name, const ConstTableView& table, const Optimizer* optimizer = nullptr);
   CheckpointContents& add(const std::string& name, Table&& table, const Optimizer* optimizer = nullptr) = delete;
   CheckpointContents& add_words(const std::string& name, const Vocabulary& words);
@@ -81,13 +82,18 @@ class CheckpointFile {
   ///     table[r, :], state[r, :] = the saved ones, for each saved row r       # rows beyond are left as they are
   ///
   /// Checksums are compared first, which reads the tensors once more. Throws, and changes nothing, FileError if the
-  /// checkpoint has no such table, no state of this optimizer, or one that was stored in another way (StorageOptions),
-  /// is a delta or damaged (bad_file), or can't be read (io_error); Error if a view is bad or has another format
-  /// (invalid_argument), or has fewer rows or another dim than was saved (shape_mismatch). If reading fails after the
-  /// checksums were compared, table and state are undefined.
+  /// checkpoint has no such table, no state of this optimizer, or one that was stored in another way (StorageOptions)
+  /// or had other hyperparameters, is a delta or damaged (bad_file), or can't be read (io_error); Error if a view is
+  /// bad or has another format (invalid_argument), has fewer rows or another dim than was saved, or if the optimizer is
+  /// of a table of another shape (shape_mismatch). If reading fails after the checksums were compared, table and state
+  /// are undefined.
+  ///
+  /// Of the hyperparameters the learning rate is restored; the others must be those that were saved. Who means to go on
+  /// with others sets them afterwards: Optimizer::set_options. Options of single steps (GradientOptions) and gradients
+  /// are the caller's.
   void restore(std::string_view name, const TableView& table, Optimizer* optimizer = nullptr) const;
 
-  /// A new table of the saved rows. Throws as restore().
+  /// A new table of the saved rows. Throws as restore(): a delta is refused, too.
   [[nodiscard]] Table load_table(std::string_view name) const;
 
   /// What add_values() was given. Throws FileError if it is not there, has another type or is damaged (bad_file).

@@ -76,7 +76,8 @@ class DeltaContents {
   std::list<Table> rows_;
 };
 
-/// Writes a delta that follows `previous`. Returns its link. Throws as save_checkpoint.
+/// Writes a delta that follows `previous`. Returns its link. Throws as save_checkpoint, and Error (invalid_argument) if
+/// `previous` is no link of a chain.
 ChainLink save_delta(const std::filesystem::path& path, const DeltaContents& contents, const ChainLink& previous,
                      const SaveOptions& options = {});
 

@@ -34,6 +34,8 @@ class MappedTable {
  public:
   /// Throws FileError if the file can't be read or mapped (io_error), holds no such table, or holds one that has to be
   /// copied: big-endian or column by column (.npy), or not aligned to its elements (safetensors of others) (bad_file).
+  /// A delta of a checkpoint holds no table, either.
+  /// Throws Error (invalid_argument) if a tensor is named and the file is no safetensors file.
   explicit MappedTable(const std::filesystem::path& path, const MappedTableOptions& options = {});
   ~MappedTable();
   MappedTable(MappedTable&&) noexcept;

@@ -130,7 +130,8 @@ class SafetensorsContents {
   SafetensorsContents& add(std::string name, std::span<const std::uint8_t> values);
   SafetensorsContents& add(std::string name, std::span<const std::int64_t> values);
   SafetensorsContents& add(std::string name, std::span<const double> values);
-  /// The words of table `name`, as NAME.words (U8) and NAME.words.begin (I64).
+  /// The words of table `name`, as NAME.words (U8) and NAME.words.begin (I64): one for each row of the table, which may
+  /// be added before or after; otherwise the later call throws Error (invalid_argument).
   SafetensorsContents& add_words(const std::string& name, const Vocabulary& words);
   SafetensorsContents& add_words(const std::string& name, Vocabulary&& words) = delete;
 

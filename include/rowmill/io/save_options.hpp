@@ -15,7 +15,8 @@ using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// How a file is written. Every save writes a temporary file in the directory of the file and renames it when it is
 /// whole: at any instant the name stands for the old file or for the new one. A temporary file that a killed process
-/// left is removed by the next save of the same file. A new file gets the permissions of the one that it replaces.
+/// left is removed by the next save of the same file. A new file gets the permissions of the one that it replaces. If
+/// the name is a symbolic link, the file that it leads to is replaced; a link that leads nowhere is replaced itself.
 ///
 /// A save that throws leaves the old file, but for one error: if the new file has its name and the directory then can't
 /// be synced, the FileError says so. The file is whole, and either it or the old one is there after a crash.

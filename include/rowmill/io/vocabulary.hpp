@@ -25,6 +25,9 @@ class Vocabulary {
   /// never falls, and ends with bytes.size().
   Vocabulary(std::string bytes, std::vector<std::int64_t> begin);
 
+  /// Whether the constructor takes these beginnings of words for so many bytes.
+  [[nodiscard]] static bool are_beginnings(std::span<const std::int64_t> begin, std::int64_t bytes);
+
   void add(std::string_view word);
 
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(begin_.size()) - 1; }

@@ -46,8 +46,8 @@ struct LoadTextOptions {
 ///     word number number ... number       # the last DIM fields; what stands before them is the word, spaces included
 ///
 /// Fields are separated by spaces; a line may end with one, or with a carriage return. Numbers are as C's strtod takes
-/// them in the C locale, rounded to float; "inf" and "nan" too. `path` may be a gzip file, whatever its name, or "-"
-/// for standard input.
+/// them in the C locale, rounded to float; "inf" and "nan" too. A byte order mark before the text is left out. `path`
+/// may be a gzip file, whatever its name, or "-" for standard input.
 ///
 /// Throws FileError if the file can't be read (io_error); if a line has too few fields or a field is no number or is
 /// beyond float's range; if a word is empty or, of several fields, ends with a number (a line with too many numbers);
@@ -78,8 +78,9 @@ struct SaveTextOptions {
 /// formats become floats). A name that ends in .gz is that of a gzip file. Lines are made, and packed, on all threads.
 /// Throws Error (invalid_argument) if the table is of float64, which would lose digits, or of integers, if the words
 /// are not one for each row, or one could not be read back: it is empty, begins or ends with a space, holds a line's
-/// end, or its last field of several is a number; FileError (io_error) if the file can't be written; and what
-/// options.save.progress throws. The old file is then untouched.
+/// end, its last field of several is a number, or it begins a file without a header line with a byte order mark; also
+/// if such a file would have no rows; FileError (io_error) if the file can't be written; and what options.save.progress
+/// throws. The old file is then untouched.
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                        const SaveTextOptions& options = {});
 
@@ -90,7 +91,8 @@ void save_word2vec_binary(const std::filesystem::path& path, const ConstTableVie
 
 /// The words of a text file, one a line: what stands beside a .npy file. Throws FileError.
 [[nodiscard]] Vocabulary load_words(const std::filesystem::path& path);
-/// Throws Error (invalid_argument) if a word holds a newline, FileError (io_error) if the file can't be written.
+/// Throws Error (invalid_argument) if a word could not be read back: it holds a newline or ends with a carriage return,
+/// or the first begins with a byte order mark; FileError (io_error) if the file can't be written.
 void save_words(const std::filesystem::path& path, const Vocabulary& words, const SaveOptions& options = {});
 /// The file of words beside a .npy file: "dir/name.npy" has "dir/name.words.txt". It belongs to the .npy file, and a
 /// save of that replaces or removes it.
@@ -102,8 +104,9 @@ void save_words(const std::filesystem::path& path, const Vocabulary& words, cons
 
 enum class FileKind : std::uint8_t { safetensors, npy, word2vec_binary, text };
 
-/// What kind of file this is, by its first bytes; text, for "-" and pipes, which can't be read twice. Throws FileError
-/// if it can't be read (io_error), or is a pickle, a .bin of fastText or a zip file (bad_file).
+/// What kind of file this is, by its first bytes; where these say nothing, by its name, which ends in .safetensors or
+/// .npy, or else text. Also text, for "-" and pipes, which can't be read twice. Throws FileError if it can't be read
+/// (io_error), or is a pickle, a .bin of fastText or a zip file (bad_file).
 [[nodiscard]] FileKind file_kind(const std::filesystem::path& path);
 
 struct LoadVectorsOptions {
@@ -111,7 +114,9 @@ struct LoadVectorsOptions {
   LoadTextOptions text = {};
 };
 
-/// Reads a table, and its words if it has some, from a file of any kind. Throws as the readers above.
+/// Reads a table, and its words if it has some, from a file of any kind. Throws as the readers above, FileError if the
+/// file is a delta of a checkpoint (bad_file), and Error (invalid_argument) if an option is given that is of no use to
+/// files of this kind.
 [[nodiscard]] WordVectors load_vectors(const std::filesystem::path& path, const LoadVectorsOptions& options = {});
 
 enum class VectorsFormat : std::uint8_t {
