@@ -5,9 +5,11 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "rowmill/convert.hpp"
+#include "rowmill/io/mapped_table.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/safetensors.hpp"
 #include "rowmill/io/word_vectors.hpp"
@@ -181,6 +183,196 @@ TEST_F(ToolTest, ErrorsAreOneLineAndTheOldFileStays) {
   write_file(directory / "good.txt", "a 1 2\n");
   EXPECT_NE(run("info good.txt >/dev/full").output.find("standard output: cannot be written"), std::string::npos);
   EXPECT_EQ(run("bench --rows 1000 --dim 8 --ids 100 --seconds 0.01 --operation adam").status, 0);
+}
+
+// Names, and never the bytes that stand for them in the program.
+TEST_F(ToolTest, HelpAndErrorsNameTheChoices) {
+  for (const char* const command : {"info", "convert", "quantize", "nearest", "train-vectors", "verify", "bench"}) {
+    const Result help = run(std::string(command) + " --help");
+    EXPECT_TRUE(std::ranges::all_of(help.output, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }))
+        << command;
+  }
+  for (const auto& [arguments, choices] : std::vector<std::pair<std::string, std::string>>{
+           {"info v.txt --header no", "--header: no not in {absent,automatic,present}"},
+           {"info v.txt --header 1", "--header: 1 not in {absent,automatic,present}"},
+           {"verify v.txt --invalid-utf8 x", "--invalid-utf8: x not in {keep,refuse,replace}"},
+           {"convert v.txt o.npy --format i8", "--format: i8 not in {bf16,f16,f32,f64,int2,int4,int8}"},
+           {"quantize v.txt o.npy --format f32", "--format: f32 not in {bf16,f16,int2,int4,int8}"},
+           {"train-vectors t -o o.npy --model x", "--model: x not in {cbow,skip-gram}"},
+           {"train-vectors t -o o.npy --format x", "--format: x not in {binary,glove,npy,safetensors,text}"}}) {
+    const Result result = run(arguments);
+    EXPECT_NE(result.status, 0) << arguments;
+    EXPECT_NE(result.output.find(choices), std::string::npos) << result.output;
+  }
+}
+
+TEST_F(ToolTest, WholeNumbersAreDecimal) {
+  write_file(directory / "v.txt", "a 1 2 3 4 5 6 7 8 9 10\n");
+  EXPECT_EQ(run_json("info v.txt --dim 010")["dim"], 10);
+  for (const auto& [arguments, what] : std::vector<std::pair<std::string, std::string>>{
+           {"train-vectors v.txt -o o.npy --seed -1", "--seed: '-1' is no whole number of 0 .. 18446744073709551615"},
+           {"train-vectors v.txt -o o.npy --seed 18446744073709551616", "--seed: '18446744073709551616' is no whole"},
+           {"train-vectors v.txt -o o.npy --dim 0x10", "--dim: '0x10' is no whole"},
+           {"info v.txt --dim -1", "--dim: '-1' is no whole number of 0 .. 16777216"},
+           {"nearest v.txt a -k 0", "--count: '0' is no whole number of 1 .. 1000000"},
+           {"--threads 4097 info v.txt", "--threads: '4097' is no whole number of 0 .. 4096"},
+           {"bench --rows 0", "--rows: '0' is no whole number of 1 .. "},
+           {"bench --seconds -1", "--seconds"}}) {
+    const Result result = run(arguments);
+    EXPECT_NE(result.status, 0) << arguments;
+    EXPECT_NE(result.output.find(what), std::string::npos) << result.output;
+  }
+}
+
+// An option that a file or a command has no use for is an error.
+TEST_F(ToolTest, NoOptionIsIgnored) {
+  const Table table(2, 3);
+  const Vocabulary words(std::vector<std::string>{"a", "b"});
+  for (const char* const name : {"v.safetensors", "v.npy", "v.bin", "v.txt"}) {
+    save_vectors(directory / name, table, words);
+  }
+  write_file(directory / "q", "a\n");
+  struct Case {
+    std::string option;
+    std::vector<std::string> files;  // that have no use for it
+    std::string what;
+  };
+  for (const auto& [option, files, what] :
+       {Case{"--tensor vectors", {"v.npy", "v.bin", "v.txt", "-"}, "--tensor is for safetensors files only"},
+        Case{"--dim 3", {"v.safetensors", "v.npy", "v.bin"}, "--dim is for text only"},
+        Case{"--header present", {"v.safetensors", "v.npy", "v.bin"}, "--header is for text only"},
+        Case{"--invalid-utf8 refuse", {"v.safetensors", "v.npy"}, "--invalid-utf8 is for text and word2vec's"}}) {
+    for (const std::string& file : files) {
+      for (const std::string command :
+           {"info FILE", "verify FILE", "nearest FILE a", "convert FILE o.npy", "quantize FILE o.npy --format f16"}) {
+        std::string arguments = command;
+        arguments.replace(arguments.find("FILE"), 4, file);
+        const Result result = run(arguments + " " + option + " < v.txt");
+        EXPECT_NE(result.status, 0) << arguments << " " << option;
+        const bool one_table = command[0] != 'i' && command[0] != 'v';  // the others look at all
+        EXPECT_NE(result.output.find(option[2] == 't' && !one_table ? "not expected: vectors --tensor" : what),
+                  std::string::npos)
+            << arguments << ": " << result.output;
+      }
+    }
+  }
+  for (const auto& [arguments, what] : std::vector<std::pair<std::string, std::string>>{
+           {"info v.safetensors --tensor vectors", "not expected: vectors --tensor"},
+           {"nearest v.txt b --queries q", "WORD excludes --queries"},
+           {"train-vectors q -o o.npy --checkpoint-seconds 5", "--checkpoint-seconds requires --checkpoint"},
+           {"bench --operation gather --bag 5", "--bag: is an option of --operation pool"}}) {
+    const Result result = run(arguments);
+    EXPECT_NE(result.status, 0) << arguments;
+    EXPECT_NE(result.output.find(what), std::string::npos) << result.output;
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory / "o.npy"));
+  // The library says the same of its own.
+  LoadVectorsOptions options{.tensor = "vectors"};
+  EXPECT_EQ(load_vectors(directory / "v.safetensors", options).words.size(), 2);
+  EXPECT_THROW((void)load_vectors(directory / "v.npy", options), Error);
+  EXPECT_THROW(MappedTable(directory / "v.npy", {.tensor = "vectors"}), Error);
+}
+
+// Numbers lose nothing on their way into a format that has no room for what they were made.
+TEST_F(ToolTest, FormatsThatTheOutputLacksAreRefused) {
+  write_file(directory / "v.txt", "king 1 2\nman 3 4\n");
+  for (const std::string output : {"o.bin", "o.txt", "o.vec.gz", "o.glove"}) {
+    for (const std::string format : {"int8", "int4", "int2", "bf16", "f16"}) {
+      for (const std::string command : {"quantize", "convert"}) {
+        const Result result = run(command + " v.txt " + output + " --format " + format);
+        EXPECT_EQ(result.status, 1) << output << format;
+        EXPECT_EQ(result.output, "rowmill: " + output + ": word vectors hold float32 only; --format " + format +
+                                     " needs a name that ends in .safetensors" +
+                                     (format == "f16" ? " or .npy\n" : "\n"));
+      }
+    }
+    EXPECT_EQ(run("convert v.txt " + output + " --format f32").status, 0);
+  }
+  EXPECT_EQ(run("convert v.txt o2.txt --format f64").status, 1);
+  EXPECT_EQ(run("convert v.txt o.npy --format bf16").status, 1);
+  EXPECT_FALSE(std::filesystem::exists(directory / "o.npy"));
+  const Result own = run("convert o.txt o.words.txt && \"$rowmill\" convert o.words.txt o.npy");
+  EXPECT_EQ(own.status, 1);
+  EXPECT_EQ(own.output, "rowmill: o.words.txt: is the input; the words of o.npy would take its place\n");
+  EXPECT_EQ(run("train-vectors o.words.txt -o o.npy").output,
+            "rowmill: o.words.txt: is an input, and is not written over\n");
+}
+
+// What can't be mapped is loaded.
+TEST_F(ToolTest, FindsTheNearestInEveryTableThatCanBeRead) {
+  const Table table(9, 3, {.initializer = Initializer::normal(0, 1), .seed = 4});
+  Vocabulary words;
+  for (int r = 0; r < 9; ++r) words.add("w" + std::to_string(r));
+  save_vectors(directory / "v.npy", table, words);
+  const std::string expected = run("nearest v.npy w3").output;
+  ASSERT_EQ(std::ranges::count(expected, '\n'), 8) << expected;
+
+  save_words(directory / "big.words.txt", words);
+  std::string bytes = read_file(directory / "v.npy");
+  bytes.replace(bytes.find("<f4"), 3, ">f4");
+  for (std::size_t i = bytes.size() - 9 * 3 * 4; i < bytes.size(); i += 4) {
+    std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(i), bytes.begin() + static_cast<std::ptrdiff_t>(i) + 4);
+  }
+  write_file(directory / "big.npy", bytes);
+  EXPECT_EQ(run("nearest big.npy w3").output, expected);
+
+  // A safetensors file of others: the table begins at an odd byte.
+  save_vectors(directory / "v.safetensors", table, words);
+  bytes = read_file(directory / "v.safetensors");
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  bytes.insert(8 + length, 1, ' ');
+  ++length;
+  std::memcpy(bytes.data(), &length, sizeof length);
+  write_file(directory / "odd.safetensors", bytes);
+  EXPECT_THROW(MappedTable(directory / "odd.safetensors"), FileError);
+  EXPECT_EQ(run("nearest odd.safetensors w3").output, expected);
+
+  // Of a split table the floats.
+  Table upper(9, 3, {.format = Format::bf16});
+  Table low(9, 3, {.format = Format::low16});
+  split(table, upper, low);
+  SafetensorsContents halves;
+  halves.add("t", upper).add("t.low", low).add_words("t", words);
+  save_safetensors(directory / "split.safetensors", halves);
+  EXPECT_EQ(run("nearest split.safetensors w3").output, expected);
+  EXPECT_EQ(run("convert split.safetensors s.npy && \"$rowmill\" nearest s.npy w3").output, expected);
+
+  write_file(directory / "cut.npy", bytes.substr(0, 100));
+  EXPECT_EQ(run("nearest cut.npy w3").status, 1);
+  write_file(directory / "q", "w1\n\nw99\n");
+  EXPECT_EQ(run("nearest v.npy --queries q").output, "rowmill: q: line 3: the word 'w99' is not in the vocabulary\n");
+}
+
+TEST_F(ToolTest, VerifySaysWhatIsDamaged) {
+  const Table table(3, 2);
+  save_vectors(directory / "v.safetensors", table, Vocabulary(std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(run_json("verify v.safetensors")["tables"][0]["words"], 3);
+  const std::string good = read_file(directory / "v.safetensors");
+  std::string bytes = good;
+  // Where words begin: 0, 1, 2, 3 becomes 0, 5, 2, 3.
+  const char begin[] = "\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2";
+  bytes[bytes.find(std::string_view(begin, sizeof begin - 1)) + 8] = 5;
+  write_file(directory / "words.safetensors", bytes);
+  const std::string damaged =
+      "the words of table 'vectors' are damaged: their beginnings must start with 0, never fall";
+  for (const char* const command : {"verify words.safetensors", "convert words.safetensors o.npy"}) {
+    const Result result = run(command);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_TRUE(result.output.starts_with("rowmill: words.safetensors: at byte ")) << result.output;
+    EXPECT_NE(result.output.find(damaged), std::string::npos) << result.output;
+  }
+  // A beginning that says nothing: the name says what was expected.
+  bytes = good;
+  bytes[7] = '\x7F';
+  write_file(directory / "length.safetensors", bytes);
+  EXPECT_NE(run("verify length.safetensors").output.find("a safetensors header of "), std::string::npos);
+  write_file(directory / "no.npy", "NUMPY no more");
+  EXPECT_NE(run("verify no.npy").output.find("the beginning of a .npy file"), std::string::npos);
+  save_npy(directory / "t.npy", table);
+  const Result npy =
+      run("convert v.safetensors h.safetensors --format bf16 && \"$rowmill\" convert h.safetensors o.npy");
+  EXPECT_EQ(npy.output, "rowmill: save_npy: NumPy has no dtype for a table of format bf16: save it as safetensors\n");
 }
 
 // Each command that writes, each kind of file, and each signal: it comes as soon as the temporary file is there. Where

@@ -6,7 +6,7 @@ _rowmill() {
   for ((i = 1; i < COMP_CWORD; ++i)); do
     if [[ " $commands " == *" ${COMP_WORDS[i]} "* ]]; then command=${COMP_WORDS[i]}; break; fi
   done
-  local input="--tensor --dim --header --invalid-utf8 --json --threads --help"
+  local input="--dim --header --invalid-utf8 --json --threads --help"
   case $before in
     --format)
       local formats="f32 f64 bf16 f16 int8 int4 int2"
@@ -24,8 +24,8 @@ _rowmill() {
   fi
   case $command in
     "") COMPREPLY=($(compgen -W "$commands --threads --version --help" -- "$word")) ;;
-    convert | quantize) COMPREPLY=($(compgen -W "$input --format" -- "$word")) ;;
-    nearest) COMPREPLY=($(compgen -W "$input --queries --count" -- "$word")) ;;
+    convert | quantize) COMPREPLY=($(compgen -W "$input --tensor --format" -- "$word")) ;;
+    nearest) COMPREPLY=($(compgen -W "$input --tensor --queries --count" -- "$word")) ;;
     train-vectors)
       COMPREPLY=($(compgen -W "--output --format --model --dim --window --negative --shared-negatives --min-count \
         --max-vocabulary --sample --alpha --min-alpha --epochs --batch --seed --checkpoint --checkpoint-seconds --resume \

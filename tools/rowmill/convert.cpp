@@ -3,31 +3,43 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "commands.hpp"
+#include "input.hpp"
 #include "interrupt.hpp"
-#include "rowmill/io/safetensors.hpp"
+#include "io/npy/header.hpp"
 
 namespace rowmill::tool {
 namespace {
 
-/// The table of the input; of a split one the floats, where these are asked for.
-io::WordVectors load(const ConvertOptions& options) {
-  const io::LoadVectorsOptions& load = options.input.load;
-  if (options.format == Format::f32 && io::file_kind(options.input.file) == io::FileKind::safetensors) {
-    const io::SafetensorsFile file(options.input.file);
-    const std::string& name = load.tensor.empty() ? file.only_table().name : load.tensor;
-    if (file.is_split(name)) return {.words = file.load_words(name), .table = file.load_joined(name)};
+/// What can't be written is known before anything is read.
+void check_output(const ConvertOptions& options) {
+  const io::VectorsFormat output = io::format_of_name(options.output);
+  const bool is_npy = output == io::VectorsFormat::npy;
+  std::error_code none;
+  const std::filesystem::path words = io::words_path(options.output);
+  if (is_npy && std::filesystem::equivalent(options.input.file, words, none)) {
+    throw std::runtime_error(
+        fmt::format("{}: is the input; the words of {} would take its place", words.string(), options.output.string()));
   }
-  return io::load_vectors(options.input.file, load);
+  if (!options.format || *options.format == Format::f32 || output == io::VectorsFormat::safetensors) return;
+  const bool npy_has_it = std::ranges::find(io::kNpyFormats, *options.format) != io::kNpyFormats.end();
+  if (is_npy && npy_has_it) return;
+  throw std::runtime_error(
+      fmt::format("{}: {}; --format {} needs a name that ends in .safetensors{}", options.output.string(),
+                  is_npy ? "NumPy has no dtype for such numbers" : "word vectors hold float32 only",
+                  format_name(*options.format), npy_has_it ? " or .npy" : ""));
 }
 
 }  // namespace
 
 int convert(const ConvertOptions& options) {
-  io::WordVectors vectors = load(options);
+  check_output(options);
+  io::WordVectors vectors = load(options.input);
   if (options.format && *options.format != vectors.table.format()) {
     Table table(vectors.table.rows(), vectors.table.dim(), {.name = vectors.table.name(), .format = *options.format});
     rowmill::convert(vectors.table, table);

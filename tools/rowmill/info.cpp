@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "commands.hpp"
+#include "input.hpp"
 #include "rowmill/io/npy.hpp"
 #include "rowmill/io/safetensors.hpp"
 
@@ -31,7 +32,7 @@ ordered_json describe(const InputOptions& input) {
   ordered_json description;
   description["file"] = input.file.string();
   if (std::filesystem::is_regular_file(input.file)) description["bytes"] = std::filesystem::file_size(input.file);
-  const io::FileKind kind = io::file_kind(input.file);
+  const io::FileKind kind = kind_of(input);
   switch (kind) {
     case io::FileKind::safetensors: {
       const io::SafetensorsFile file(input.file);

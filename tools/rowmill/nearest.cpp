@@ -9,30 +9,47 @@
 #include <stdexcept>
 
 #include "commands.hpp"
+#include "input.hpp"
 #include "io/file/rows.hpp"
 #include "rowmill/convert.hpp"
 #include "rowmill/io/mapped_table.hpp"
+#include "rowmill/io/safetensors.hpp"
 
 namespace rowmill::tool {
 namespace {
 
 using nlohmann::ordered_json;
 
-/// A table with words, mapped where its file can be, else loaded.
+/// A table with words, mapped where it can be, else loaded.
 struct Source {
   explicit Source(const InputOptions& input) {
-    const io::FileKind kind = io::file_kind(input.file);
-    if (kind == io::FileKind::safetensors || kind == io::FileKind::npy) {
-      // A pass over the whole table is what the system's own read-ahead is for.
-      mapped.emplace(input.file, io::MappedTableOptions{.tensor = input.load.tensor, .read_ahead = false});
+    map(input);
+    if (mapped) {
       words = mapped->load_words();
       table = mapped->view();
     } else {
-      loaded = io::load_vectors(input.file, input.load);
+      loaded = load(input);
       words = std::move(loaded.words);
       table = loaded.table.view();
     }
     if (words.empty()) throw std::runtime_error(input.file.string() + ": has no words beside its table");
+  }
+
+  /// A file that can't be mapped is loaded, and one that is damaged is refused then.
+  void map(const InputOptions& input) {
+    const io::FileKind kind = kind_of(input);
+    if (kind != io::FileKind::safetensors && kind != io::FileKind::npy) return;
+    try {
+      if (kind == io::FileKind::safetensors && is_split(input)) return;
+      // A pass over the whole table is what the system's own read-ahead is for.
+      mapped.emplace(input.file, io::MappedTableOptions{.tensor = input.load.tensor, .read_ahead = false});
+    } catch (const io::FileError&) {
+    }
+  }
+
+  static bool is_split(const InputOptions& input) {
+    const io::SafetensorsFile file(input.file);
+    return file.is_split(input.load.tensor.empty() ? file.only_table().name : input.load.tensor);
   }
 
   std::optional<io::MappedTable> mapped;
@@ -68,13 +85,14 @@ struct Query {
 };
 
 /// The sum of the words' vectors, each of length 1 and with its sign.
-Query query_of(const std::vector<Term>& terms, const Source& source, const io::WordIndex& index) {
+Query query_of(const std::vector<Term>& terms, const Source& source, const io::WordIndex& index,
+               const std::string& place) {
   const std::int64_t dim = source.table.dim();
   Query query{.vector = std::vector<float>(static_cast<std::size_t>(dim)), .rows = {}};
   std::vector<float> vector(query.vector.size());
   for (const Term& term : terms) {
     const std::optional<std::int64_t> row = index.find(term.word);
-    if (!row) throw std::runtime_error("the word '" + term.word + "' is not in the vocabulary");
+    if (!row) throw std::runtime_error(place + "the word '" + term.word + "' is not in the vocabulary");
     convert(io::some_rows(source.table, *row, 1), TableView(vector.data(), 1, dim));
     double square = 0;
     for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
@@ -104,11 +122,20 @@ std::vector<std::vector<io::Neighbour>> answers_to(const std::vector<Query>& que
   return answers;
 }
 
-std::vector<std::string> expressions_of(const NearestOptions& options) {
+struct Expression {
+  std::string text;
+  std::string place;  ///< what stands before an error: "queries.txt: line 3: ", or nothing
+};
+
+/// Blank lines are no queries.
+std::vector<Expression> expressions_of(const NearestOptions& options) {
   if (!options.queries.empty()) {
     const io::Vocabulary lines = io::load_words(options.queries);
-    std::vector<std::string> expressions;
-    for (std::int64_t i = 0; i < lines.size(); ++i) expressions.emplace_back(lines[i]);
+    std::vector<Expression> expressions;
+    for (std::int64_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].empty()) continue;
+      expressions.push_back({std::string(lines[i]), fmt::format("{}: line {}: ", options.queries.string(), i + 1)});
+    }
     return expressions;
   }
   std::string expression;
@@ -117,23 +144,23 @@ std::vector<std::string> expressions_of(const NearestOptions& options) {
     expression += part;
   }
   if (expression.empty()) throw std::runtime_error("nearest: expected a word, or --queries FILE");
-  return {expression};
+  return {{expression, {}}};
 }
 
 }  // namespace
 
 int nearest(const NearestOptions& options) {
-  const std::vector<std::string> expressions = expressions_of(options);
+  const std::vector<Expression> expressions = expressions_of(options);
   const Source source(options.input);
   const io::WordIndex index(source.words);
   std::vector<Query> queries;
-  for (const std::string& expression : expressions) {
-    queries.push_back(query_of(parse(expression, index), source, index));
+  for (const auto& [text, place] : expressions) {
+    queries.push_back(query_of(parse(text, index), source, index, place));
   }
   const std::vector<std::vector<io::Neighbour>> answers = answers_to(queries, source.table, options.count);
   ordered_json output = ordered_json::array();
   for (std::size_t q = 0; q < answers.size(); ++q) {
-    if (!options.input.json && answers.size() > 1) fmt::print("{}{}\n", q == 0 ? "" : "\n", expressions[q]);
+    if (!options.input.json && answers.size() > 1) fmt::print("{}{}\n", q == 0 ? "" : "\n", expressions[q].text);
     ordered_json neighbours = ordered_json::array();
     for (const io::Neighbour& neighbour : answers[q]) {
       const std::string word(source.words[neighbour.row]);
@@ -143,7 +170,7 @@ int nearest(const NearestOptions& options) {
         fmt::print("{:.4f}  {}\n", neighbour.cosine, word);
       }
     }
-    output.push_back({{"query", expressions[q]}, {"nearest", neighbours}});
+    output.push_back({{"query", expressions[q].text}, {"nearest", neighbours}});
   }
   if (options.input.json) fmt::print("{}\n", output.dump(2, ' ', false, ordered_json::error_handler_t::replace));
   return 0;

@@ -76,15 +76,16 @@ void Training::check_files() const {
   constexpr std::array<std::int64_t, 2> kCounts = {1, 1};
   const WordVectorTrainer options_are_allowed(kCounts, options_.training);
   std::error_code none;
+  const fs::path words = format_ == io::VectorsFormat::npy ? io::words_path(options_.output) : fs::path();
   for (const fs::path& input : options_.inputs) {
-    for (const fs::path& output : {options_.output, options_.checkpoint}) {
+    for (const fs::path& output : {options_.output, options_.checkpoint, words}) {
       if (input == output || fs::equivalent(input, output, none)) {
         throw std::runtime_error(output.string() + ": is an input, and is not written over");
       }
     }
   }
-  if (options_.output == options_.checkpoint) {
-    throw std::runtime_error(options_.output.string() +
+  if (options_.output == options_.checkpoint || (!words.empty() && words == options_.checkpoint)) {
+    throw std::runtime_error(options_.checkpoint.string() +
                              ": is the checkpoint too; the vectors need a file of their own");
   }
   if (!(options_.checkpoint_seconds >= 0)) {

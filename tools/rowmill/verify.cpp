@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "input.hpp"
 #include "not_finite.hpp"
 #include "rowmill/io/safetensors.hpp"
 
@@ -11,23 +12,25 @@ namespace rowmill::tool {
 int verify(const InputOptions& input) {
   nlohmann::ordered_json report = {{"file", input.file.string()}, {"checksums", "none"}};
   bool whole = true;
-  const auto look_at = [&](const std::string& name, const ConstTableView& table) {
+  const auto look_at = [&](const std::string& name, const ConstTableView& table, const io::Vocabulary& words) {
     const NotFinite found = find_not_finite(table);
     report["tables"].push_back({{"name", name},
                                 {"rows", table.rows()},
                                 {"dim", table.dim()},
+                                {"words", words.size()},
                                 {"rows_not_finite", found.rows},
                                 {"first_row_not_finite", found.first_row}});
     whole = whole && found.rows == 0;
   };
-  if (io::file_kind(input.file) == io::FileKind::safetensors) {
+  if (kind_of(input) == io::FileKind::safetensors) {
     const io::SafetensorsFile file(input.file);
     if (file.verify()) report["checksums"] = "right";
     for (const io::TensorInfo& tensor : file.tensors()) {
-      if (file.is_table(tensor)) look_at(tensor.name, file.load_table(tensor.name));
+      if (file.is_table(tensor)) look_at(tensor.name, file.load_table(tensor.name), file.load_words(tensor.name));
     }
   } else {
-    look_at("", io::load_vectors(input.file, input.load).table);
+    const io::WordVectors vectors = load(input);
+    look_at("", vectors.table, vectors.words);
   }
   if (input.json) {
     report["whole"] = whole;
