@@ -79,10 +79,6 @@ void save_text_vectors(const std::filesystem::path& path, const ConstTableView& 
                        const SaveTextOptions& options) {
   check_word_vectors("save_text_vectors", table, words);
   for (std::int64_t r = 0; r < words.size(); ++r) check_text_word(words[r], r, r == 0 && !options.header);
-  if (table.rows() == 0 && !options.header) {
-    throw Error(ErrorCode::invalid_argument,
-                "rowmill: save_text_vectors: a table without rows needs a header line: nothing could be read back");
-  }
 
   const bool packs = path.extension() == ".gz";
   const std::int64_t row_bytes = table.dim() * std::int64_t{sizeof(float)};
