@@ -10,6 +10,8 @@
 
 #include "kernels/memory/pages.hpp"
 #include "kernels/reference/reference.hpp"
+#include "rowmill/embedding.hpp"
+#include "rowmill/embedding_bag.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/output.hpp"
 #include "rowmill/plan.hpp"
@@ -20,7 +22,17 @@
 
 namespace {
 std::size_t most_bytes = std::numeric_limits<std::size_t>::max();
+std::size_t most_vector_bytes = std::numeric_limits<std::size_t>::max();
 }  // namespace
+
+/// The memory of vectors.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  void* const p = size > most_vector_bytes ? nullptr : std::malloc(size);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 /// The memory of workspaces and of small tables. The other forms, so that all of them fit together.
 [[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
@@ -45,6 +57,18 @@ class Refusal {
   ~Refusal() { most_bytes = std::numeric_limits<std::size_t>::max(); }
   Refusal(const Refusal&) = delete;
   Refusal& operator=(const Refusal&) = delete;
+};
+
+/// The same, and for vectors.
+class RefusalOfAll {
+ public:
+  explicit RefusalOfAll(std::size_t bytes) : scratch_(bytes) { most_vector_bytes = bytes; }
+  ~RefusalOfAll() { most_vector_bytes = std::numeric_limits<std::size_t>::max(); }
+  RefusalOfAll(const RefusalOfAll&) = delete;
+  RefusalOfAll& operator=(const RefusalOfAll&) = delete;
+
+ private:
+  Refusal scratch_;
 };
 
 class MemoryTest : public IsaTest {};
@@ -97,6 +121,33 @@ TEST(Memory, ErrorsSayWhatWasRefused) {
   const std::string plan = error_of([&] { Plan(ids, 10); });
   EXPECT_EQ(plan.substr(0, 34), "rowmill: plan: the system refused ");
   EXPECT_EQ(error_of([] { Workspace(1000); }), "rowmill: workspace: the system refused 1000 bytes of memory");
+}
+
+TEST(Memory, LayersRecordNothingWhereItIsRefused) {
+  const std::vector<std::int64_t> ids(5000, 1);
+  const std::vector<float> ones(5000 * 4, 1.0F);
+  const ConstTableView gradient(ones.data(), 5000, 4);
+  for (const Recorded recorded : {Recorded::copied, Recorded::referenced}) {
+    Embedding embedding({.rows = 10, .dim = 4, .recorded = recorded});
+    EmbeddingBag mean({.rows = 10, .dim = 4, .recorded = recorded});
+    EmbeddingBag max({.rows = 10, .dim = 4, .pooling = Pooling::max, .recorded = recorded});
+    const Bags bags(ids, 5000, 1);
+    const auto expect_refused = [](const std::string& op, const std::string& error) {
+      EXPECT_EQ(error.substr(0, error.find(" the system")), "rowmill: " + op + ":");
+    };
+    for (const std::size_t bytes : {std::size_t{1000}, std::size_t{45'000}}) {  // of the ids, and beyond them
+      const RefusalOfAll refusal(bytes);
+      if (recorded == Recorded::copied || bytes == 1000) {
+        expect_refused("embedding", error_of([&] { embedding.backward(ids, gradient); }));
+        expect_refused("embedding_bag", error_of([&] { mean.backward(bags, gradient); }));
+      }
+      expect_refused("embedding_bag", error_of([&] { max.backward(bags, gradient); }));
+    }
+    const Table before = embedding.table().clone();
+    embedding.step();
+    EXPECT_TRUE(same(embedding.table().view(), before.view()));
+    EXPECT_EQ(embedding.optimizer().step_count(), 0);
+  }
 }
 
 /// The size of what this process has mapped.

@@ -187,6 +187,7 @@ class Optimizer {
   }
 
   /// The bytes of Workspace that a step with `id_count` ids in `passes` gradient views uses at most.
+  /// Throws Error (invalid_argument) unless both are 0 to 2^56.
   [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes = 1) const;
   /// The same for a step with options, over a plan of this pooling.
   [[nodiscard]] std::size_t memory_required(std::int64_t id_count, std::int64_t passes, const GradientOptions& options,

@@ -41,7 +41,7 @@ void dense_gradient(const Plan& plan, std::span<const ConstTableView> gradients,
                     const GradientOptions& options = {}, Workspace* workspace = nullptr);
 
 /// The bytes of Workspace that sum_gradients and dense_gradient use at most, for `id_count` ids, gradients of `dim`
-/// columns in `passes` views. Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
+/// columns in `passes` views. Throws Error (invalid_argument) unless each is 0 to 2^56.
 [[nodiscard]] std::size_t sum_gradients_memory_required(std::int64_t id_count, std::int64_t dim,
                                                         std::int64_t passes = 1);
 

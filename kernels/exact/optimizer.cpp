@@ -18,7 +18,7 @@ struct F64Scratch {
   F64Scratch(std::int64_t id_count, std::int64_t unique, std::int64_t dim, std::int64_t passes, Carver& memory)
       : sums(id_count, unique, dim, passes, memory),
         rows(memory.take<std::int64_t>(unique)),
-        values(memory.take<double>(unique * dim)) {}
+        values(memory.take<double>(unique, dim)) {}
 };
 
 }  // namespace

@@ -56,7 +56,7 @@ Contributions::Contributions(std::int64_t passes, std::int64_t id_count, std::in
       hot_begin_(memory.take<std::int64_t>(id_count / kSumBlock + 1)),
       blocks_(memory.take<SumBlockArgs>(max_hot_blocks(id_count))),
       block_numbers_(memory.take<std::int64_t>(max_hot_blocks(id_count))),
-      block_sums_(memory.take<float>(max_hot_blocks(id_count) * row_stride_)) {}
+      block_sums_(memory.take<float>(max_hot_blocks(id_count), row_stride_)) {}
 
 void Contributions::set(const Plan& plan, std::span<const ConstTableView> gradients) {
   plan_ = &plan;

@@ -92,6 +92,8 @@ void sum_checked(std::string_view op, const Plan& plan, std::span<const ConstTab
 
 std::size_t sum_gradients_memory_required(std::int64_t id_count, std::int64_t dim, std::int64_t passes) {
   check_id_count(kSparseOp, id_count);
+  check_count(kSparseOp, "dim", dim);
+  check_count(kSparseOp, "passes", passes);
   return bytes_for(passes, id_count, id_count, dim);
 }
 
@@ -129,12 +131,12 @@ void SparseGradient::build(const Plan& plan, std::span<const ConstTableView> gra
   check(kSparseOp, plan, gradients, TableView(nullptr, format, 0, dim, dim), "values", options);
   Carver needed(nullptr);
   needed.take<std::int64_t>(unique);
-  needed.take<std::byte>(unique * dim * element_size(format));
+  needed.take<std::byte>(unique, dim * element_size(format));
   scratch_.reserve(bytes_for(std::ssize(gradients), plan.id_count(), unique, dim), kSparseOp);
   memory_.reserve(needed.used(), kSparseOp);
   Carver memory(memory_.data());
   auto* const rows = memory.take<std::int64_t>(unique);
-  const TableView values(memory.take<std::byte>(unique * dim * element_size(format)), format, unique, dim, dim);
+  const TableView values(memory.take<std::byte>(unique, dim * element_size(format)), format, unique, dim, dim);
   sum_gradients(plan, gradients, {rows, static_cast<std::size_t>(unique)}, values, options, &scratch_);
   rows_ = {rows, static_cast<std::size_t>(unique)};
   values_ = values;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace rowmill {
 
@@ -14,15 +15,28 @@ class Carver {
 
   template <class T>
   T* take(std::int64_t count) {
-    constexpr std::size_t kAlignment = 64;
     T* const array = block_ == nullptr ? nullptr : reinterpret_cast<T*>(block_ + used_);
-    used_ += (static_cast<std::size_t>(count) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    const auto elements = static_cast<std::size_t>(count);
+    const std::size_t bytes =
+        elements > kMost / sizeof(T) ? kMost : (elements * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    used_ = bytes > kMost - used_ ? kMost : used_ + bytes;
     return array;
+  }
+
+  /// rows x columns elements.
+  template <class T>
+  T* take(std::int64_t rows, std::int64_t columns) {
+    std::int64_t count = 0;
+    return take<T>(__builtin_mul_overflow(rows, columns, &count) ? std::numeric_limits<std::int64_t>::max() : count);
   }
 
   [[nodiscard]] std::size_t used() const { return used_; }
 
  private:
+  static constexpr std::size_t kAlignment = 64;
+  /// What no system has, and counts as all that is more.
+  static constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max() / kAlignment * kAlignment;
+
   std::byte* block_;
   std::size_t used_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <limits>
 #include <new>
 #include <string>
 
@@ -23,6 +24,12 @@ constexpr std::align_val_t kCacheLine{64};
 [[noreturn]] void refuse(std::size_t bytes, std::string_view what) {
   throw Error(ErrorCode::out_of_memory,
               "rowmill: " + std::string(what) + ": the system refused " + std::to_string(bytes) + " bytes of memory");
+}
+
+/// Null if the system refuses. The standard library rounds sizes up to the alignment: the largest would become 0.
+void* allocate_aligned(std::size_t bytes) {
+  const std::size_t most = std::numeric_limits<std::size_t>::max() - static_cast<std::size_t>(kCacheLine);
+  return bytes > most ? nullptr : ::operator new(bytes, kCacheLine, std::nothrow);
 }
 
 /// What the system says of a cache of the first processor, such as "32K"; empty if it says nothing. Allocates nothing:
@@ -56,7 +63,7 @@ std::int64_t known_last_level() {
 }  // namespace
 
 void* allocate_array(std::size_t bytes, bool huge_pages, std::string_view what) {
-  void* const p = bytes < kHugePage ? ::operator new(bytes, kCacheLine, std::nothrow) : map_pages(bytes, huge_pages);
+  void* const p = bytes < kHugePage ? allocate_aligned(bytes) : map_pages(bytes, huge_pages);
   if (p == nullptr) refuse(bytes, what);
   return p;
 }
@@ -70,7 +77,7 @@ void free_array(void* p, std::size_t bytes) noexcept {
 }
 
 std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
-  void* const p = ::operator new(bytes, kCacheLine, std::nothrow);
+  void* const p = allocate_aligned(bytes);
   if (p == nullptr) refuse(bytes, what);
   return static_cast<std::byte*>(p);
 }

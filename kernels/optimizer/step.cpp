@@ -51,7 +51,7 @@ struct SumsFirst {
       : sums(id_count, unique, dim, memory),
         rows(memory.take<std::int64_t>(unique)),
         begin(memory.take<std::int64_t>(unique + 1)),
-        values(memory.take<float>(unique * dim)) {}
+        values(memory.take<float>(unique, dim)) {}
 };
 
 bool needs_sums_first(const GradientOptions& options, Pooling pooling) {
@@ -83,6 +83,8 @@ std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t
 
 std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t passes, const GradientOptions& options,
                                              Pooling pooling) const {
+  check_id_count(name_, id_count);
+  check_count(name_, "passes", passes);
   return memory_required(id_count, id_count, passes, needs_sums_first(options, pooling));
 }
 

@@ -34,7 +34,7 @@ Undo::Undo(bool wanted, std::int64_t id_count, std::int64_t unique, std::int64_t
       bytes_a_row_(bytes_a_row),
       shard_begin_(memory.take<std::int64_t>(wanted ? Plan::shard_count_for(id_count) : 0)),
       overflowed_(memory.take<bool>(wanted ? Plan::shard_count_for(id_count) : 0)),
-      rows_(memory.take<std::byte>(wanted ? unique * bytes_a_row : 0)) {}
+      rows_(memory.take<std::byte>(wanted ? unique : 0, bytes_a_row)) {}
 
 void Undo::save(const Plan& plan, std::int64_t threads, const TableView& weights, std::span<const TableView> state) {
   if (!wanted_) return;
