@@ -54,6 +54,114 @@ TEST_P(ConvertTest, EqualsTheReferenceForEachPairOfFormats) {
   });
 }
 
+/// PyTorch's way: (code - zero point) * scale.
+TEST(JoinCodes, GivesRowsWithTheScalesAndZeroPoints) {
+  constexpr std::int64_t kRows = 700;
+  for (const Format format : kQuantizedFormats) {
+    for (const std::int64_t dim : {1, 5, 64}) {
+      const std::int64_t tail = format == Format::int8 ? 8 : 4;
+      const std::int64_t code_bytes = row_elements(format, dim) - tail;
+      Table codes(kRows, code_bytes, {.format = Format::u8});
+      std::vector<float> scales, zero_points;
+      std::mt19937 random(7);
+      for (std::int64_t i = 0; i < kRows * code_bytes; ++i) codes.data<std::uint8_t>()[i] = random() & 0xFF;
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        scales.push_back(static_cast<float>(random() % 100) / 64);
+        zero_points.push_back(static_cast<float>(random() % 40) - 20);
+      }
+      GuardedQuantizedTable joined(format, kRows, dim);
+      join_codes(codes, scales, zero_points, joined.view());
+      EXPECT_TRUE(joined.guards_intact());
+      Table floats(kRows, dim);
+      convert(joined.view(), floats);
+      const int bits = format == Format::int8 ? 8 : format == Format::int4 ? 4 : 2;
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        for (std::int64_t c = 0; c < dim; ++c) {
+          const int byte = codes.data<std::uint8_t>()[r * code_bytes + c * bits / 8];
+          const int code = byte >> (c * bits % 8) & ((1 << bits) - 1);
+          const auto row = static_cast<std::size_t>(r);  // exact: the scales and their products are few bits
+          ASSERT_EQ(floats.view().row(r)[static_cast<std::size_t>(c)],
+                    static_cast<float>(code) * scales[row] - zero_points[row] * scales[row]);
+        }
+      }
+    }
+  }
+}
+
+TEST(JoinCodes, RefusesWhatDoesNotFit) {
+  const auto message = [](auto f) -> std::string {
+    try {
+      f();
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "nothing";
+  };
+  const Table codes(3, 4, {.format = Format::u8});
+  Table to(3, 4, {.format = Format::int8});
+  Table to4(3, 8, {.format = Format::int4});
+  std::vector<float> ones(3, 1.0F);
+  EXPECT_EQ(message([&] { join_codes(codes, std::span(ones).first(2), ones, to); }),
+            "rowmill: join_codes: scales (2) must have 3 values: one for each row");
+  EXPECT_EQ(message([&] { join_codes(codes, ones, ones, Table(3, 5, {.format = Format::int8})); }),
+            "rowmill: join_codes: codes (3 x 4) must be 3 x 5: rows of `to` x the bytes of a row's codes");
+  EXPECT_EQ(message([&] { join_codes(to, ones, ones, to); }),
+            "rowmill: join_codes: codes (3 x 4) has format int8; supported: u8");
+  EXPECT_EQ(message([&] { join_codes(codes, ones, ones, Table(3, 4)); }),
+            "rowmill: join_codes: to (3 x 4) has format f32; supported: int8, int4, int2");
+  const std::vector<float> large = {1, 1, 70'000};
+  EXPECT_EQ(message([&] { join_codes(codes, ones, large, to); }), "nothing");
+  EXPECT_EQ(
+      message([&] { join_codes(codes, ones, large, to4); }),
+      "rowmill: join_codes: row 2 has the scale 1 and the zero point 70000; scale and -zero_point * scale must be "
+      "finite in float16");
+}
+
+/// More rows than go through the staging memory at once, into every format that is no longer, and closer or as far
+/// apart.
+TEST(Convert, InPlaceGivesTheSameRows) {
+  const std::vector<Format> formats = {Format::f32, Format::bf16, Format::f16, Format::int8, Format::int4, Format::f64};
+  for (const std::int64_t dim : {3, 64}) {
+    const std::int64_t rows = std::int64_t{3} * (1 << 20) / (2 * dim) + 5;
+    const GuardedTable floats = GuardedTable(rows, dim, 0).fill(7);
+    for (const Format from : formats) {
+      AnyTable old(from, rows, dim, 1);
+      if (from == Format::int8 || from == Format::int4 || from == Format::f64) {
+        convert(floats.view(), old.view());
+      } else {
+        reference::convert(floats.view(), old.view());
+      }
+      for (const Format to : formats) {
+        if (from != to && (from == Format::f64 || to == Format::f64) && (is_quantized(from) || is_quantized(to)))
+          continue;
+        Table apart(rows, dim, {.format = to});
+        convert(old.view(), apart);
+        const std::int64_t most = old.stride * element_size(from) / element_size(to);
+        for (const std::int64_t stride : {row_elements(to, dim), most}) {
+          if (stride < row_elements(to, dim) || stride > most) continue;
+          AnyTable memory = old;
+          const TableView in_place(memory.words.data(), to, rows, dim, stride);
+          convert(memory.view(), in_place);
+          EXPECT_TRUE(same_bytes(in_place, apart.view()))
+              << format_name(from) << " to " << format_name(to) << ", dim " << dim << ", stride " << stride;
+          EXPECT_EQ(memory.words.back(), old.words.back()) << "the guard behind the rows";
+        }
+      }
+    }
+  }
+}
+
+TEST(Convert, InPlaceChangesNothingWhereARowCannotBeQuantised) {
+  Table table(40'000, 16, {.initializer = Initializer::uniform(-1, 1)});
+  table.view().row(39'999)[15] = std::numeric_limits<float>::infinity();
+  const Table before = table.clone();
+  const TableView in_place(table.bytes(), Format::int8, 40'000, 16, row_elements(Format::int8, 16));
+  EXPECT_THROW(convert(table, in_place), Error);
+  EXPECT_TRUE(same(table.view(), before.view()));
+  convert(table, table);  // into itself
+  EXPECT_TRUE(same(table.view(), before.view()));
+}
+
 TEST_P(ConvertTest, ReadsABroadcastRow) {
   run([] {
     const std::vector<float> row = {1, 2, 3, 4, 5};
@@ -207,7 +315,9 @@ TEST(Convert, RefusesBadViews) {
             "rowmill: convert: to (3 x 5) must be 3 x 4: as `from`");
   EXPECT_EQ(message_of(from, TableView(to.bytes(), Format::int8, 3, 4, 11)),
             "rowmill: convert: to (3 x 4) has row stride 11: its rows overlap; to be written it needs at least 12");
-  EXPECT_EQ(message_of(from, TableView(from.bytes(), Format::int8, 3, 4, 12)),
+  EXPECT_EQ(message_of(from, TableView(static_cast<std::byte*>(from.bytes()) + 1, Format::int8, 3, 4, 12)),
+            "rowmill: convert: to (3 x 4) shares elements with from (3 x 4)");
+  EXPECT_EQ(message_of(from, TableView(from.bytes(), Format::int8, 3, 4, 17)),  // further apart than from's
             "rowmill: convert: to (3 x 4) shares elements with from (3 x 4)");
   EXPECT_EQ(message_of(TableView(nullptr, Format::int4, 3, 4, 6), to),
             "rowmill: convert: from (3 x 4) has a null pointer");

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "kernels/convert/row_scale.hpp"
 #include "kernels/core/checks.hpp"
@@ -29,6 +30,9 @@ constexpr std::initializer_list<Format> kRealFormats = {Format::f32, Format::bf1
 
 /// The most rows that are converted at a time.
 constexpr std::int64_t kMaxBlock = 256;
+
+/// Rows that are converted in place go through about so much memory where they have no other room.
+constexpr std::int64_t kStagedBytes = std::int64_t{1} << 20;
 
 /// The ids of a block's own rows.
 constexpr std::array<std::int64_t, kMaxBlock> kOwnRows = [] {
@@ -162,29 +166,12 @@ class Quantizer {
   float* scratch_ = nullptr;
 };
 
-}  // namespace
-
-void convert(const ConstTableView& from, const TableView& to, Workspace* workspace) {
-  check_view(kOp, "from", from);
-  check_writable(kOp, "to", to);
-  const bool exact = is_exact(from.format()) || is_exact(to.format());
-  if (from.format() != to.format()) {
-    const std::initializer_list<Format> formats = exact ? kRealFormats : kLookupFormats;
-    check_format(kOp, "from", from, formats);
-    check_format(kOp, "to", to, formats);
-  }
-  check_shape(kOp, "to", to, from.rows(), from.dim(), "as `from`");
-  check_disjoint(kOp, "to", to, "from", from);
-  (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
-  if (from.rows() == 0 || from.dim() == 0) return;
+/// Converts into memory that `from` does not share. Rows that are quantised have been found to fit; the workspace has
+/// the scratch memory for all of a table, so nothing fails for a part of it.
+void convert_apart(const ConstTableView& from, const TableView& to, Workspace& workspace) {
   if (from.format() == to.format()) return copy_rows(from, to);
-  if (exact) return exact::convert(from, to);
-  if (is_quantized(to.format())) {
-    Workspace own;
-    const Quantizer quantizer(from, to, workspace != nullptr ? *workspace : own);
-    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows()) quantizer.refuse(bad);
-    return quantizer.run();
-  }
+  if (is_exact(from.format()) || is_exact(to.format())) return exact::convert(from, to);
+  if (is_quantized(to.format())) return Quantizer(from, to, workspace).run();
   const std::int64_t traffic_each = row_bytes(from) + row_bytes(to);
   const std::int64_t threads = concurrency_for(from.rows() * traffic_each);
   parallel_chunks(threads, from.rows(), rows_per_task(from.rows(), traffic_each, threads),
@@ -193,6 +180,71 @@ void convert(const ConstTableView& from, const TableView& to, Workspace* workspa
                         static_cast<std::byte*>(to.bytes()) + begin * to.row_stride() * element_size(to.format());
                     widen(from, begin, end, out, to.format(), to.row_stride());
                   });
+}
+
+/// The bytes from one row to the next.
+std::int64_t stride_bytes(const ConstTableView& view) { return view.row_stride() * element_size(view.format()); }
+
+template <class View>
+View rows_of(const View& view, std::int64_t begin, std::int64_t count) {
+  using Byte = std::conditional_t<std::is_same_v<View, TableView>, std::byte, const std::byte>;
+  Byte* const first = static_cast<Byte*>(view.bytes()) + begin * stride_bytes(view);
+  return {first, view.format(), count, view.dim(), view.row_stride(), view.name()};
+}
+
+/// Both views begin at one byte, and rows of `to` are no further apart than those of `from`. So the first `end` new
+/// rows lie before the old row `begin` where end * stride of `to` <= begin * stride of `from`: rows begin to end are
+/// then converted as if apart, each time about as many as have been already. The first rows, which have no such room,
+/// and all of them where the strides are alike, go by way of `staged`, a block at a time.
+void convert_in_place(const ConstTableView& from, const TableView& to, const TableView& staged, Workspace& workspace) {
+  const bool narrows = from.rows() > 1 && stride_bytes(to) < stride_bytes(from);
+  std::int64_t end = 0;
+  for (std::int64_t begin = 0; begin < from.rows(); begin = end) {
+    const std::int64_t apart =
+        narrows ? std::min(from.rows(), begin * stride_bytes(from) / stride_bytes(to)) - begin : 0;
+    if (apart >= staged.rows()) {
+      end = begin + apart;
+      convert_apart(rows_of(from, begin, apart), rows_of(to, begin, apart), workspace);
+      continue;
+    }
+    end = std::min(from.rows(), begin + staged.rows());
+    const TableView block = rows_of(staged, 0, end - begin);
+    convert_apart(rows_of(from, begin, end - begin), block, workspace);
+    copy_rows(block, rows_of(to, begin, end - begin));
+  }
+}
+
+}  // namespace
+
+void convert(const ConstTableView& from, const TableView& to, Workspace* workspace) {
+  check_view(kOp, "from", from);
+  check_writable(kOp, "to", to);
+  if (from.format() != to.format()) {
+    const bool exact = is_exact(from.format()) || is_exact(to.format());
+    const std::initializer_list<Format> formats = exact ? kRealFormats : kLookupFormats;
+    check_format(kOp, "from", from, formats);
+    check_format(kOp, "to", to, formats);
+  }
+  check_shape(kOp, "to", to, from.rows(), from.dim(), "as `from`");
+  const bool in_place = to.bytes() == from.bytes() && (from.rows() <= 1 || stride_bytes(to) <= stride_bytes(from));
+  if (!in_place) check_disjoint(kOp, "to", to, "from", from);
+  (void)kernels();  // throws if ROWMILL_ISA is wrong, which a task may not
+  if (from.rows() == 0 || from.dim() == 0) return;
+  if (in_place && from.format() == to.format() && from.row_stride() == to.row_stride()) return;
+
+  Workspace own;
+  Workspace& scratch = workspace != nullptr ? *workspace : own;
+  Workspace staging;
+  const std::int64_t block = std::clamp<std::int64_t>(kStagedBytes / row_bytes(to), 1, from.rows());
+  if (in_place) staging.reserve(static_cast<std::size_t>(block * row_bytes(to)), kOp);
+  if (is_quantized(to.format()) && from.format() != to.format()) {
+    const Quantizer quantizer(from, to, scratch);
+    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows()) quantizer.refuse(bad);
+  }
+  if (!in_place) return convert_apart(from, to, scratch);
+  convert_in_place(from, to,
+                   {staging.data(), to.format(), block, to.dim(), row_elements(to.format(), to.dim()), to.name()},
+                   scratch);
 }
 
 }  // namespace rowmill

@@ -234,6 +234,11 @@ mutation("a later group of quantised columns begins with the first", "kernels_te
          ("kernels/pool/pool_quantized.isa.cpp", "add(In::row(now, a.dim).from(c))", "add(In::row(now, a.dim))"))
 mutation("quantised rows are pooled past the last id", "kernels_test:*pool_int*",
          ("kernels/pool/pool_quantized.isa.cpp", "i + ahead < end ?", "i + ahead <= end + 8 ?"))
+mutation("convert in place overwrites rows that it has not read", "convert_test:*InPlaceGives*",
+         ("kernels/convert/convert.cpp", "begin * stride_bytes(from) / stride_bytes(to)) - begin",
+          "2 * begin * stride_bytes(from) / stride_bytes(to)) - begin"))
+mutation("join_codes takes the zero point for the bias", "convert_test:JoinCodes*",
+         ("kernels/convert/join_codes.cpp", "bias(Number(-zero_point * wide_scale))", "bias(Number(-zero_point))"))
 mutation("convert writes before it has looked at all rows", "convert_test:*BeforeItWrites*",
          ("kernels/convert/convert.cpp", "if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())",
           "quantizer.run();\n    if (const std::int64_t bad = quantizer.find_bad_row(); bad < from.rows())"))

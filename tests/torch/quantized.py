@@ -19,6 +19,7 @@ from rowmill import FORMATS, Bags, Ids, PoolOptions, View, check, library, optio
 
 ROWS, RANDOM = 37, np.random.default_rng(5)
 LENGTHS = (0, 5, 1, 0, 7, 3, 8, 1, 2, 3, 0)  # of bags; 30 ids in all
+ROWMILL_U8 = 12
 CODES = {"int8": 256, "int4": 16, "int2": 4}
 
 
@@ -99,8 +100,7 @@ def check_packed(format_name, dim):
 
 
 def check_tensor(dtype, dim):
-    """Rows of a quantised tensor of PyTorch's, whose values are (code - zero point) * scale: its codes as they lie in memory,
-    then the scale and -zero point * scale."""
+    """Rows of a quantised tensor of PyTorch's, whose values are (code - zero point) * scale, by rowmill_join_codes."""
     weights = torch.from_numpy(RANDOM.uniform(-1, 1, (ROWS, dim)).astype(np.float32))
     codes = 255 if dtype == torch.quint8 else 15
     scales = (weights.amax(1) - weights.amin(1)) / codes
@@ -109,13 +109,15 @@ def check_tensor(dtype, dim):
     tensor = torch.quantize_per_channel(weights, scales, -weights.amin(1) / scales, 0, dtype)
     bytes_of = np.ctypeslib.as_array(ctypes.cast(tensor.data_ptr(), ctypes.POINTER(ctypes.c_uint8)),
                                      (ROWS, dim if codes == 255 else (dim + 1) // 2))
-    parameter = np.float32 if codes == 255 else np.float16
     scale = tensor.q_per_channel_scales().float().numpy()
-    bias = -(tensor.q_per_channel_zero_points().float().numpy() * scale)
-    fused = np.concatenate([bytes_of, np.stack([scale, bias], 1).astype(parameter).view(np.uint8)], 1)
+    zero_point = tensor.q_per_channel_zero_points().float().numpy()
+    name = "int8" if codes == 255 else "int4"
+    rows = Rows(np.zeros((ROWS, bytes_of.shape[1] + (8 if codes == 255 else 4)), np.uint8), name, dim)
+    apart = View(bytes_of.ctypes.data, *bytes_of.shape, bytes_of.shape[1], None, ROWMILL_U8)
+    check(library.rowmill_join_codes(ctypes.byref(apart), ctypes.c_void_p(scale.ctypes.data),
+                                     ctypes.c_void_p(zero_point.ctypes.data), ctypes.byref(rows.view)))
     packed = torch.ops.quantized.embedding_bag_prepack(tensor)
     pool = torch.ops.quantized.embedding_bag_byte if codes == 255 else torch.ops.quantized.embedding_bag_4bit
-    rows = Rows(fused, "int8" if codes == 255 else "int4", dim)
     one_each = pool(packed, torch.arange(ROWS), torch.arange(ROWS), include_last_offset=False).numpy()
     check_rows(f"{dtype}, {dim} columns", rows, one_each, lambda *arguments, **options: pool(packed, *arguments, **options))
     return 1

@@ -19,14 +19,31 @@ int64_t rowmill_row_elements(rowmill_format format, int64_t dim) ROWMILL_NOEXCEP
  *     for r in 0 .. from.rows-1:
  *       to[r, :] = from[r, :], in the format of to
  *
- * Shapes: both rows x dim; to is written. The workspace, or NULL, holds scratch memory where rows that are not
- * ROWMILL_FLOAT32 are quantised.
+ * Shapes: both rows x dim; to is written. In place: to may begin where from does if its rows are no further apart, in
+ * bytes; it then has the new rows, and the old ones are lost. The workspace, or NULL, holds scratch memory where rows
+ * that are not ROWMILL_FLOAT32 are quantised.
  * Errors: a view is null (and not empty) or bad, or a row that is to be quantised has an infinite value, a NaN, or a
  * range too large for its scale and bias (ROWMILL_INVALID_ARGUMENT); the shapes differ (ROWMILL_SHAPE_MISMATCH); the
- * views share elements, or the rows of to do with each other (ROWMILL_OVERLAP); ROWMILL_OUT_OF_MEMORY;
+ * views share elements in another way, or the rows of to do with each other (ROWMILL_OVERLAP); ROWMILL_OUT_OF_MEMORY;
  * ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_convert(const rowmill_view* from, const rowmill_view* to,
                                rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
+
+/* Floats as the two tables of an optimizer with storage of split, whose upper halves are ROWMILL_BFLOAT16 and whose
+ * lower ones ROWMILL_LOW16, and such tables as floats again. A NaN becomes quiet. Shapes: all rows x dim.
+ * Errors: a view is bad or has another format (ROWMILL_INVALID_ARGUMENT), ROWMILL_SHAPE_MISMATCH, ROWMILL_OVERLAP. */
+rowmill_status rowmill_split(const rowmill_view* from, const rowmill_view* upper,
+                             const rowmill_view* low) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_join_split(const rowmill_view* upper, const rowmill_view* low,
+                                  const rowmill_view* out) ROWMILL_NOEXCEPT;
+
+/* Codes with a scale and a zero point for each row, as PyTorch's quint8 and quint4x2 tensors have them, as a table of
+ * ROWMILL_INT8, ROWMILL_INT4 or ROWMILL_INT2: a row's bias is -zero_point * scale. Shapes: codes ROWMILL_U8, rows x the
+ * bytes of a row's codes: dim, dim / 2 or dim / 4, rounded up; scales and zero_points have to->rows values.
+ * Errors: a view is bad or has another format, or a scale or a bias is not finite (ROWMILL_INVALID_ARGUMENT);
+ * ROWMILL_SHAPE_MISMATCH; ROWMILL_OVERLAP. */
+rowmill_status rowmill_join_codes(const rowmill_view* codes, const float* scales, const float* zero_points,
+                                  const rowmill_view* to) ROWMILL_NOEXCEPT;
 
 ROWMILL_END_C
 

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes, scales and zero points that lie apart, as quantised rows.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "kernels/core/checks.hpp"
+#include "kernels/core/parallel.hpp"
+#include "rowmill/convert.hpp"
+#include "rowmill/error.hpp"
+
+namespace rowmill {
+namespace {
+
+constexpr std::string_view kJoinCodesOp = "join_codes";
+
+/// What stands behind a row's codes, as `to` holds it: floats for int8, and else F16.
+template <class Number>
+struct ScaleAndBias {
+  Number scale, bias;
+
+  ScaleAndBias(float wide_scale, float zero_point)
+      : scale(Number(wide_scale)), bias(Number(-zero_point * wide_scale)) {}
+  [[nodiscard]] bool is_finite() const {
+    return std::isfinite(static_cast<float>(scale)) && std::isfinite(static_cast<float>(bias));
+  }
+};
+
+template <class Number>
+void join_rows(const ConstTableView& codes, std::span<const float> scales, std::span<const float> zero_points,
+               const TableView& to) {
+  const auto all = [&](std::int64_t r) {
+    return ScaleAndBias<Number>(scales[static_cast<std::size_t>(r)], zero_points[static_cast<std::size_t>(r)]);
+  };
+  {
+    const FpEnvironment environment;
+    for (std::int64_t r = 0; r < to.rows(); ++r) {
+      if (all(r).is_finite()) continue;
+      throw Error(ErrorCode::invalid_argument,
+                  "rowmill: join_codes: row " + std::to_string(r) + " has the scale " +
+                      to_text(scales[static_cast<std::size_t>(r)]) + " and the zero point " +
+                      to_text(zero_points[static_cast<std::size_t>(r)]) + "; scale and -zero_point * scale must be " +
+                      "finite in " + (sizeof(Number) == 4 ? "float32" : "float16"));
+    }
+  }
+  const std::int64_t traffic = 2 * row_bytes(to);
+  const std::int64_t threads = concurrency_for(to.rows() * traffic);
+  parallel_chunks(
+      threads, to.rows(), rows_per_task(to.rows(), traffic, threads), [&](std::int64_t begin, std::int64_t end) {
+        const auto code_bytes = static_cast<std::size_t>(codes.dim());
+        for (std::int64_t r = begin; r < end; ++r) {
+          auto* const row = static_cast<std::uint8_t*>(to.bytes()) + r * to.row_stride();
+          std::memcpy(row, static_cast<const std::uint8_t*>(codes.bytes()) + r * codes.row_stride(), code_bytes);
+          const ScaleAndBias<Number> numbers = all(r);
+          std::memcpy(row + code_bytes, &numbers, sizeof numbers);
+        }
+      });
+}
+
+}  // namespace
+
+void join_codes(const ConstTableView& codes, std::span<const float> scales, std::span<const float> zero_points,
+                const TableView& to) {
+  check_view(kJoinCodesOp, "codes", codes);
+  check_writable(kJoinCodesOp, "to", to);
+  check_format(kJoinCodesOp, "codes", codes, {Format::u8});
+  check_format(kJoinCodesOp, "to", to, {Format::int8, Format::int4, Format::int2});
+  const bool wide = to.format() == Format::int8;
+  const std::int64_t code_bytes =
+      row_bytes(to) - (wide ? 2 * std::int64_t{sizeof(float)} : 2 * std::int64_t{sizeof(F16)});
+  check_shape(kJoinCodesOp, "codes", codes, to.rows(), code_bytes, "rows of `to` x the bytes of a row's codes");
+  check_floats(kJoinCodesOp, "scales", scales, to.rows(), "one for each row");
+  check_floats(kJoinCodesOp, "zero_points", zero_points, to.rows(), "one for each row");
+  check_disjoint(kJoinCodesOp, "to", to, "codes", codes);
+  check_disjoint(kJoinCodesOp, "to", to, "scales", memory_of(scales));
+  check_disjoint(kJoinCodesOp, "to", to, "zero_points", memory_of(zero_points));
+  if (to.rows() == 0 || to.dim() == 0) return;
+  wide ? join_rows<float>(codes, scales, zero_points, to) : join_rows<F16>(codes, scales, zero_points, to);
+}
+
+}  // namespace rowmill
