@@ -25,11 +25,12 @@ Embedding::Embedding(const EmbeddingOptions& options)
           {options.optimizer, options.max_norm, options.gradient, options.recorded, options.storage, options.seed}),
       out_of_range_(options.out_of_range),
       padding_id_(options.padding_id) {
+  check_policy(kOp, out_of_range_);
   if (!padding_id_) return;
   if (*padding_id_ < 0 || *padding_id_ >= table_.rows()) {
+    const std::string allowed = table_.rows() == 0 ? "none" : "0 to " + std::to_string(table_.rows() - 1);
     throw Error(ErrorCode::invalid_argument, "rowmill: embedding: padding_id is " + std::to_string(*padding_id_) +
-                                                 "; " + describe("table", table_) + " allows 0 to " +
-                                                 std::to_string(table_.rows() - 1));
+                                                 "; " + describe("table", table_) + " allows " + allowed);
   }
   clear_row(*padding_id_);
 }
@@ -63,7 +64,7 @@ void Embedding::backward(Ids ids, const ConstTableView& gradient) {
   check_ids(kOp, ids, table_.rows(), out_of_range_, table_.name());
   // All that may fail comes before the first change.
   const std::size_t begin = rows_.size();
-  reserve_more(rows_, static_cast<std::size_t>(ids.size()));
+  reserve_more(kOp, rows_, static_cast<std::size_t>(ids.size()));
   prepare_pass(kOp, gradient);
 
   rows_.resize(begin + static_cast<std::size_t>(ids.size()));

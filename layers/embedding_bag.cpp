@@ -79,17 +79,19 @@ void EmbeddingBag::backward(const Bags& given, const ConstTableView& gradient, s
   const Ids ids = bags.ids();
   const auto id_count = static_cast<std::size_t>(ids.size());
   const std::size_t first_id = rows_.size();
-  reserve_more(rows_, id_count);
-  reserve_more(offsets_, static_cast<std::size_t>(bags.size()));
+  reserve_more(kOp, rows_, id_count);
+  reserve_more(kOp, offsets_, static_cast<std::size_t>(bags.size()));
   const bool weighted = weighted_ || bags.has_weights();
   if (weighted) {
+    reserve_more(kOp, weights_, first_id - weights_.size() + id_count);
     weights_.resize(first_id, 1.0F);  // of passes without weights
-    reserve_more(weights_, id_count);
   }
   prepare_pass(kOp, gradient);
   if (options_.pooling == Pooling::max) {
     const std::size_t first = winner_count();
-    winners_.resize(first + static_cast<std::size_t>(bags.size() * table_.dim()));
+    const std::size_t needed = first + static_cast<std::size_t>(bags.size() * table_.dim());
+    if (needed > winners_.size()) reserve_more(kOp, winners_, needed - winners_.size());
+    winners_.resize(needed);
     find_winners(table_, bags, std::span(winners_).subspan(first), options_, &workspace_);
   }
   if (!weight_gradients.empty()) {

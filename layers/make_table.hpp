@@ -16,6 +16,7 @@ Table make_table(const auto& options) {
           TableOptions{.name = options.name,
                        .initializer = options.initializer.value_or(Initializer::scaled_uniform_fan_out(options.dim)),
                        .seed = options.seed,
+                       .stream = options.stream,
                        .format = options.format}};
 }
 

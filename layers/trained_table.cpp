@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the layers share.
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -8,6 +9,7 @@
 #include "kernels/core/checks.hpp"
 #include "kernels/gradient/row_sums.hpp"
 #include "kernels/max_norm/check_max_norm.hpp"
+#include "kernels/optimizer/storage.hpp"
 #include "kernels/table/copy_rows.hpp"
 #include "layers/reserve_more.hpp"
 #include "rowmill/embedding.hpp"
@@ -33,12 +35,11 @@ TrainedTable::TrainedTable(std::string_view op, Table table, const Training& tra
       max_norm_(training.max_norm),
       gradient_options_(training.gradient),
       recorded_(training.recorded) {
+  const auto is_bf16 = [](const TableView& state) { return state.format() == Format::bf16; };
+  check_weights_format(op, optimizer_.storage(), table_, std::ranges::any_of(optimizer_.state(), is_bf16));
   if (max_norm_) check_max_norm(op, *max_norm_);
   check_gradient_options(op, gradient_options_);
-  if (recorded_ != Recorded::copied && recorded_ != Recorded::referenced) {
-    throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": recorded is " +
-                                                 std::to_string(static_cast<int>(recorded_)) + "; allowed: 0 to 1");
-  }
+  check_enum(op, "recorded", recorded_, Recorded::referenced);
 }
 
 void TrainedTable::clear_row(std::int64_t row) {
@@ -49,10 +50,13 @@ void TrainedTable::clear_row(std::int64_t row) {
 }
 
 void TrainedTable::prepare_pass(std::string_view op, const ConstTableView& gradient) {
-  reserve_more(gradients_, 1);
+  reserve_more(op, gradients_, 1);
   if (recorded_ == Recorded::referenced) return;
   const std::size_t pass = gradients_.size();
-  if (copies_.size() <= pass) copies_.resize(pass + 1);
+  if (copies_.size() <= pass) {
+    reserve_more(op, copies_, pass + 1 - copies_.size());
+    copies_.resize(pass + 1);
+  }
   copies_[pass].reserve(static_cast<std::size_t>(gradient.rows() * row_bytes(gradient)), op);
 }
 

@@ -83,6 +83,25 @@ TEST_F(BadCall, IdOutOfRange) {
   }
 }
 
+TEST_F(BadCall, OptionsThatAreNoneOfTheirEnum) {
+  const auto policy = static_cast<OutOfRange>(9);
+  const auto message = [](auto f) { return failure_of(f).message; };
+  EXPECT_EQ(message([&] { gather(table_.view(), ids_, other_.view(), {.out_of_range = policy}); }),
+            "rowmill: gather: out_of_range is 9; allowed: 0 to 4");
+  EXPECT_EQ(message([&] { gather(table_.view(), ids_, other_.view(), {.stores = static_cast<Stores>(3)}); }),
+            "rowmill: gather: stores is 3; allowed: 0 to 2");
+  EXPECT_EQ(message([&] { pool(table_.view(), Bags(ids_, 3, 1), other_.view(), {.out_of_range = policy}); }),
+            "rowmill: pool: out_of_range is 9; allowed: 0 to 4");
+  EXPECT_EQ(message([&] { scatter_add(table_.view(), ids_, other_.view(), {.out_of_range = policy}); }),
+            "rowmill: scatter_add: out_of_range is 9; allowed: 0 to 4");
+  EXPECT_EQ(message([&] { Plan(ids_, 10, {.out_of_range = policy}); }),
+            "rowmill: plan: out_of_range is 9; allowed: 0 to 4");
+  EXPECT_EQ(message([&] { Embedding({.rows = 10, .dim = 4, .out_of_range = policy}); }),
+            "rowmill: embedding: out_of_range is 9; allowed: 0 to 4");
+  EXPECT_EQ(message([&] { EmbeddingBag({.rows = 10, .dim = 4, .out_of_range = policy}); }),
+            "rowmill: embedding_bag: out_of_range is 9; allowed: 0 to 4");
+}
+
 TEST_F(BadCall, ClipInAnEmptyTable) {
   const TableView empty(nullptr, 0, 4);
   const std::string message =
@@ -424,7 +443,25 @@ TEST(CInterface, LetsNoExceptionOut) {
 TEST(BadWorkspace, IsRefusedAndUnchanged) {
   Workspace workspace(100);
   EXPECT_EQ(failure_of([&] { workspace.reserve(std::size_t{1} << 60); }).code, ErrorCode::out_of_memory);
+  for (const std::size_t less : {0U, 1U, 62U, 63U, 64U, 1000U}) {  // which are rounded up to a cache line
+    const std::size_t bytes = numeric_limits<std::size_t>::max() - less;
+    EXPECT_EQ(failure_of([&] { workspace.reserve(bytes); }).code, ErrorCode::out_of_memory) << bytes;
+  }
   EXPECT_EQ(workspace.capacity(), 100U);
+}
+
+TEST(BadWorkspace, SizesThatOverflowAreTheLargest) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 56;
+  const std::size_t most = numeric_limits<std::size_t>::max() - 63;
+  EXPECT_EQ(sum_gradients_memory_required(kMost, kMost), most);
+  const Optimizer sgd(SgdOptions{}, 10, kMost);
+  EXPECT_EQ(sgd.memory_required(kMost, 1, GradientOptions{.clip_value = 1.0}), most);
+  EXPECT_EQ(failure_of([&] { (void)sgd.memory_required(-1); }).message,
+            "rowmill: sgd: id_count is -1; allowed: 0 to 72057594037927936");
+  EXPECT_EQ(failure_of([&] { (void)sgd.memory_required(1, -1); }).message,
+            "rowmill: sgd: passes is -1; allowed: 0 to 72057594037927936");
+  EXPECT_EQ(failure_of([&] { (void)sum_gradients_memory_required(1, -4); }).message,
+            "rowmill: sum_gradients: dim is -4; allowed: 0 to 72057594037927936");
 }
 
 }  // namespace

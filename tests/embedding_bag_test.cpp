@@ -260,6 +260,24 @@ TEST(LayerOptions, AreChecked) {
   EXPECT_EQ(bag({.max_norm = MaxNorm{.norm = static_cast<NormType>(7)}}),
             "rowmill: embedding_bag: norm is 7; allowed: 0 to 2");
   EXPECT_EQ(bag({.padding_id = 77}), "") << "the padding id of bags need not be a row";
+  // Storage that no step could have with the table's format.
+  EXPECT_EQ(embedding({.storage = {.split = true}}),
+            "rowmill: embedding: weights (5 x 4) has format f32; supported: bf16");
+  EXPECT_NE(embedding({.storage = {.overflow = Overflow::error}}), "");
+  EXPECT_NE(embedding({.name = "n", .storage = {.rounding = Rounding::stochastic}}), "");
+  EXPECT_NE(bag({.storage = {.state_format = Format::f64}}), "");
+  EXPECT_NE(bag({.format = Format::f64, .storage = {.state_format = Format::bf16}}), "");
+  EXPECT_EQ(bag({.name = "n", .format = Format::bf16, .storage = {.rounding = Rounding::stochastic}}), "");
+}
+
+TEST(LayerOptions, StreamsSeparateTheFirstValuesOfUnnamedLayers) {
+  const Embedding one({.rows = 5, .dim = 4});
+  const Embedding same_again({.rows = 5, .dim = 4});
+  const Embedding other({.rows = 5, .dim = 4, .stream = 1});
+  const EmbeddingBag bag({.rows = 5, .dim = 4, .stream = 1});
+  EXPECT_TRUE(same(one.table().view(), same_again.table().view()));
+  EXPECT_FALSE(same(one.table().view(), other.table().view()));
+  EXPECT_TRUE(same(bag.table().view(), other.table().view()));
 }
 
 TEST(EmbeddingBagPadding, StaysZeroAndIsTheBagsToo) {

@@ -55,6 +55,8 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
     const Plan plan(batch.ids, 61);
     adam.step(expected_adam.view(), plan, batch.values.view());
     const Table expected_init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
+    const Optimizer adagrad(AdagradOptions{.initial_accumulator = 0.7}, 3, 5);
+    const Optimizer small(AdagradOptions{.initial_accumulator = 1e-41}, 3, 5);
 
     const unsigned saved = _mm_getcsr();
     constexpr unsigned kFtz = 0x8000;
@@ -74,6 +76,8 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
       adam2.step(adam_table.view(), Plan(batch.ids, 61), batch.values.view());
       const Table init(61, 17, {.initializer = Initializer::normal(0, 1e-38F)});
       const Initializer trax = Initializer::scaled_uniform_fan_out(7);
+      const Optimizer adagrad2(AdagradOptions{.initial_accumulator = 0.7}, 3, 5);
+      const Optimizer small2(AdagradOptions{.initial_accumulator = 1e-41}, 3, 5);
       const unsigned after = _mm_getcsr();
       _mm_setcsr(saved);
       constexpr unsigned kStickyFlags = 0x3F;
@@ -83,6 +87,8 @@ TEST_P(EnvironmentTest, FlushToZeroAndRoundingModesChangeNothing) {
       EXPECT_TRUE(same(adam_table.view(), expected_adam.view()));
       EXPECT_TRUE(same(init.view(), expected_init.view()));
       EXPECT_EQ(trax.b, Initializer::scaled_uniform_fan_out(7).b);
+      EXPECT_TRUE(same(adagrad2.state()[0], adagrad.state()[0]));
+      EXPECT_TRUE(same(small2.state()[0], small.state()[0]));
     }
   });
 }

@@ -29,6 +29,9 @@ struct EmbeddingOptions {
   std::string name = {};
   std::optional<Initializer> initializer = {};  ///< default: Initializer::scaled_uniform_fan_out(dim), as Trax
   std::uint64_t seed = 0;
+  /// Separates the first values of layers with one seed and one name, or without a name: two of one shape have the same
+  /// ones otherwise.
+  std::uint64_t stream = 0;
   Format format = Format::f32;  ///< of the table
   OptimizerOptions optimizer = SgdOptions{};
   OutOfRange out_of_range = OutOfRange::error;

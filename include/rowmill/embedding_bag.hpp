@@ -20,6 +20,7 @@ struct EmbeddingBagOptions {
   std::string name = {};
   std::optional<Initializer> initializer = {};  ///< default: Initializer::scaled_uniform_fan_out(dim), as Trax
   std::uint64_t seed = 0;
+  std::uint64_t stream = 0;     ///< as of EmbeddingOptions
   Format format = Format::f32;  ///< of the table
   OptimizerOptions optimizer = SgdOptions{};
   Pooling pooling = Pooling::mean;

@@ -81,7 +81,7 @@ void pool(const ConstTableView& table, const Bags& bags, const TableView& out, c
 /// concurrency are as in pool().
 ///
 /// Throws Error, and writes nothing, as pool() does, and if
-/// - the pooling is not max, or a bag has more than 2^31 - 1 ids (invalid_argument);
+/// - the pooling is not max, the table is quantised, or a bag has more than 2^31 - 1 ids (invalid_argument);
 /// - winners does not have bags.size() x dim elements (shape_mismatch), or shares memory with table, ids, offsets or
 ///   weights (overlap).
 void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::int32_t> winners,
@@ -97,9 +97,9 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
 /// A position that is dropped, or whose bag's divisor is 0, has the gradient 0. Bags without weights give the gradients
 /// of weights that are all 1, but for a divisor of weights, which then is the count.
 ///
-/// Shapes: `gradient` bags.size() x dim, float32, or f64 if the table is; `out` one element for each id. For max the
-/// table must be as it was at the lookup. `workspace` needs what pool_memory_required(bags, dim, options) says at most.
-/// Concurrency is as in pool().
+/// Shapes: the table f32, bf16, f16 or f64; `gradient` bags.size() x dim, f32, or f64 if the table is; `out` one
+/// element for each id. For max the table must be as it was at the lookup. `workspace` needs what
+/// pool_memory_required(bags, dim, options) says at most. Concurrency is as in pool().
 ///
 /// Throws Error, and writes nothing, as pool() does, and if
 /// - gradient is not bags.size() x dim, or out does not have ids.size() elements (shape_mismatch);

@@ -29,13 +29,15 @@ struct StorageOptions {
   /// without a name it is the one that the optimizer is made with. The purpose is not used: each table of the
   /// optimizer's has its own.
   RandomStream stream = {};
-  std::uint64_t first_row = 0;  ///< where the weights lie in a larger table: so its parts are rounded as the whole
+  std::uint64_t first_row =
+      0;  ///< stochastic: where the weights lie in a larger table: so its parts are rounded as the whole
   std::uint64_t first_column = 0;
   /// The weights are bf16, the upper halves of floats, and a state table "low" of Format::low16 has the lower halves.
   /// Updates see and store the floats, with float32's bits; lookups read the upper halves as an ordinary bf16 table.
   bool split = false;
-  /// Of the states that have a value for each weight: f32 or bf16. f64 is for weights of f64, whose gradients and
-  /// states, and the scalars of a step, are all doubles; a layer of that format chooses it itself.
+  /// Of the states that have a value for each weight, where the optimizer has such: f32 or bf16. f64 is for weights of
+  /// f64, whose gradients and states, and the scalars of a step, are all doubles; a layer of that format chooses it
+  /// itself.
   Format state_format = Format::f32;
   Overflow overflow = Overflow::saturate;
 };

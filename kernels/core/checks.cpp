@@ -186,10 +186,16 @@ void check_pointer(std::string_view op, std::string_view argument, Ids ids) {
 
 }  // namespace
 
-void check_id_count(std::string_view op, std::int64_t id_count) {
-  if (id_count >= 0 && id_count <= kMaxIds) return;
-  throw Error(ErrorCode::invalid_argument,
-              start(op) + "id_count is " + std::to_string(id_count) + "; allowed: 0 to " + std::to_string(kMaxIds));
+void check_count(std::string_view op, std::string_view argument, std::int64_t count) {
+  if (count >= 0 && count <= kMaxIds) return;
+  throw Error(ErrorCode::invalid_argument, start(op) + std::string(argument) + " is " + std::to_string(count) +
+                                               "; allowed: 0 to " + std::to_string(kMaxIds));
+}
+
+void check_enum_number(std::string_view op, std::string_view option, int number, int last) {
+  if (number >= 0 && number <= last) return;
+  throw Error(ErrorCode::invalid_argument, start(op) + std::string(option) + " is " + std::to_string(number) +
+                                               "; allowed: 0 to " + std::to_string(last));
 }
 
 void check_ids_pointer(std::string_view op, Ids ids) { check_pointer(op, "ids", ids); }
@@ -227,6 +233,7 @@ namespace {
 
 void check_ids(std::string_view op, Ids ids, const Bags* bags, std::int64_t rows, OutOfRange policy,
                std::string_view table_name, std::optional<std::int64_t> padding_id) {
+  check_policy(op, policy);
   const std::optional<BadId> bad = find_bad_id(ids, rows, policy, padding_id);
   if (!bad) return;
   const std::string table = table_name.empty() ? "the table" : "table '" + std::string(table_name) + "'";

@@ -54,8 +54,19 @@ void check_lookup(std::string_view op, const ConstTableView& table, const TableV
 
 /// Above this, the bytes that ids need would not fit in 64 bits.
 inline constexpr std::int64_t kMaxIds = std::int64_t{1} << 56;
-/// 0 <= id_count <= kMaxIds.
-void check_id_count(std::string_view op, std::int64_t id_count);
+/// 0 <= count <= kMaxIds.
+void check_count(std::string_view op, std::string_view argument, std::int64_t count);
+inline void check_id_count(std::string_view op, std::int64_t id_count) { check_count(op, "id_count", id_count); }
+
+/// The number of an enum's value lies between 0 and that of its last one.
+void check_enum_number(std::string_view op, std::string_view option, int number, int last);
+template <class Enum>
+void check_enum(std::string_view op, std::string_view option, Enum value, Enum last) {
+  if (value > last) check_enum_number(op, option, static_cast<int>(value), static_cast<int>(last));
+}
+inline void check_policy(std::string_view op, OutOfRange policy) {
+  check_enum(op, "out_of_range", policy, OutOfRange::skip);
+}
 
 void check_ids_pointer(std::string_view op, Ids ids);
 /// The same for offsets, lengths or winners.
@@ -72,6 +83,11 @@ void check_disjoint(std::string_view op, std::string_view a_name, const ConstTab
 void check_disjoint(std::string_view op, std::string_view a_name, const ConstTableView& a, std::string_view ids_name,
                     Ids ids);
 void check_disjoint(std::string_view op, std::string_view a_name, Ids a, std::string_view b_name, Ids b);
+
+/// The memory of floats as that of integers of the same size, for check_disjoint.
+inline Ids memory_of(std::span<const float> values) {
+  return {reinterpret_cast<const std::int32_t*>(values.data()), std::ssize(values)};
+}
 
 /// There are `size` values, not null and aligned; `why` says where the number comes from.
 void check_floats(std::string_view op, std::string_view argument, std::span<const float> values, std::int64_t size,

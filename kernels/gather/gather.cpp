@@ -82,6 +82,7 @@ void check_gather(const ConstTableView& table, Ids ids, const TableView& out, Ou
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, const GatherOptions& options) {
   check_gather(table, ids, out, options.out_of_range);
+  check_enum("gather", "stores", options.stores, Stores::streaming);
   if (ids.empty() || table.dim() == 0) return;
   if (is_exact(table.format())) return exact::gather(table, ids, out, options.out_of_range);
 

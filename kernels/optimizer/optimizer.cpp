@@ -121,6 +121,7 @@ void for_each_state(const Options& o, const StorageOptions& storage, std::int64_
 /// The state tables of a rows x dim table called `name`.
 std::vector<Table> make_state(const auto& options, const StorageOptions& storage, std::int64_t rows, std::int64_t dim,
                               std::string_view name) {
+  const FpEnvironment environment;  // an initial value is rounded to float
   std::vector<Table> state;
   for_each_state(options, storage, dim, [&](const StateTable& table) {
     std::string full_name = std::string(name) + (name.empty() ? "" : ".") + table.name;

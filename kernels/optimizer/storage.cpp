@@ -15,18 +15,11 @@ namespace {
   throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + what);
 }
 
-template <class Enum>
-void check_value(std::string_view op, std::string_view option, Enum value, Enum last) {
-  if (value <= last) return;
-  refuse(op, std::string(option) + " is " + std::to_string(static_cast<int>(value)) + "; allowed: 0 to " +
-                 std::to_string(static_cast<int>(last)));
-}
-
 }  // namespace
 
 void check_storage(std::string_view op, const StorageOptions& storage, std::string_view name) {
-  check_value(op, "rounding", storage.rounding, Rounding::stochastic);
-  check_value(op, "overflow", storage.overflow, Overflow::error);
+  check_enum(op, "rounding", storage.rounding, Rounding::stochastic);
+  check_enum(op, "overflow", storage.overflow, Overflow::error);
   const bool is_f64 = storage.state_format == Format::f64;
   if (storage.state_format != Format::f32 && storage.state_format != Format::bf16 && !is_f64) {
     refuse(op, "state_format is " + std::string(format_name(storage.state_format)) + "; supported: f32, bf16, f64");

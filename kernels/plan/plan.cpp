@@ -44,6 +44,7 @@ void check_rows(std::int64_t rows) {
 
 /// What is the same for ids and bags.
 void check_options(const PlanOptions& o) {
+  check_policy(kOp, o.out_of_range);
   check_pooling(kOp, o.pooling, o.divisor);
   if (o.pooling != Pooling::max && !o.winners.empty()) {
     fail(std::to_string(o.winners.size()) + " winners are given; only max has them");

@@ -12,6 +12,7 @@ namespace rowmill {
 void check_pooling(std::string_view op, Pooling pooling, Divisor divisor);
 inline void check_pool_options(std::string_view op, const PoolOptions& options) {
   check_pooling(op, options.pooling, options.divisor);
+  check_policy(op, options.out_of_range);
 }
 
 /// Integers have sums and maxima alone, and no weights.
@@ -31,11 +32,6 @@ inline void check_pool_of_integers(std::string_view op, const ConstTableView& ta
 /// What pool() checks: after it, pool() with these arguments fails only where its scratch memory is refused. Returns
 /// all_are_rows of the ids.
 bool check_pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
-
-/// The memory of floats as that of integers of the same size, for check_disjoint.
-inline Ids memory_of(std::span<const float> values) {
-  return {reinterpret_cast<const std::int32_t*>(values.data()), std::ssize(values)};
-}
 
 /// `a` (a view, or an array of integers) shares no memory with the ids, offsets and weights of bags.
 template <class A>

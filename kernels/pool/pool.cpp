@@ -215,12 +215,8 @@ void check_pooling(std::string_view op, Pooling pooling, Divisor divisor) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::invalid_argument, "rowmill: " + std::string(op) + ": " + what);
   };
-  if (pooling < Pooling::sum || pooling > Pooling::max) {
-    fail("pooling is " + std::to_string(static_cast<int>(pooling)) + "; allowed: 0 to 3");
-  }
-  if (divisor != Divisor::count && divisor != Divisor::weights) {
-    fail("divisor is " + std::to_string(static_cast<int>(divisor)) + "; allowed: 0 to 1");
-  }
+  check_enum(op, "pooling", pooling, Pooling::max);
+  check_enum(op, "divisor", divisor, Divisor::weights);
   if (divisor == Divisor::weights && (pooling == Pooling::sum || pooling == Pooling::max)) {
     fail(std::string(pooling == Pooling::sum ? "a sum" : "a max") +
          " has no divisor; only mean and sqrtn divide by weights");

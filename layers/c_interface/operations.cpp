@@ -113,6 +113,31 @@ rowmill_status rowmill_convert(const rowmill_view* from, const rowmill_view* to,
   });
 }
 
+rowmill_status rowmill_split(const rowmill_view* from, const rowmill_view* upper, const rowmill_view* low) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "split";
+    split(view_of(from, kOp, "from"), view_of(upper, kOp, "upper"), view_of(low, kOp, "low"));
+  });
+}
+
+rowmill_status rowmill_join_split(const rowmill_view* upper, const rowmill_view* low,
+                                  const rowmill_view* out) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "join_split";
+    join_split(view_of(upper, kOp, "upper"), view_of(low, kOp, "low"), view_of(out, kOp, "out"));
+  });
+}
+
+rowmill_status rowmill_join_codes(const rowmill_view* codes, const float* scales, const float* zero_points,
+                                  const rowmill_view* to) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "join_codes";
+    const TableView table = view_of(to, kOp, "to");
+    join_codes(view_of(codes, kOp, "codes"), array_of(scales, table.rows(), kOp, "scales"),
+               array_of(zero_points, table.rows(), kOp, "zero_points"), table);
+  });
+}
+
 // ---- pool -----------------------------------------------------------------------------------------------------------
 
 rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, std::size_t struct_size) noexcept {

@@ -332,6 +332,14 @@ rowmill_status rowmill_partial_row_wise_adam_get_options(const rowmill_optimizer
 
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) noexcept { delete optimizer; }
 
+rowmill_status rowmill_optimizer_clone(const rowmill_optimizer* optimizer, rowmill_optimizer** clone) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "optimizer_clone";
+    rowmill_optimizer*& result = the(clone, kOp, "clone");
+    result = make_handle(the(optimizer, kOp, "optimizer").optimizer->clone());
+  });
+}
+
 rowmill_status rowmill_optimizer_step(rowmill_optimizer* optimizer, const rowmill_view* weights,
                                       const rowmill_plan* plan, const rowmill_view* gradients,
                                       std::int64_t gradient_count, rowmill_workspace* workspace) noexcept {

@@ -48,3 +48,11 @@ rowmill_status rowmill_output_release(rowmill_output_allocator* allocator, const
     from.outputs.erase(found);
   });
 }
+
+std::size_t rowmill_output_allocator_idle_bytes(const rowmill_output_allocator* allocator) noexcept {
+  return allocator == nullptr ? 0 : allocator->allocator.idle_bytes();
+}
+
+rowmill_status rowmill_output_allocator_trim(rowmill_output_allocator* allocator) noexcept {
+  return call([&] { the(allocator, "output_allocator_trim", "allocator").allocator.trim(); });
+}

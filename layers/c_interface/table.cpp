@@ -48,3 +48,21 @@ void rowmill_table_destroy(rowmill_table* table) noexcept { delete table; }
 rowmill_status rowmill_table_view(const rowmill_table* table, rowmill_view* view) noexcept {
   return call([&] { the(view, "table_view", "view") = to_c(the(table, "table_view", "table").table); });
 }
+
+rowmill_status rowmill_table_clone(const rowmill_table* table, rowmill_table** clone) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "table_clone";
+    rowmill_table*& result = the(clone, kOp, "clone");
+    result = new rowmill_table{the(table, kOp, "table").table.clone()};
+  });
+}
+
+rowmill_status rowmill_initialize(const rowmill_view* table, const rowmill_table_options* options) noexcept {
+  return call([&] {
+    constexpr std::string_view kOp = "initialize";
+    const rowmill_table_options o = options_of(options, kOp);
+    const TableView view = view_of(table, kOp, "table");
+    initialize(view, initializer_of(o.initializer, o.a, o.b, view.dim(), kOp),
+               {.seed = o.seed, .stream = o.stream, .name = text_of(o.name)});
+  });
+}

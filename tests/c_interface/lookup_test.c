@@ -73,6 +73,29 @@ void test_convert(void) {
     rowmill_workspace_destroy(workspace);
     rowmill_table_destroy(quantized);
   }
+  /* In place, into bf16 halves, and back from split tables and from codes. */
+  float memory[2 * kDim];
+  uint16_t upper[2 * kDim], low[2 * kDim];
+  memcpy(memory, table, sizeof memory);
+  const rowmill_view floats = rowmill_make_view(memory, 2, kDim);
+  rowmill_view in_place = floats, uppers = rowmill_make_view(upper, 2, kDim), lows = rowmill_make_view(low, 2, kDim);
+  in_place.format = uppers.format = ROWMILL_BFLOAT16;
+  lows.format = ROWMILL_LOW16;
+  CHECK_OK(rowmill_split(&floats, &uppers, &lows));
+  CHECK_OK(rowmill_convert(&floats, &in_place, NULL));
+  CHECK(memcmp(memory, upper, sizeof upper) == 0);
+  CHECK_OK(rowmill_join_split(&uppers, &lows, &to));
+  CHECK(memcmp(back, table, sizeof table) == 0);
+  uint8_t codes[2 * kDim] = {0, 1, 2, 3, 4, 5, 6, 7}, rows[2 * (kDim + 8)];
+  const float scales[2] = {0.5F, 2}, zero_points[2] = {1, 3};
+  rowmill_view code_view = rowmill_make_view(codes, 2, kDim), row_view = rowmill_make_view(rows, 2, kDim);
+  code_view.format = ROWMILL_U8;
+  row_view.format = ROWMILL_INT8;
+  row_view.row_stride = kDim + 8;
+  CHECK_OK(rowmill_join_codes(&code_view, scales, zero_points, &row_view));
+  CHECK_OK(rowmill_convert(&row_view, &to, NULL));
+  CHECK(back[0] == -0.5F && back[3] == 1 && back[kDim] == 2 && back[2 * kDim - 1] == 8);
+  CHECK_FAILS(rowmill_join_codes(&code_view, NULL, zero_points, &row_view), ROWMILL_INVALID_ARGUMENT, "scales");
   CHECK(rowmill_row_elements(13, kDim) == -1 && rowmill_row_elements(ROWMILL_INT8, -1) == -1);
 }
 

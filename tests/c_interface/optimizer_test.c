@@ -193,6 +193,15 @@ void test_restore(void) {
   rowmill_view state[2];
   for (int s = 0; s < 2; ++s) CHECK_OK(rowmill_optimizer_state(adam, s, &state[s]));
 
+  rowmill_optimizer* clone = NULL;
+  CHECK_OK(rowmill_optimizer_clone(adam, &clone));
+  rowmill_view clone_state;
+  CHECK_OK(rowmill_optimizer_state(clone, 0, &clone_state));
+  CHECK(rowmill_optimizer_step_count(clone) == 3 && clone_state.data != state[0].data);
+  CHECK(equal(clone_state.data, state[0].data, kRows * kDim));
+  rowmill_optimizer_destroy(clone);
+  CHECK_FAILS(rowmill_optimizer_clone(NULL, &clone), ROWMILL_INVALID_ARGUMENT, "optimizer");
+
   rowmill_optimizer* resumed[2] = {NULL, NULL};
   for (int r = 0; r < 2; ++r) {
     CHECK_OK(rowmill_adam_create(kRows, kDim, NULL, NULL, &resumed[r]));

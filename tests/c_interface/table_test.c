@@ -44,6 +44,27 @@ void test_tables(void) {
     CHECK(equal(view.data, other_view.data, kRows * kDim) == others[i].same);
     rowmill_table_destroy(other);
   }
+  rowmill_table* clone = NULL;
+  rowmill_view clone_view;
+  CHECK_OK(rowmill_table_clone(table, &clone));
+  CHECK_OK(rowmill_table_view(clone, &clone_view));
+  CHECK(view.data != clone_view.data && equal(view.data, clone_view.data, kRows * kDim));
+  CHECK(strcmp(clone_view.name, "words") == 0);
+  rowmill_table_destroy(clone);
+  CHECK_FAILS(rowmill_table_clone(NULL, &clone), ROWMILL_INVALID_ARGUMENT, "table");
+
+  float own[kRows * kDim];
+  const rowmill_view own_view = rowmill_make_view(own, kRows, kDim);
+  rowmill_table_options own_options;
+  CHECK_OK(rowmill_table_options_init(&own_options, sizeof own_options));
+  own_options.name = "words";
+  own_options.seed = 5;
+  own_options.initializer = ROWMILL_INIT_NORMAL;
+  own_options.b = 1;
+  CHECK_OK(rowmill_initialize(&own_view, &own_options));
+  CHECK(equal(view.data, own, kRows * kDim));
+  own_options.b = -1;
+  CHECK_FAILS(rowmill_initialize(&own_view, &own_options), ROWMILL_INVALID_ARGUMENT, "stddev");
   rowmill_table_destroy(table);
 
   const struct {
@@ -143,16 +164,20 @@ void test_outputs(void) {
   fill(first.data, kRows * kDim, 1);
   fill(second.data, kRows * kDim, 2);
   CHECK_OK(rowmill_output_release(allocator, first.data));
+  CHECK(rowmill_output_allocator_idle_bytes(allocator) >= kRows * kDim * sizeof(float));
   CHECK_OK(rowmill_output_make(allocator, kRows, kDim, &third));
   CHECK(third.data == first.data);
   CHECK_OK(rowmill_output_make(allocator, 0, kDim, &empty));
   CHECK(empty.data == NULL && empty.dim == kDim);
   CHECK_OK(rowmill_output_release(allocator, NULL));
+  CHECK_OK(rowmill_output_release(allocator, third.data));
+  CHECK_OK(rowmill_output_allocator_trim(allocator));
+  CHECK(rowmill_output_allocator_idle_bytes(allocator) == 0 && rowmill_output_allocator_idle_bytes(NULL) == 0);
   CHECK_FAILS(rowmill_output_release(allocator, &first), ROWMILL_INVALID_ARGUMENT, "not that of an output");
   CHECK_FAILS(rowmill_output_make(allocator, -1, kDim, &empty), ROWMILL_INVALID_ARGUMENT, "output (-1 x 4)");
   CHECK_FAILS(rowmill_output_make(NULL, 1, kDim, &empty), ROWMILL_INVALID_ARGUMENT, "allocator");
   CHECK_FAILS(rowmill_output_make(allocator, 1, kDim, NULL), ROWMILL_INVALID_ARGUMENT, "output");
   CHECK_FAILS(rowmill_output_allocator_create(NULL), ROWMILL_INVALID_ARGUMENT, "allocator");
-  rowmill_output_allocator_destroy(allocator); /* and with it two outputs that were not released */
+  rowmill_output_allocator_destroy(allocator); /* and with it an output that was not released */
   rowmill_output_allocator_destroy(NULL);
 }

@@ -152,3 +152,11 @@ mutation("a last chunk runs over the end", "gather_test:*EqualsTheReference*2_th
 
 mutation("multiply and add fuse", "kernels_test",
          ("cmake/isa.cmake", "-ffp-contract=off", "-ffp-contract=fast"))
+mutation("the largest sizes of scratch memory are rounded up to nothing", "bad_input_test:BadWorkspace*",
+         ("kernels/memory/memory.cpp", "bytes > most ? nullptr :", "bytes == 0 && most == 0 ? nullptr :"))
+mutation("sizes of scratch memory wrap around", "bad_input_test:BadWorkspace*",
+         ("kernels/memory/carve.hpp", "used_ = bytes > kMost - used_ ? kMost : used_ + bytes;", "used_ += bytes;"))
+mutation("a layer takes storage that no step could have", "embedding_bag_test:LayerOptions*",
+         ("layers/trained_table.cpp",
+          "check_weights_format(op, optimizer_.storage(), table_, std::ranges::any_of(optimizer_.state(), is_bf16));",
+          "(void)is_bf16;"))

@@ -31,8 +31,8 @@ ROWMILL_BEGIN_C
 int32_t rowmill_c_abi_version(void) ROWMILL_NOEXCEPT;
 int32_t rowmill_version(void) ROWMILL_NOEXCEPT;
 
-/* The instruction set that runs: "avx512", "avx2", "sse2" or "scalar"; NULL if the environment variable ROWMILL_ISA
- * names one that is unknown or not supported here. Results have the same bits on all of them. */
+/* The instruction set that runs: "avx512", "avx2", "sse2", "neon64" or "scalar"; NULL if the environment variable
+ * ROWMILL_ISA names one that is unknown or not supported here. Results have the same bits on all of them. */
 const char* rowmill_isa_name(void) ROWMILL_NOEXCEPT;
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */

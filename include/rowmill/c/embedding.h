@@ -44,6 +44,7 @@ typedef struct rowmill_embedding_options {
                       fails */
   rowmill_norm norm;
   int32_t reserved; /* 0 */
+  uint64_t stream;  /* separates the first values of layers with one seed and one name, or without a name */
 } rowmill_embedding_options;
 
 /* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_RANGE_ERROR, no padding id, SGD,

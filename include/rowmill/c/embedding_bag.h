@@ -41,6 +41,7 @@ typedef struct rowmill_embedding_bag_options {
   double max_norm;
   rowmill_norm norm;
   int32_t reserved; /* 0 */
+  uint64_t stream;  /* as in rowmill_embedding_options */
 } rowmill_embedding_bag_options;
 
 /* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_POOL_MEAN, ROWMILL_RANGE_ERROR, SGD,

@@ -138,6 +138,10 @@ rowmill_status rowmill_partial_row_wise_adam_create(int64_t rows, int64_t dim, c
                                                     rowmill_optimizer** optimizer) ROWMILL_NOEXCEPT;
 void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 
+/* The same options, state, step count and learning rate, in memory of its own; also of a layer's optimizer.
+ * Errors: ROWMILL_OUT_OF_MEMORY. */
+rowmill_status rowmill_optimizer_clone(const rowmill_optimizer* optimizer, rowmill_optimizer** clone) ROWMILL_NOEXCEPT;
+
 /* The same with the state in the caller's memory, which must live as long as the optimizer: state_count views of the
  * number, order, shapes and formats that rowmill_optimizer_state gives, whose rows stand one after another. What they
  * hold is the state; an initial_accumulator is not applied.
@@ -164,7 +168,8 @@ rowmill_status rowmill_partial_row_wise_adam_create_with_state(int64_t rows, int
 /* One step.
  *
  *     for each row r that the plan touches:
- *       g = sum of gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of 1,024
+ *       g = sum of coefficient * gradients[p, :] over r's gradient rows p, in the order of the ids, in blocks of
+ *           1,024; the coefficients are the plan's
  *       update weights[r, :] and the state of r
  *
  * Shapes: weights rows x dim as this optimizer was made for, which is written; gradients: an array of gradient_count
@@ -235,9 +240,9 @@ rowmill_status rowmill_partial_row_wise_adam_get_options(
     const rowmill_optimizer* optimizer, rowmill_partial_row_wise_adam_options* options) ROWMILL_NOEXCEPT;
 
 /* The state tables: none for SGD, {momentum} with momentum; {accumulator} for Adagrad, of dim 1 when row-wise; {m, v}
- * for Adam, v of dim 1 when row-wise. The others are rows x dim. The count is -1 for a null handle; a view is valid
- * until the optimizer is destroyed.
- * Errors: an index that is not in 0 .. count-1 (ROWMILL_INVALID_ARGUMENT). */
+ * for Adam, v of dim 1 when row-wise. The others are rows x dim. Of a split table {low} comes after them. The count is
+ * -1 for a null handle; a view is valid until the optimizer is destroyed. Errors: an index that is not in 0 .. count-1
+ * (ROWMILL_INVALID_ARGUMENT). */
 int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, int64_t index,
                                        rowmill_view* view) ROWMILL_NOEXCEPT;

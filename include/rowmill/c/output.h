@@ -26,6 +26,10 @@ rowmill_status rowmill_output_make(rowmill_output_allocator* allocator, int64_t 
  * (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_output_release(rowmill_output_allocator* allocator, const void* data) ROWMILL_NOEXCEPT;
 
+/* The bytes that are kept for the next outputs; 0 for a null handle. Trimming gives them back to the system. */
+size_t rowmill_output_allocator_idle_bytes(const rowmill_output_allocator* allocator) ROWMILL_NOEXCEPT;
+rowmill_status rowmill_output_allocator_trim(rowmill_output_allocator* allocator) ROWMILL_NOEXCEPT;
+
 ROWMILL_END_C
 
 #endif /* ROWMILL_C_OUTPUT_H */

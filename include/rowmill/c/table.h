@@ -48,6 +48,14 @@ void rowmill_table_destroy(rowmill_table* table) ROWMILL_NOEXCEPT;
 /* The table's view: its pointer, rows, dim, name and format. It is valid until the table is destroyed. */
 rowmill_status rowmill_table_view(const rowmill_table* table, rowmill_view* view) ROWMILL_NOEXCEPT;
 
+/* A table of its own with the same rows, name and options. Errors: ROWMILL_OUT_OF_MEMORY. */
+rowmill_status rowmill_table_clone(const rowmill_table* table, rowmill_table** clone) ROWMILL_NOEXCEPT;
+
+/* Fills a view of any format with the values that a new table of that name, seed, stream and initializer has; the other
+ * options are not used. Errors: a bad view, a number that the initializer does not take, or values that the format does
+ * not have (ROWMILL_INVALID_ARGUMENT). */
+rowmill_status rowmill_initialize(const rowmill_view* table, const rowmill_table_options* options) ROWMILL_NOEXCEPT;
+
 ROWMILL_END_C
 
 #endif /* ROWMILL_C_TABLE_H */
