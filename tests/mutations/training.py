@@ -145,7 +145,7 @@ mutation("Adam's epsilon stands inside the root", "kernels_test:*adam*",
 mutation("mean squares stand where the rows of a part begin", "kernels_test:*mean_squares*",
          (GRADIENTS, "a.out[p] = mean_square(", "a.out[p - a.begin] = mean_square("))
 mutation("mean squares of gradients are taken though L2 adds to them", "optimizer_test:*SquaresEach*",
-         (STEP, "uses_mean_squares() && one_factor &&", "one_factor &&"))
+         (STEP, "uses_mean_squares() && !contributions", "!contributions"))
 mutation("a gradient row of each task goes unsquared", "optimizer_test:*SquaresEach*",
          (STEP, "{gradients, begin, end, out, factors}", "{gradients, begin, end - 1, out, factors}"))
 mutation("row-wise Adam's epsilon is not corrected for bias", "kernels_test:*row_wise_adam*",
