@@ -24,8 +24,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
 /// What stands on standard error although the call goes on.
 void warn(const std::string& what) { fmt::print(stderr, "rowmill: train-vectors: {}\n", what); }
 

@@ -7,10 +7,6 @@
 namespace rowmill::tool {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
 std::string duration(double seconds) {
   const auto s = static_cast<std::int64_t>(seconds);
   return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
@@ -18,6 +14,10 @@ std::string duration(double seconds) {
 }
 
 }  // namespace
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
 
 bool TrainingProgress::is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
 

@@ -10,6 +10,8 @@
 
 namespace rowmill::tool {
 
+[[nodiscard]] double seconds_since(std::chrono::steady_clock::time_point begin);
+
 /// Says on standard error, if that is a terminal, how far a training is.
 class TrainingProgress {
  public:
