@@ -8,13 +8,14 @@ NEW_FILE = "io/file/new_file.cpp"
 mutation("io: a new file is not synced before it is renamed", "io_crash_test:*AtEveryMoment*",
          (NEW_FILE, "sync ? ::fsync(file_.get()) != 0 :", "sync ? false :"))
 mutation("io: a new file's directory is not synced", "io_crash_test:*AtEveryMoment*",
-         (NEW_FILE, "if (sync && ::fsync(opened.get()) != 0 && errno != EINVAL)", "if (false)"))
+         (NEW_FILE, "if (!directory_.valid() || ::fsync(directory_.get()) == 0 || errno == EINVAL) return;", "return;"))
 mutation("io: a save that fails leaves its temporary file", "io_crash_test:*WhenACallFails*",
-         (NEW_FILE, "if (!temporary_.empty()) ::unlink(temporary_.c_str());", ""))
+         (NEW_FILE, "NewFile::~NewFile() {\n  if (!temporary_.empty()) ::unlink(temporary_.c_str());",
+          "NewFile::~NewFile() {"))
 mutation("io: a failing write is taken for a whole one", "io_crash_test:*WhenACallFails*",
          (NEW_FILE, "if (count < 0) throw_system_error(path_, \"written\", errno);", "if (count < 0) return;"))
 mutation("io: what a killed process left stays", "io_new_file_test:*RemovesWhat*",
-         (NEW_FILE, "  remove_leftovers();\n\n", "\n"))
+         (NEW_FILE, "  remove_leftovers(path_);\n\n", "\n"))
 mutation("io: a temporary file in work is taken for a leftover", "io_new_file_test:*RemovesWhat*",
          (NEW_FILE, "::flock(leftover.get(), LOCK_EX | LOCK_NB) == 0 && ", ""))
 
