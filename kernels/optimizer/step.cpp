@@ -35,7 +35,7 @@ struct Scratch {
   Scratch(std::int64_t passes, std::int64_t id_count, std::int64_t dim, bool with_mean_squares, Carver& memory)
       : contributions(passes, id_count, dim, memory),
         row_stride((dim + 15) / 16 * 16),
-        rows(memory.take<float>(Plan::shard_count_for(id_count) * kUpdateScratchRows * row_stride)),
+        rows(memory.take<float>(Plan::shard_count_for(id_count) * kUpdateScratchRows, row_stride)),
         mean_squares(memory.take<float>(with_mean_squares ? id_count : 0)) {}
 };
 
