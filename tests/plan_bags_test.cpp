@@ -28,7 +28,11 @@ TEST(PlanBags, SayWhatContributionsAreOfTheirGradient) {
   EXPECT_EQ(floats(sum.shard(0).coefficients), (Floats{2, 5, 1, 7}));  // of rows 4 and 7
   EXPECT_TRUE(Plan(bags, 10).shard(0).coefficients.empty());
 
-  const Plan mean(bags, 10, {.pooling = Pooling::mean});
+  // In memory that held other factors, also of the last bag, which has no ids now.
+  const std::vector<std::int64_t> full = {0, 1, 3, 5, 6};
+  Plan mean(Bags(ids, full), 10, {.pooling = Pooling::mean});
+  EXPECT_EQ(floats(mean.factors()), (Floats{1, 0.5F, 0.5F, 1}));
+  mean.build(bags, 10, {.pooling = Pooling::mean});
   EXPECT_EQ(floats(mean.shard(0).coefficients), (Floats{1, 1.0F / 3, 1.0F / 3, 1.0F / 3}));
   EXPECT_EQ(floats(mean.factors()), (Floats{1, 0, 1.0F / 3, 0}));
   const Plan weighted(bags.with_weights(weights), 10, {.pooling = Pooling::mean, .divisor = Divisor::weights});

@@ -330,18 +330,19 @@ TEST(PlanLarge, HasChunksOfAllPositionsThatTwoBytesCount) {
 }
 
 TEST(PlanLarge, GroupsShardsThatDoNotFitOnTheStack) {
-  // Rows of one shard, found by asking a plan of as many ids.
+  // Rows of one shard, found by asking a plan of as many ids. They are few of the table's, so that nothing is counted.
+  constexpr std::int64_t kRows = std::int64_t{1} << 40;
   std::vector<std::int64_t> all(4097);
-  std::iota(all.begin(), all.end(), 0);
-  const Plan probe(all, 4097);
+  for (std::int64_t i = 0; i < 4097; ++i) all[static_cast<std::size_t>(i)] = i * 1'000'003;
+  const Plan probe(all, kRows);
   ASSERT_GT(probe.shard_count(), 1);
   const Plan::Shard one = probe.shard(0);
-  for (const std::int64_t count : {4095, 4096, 4097, 8000}) {
+  for (const std::int64_t count : {4095, 4096, 4097, 5000, 8000}) {
     std::vector<std::int64_t> ids;
     for (std::int64_t i = 0; i < count; ++i) {
       ids.push_back(one.rows[static_cast<std::size_t>(i * i) % one.rows.size()]);
     }
-    const Plan plan(ids, 4097);
+    const Plan plan(ids, kRows);
     EXPECT_EQ(plan.shard(0).positions.size(), static_cast<std::size_t>(count));
     expect_rows(plan, ids);
   }
