@@ -170,7 +170,7 @@ class Plan {
     std::span<const std::int32_t> winners = {};
   } size_;
   struct Layout;
-  /// Of memory_, where it stands at the begin. Only of a plan of ids, not of none.
+  /// It stands at the beginning of memory_, if the plan has been built of any ids.
   [[nodiscard]] const Layout& layout() const;
 };
 

@@ -29,8 +29,8 @@ struct StorageOptions {
   /// without a name it is the one that the optimizer is made with. The purpose is not used: each table of the
   /// optimizer's has its own.
   RandomStream stream = {};
-  std::uint64_t first_row =
-      0;  ///< stochastic: where the weights lie in a larger table: so its parts are rounded as the whole
+  /// stochastic: where the weights lie in a larger table, so that its parts are rounded as the whole
+  std::uint64_t first_row = 0;
   std::uint64_t first_column = 0;
   /// The weights are bf16, the upper halves of floats, and a state table "low" of Format::low16 has the lower halves.
   /// Updates see and store the floats, with float32's bits; lookups read the upper halves as an ordinary bf16 table.

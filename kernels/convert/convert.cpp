@@ -166,8 +166,8 @@ class Quantizer {
   float* scratch_ = nullptr;
 };
 
-/// Converts into memory that `from` does not share. Rows that are quantised have been found to fit; the workspace has
-/// the scratch memory for all of a table, so nothing fails for a part of it.
+/// Converts into memory that `from` does not share. Rows to quantise are known to fit, and the workspace has room for
+/// all of the table already: so nothing fails for a part of it.
 void convert_apart(const ConstTableView& from, const TableView& to, Workspace& workspace) {
   if (from.format() == to.format()) return copy_rows(from, to);
   if (is_exact(from.format()) || is_exact(to.format())) return exact::convert(from, to);

@@ -68,8 +68,7 @@ void join_codes(const ConstTableView& codes, std::span<const float> scales, std:
   check_format(kJoinCodesOp, "codes", codes, {Format::u8});
   check_format(kJoinCodesOp, "to", to, {Format::int8, Format::int4, Format::int2});
   const bool wide = to.format() == Format::int8;
-  const std::int64_t code_bytes =
-      row_bytes(to) - (wide ? 2 * std::int64_t{sizeof(float)} : 2 * std::int64_t{sizeof(F16)});
+  const std::int64_t code_bytes = row_bytes(to) - 2 * (wide ? std::int64_t{sizeof(float)} : std::int64_t{sizeof(F16)});
   check_shape(kJoinCodesOp, "codes", codes, to.rows(), code_bytes, "rows of `to` x the bytes of a row's codes");
   check_floats(kJoinCodesOp, "scales", scales, to.rows(), "one for each row");
   check_floats(kJoinCodesOp, "zero_points", zero_points, to.rows(), "one for each row");
