@@ -35,9 +35,10 @@ struct StorageOptions {
   /// The weights are bf16, the upper halves of floats, and a state table "low" of Format::low16 has the lower halves.
   /// Updates see and store the floats, with float32's bits; lookups read the upper halves as an ordinary bf16 table.
   bool split = false;
-  /// Of the states that have a value for each weight, where the optimizer has such: f32 or bf16. f64 is for weights of
-  /// f64, whose gradients and states, and the scalars of a step, are all doubles; a layer of that format chooses it
-  /// itself.
+  /// Of the states that have a value for each weight: f32 or bf16. An optimizer that has none, SGD without momentum or
+  /// row-wise Adagrad, takes either, so that the same options serve every optimizer and every hyperparameter. f64 is
+  /// for weights of f64, whose gradients and states, and the scalars of a step, are all doubles; a layer of that format
+  /// chooses it itself.
   Format state_format = Format::f32;
   Overflow overflow = Overflow::saturate;
 };

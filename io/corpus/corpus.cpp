@@ -56,89 +56,114 @@ Corpus::~Corpus() = default;
 Corpus::Corpus(Corpus&&) noexcept = default;
 Corpus& Corpus::operator=(Corpus&&) noexcept = default;
 
-/// Fills the spool with numbers by first occurrence, and words_ and counts_ in that order.
-void Corpus::count(std::span<const std::filesystem::path> inputs, const CorpusOptions& options) {
-  TextBlocks blocks(inputs);
-  spool_ = std::make_unique<Spool>(options.temporary_directory);
-  WordTable table;
-  const auto word_of = [&](std::int32_t number) { return words_[number]; };
+/// Splits the text into words, a block at a time, and counts them. Numbers are those of first occurrence.
+class Corpus::Counter {
+ public:
+  Counter(Corpus& corpus, TextBlocks& blocks, const CorpusOptions& options)
+      : corpus_(corpus), blocks_(blocks), options_(options) {}
 
-  const auto merge = [&](Work& work) {
-    constexpr std::size_t kAhead = 8;
-    const std::vector<BlockWords::Word>& distinct = work.words.distinct;
-    work.number_in_corpus.clear();
-    for (std::size_t i = 0; i < distinct.size(); ++i) {
-      if (i + kAhead < distinct.size()) table.prefetch(distinct[i + kAhead].hash);
-      const std::int32_t number = table.number_of(distinct[i].bytes, distinct[i].hash, word_of);
-      if (number == words_.size()) {
-        if (number == std::numeric_limits<std::int32_t>::max()) {
-          throw Error(ErrorCode::invalid_argument, "rowmill: corpus: it has more than 2147483647 distinct words");
-        }
-        words_.add(distinct[i].bytes);
-        counts_.push_back(0);
-      }
-      counts_[static_cast<std::size_t>(number)] += distinct[i].count;
-      work.number_in_corpus.push_back(number);
-    }
-    work.begin = std::exchange(size_, size_ + static_cast<std::int64_t>(work.words.numbers.size()));
-    statistics_.bytes += static_cast<std::int64_t>(work.block.text.size());
-    statistics_.words += work.words.words;
-    statistics_.distinct_words = words_.size();
-    if (options.progress) options.progress(statistics_);
-  };
-  const auto write = [&](Work& work) {
-    for (std::int32_t& number : work.words.numbers) {
-      if (number != kSentenceEnd) number = work.number_in_corpus[static_cast<std::size_t>(number)];
-    }
-    spool_->write(work.begin, work.words.numbers);
-  };
-
-  const std::int64_t threads = available_threads();
-  std::vector<Work> works(static_cast<std::size_t>(2 * threads + 1));
-  tbb::concurrent_queue<Work*> free;
-  for (Work& work : works) free.push(&work);
-  const auto pipeline = [&] {
-    tbb::task_group_context context(tbb::task_group_context::isolated);
-    tbb::parallel_pipeline(works.size(),
-                           tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order,
-                                                         [&](tbb::flow_control& flow) {
-                                                           Work* work = nullptr;
-                                                           while (!free.try_pop(work)) {
-                                                           }
-                                                           if (!blocks.next(work->block)) flow.stop();
-                                                           return work;
-                                                         }) &
-                               tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel,
-                                                              [&](Work* work) {
-                                                                split(work->block, work->words);
-                                                                return work;
-                                                              }) &
-                               tbb::make_filter<Work*, Work*>(tbb::filter_mode::serial_in_order,
-                                                              [&](Work* work) {
-                                                                merge(*work);
-                                                                return work;
-                                                              }) &
-                               tbb::make_filter<Work*, void>(tbb::filter_mode::parallel,
-                                                             [&](Work* work) {
-                                                               write(*work);
-                                                               free.push(work);
-                                                             }),
-                           context);
-  };
-  const auto region = [&] { tbb::this_task_arena::isolate(pipeline); };
-  if (threads == 1 || !run_region(region)) {
-    for (Work& work = works.front(); blocks.next(work.block);) {
+  void run() {
+    const std::int64_t threads = available_threads();
+    const auto region = [&] { tbb::this_task_arena::isolate([&] { run_pipeline(2 * threads + 1); }); };
+    if (threads > 1 && run_region(region)) return;
+    for (Work work; blocks_.next(work.block);) {
       split(work.block, work.words);
       merge(work);
       write(work);
     }
   }
-  if (statistics_.words == 0) {
-    const std::filesystem::path& path = inputs.front();
-    const std::string more = inputs.size() == 1 ? "" : " and the " + std::to_string(inputs.size() - 1) + " after it";
-    throw Error(ErrorCode::invalid_argument,
-                "rowmill: corpus: " + (path == "-" ? "standard input" : path.string()) + more + ": there are no words");
+
+ private:
+  /// With so many blocks on their way. Only `merge` needs them in order.
+  void run_pipeline(std::int64_t blocks) {
+    std::vector<Work> works(static_cast<std::size_t>(blocks));
+    tbb::concurrent_queue<Work*> free;
+    for (Work& work : works) free.push(&work);
+    const auto read = [&](tbb::flow_control& flow) {
+      Work* work = nullptr;
+      while (!free.try_pop(work)) {
+      }
+      if (!blocks_.next(work->block)) flow.stop();
+      return work;
+    };
+    const auto split_words = [](Work* work) {
+      split(work->block, work->words);
+      return work;
+    };
+    const auto merge_words = [&](Work* work) {
+      merge(*work);
+      return work;
+    };
+    const auto write_numbers = [&](Work* work) {
+      write(*work);
+      free.push(work);
+    };
+    tbb::task_group_context context(tbb::task_group_context::isolated);
+    tbb::parallel_pipeline(works.size(),
+                           tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order, read) &
+                               tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, split_words) &
+                               tbb::make_filter<Work*, Work*>(tbb::filter_mode::serial_in_order, merge_words) &
+                               tbb::make_filter<Work*, void>(tbb::filter_mode::parallel, write_numbers),
+                           context);
   }
+
+  /// Adds the words of a block to those of the blocks before.
+  void merge(Work& work) {
+    const std::vector<BlockWords::Word>& distinct = work.words.distinct;
+    constexpr std::size_t kAhead = 8;
+    work.number_in_corpus.clear();
+    for (std::size_t i = 0; i < distinct.size(); ++i) {
+      if (i + kAhead < distinct.size()) table_.prefetch(distinct[i + kAhead].hash);
+      work.number_in_corpus.push_back(add(distinct[i]));
+    }
+    work.begin = std::exchange(corpus_.size_, corpus_.size_ + static_cast<std::int64_t>(work.words.numbers.size()));
+    CorpusStatistics& statistics = corpus_.statistics_;
+    statistics.bytes += static_cast<std::int64_t>(work.block.text.size());
+    statistics.words += work.words.words;
+    statistics.distinct_words = corpus_.words_.size();
+    if (options_.progress) options_.progress(statistics);
+  }
+
+  /// Counts a word, and returns its number.
+  std::int32_t add(const BlockWords::Word& word) {
+    Vocabulary& words = corpus_.words_;
+    const std::int32_t number =
+        table_.number_of(word.bytes, word.hash, [&](std::int32_t other) { return words[other]; });
+    if (number == words.size()) {
+      if (number == std::numeric_limits<std::int32_t>::max()) {
+        throw Error(ErrorCode::invalid_argument, "rowmill: corpus: it has more than 2147483647 distinct words");
+      }
+      words.add(word.bytes);
+      corpus_.counts_.push_back(0);
+    }
+    corpus_.counts_[static_cast<std::size_t>(number)] += word.count;
+    return number;
+  }
+
+  /// Gives the words of a block their numbers in the corpus, and writes these into the spool.
+  void write(Work& work) const {
+    for (std::int32_t& number : work.words.numbers) {
+      if (number != kSentenceEnd) number = work.number_in_corpus[static_cast<std::size_t>(number)];
+    }
+    corpus_.spool_->write(work.begin, work.words.numbers);
+  }
+
+  Corpus& corpus_;
+  TextBlocks& blocks_;
+  const CorpusOptions& options_;
+  WordTable table_;
+};
+
+/// Fills the spool with numbers by first occurrence, and words_ and counts_ in that order.
+void Corpus::count(std::span<const std::filesystem::path> inputs, const CorpusOptions& options) {
+  TextBlocks blocks(inputs);
+  spool_ = std::make_unique<Spool>(options.temporary_directory);
+  Counter(*this, blocks, options).run();
+  if (statistics_.words > 0) return;
+  const std::filesystem::path& path = inputs.front();
+  const std::string more = inputs.size() == 1 ? "" : " and the " + std::to_string(inputs.size() - 1) + " after it";
+  throw Error(ErrorCode::invalid_argument,
+              "rowmill: corpus: " + (path == "-" ? "standard input" : path.string()) + more + ": there are no words");
 }
 
 /// Leaves in words_ and counts_ the words of the vocabulary, in its order. Returns the new number of each old one.

@@ -142,9 +142,14 @@ Format format_of_dtype(const InputFile& file, const std::string& descr) {
   throw bad(": convert it by array.astype('float32')");
 }
 
-}  // namespace
+/// Where the header's text stands in the file.
+struct HeaderText {
+  std::int64_t begin = 0;
+  std::int64_t bytes = 0;
+};
 
-NpyInfo read_npy_header(const InputFile& file) {
+/// Checks what stands before the text: magic, version and length.
+HeaderText read_start(const InputFile& file) {
   char start[12] = {};
   const std::int64_t start_bytes = std::min<std::int64_t>(file.size(), sizeof start);
   file.read(0, std::as_writable_bytes(std::span(start)).first(static_cast<std::size_t>(start_bytes)));
@@ -171,29 +176,41 @@ NpyInfo read_npy_header(const InputFile& file) {
     throw file.bad(
         8, "a header of " + std::to_string(length) + " bytes; at most " + std::to_string(kMaxBytes) + " are allowed");
   }
-  std::string text(length, '\0');
-  file.read(text_begin, std::as_writable_bytes(std::span(text)));
-  LiteralReader header(file, text, text_begin);
+  return {text_begin, length};
+}
+
+/// The values end where the file does.
+void check_data_size(const InputFile& file, const NpyInfo& info) {
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(info.rows, info.dim, &bytes) ||
+      __builtin_mul_overflow(bytes, element_size(info.format), &bytes) || bytes != file.size() - info.data_begin) {
+    throw file.bad(info.data_begin, "expected the values of a " + std::to_string(info.rows) + " x " +
+                                        std::to_string(info.dim) + " array; the file has " +
+                                        std::to_string(file.size() - info.data_begin) + " bytes for them");
+  }
+}
+
+}  // namespace
+
+NpyInfo read_npy_header(const InputFile& file) {
+  const HeaderText place = read_start(file);
+  std::string text(static_cast<std::size_t>(place.bytes), '\0');
+  file.read(place.begin, std::as_writable_bytes(std::span(text)));
+  LiteralReader header(file, text, place.begin);
   header.read();
 
   const Format format = format_of_dtype(file, *header.descr);
   if (header.shape->size() != 2 || (*header.shape)[1] < 1) {
-    throw file.bad(text_begin, "an array of " + std::to_string(header.shape->size()) +
-                                   " dimensions; a table has two, rows and dim, dim of at least 1");
+    throw file.bad(place.begin, "an array of " + std::to_string(header.shape->size()) +
+                                    " dimensions; a table has two, rows and dim, dim of at least 1");
   }
   const NpyInfo info = {.rows = (*header.shape)[0],
                         .dim = (*header.shape)[1],
                         .format = format,
                         .big_endian = header.descr->front() == '>' && element_size(format) > 1,
                         .fortran_order = *header.fortran_order,
-                        .data_begin = text_begin + length};
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(info.rows, info.dim, &bytes) ||
-      __builtin_mul_overflow(bytes, element_size(format), &bytes) || bytes != file.size() - info.data_begin) {
-    throw file.bad(info.data_begin, "expected the values of a " + std::to_string(info.rows) + " x " +
-                                        std::to_string(info.dim) + " array; the file has " +
-                                        std::to_string(file.size() - info.data_begin) + " bytes for them");
-  }
+                        .data_begin = place.begin + place.bytes};
+  check_data_size(file, info);
   return info;
 }
 

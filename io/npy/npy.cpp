@@ -22,6 +22,19 @@ std::uint16_t swapped(std::uint16_t bits) { return __builtin_bswap16(bits); }
 std::uint32_t swapped(std::uint32_t bits) { return __builtin_bswap32(bits); }
 std::uint64_t swapped(std::uint64_t bits) { return __builtin_bswap64(bits); }
 
+/// The file has the values, and all threads read them.
+void check_load_options(const TableOptions& options) {
+  const TableOptions defaults;
+  const char* const unused = options.initializer.kind != defaults.initializer.kind           ? "initializer"
+                             : options.seed != defaults.seed                                 ? "seed"
+                             : options.stream != defaults.stream                             ? "stream"
+                             : options.parallel_first_touch != defaults.parallel_first_touch ? "parallel_first_touch"
+                                                                                             : nullptr;
+  if (unused == nullptr) return;
+  throw Error(ErrorCode::invalid_argument, "rowmill: load_npy: options." + std::string(unused) +
+                                               " is given, which is of no use to a table that is read");
+}
+
 /// Turns the bytes of `size` elements around. T is the unsigned integer of their size.
 template <class T>
 void swap_bytes(std::byte* bytes, std::int64_t size) {
@@ -76,6 +89,7 @@ void read_columns(const InputFile& file, const NpyInfo& info, const TableView& t
 NpyInfo read_npy_info(const std::filesystem::path& path) { return read_npy_header(InputFile(path)); }
 
 Table load_npy(const std::filesystem::path& path, const TableOptions& options) {
+  check_load_options(options);
   const InputFile file(path);
   const NpyInfo info = read_npy_header(file);
   if (options.format != Format::f32 && options.format != info.format) {

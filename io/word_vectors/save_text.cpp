@@ -12,6 +12,7 @@
 #include "io/word_vectors/line_blocks.hpp"
 #include "io/word_vectors/row_blocks.hpp"
 #include "io/word_vectors/text_line.hpp"
+#include "kernels/core/checks.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -40,6 +41,21 @@ void check_text_word(std::string_view word, std::int64_t row, bool begins_file) 
   if (problem == nullptr) return;
   throw Error(ErrorCode::invalid_argument, "rowmill: save_text_vectors: word " + std::to_string(row) + ", '" +
                                                std::string(word) + "', " + problem + ": it could not be read back");
+}
+
+/// A header line alone says the dim of a table without rows, and that a first line of two whole numbers is none.
+void check_needs_no_header(const ConstTableView& table, const Vocabulary& words) {
+  const auto fail = [&](const std::string& why) {
+    throw Error(ErrorCode::invalid_argument, "rowmill: save_text_vectors: " + describe("table", table) + " " + why +
+                                                 ": without a header line (.glove) it could not be read back");
+  };
+  if (table.rows() == 0) fail("has no rows");
+  if (table.dim() > 1) return;
+  std::vector<float> widened;
+  std::string line;
+  append_line(line, words[0], float_row(table, 0, widened));
+  line.pop_back();
+  if (parse_counts(line)) fail("begins with a line '" + line + "', which looks like a header line");
 }
 
 /// Writes blocks in order, which come in any.
@@ -78,6 +94,7 @@ class InOrder {
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
                        const SaveTextOptions& options) {
   check_word_vectors("save_text_vectors", table, words);
+  if (!options.header) check_needs_no_header(table, words);
   for (std::int64_t r = 0; r < words.size(); ++r) check_text_word(words[r], r, r == 0 && !options.header);
 
   const bool packs = path.extension() == ".gz";

@@ -25,8 +25,28 @@ namespace {
 
 constexpr std::string_view kOp = "convert";
 
-/// What may become f64 or come from it.
-constexpr std::initializer_list<Format> kRealFormats = {Format::f32, Format::bf16, Format::f16, Format::f64};
+/// Whether rows of one format may become rows of the other: floats any but integers, f64 any but quantised ones, and
+/// integers and low16 none but themselves.
+bool are_converted(Format from, Format to) {
+  if (from == to) return true;
+  const auto is_lookup = [](Format format) { return is_float(format) || is_quantized(format); };
+  const auto is_real = [](Format format) { return is_float(format) || format == Format::f64; };
+  return (is_lookup(from) && is_lookup(to)) || (is_real(from) && is_real(to));
+}
+
+void check_convertible(const ConstTableView& from, const ConstTableView& to) {
+  if (are_converted(from.format(), to.format())) return;
+  std::string names;
+  for (int f = 0; element_size(Format(f)) > 0; ++f) {
+    if (!are_converted(from.format(), Format(f))) continue;
+    names.append(names.empty() ? "" : ", ").append(format_name(Format(f)));
+  }
+  const std::string format(format_name(from.format()));
+  throw Error(ErrorCode::invalid_argument, "rowmill: convert: " + describe("from", from) + " has format " + format +
+                                               " and " + describe("to", to) + " has format " +
+                                               std::string(format_name(to.format())) + "; " + format +
+                                               " can be converted into " + names);
+}
 
 /// The most rows that are converted at a time.
 constexpr std::int64_t kMaxBlock = 256;
@@ -219,12 +239,7 @@ void convert_in_place(const ConstTableView& from, const TableView& to, const Tab
 void convert(const ConstTableView& from, const TableView& to, Workspace* workspace) {
   check_view(kOp, "from", from);
   check_writable(kOp, "to", to);
-  if (from.format() != to.format()) {
-    const bool exact = is_exact(from.format()) || is_exact(to.format());
-    const std::initializer_list<Format> formats = exact ? kRealFormats : kLookupFormats;
-    check_format(kOp, "from", from, formats);
-    check_format(kOp, "to", to, formats);
-  }
+  check_convertible(from, to);
   check_shape(kOp, "to", to, from.rows(), from.dim(), "as `from`");
   const bool in_place = to.bytes() == from.bytes() && (from.rows() <= 1 || stride_bytes(to) <= stride_bytes(from));
   if (!in_place) check_disjoint(kOp, "to", to, "from", from);

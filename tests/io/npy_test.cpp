@@ -154,5 +154,26 @@ TEST(Npy, BadHeadersAreRefused) {
   EXPECT_THROW((void)load_npy(directory / "t.npy", {.format = Format::bf16}), Error);
 }
 
+TEST(Npy, OptionsOfNoUseAreRefused) {
+  const TemporaryDirectory directory;
+  save_npy(directory / "t.npy", Table(2, 2));
+  const auto message = [&](const TableOptions& options) -> std::string {
+    try {
+      return load_npy(directory / "t.npy", options).name();
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message({.name = "t", .huge_pages = false}), "t");
+  for (const auto& [name, options] :
+       std::vector<std::pair<std::string, TableOptions>>{{"initializer", {.initializer = Initializer::constant(1)}},
+                                                         {"seed", {.seed = 1}},
+                                                         {"stream", {.stream = 1}},
+                                                         {"parallel_first_touch", {.parallel_first_touch = false}}}) {
+    EXPECT_EQ(message(options),
+              "rowmill: load_npy: options." + name + " is given, which is of no use to a table that is read");
+  }
+}
+
 }  // namespace
 }  // namespace rowmill::io::test

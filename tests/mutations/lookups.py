@@ -169,7 +169,7 @@ mutation("dropped weights count in the divisor", "pool_test:*EveryPooling*1_thre
 BLOCKS = "kernels/pool/bag_blocks.hpp"
 mutation("a long bag's rows are written to the stack", "pool_test:*LongBags*1_threads*",
          (BLOCKS, "bags.begin(end + 1) - begin <= kBlockIds", "bags.begin(end + 1) - begin <= 2 * kBlockIds"))
-mutation("padding of zero's rows is not dropped", "pool_test:*EveryPooling*1_threads*",
+mutation("padding that is no row is not dropped", "pool_test:*PaddingNeedNotBeARow*1_threads*",
          ("kernels/ids/resolve.hpp", "if (id == padding_id) return kDropped;", ""))
 mutation("find_bad_id allows what lies beside the padding id", "bad_input_test:*Padding*",
          ("kernels/ids/ids.cpp", "*padding_id == lowest - 1", "*padding_id < lowest"))

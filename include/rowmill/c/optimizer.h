@@ -49,7 +49,8 @@ typedef struct rowmill_storage_options {
   uint64_t first_column;   /* 0 */
   int32_t split; /* 0; not 0: the weights are ROWMILL_BFLOAT16, the upper halves of floats, and the last state has the
                     lower ones, ROWMILL_LOW16 */
-  rowmill_format state_format; /* ROWMILL_FLOAT32, or ROWMILL_BFLOAT16: of states with a value for each weight */
+  rowmill_format state_format; /* ROWMILL_FLOAT32, or ROWMILL_BFLOAT16: of states with a value for each weight, if the
+                                  optimizer has some */
 } rowmill_storage_options;
 
 /* Fills in the defaults, which stand above. */

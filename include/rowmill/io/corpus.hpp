@@ -79,6 +79,7 @@ class Corpus {
   std::int64_t read(std::int64_t begin, std::span<std::int32_t> out) const;
 
  private:
+  class Counter;
   class Spool;
 
   void count(std::span<const std::filesystem::path> inputs, const CorpusOptions& options);

@@ -78,7 +78,9 @@ struct SaveTextOptions {
 /// formats become floats). A name that ends in .gz is that of a gzip file. Lines are made, and packed, on all threads.
 /// Throws Error (invalid_argument) if the table is of float64, which would lose digits, or of integers, if the words
 /// are not one for each row, or one could not be read back: it is empty, begins or ends with a space, holds a line's
-/// end, its last field of several is a number, or it begins a file without a header line with a byte order mark;
+/// end, its last field of several is a number, or it begins a file without a header line with a byte order mark; or if
+/// a file without a header line would begin with what looks like one ("5 3"), or has no rows and so would not say its
+/// dim;
 /// FileError (io_error) if the file can't be written; and what options.save.progress throws. The old file is then
 /// untouched.
 void save_text_vectors(const std::filesystem::path& path, const ConstTableView& table, const Vocabulary& words,
