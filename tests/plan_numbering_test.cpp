@@ -15,9 +15,10 @@ namespace rowmill::test {
 namespace {
 
 /// What number_by_hash() or number_by_sorting() makes of ids.
+template <class Index>
 struct Numbered {
   std::vector<std::int64_t> rows, counts, firsts;
-  std::vector<std::uint32_t> numbers;
+  std::vector<Index> numbers;
   std::int64_t distinct = 0;
 
   Numbered(const std::vector<std::int64_t>& ids, bool by_sorting)
@@ -28,43 +29,55 @@ struct Numbered {
         if (!body(ids[i], static_cast<std::int64_t>(10 * i))) return;  // positions in a batch of which these are a part
       }
     };
-    const Numbering<std::uint32_t> numbering{rows.data(), counts.data(), firsts.data(), numbers.data()};
+    const Numbering<Index> numbering{rows.data(), counts.data(), firsts.data(), numbers.data()};
     if (by_sorting) {
       std::vector<std::int64_t> memory(3 * ids.size());
       distinct = number_by_sorting(each_row, count, memory.data(), numbering);
     } else {
       const int bits = static_cast<int>(std::bit_width(4 * ids.size()));
-      std::vector<std::uint32_t> slots(std::size_t{1} << bits);
+      std::vector<Index> slots(std::size_t{1} << bits);
       distinct = number_by_hash(each_row, 0, bits, slots.data(), kCollisionsPerId * count, numbering);
     }
     if (distinct < 0) return;
+    for (std::int64_t n = 0; n < distinct; ++n) {
+      const auto at = static_cast<std::size_t>(n);
+      firsts[at] = numbering.first(n);
+      counts[at] = numbering.count(n);
+    }
     rows.resize(static_cast<std::size_t>(distinct));
     counts.resize(static_cast<std::size_t>(distinct));
     firsts.resize(static_cast<std::size_t>(distinct));
   }
 };
 
+template <class Index>
+void expect_the_same_by_hash_and_by_sorting(const std::vector<std::int64_t>& ids) {
+  const Numbered<Index> by_hash(ids, false);
+  const Numbered<Index> by_sorting(ids, true);
+  EXPECT_EQ(by_hash.distinct, by_sorting.distinct);
+  EXPECT_EQ(by_hash.rows, by_sorting.rows);
+  EXPECT_EQ(by_hash.counts, by_sorting.counts);
+  EXPECT_EQ(by_hash.firsts, by_sorting.firsts);
+  for (std::size_t n = 0; n < by_hash.rows.size(); ++n) {
+    const auto first = std::ranges::find(ids, by_hash.rows[n]);
+    EXPECT_EQ(by_hash.firsts[n], 10 * (first - ids.begin()));
+    EXPECT_EQ(by_hash.counts[n], std::ranges::count(ids, by_hash.rows[n]));
+  }
+  EXPECT_EQ(by_hash.numbers, by_sorting.numbers);
+}
+
 TEST(PlanNumbers, AreTheSameByHashAndBySorting) {
   for (const IdCase& batch : id_cases(1000, 3000, 19)) {
     SCOPED_TRACE(batch.name);
-    const Numbered by_hash(batch.ids, false);
-    const Numbered by_sorting(batch.ids, true);
-    EXPECT_EQ(by_hash.distinct, by_sorting.distinct);
-    EXPECT_EQ(by_hash.rows, by_sorting.rows);
-    EXPECT_EQ(by_hash.counts, by_sorting.counts);
-    EXPECT_EQ(by_hash.firsts, by_sorting.firsts);
-    for (std::size_t n = 0; n < by_hash.rows.size(); ++n) {
-      const auto first = std::ranges::find(batch.ids, by_hash.rows[n]);
-      EXPECT_EQ(by_hash.firsts[n], 10 * (first - batch.ids.begin()));
-    }
-    EXPECT_EQ(by_hash.numbers, by_sorting.numbers);
+    expect_the_same_by_hash_and_by_sorting<std::uint16_t>(batch.ids);
+    expect_the_same_by_hash_and_by_sorting<std::int64_t>(batch.ids);
   }
 }
 
 TEST(PlanNumbers, ByHashGiveUpWhereRowsCollide) {
   const std::vector<std::int64_t> ids = colliding_rows(hash_row(1), 5000);
-  EXPECT_EQ(Numbered(ids, false).distinct, -1);
-  EXPECT_EQ(Numbered(ids, true).distinct, 5000);
+  EXPECT_EQ(Numbered<std::int64_t>(ids, false).distinct, -1);
+  EXPECT_EQ(Numbered<std::int64_t>(ids, true).distinct, 5000);
 }
 
 // Callers split ids by the top bits of a product with a well-known number, by remainder, or in blocks.
@@ -76,7 +89,7 @@ TEST(PlanNumbers, OfIdsThatWereSplitBeforeAreNotSorted) {
       for (std::int64_t row = 0; ids.size() < count; ++row) {
         if (take(static_cast<std::uint64_t>(row))) ids.push_back(row);
       }
-      EXPECT_GE(Numbered(ids, false).distinct, 0);
+      EXPECT_GE(Numbered<std::int64_t>(ids, false).distinct, 0);
     };
     for (const std::uint64_t odd : {0x9E3779B97F4A7C15U, 0xBF58476D1CE4E5B9U, 0x94D049BB133111EBU, 0xFF51AFD7ED558CCDU,
                                     0xC4CEB9FE1A85EC53U, 0xC6A4A7935BD1E995U, 0x5851F42D4C957F2DU}) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/plan/grouping.hpp"
+#include "kernels/plan/numbering.hpp"
 
 namespace rowmill {
 
@@ -28,6 +29,9 @@ class Grouping::Filler {
 
   /// Reads the bags of positions begin .. end-1, a chunk. Before shards are filled.
   void read_bags(std::int64_t begin, std::int64_t end) const;
+  /// Keeps where the segments of shard s first occur, as they were numbered: before their counts are summed.
+  template <class Index>
+  void keep_first_positions(std::int64_t s, const Numbering<Index>& numbering) const;
   /// Fills shard s, whose segments begin one place late, as group_shard leaves them. segment_of is of its contributions
   /// in the order of their positions.
   template <class Index>

@@ -290,12 +290,14 @@ class Grouping::Builder {
     std::int64_t segments = number_by_hash(each_row, g_.shard_bits_, bits, slots, kCollisionsPerId * count, numbering);
     if (segments < 0) segments = number_by_sorting(each_row, count, g_.slots_ + 4 * begin, numbering);
     g_.segment_counts_[s] = segments;
-    if (g_.keeps_first_positions()) std::copy_n(firsts, segments, g_.first_positions(s));
-
+    if (g_.keeps_first_positions()) filler_.keep_first_positions(s, numbering);
+    std::int64_t place = 0;
     std::int64_t largest = 0;
     for (std::int64_t g = 0; g < segments; ++g) {
-      largest = std::max(largest, segment_begin[g + 2]);
-      segment_begin[g + 2] += segment_begin[g + 1];
+      const std::int64_t length = numbering.count(g);
+      largest = std::max(largest, length);
+      place += length;
+      segment_begin[g + 2] = place;
     }
     g_.largest_[s] = largest;
     filler_.fill_shard(s, segment_of);

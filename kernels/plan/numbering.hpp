@@ -12,15 +12,31 @@ namespace rowmill {
 /// fraction of the square root of 3: a multiple of it is never close to an integer, so that rows at one distance, which
 /// are common, spread evenly (Knuth, volume 3, section 6.4, on the golden ratio). It is not the golden ratio, because
 /// callers split ids among machines by the top bits of that product, and one part's ids would then meet here.
-inline std::uint64_t hash_row(std::int64_t row) { return static_cast<std::uint64_t>(row) * 0xBB67AE8584CAA73BU; }
+inline constexpr std::uint64_t kHashMultiplier = 0xBB67AE8584CAA73BU;
+inline std::uint64_t hash_row(std::int64_t row) { return static_cast<std::uint64_t>(row) * kHashMultiplier; }
 
-/// Where numbers are written: arrays with room for each row of the batch.
+/// Where numbers are written: arrays with room for each row of the batch. With numbers of 16 bits a word of `counts`
+/// has the first position above the count, which saves a store for each row of the batch, and `firsts` is not used.
 template <class Index>
 struct Numbering {
+  static constexpr int kCountBits = sizeof(Index) == 2 ? 16 : 0;
+
   std::int64_t* rows;    // of each number
-  std::int64_t* counts;  // how often it occurs
-  std::int64_t* firsts;  // the position at which it first does
+  std::int64_t* counts;  // how often it occurs: see count()
+  std::int64_t* firsts;  // the position at which it first does: see first()
   Index* numbers;        // of each row of the batch
+
+  void start(std::int64_t number, std::int64_t position) const {
+    counts[number] = kCountBits == 0 ? 0 : position << kCountBits;
+    if constexpr (kCountBits == 0) firsts[number] = position;
+  }
+  [[nodiscard]] std::int64_t count(std::int64_t number) const {
+    return kCountBits == 0 ? counts[number] : counts[number] & ((std::int64_t{1} << kCountBits) - 1);
+  }
+  [[nodiscard]] std::int64_t first(std::int64_t number) const {
+    return kCountBits == 0 ? firsts[number]
+                           : static_cast<std::int64_t>(static_cast<std::uint64_t>(counts[number]) >> kCountBits);
+  }
 };
 
 /// How many collisions an id may have, on average, before sorting takes less time than hashing. Ordinary ids have less
@@ -39,15 +55,15 @@ template <class Index, class EachRow>
   // for the number that would be next, and what is known of that one is written beforehand. Only a collision branches.
   const std::int64_t mask = (std::int64_t{1} << bits) - 1;
   const int shift = 64 - bits;
+  const std::uint64_t multiplier = kHashMultiplier << skipped_bits;  // its products are hashes without those bits
   std::fill_n(slots, mask + 1, kEmpty);
   std::int64_t distinct = 0;
   std::int64_t k = 0;
   each_row([&](std::int64_t row, std::int64_t position) __attribute__((always_inline)) {
-    auto slot = static_cast<std::int64_t>((hash_row(row) << skipped_bits) >> shift);
+    auto slot = static_cast<std::int64_t>((static_cast<std::uint64_t>(row) * multiplier) >> shift);
     const auto number_at = [&] { return slots[slot] == kEmpty ? static_cast<Index>(distinct) : slots[slot]; };
     out.rows[distinct] = row;
-    out.counts[distinct] = 0;
-    out.firsts[distinct] = position;
+    out.start(distinct, position);
     Index number = number_at();
     while (__builtin_expect(out.rows[number] != row, 0)) {
       if (--collisions_left < 0) return false;
@@ -57,7 +73,8 @@ template <class Index, class EachRow>
     slots[slot] = number;
     out.numbers[k++] = number;
     ++out.counts[number];
-    distinct += number == distinct ? 1 : 0;
+    // At most equal, never more: but g++ makes two instructions of this, and four of ==.
+    distinct += static_cast<std::uint64_t>(number) >= static_cast<std::uint64_t>(distinct) ? 1 : 0;
     return true;
   });
   return collisions_left < 0 ? -1 : distinct;
@@ -91,8 +108,7 @@ std::int64_t number_by_sorting(EachRow each_row, std::int64_t count, std::int64_
     const std::int64_t first = first_places[place];
     if (first == place) {
       out.rows[distinct] = row;
-      out.counts[distinct] = 0;
-      out.firsts[distinct] = position;
+      out.start(distinct, position);
       out.numbers[place] = static_cast<Index>(distinct++);
     }
     const Index number = out.numbers[first];
