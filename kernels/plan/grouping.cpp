@@ -85,7 +85,10 @@ class Grouping::Builder {
         filler_(grouping, input),
         ids_(ids),
         id_count_(input.ids.size()),
-        ids_mean_themselves_(input.ids_mean_themselves()) {}
+        ids_mean_themselves_(input.ids_mean_themselves()),
+        // A shift by 64 has no meaning: a single shard is 0 times the row.
+        shard_multiplier_(grouping.shard_bits_ == 0 ? 0 : kHashMultiplier),
+        shard_shift_(grouping.shard_bits_ == 0 ? 0 : 64 - grouping.shard_bits_) {}
 
   void run(std::int64_t threads) const {
     if (one_row()) return group_one_row();
@@ -117,8 +120,7 @@ class Grouping::Builder {
   }
 
   [[nodiscard]] std::int64_t shard_of(std::int64_t row) const {
-    // Two shifts, because one by 64 has no meaning.
-    return static_cast<std::int64_t>((hash_row(row) >> (63 - g_.shard_bits_)) >> 1);
+    return static_cast<std::int64_t>((static_cast<std::uint64_t>(row) * shard_multiplier_) >> shard_shift_);
   }
 
   /// Whether all ids are equal. If not, that mostly shows at once: so one thread looks.
@@ -151,7 +153,8 @@ class Grouping::Builder {
     }
     g_.shard_begin_[g_.shard_count()] = count;
     if (count > 0) g_.segment_rows_[0] = row;
-    const std::int64_t threads = concurrency_for_lookup(id_count_ * std::int64_t{sizeof(std::int64_t)});
+    // Positions are written to lines that have to be fetched before.
+    const std::int64_t threads = concurrency_for_lookup(id_count_ * std::int64_t{2 * sizeof(std::int64_t)});
     filler_.fill_one_row(threads, count > 0);
   }
 
@@ -265,7 +268,7 @@ class Grouping::Builder {
     if (count <= kSlots / 2) {
       std::uint16_t slots[kSlots];
       std::uint16_t segment_of[kSlots / 2];
-      group_shard(s, bits_for(std::min(8 * count, kSlots)), slots, segment_of);
+      group_shard(s, bits_for(std::min(6 * count, kSlots)), slots, segment_of);
     } else {
       group_shard(s, bits_for(2 * count), g_.slots_ + 4 * begin, g_.segment_of_ + begin);
     }
@@ -309,6 +312,8 @@ class Grouping::Builder {
   IdAt ids_;
   std::int64_t id_count_;
   bool ids_mean_themselves_;
+  std::uint64_t shard_multiplier_;
+  int shard_shift_;
 };
 
 void Grouping::build(const GroupingInput& input, std::int64_t threads) const {
