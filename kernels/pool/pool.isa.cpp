@@ -39,16 +39,19 @@ inline constexpr bool kInPairs =
     false;
 #endif
 
+/// All lines of rows of at most this size are prefetched from the same row.
+constexpr std::int64_t kShortRowBytes = 128;
+
 /// Columns [c, c + kVectors * kLanes) of all bags: long rows are summed a group of columns after the other, with the
-/// sums in registers.
+/// sums in registers. `table` points to column c of the first row.
 template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, class Id, class Lanes>
-[[gnu::always_inline]] inline void pool_columns(const PoolArgs<Id>& a, std::int64_t c, Lanes lanes) {
+[[gnu::noinline]] void pool_columns(const PoolArgs<Id>& a, const typename In::Value* table, std::int64_t c,
+                                    Lanes lanes) {
   using Value = typename In::Value;
   const std::int64_t ahead = a.prefetch.ahead;
   const std::int64_t rest_ahead = ahead - a.rest_nearer;
   const Id* const ids = a.ids;
   const float* const weights = a.weights;
-  const Value* const table = static_cast<const Value*>(a.table) + c;
   const std::int64_t stride = a.table_stride;
   const std::int64_t end = a.begin[a.bags] + a.later_ids;
   const auto row = [=](std::int64_t i) __attribute__((always_inline)) { return table + ids[i] * stride; };
@@ -63,8 +66,10 @@ template <class In, CacheLevel kInto, bool kWeighted, std::int64_t kVectors, cla
       const Value* const now = row(i);
       // Between the loads, where a prefetch is almost free. To prefetch again what is read now costs as little.
       const Value* const later = i + rest_ahead < end ? row(i + rest_ahead) : now;
-      // From tables in the caches all lines of a row are prefetched at once: a second address is not worth its cost.
-      const Value* const latest = kInto == CacheLevel::first ? later : i + ahead < end ? row(i + ahead) : now;
+      // A second address is not worth its cost where rows are short, or come from a table in the caches.
+      constexpr bool kSameAddress =
+          kInto == CacheLevel::first || kVectors * kLanes * std::int64_t{sizeof(Value)} <= kShortRowBytes;
+      const Value* const latest = kSameAddress ? later : i + ahead < end ? row(i + ahead) : now;
       const Floats weight(kWeighted ? weights[i] : 1.0F);
       const auto add = [&](std::int64_t v, Floats x) __attribute__((always_inline)) {
         sum[v] += kWeighted ? weight * x : x;
@@ -97,10 +102,11 @@ template <class In, class Id>
 [[gnu::noinline]] void pool(const PoolArgs<Id>& a) {
   with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
     for_each_group(a.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+      const auto* const table = static_cast<const typename In::Value*>(a.table) + c;
       if (a.weights == nullptr) {
-        pool_columns<In, kInto, false, kVectors>(a, c, lanes);
+        pool_columns<In, kInto, false, kVectors>(a, table, c, lanes);
       } else {
-        pool_columns<In, kInto, true, kVectors>(a, c, lanes);
+        pool_columns<In, kInto, true, kVectors>(a, table, c, lanes);
       }
     });
   });
