@@ -53,7 +53,9 @@ set(ROWMILL_REFERENCE_SOURCES
   kernels/reference/kernels.cpp
   kernels/reference/pool_kernels.cpp
   kernels/reference/max_norm.cpp
+  kernels/reference/optimizer_rows.cpp
   kernels/reference/quantized.cpp
+  kernels/reference/random.cpp
   kernels/reference/storage.cpp
   kernels/reference/word_vectors.cpp
   kernels/kernel_table.isa.cpp)

@@ -4,109 +4,8 @@
 
 #include "kernels/kernel_list.hpp"
 #include "kernels/plan/passes.hpp"
-#include "kernels/random/philox.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/format.hpp"
-
-namespace rowmill {
-
-std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> x, std::array<std::uint32_t, 2> key) {
-  for (int round = 0; round < philox::kRounds; ++round) {
-    const std::uint64_t p0 = std::uint64_t{philox::kMultiplier0} * x[0];
-    const std::uint64_t p1 = std::uint64_t{philox::kMultiplier1} * x[2];
-    x = {static_cast<std::uint32_t>(p1 >> 32) ^ x[1] ^ key[0], static_cast<std::uint32_t>(p1),
-         static_cast<std::uint32_t>(p0 >> 32) ^ x[3] ^ key[1], static_cast<std::uint32_t>(p0)};
-    key[0] += philox::kWeyl0;
-    key[1] += philox::kWeyl1;
-  }
-  return x;
-}
-
-}  // namespace rowmill
-
-namespace rowmill::reference {
-
-void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float factor) {
-  for (std::int64_t c = 0; c < dim; ++c) {
-    if (decay == WeightDecay::l2) g[c] = g[c] + factor * w[c];
-    if (decay == WeightDecay::decoupled) w[c] = w[c] * factor;
-  }
-}
-
-float sum_of_squares(const float* g, std::int64_t dim, float factor) {
-  constexpr std::int64_t kLanes = 16;
-  float lanes[kLanes] = {};
-  for (std::int64_t c = 0; c < dim; ++c) lanes[c % kLanes] += (factor * g[c]) * (factor * g[c]);
-  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
-  }
-  return lanes[0];
-}
-
-float mean_square(const float* g, std::int64_t dim, float factor) {
-  return sum_of_squares(g, dim, factor) / static_cast<float>(dim);
-}
-
-void scale_row(float* g, std::int64_t dim, float factor) {
-  for (std::int64_t c = 0; c < dim; ++c) g[c] = g[c] * factor;
-}
-
-void sgd_row(float* w, const float* g, std::int64_t dim, float learning_rate) {
-  for (std::int64_t c = 0; c < dim; ++c) w[c] = w[c] - learning_rate * g[c];
-}
-
-void sgd_momentum_row(float* w, float* buffer, const float* g, std::int64_t dim, float learning_rate, float momentum,
-                      bool nesterov) {
-  for (std::int64_t c = 0; c < dim; ++c) {
-    buffer[c] = momentum * buffer[c] + g[c];
-    w[c] = w[c] - learning_rate * (nesterov ? g[c] + momentum * buffer[c] : buffer[c]);
-  }
-}
-
-void adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim, float learning_rate, float epsilon) {
-  for (std::int64_t c = 0; c < dim; ++c) {
-    accumulator[c] = accumulator[c] + g[c] * g[c];
-    w[c] = w[c] - (learning_rate * g[c]) / (std::sqrt(accumulator[c]) + epsilon);
-  }
-}
-
-void row_wise_adagrad_row(float* w, float* accumulator, const float* g, std::int64_t dim, float learning_rate,
-                          float epsilon) {
-  *accumulator = *accumulator + mean_square(g, dim);
-  const float rate = learning_rate / (std::sqrt(*accumulator) + epsilon);
-  for (std::int64_t c = 0; c < dim; ++c) w[c] = w[c] - rate * g[c];
-}
-
-void adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim, const AdamScalars& s) {
-  for (std::int64_t c = 0; c < dim; ++c) {
-    m[c] = s.beta1 * m[c] + s.one_minus_beta1 * g[c];
-    v[c] = s.beta2 * v[c] + s.one_minus_beta2 * (g[c] * g[c]);
-    w[c] = w[c] - (s.step_size * m[c]) / (std::sqrt(v[c]) * s.inverse_sqrt_bc2 + s.epsilon);
-  }
-}
-
-void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std::int64_t dim, const AdamScalars& s) {
-  *v = s.beta2 * *v + s.one_minus_beta2 * mean_square(g, dim);
-  const float rate = s.step_size / (std::sqrt(*v) * s.inverse_sqrt_bc2 + s.epsilon);
-  for (std::int64_t c = 0; c < dim; ++c) {
-    m[c] = s.beta1 * m[c] + s.one_minus_beta1 * g[c];
-    w[c] = w[c] - rate * m[c];
-  }
-}
-
-void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
-                      std::uint32_t step, float low, float width, float most) {
-  for (std::int64_t c = 0; c < dim; ++c) {
-    const auto block = static_cast<std::uint32_t>(c / 4);
-    const auto words =
-        philox4x32_10({block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), step}, key);
-    const float u = static_cast<float>(words[static_cast<std::size_t>(c % 4)] >> 8) * 0x1p-24F;
-    const float value = low + width * u;
-    out[c] = value < most ? value : most;
-  }
-}
-
-}  // namespace rowmill::reference
 
 namespace rowmill::scalar {
 namespace {
@@ -178,21 +77,16 @@ void scatter_add(Format format, Format values_format, const ScatterAddArgs& a) {
   }
 }
 
-/// Column c of a gradient row.
-float gradient_at(const GradientArgs& a, std::int64_t position, std::int64_t c) {
+/// The gradient row at a position, and its format.
+struct GradientRow {
+  const void* data;
+  Format format;
+};
+GradientRow gradient_row(const GradientArgs& a, std::int64_t position) {
   const GradientPass* const pass = pass_of(a.passes, a.pass_count, position);
   const std::int64_t begin = pass == a.passes ? 0 : pass[-1].end;
-  const std::int64_t i = (position - begin) * pass->stride + c;
-  return pass->format == Format::f32    ? static_cast<const float*>(pass->data)[i]
-         : pass->format == Format::bf16 ? static_cast<float>(static_cast<const Bf16*>(pass->data)[i])
-                                        : static_cast<float>(static_cast<const F16*>(pass->data)[i]);
-}
-
-/// A gradient row of floats.
-const float* gradient_row(const GradientArgs& a, std::int64_t position) {
-  const GradientPass* const pass = pass_of(a.passes, a.pass_count, position);
-  const std::int64_t begin = pass == a.passes ? 0 : pass[-1].end;
-  return static_cast<const float*>(pass->data) + (position - begin) * pass->stride;
+  const std::int64_t offset = (position - begin) * pass->stride * element_size(pass->format);
+  return {static_cast<const std::byte*>(pass->data) + offset, pass->format};
 }
 
 /// Column c of contribution k.
@@ -201,7 +95,8 @@ float contribution(const SegmentArgs& segments, const GradientArgs& gradients, s
   const bool lost =
       gradients.winners != nullptr && gradients.winners[position * gradients.dim + c] != segments.bag_positions[k];
   if (lost) return 0;
-  const float g = gradient_at(gradients, position, c);
+  const GradientRow row = gradient_row(gradients, position);
+  const float g = reference::load(row.format, row.data, gradients.dim, c);
   return segments.coefficients == nullptr ? g : segments.coefficients[k] * g;
 }
 
@@ -375,7 +270,8 @@ void sum_segments_f32(const SumSegmentsArgs& a) {
 void mean_squares_f32(const MeanSquaresArgs& a) {
   for (std::int64_t p = a.begin; p < a.end; ++p) {
     const float factor = a.factors == nullptr ? 1.0F : a.factors[p];
-    a.out[p] = reference::mean_square(gradient_row(a.gradients, p), a.gradients.dim, factor);
+    const auto* const row = static_cast<const float*>(gradient_row(a.gradients, p).data);
+    a.out[p] = reference::mean_square(row, a.gradients.dim, factor);
   }
 }
 

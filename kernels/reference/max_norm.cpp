@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+// renormalize(): one row, and the leaf kernels of the `scalar` instruction set.
 #include <cmath>
 
+#include "kernels/reference/lane_sum.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/format.hpp"
 
 namespace rowmill::reference {
 namespace {
 
-/// Lane k of 16 sums columns k, k+16, ... in order; then the lanes as a balanced tree. A maximum has no order.
 template <class Value>
-float norm_of(const Value* x, std::int64_t dim, NormType norm) {
-  constexpr std::int64_t kLanes = 16;
-  float lanes[kLanes] = {};
+float norm_of(const Value* row, std::int64_t dim, NormType norm) {
+  const auto x = [=](std::int64_t c) { return static_cast<float>(row[c]); };
+  if (norm == NormType::one) return lane_sum(dim, [=](std::int64_t c) { return std::fabs(x(c)); });
+  if (norm == NormType::two) return std::sqrt(lane_sum(dim, [=](std::int64_t c) { return x(c) * x(c); }));
   float largest = 0;
   for (std::int64_t c = 0; c < dim; ++c) {
-    const auto value = static_cast<float>(x[c]);
-    const float magnitude = std::fabs(value);
-    lanes[c % kLanes] += norm == NormType::one ? magnitude : value * value;
+    const float magnitude = std::fabs(x(c));
     if (magnitude > largest || std::isnan(magnitude)) largest = magnitude;
   }
-  if (norm == NormType::infinity) return largest;
-  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
-  }
-  return norm == NormType::one ? lanes[0] : std::sqrt(lanes[0]);
+  return largest;
 }
 
 /// Element by element, each rounded once to the row's format.

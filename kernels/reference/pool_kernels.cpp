@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The leaf kernels of bags, of the `scalar` instruction set.
+// The leaf kernels of bags for the `scalar` instruction set.
 #include "kernels/pool/pool_kernels.hpp"
 
 #include <cmath>
 
 #include "kernels/kernel_list.hpp"
+#include "kernels/reference/lane_sum.hpp"
 #include "kernels/reference/reference.hpp"
 #include "rowmill/format.hpp"
 
 namespace rowmill::scalar {
 namespace {
 
-// `from`: the format of the table.
+// `from` is the format of the table.
 
 template <class Args>
 float element(Format from, const Args& a, std::int64_t i, std::int64_t c) {
@@ -40,7 +41,7 @@ std::int64_t winner(Format from, const Args& a, std::int64_t b, std::int64_t c) 
   return best;
 }
 
-/// Calls pooled(b, c), which is a bag's result before its division.
+/// Stores pooled(b, c) / divisor for each bag and column.
 template <class Id, class Pooled>
 void pool(const PoolArgs<Id>& a, Pooled pooled) {
   for (std::int64_t b = 0; b < a.bags; ++b) {
@@ -83,18 +84,13 @@ void find_winners(Format from, const FindWinnersArgs& a) {
 }
 
 void pool_dots(Format from, const PoolDotsArgs& a) {
-  constexpr std::int64_t kLanes = 16;
   for (std::int64_t b = 0; b < a.bags; ++b) {
     for (std::int64_t i = a.begin[b]; i < a.begin[b + 1]; ++i) {
-      float lanes[kLanes] = {};
-      for (std::int64_t c = 0; c < a.dim && a.ids[i] != reference::kDropped; ++c) {
+      const auto product = [&](std::int64_t c) {
         const bool lost = a.winners != nullptr && a.winners[b * a.dim + c] != i - a.begin[b];
-        lanes[c % kLanes] += lost ? 0.0F : a.gradient[b * a.gradient_stride + c] * element(from, a, i, c);
-      }
-      for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
-        for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
-      }
-      a.out[i] = lanes[0];
+        return lost ? 0.0F : a.gradient[b * a.gradient_stride + c] * element(from, a, i, c);
+      };
+      a.out[i] = a.ids[i] == reference::kDropped ? 0.0F : reference::lane_sum(a.dim, product);
     }
   }
 }

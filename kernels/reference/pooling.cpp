@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bags mean, forward and backward.
+// Whole operations on bags, forward and backward.
 #include <algorithm>
 #include <cmath>
 
@@ -30,7 +30,7 @@ float element(const ConstTableView& table, const Position& p, std::int64_t c) {
   return p.row == kZeroRow ? 0.0F : load(table, p.row, c);
 }
 
-/// What a position brings to its bag: a row.
+/// The term of a position in its bag: a row.
 std::vector<float> terms(const ConstTableView& table, const Position& p) {
   std::vector<float> row;
   for (std::int64_t c = 0; c < table.dim(); ++c) row.push_back(p.weight * element(table, p, c));
@@ -79,12 +79,12 @@ std::vector<float> sum_of_terms(const ConstTableView& table, const std::vector<P
   return sum;
 }
 
-/// A bag's sum is divided.
+/// Whether the sum of a bag is divided.
 bool divides(const PoolOptions& options) {
   return options.pooling == Pooling::mean || options.pooling == Pooling::sqrtn;
 }
 
-/// It is divided by what comes of the bag's weights.
+/// Whether it is divided by a sum of the bag's weights, or of their squares.
 bool divides_by_weights(const Bags& bags, const PoolOptions& options) {
   return divides(options) && options.divisor == Divisor::weights && bags.has_weights();
 }

@@ -27,28 +27,30 @@ namespace rowmill::reference {
 inline constexpr std::int64_t kIgnored = -1;
 std::int64_t resolve(std::int64_t id, std::int64_t rows, OutOfRange policy);
 
-/// Column c of a row of `dim` columns as a float; and what rounds to its format, once: f32, bf16 or f16.
+/// Column c of a row of `dim` columns, as a float. `store` rounds x once to f32, bf16 or f16.
 float load(Format format, const void* row, std::int64_t dim, std::int64_t c);
 void store(Format format, void* row, std::int64_t c, float x);
-/// The same of tables.
+/// The same for row r of a table.
 float load(const ConstTableView& view, std::int64_t r, std::int64_t c);
 void store(const TableView& view, std::int64_t r, std::int64_t c, float x);
 
-/// Column c of a quantised row of `dim` columns; and what quantises finite values into one.
+/// Column c of a quantised row of `dim` columns; and such a row of finite values.
 float dequantize(Format format, const std::uint8_t* row, std::int64_t dim, std::int64_t c);
 void quantize_row(Format format, const float* in, std::int64_t dim, std::uint8_t* row);
-/// A row of any format from the row of another: copied where the formats are the same.
 void convert(const ConstTableView& from, const TableView& to);
 
-/// Sums gradient rows in order, in blocks of 1,024, block sums then in order; each sum starts from its first term.
+/// Sums gradient rows in order, in blocks of 1,024, and then the block sums in order. Each sum starts from its first
+/// term.
 std::vector<float> sum_in_blocks(const std::vector<const float*>& contributions, std::int64_t dim);
 
-/// What weight decay does before the rest of a row's update: see include/rowmill/weight_decay.hpp.
+// The rows of a step: optimizer_rows.cpp.
+
+/// Weight decay, before the rest of a row's update: see include/rowmill/weight_decay.hpp.
 void decay_row(float* w, float* g, std::int64_t dim, WeightDecay decay, float factor);
 
-/// sum(x * x) of x = factor * g: lane k of 16 sums columns k, k+16, ... in order; then the lanes as a balanced tree.
+/// sum(x * x) of x = factor * g, as lane_sum().
 float sum_of_squares(const float* g, std::int64_t dim, float factor = 1);
-/// The same over dim.
+/// The same divided by dim.
 float mean_square(const float* g, std::int64_t dim, float factor = 1);
 void scale_row(float* g, std::int64_t dim, float factor);
 
@@ -70,20 +72,26 @@ void partial_row_wise_adam_row(float* w, float* m, float* v, const float* g, std
 
 // Values of 16 bits: storage.cpp.
 
-/// The random bits of an element, in the lower 16: see include/rowmill/random.hpp.
-std::uint32_t random_bits(std::array<std::uint32_t, 2> key, std::uint64_t row, std::uint64_t column,
-                          std::uint32_t step);
-/// x with `random` bits added to those that go; without them to the nearest. Beyond the largest f16 is infinity.
+/// x rounded stochastically, by adding the 16 `random` bits to those that are cut off; without them to the nearest. An
+/// f16 beyond the largest is infinite.
 Bf16 round_to_bf16(float x, std::optional<std::uint32_t> random);
 F16 round_to_f16(float x, std::optional<std::uint32_t> random);
-/// An element of a step's table as a float, and what stores one.
+/// An element of a table of a step, as a float.
 float load_stored(const StoredTable& table, std::int64_t row, std::int64_t c, std::int64_t dim);
 void store_stored(const StoredTable& table, const StorageArgs& storage, std::int64_t row, std::int64_t c,
                   std::int64_t dim, float x);
 
-/// Row `row` of a table filled uniformly: see include/rowmill/random.hpp.
+// Random numbers, as include/rowmill/random.hpp defines them: random.cpp, and stream_key in optimizer_step.cpp.
+
+std::array<std::uint32_t, 2> stream_key(const RandomStream& stream);
+/// The 16 bits that stochastic rounding adds to an element.
+std::uint32_t random_bits(std::array<std::uint32_t, 2> key, std::uint64_t row, std::uint64_t column,
+                          std::uint32_t step);
+/// Row `row` of a table of uniform values.
 void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
                       std::uint32_t step, float low, float width, float most);
+
+// Whole operations on ids: operations.cpp.
 
 void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy);
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy);
@@ -98,11 +106,12 @@ inline constexpr std::int64_t kDropped = -1;
 inline constexpr std::int64_t kZeroRow = -2;
 std::int64_t row_at(const Bags& bags, std::int64_t i, std::int64_t rows, OutOfRange policy);
 
-/// What the sum of bag b is divided by; only for mean and sqrtn.
+/// The divisor of bag b, for mean and sqrtn.
 float divisor(const Bags& bags, std::int64_t b, std::int64_t rows, const PoolOptions& options);
-/// 1 / divisor, rounded; +0 if the divisor is 0; 1 for sum and max. Where it is 0, the bag's gradients are +0.
+/// 1 / divisor, rounded; +0 if the divisor is 0, where the bag's gradients are +0; 1 for sum and max.
 float factor(const Bags& bags, std::int64_t b, std::int64_t rows, const PoolOptions& options);
-/// What the gradient of bag b is multiplied by to be that of the row at position i of the bag. For max, where it won.
+/// By what the gradient of bag b is multiplied to give the contribution of position i; for max, in the columns that i
+/// won.
 float coefficient(const Bags& bags, std::int64_t b, std::int64_t i, std::int64_t rows, const PoolOptions& options);
 
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
@@ -113,13 +122,13 @@ void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const 
 
 // The gradients of rows: gradients.cpp.
 
-/// A row that a batch touches.
+/// The gradient of a row that a batch touches.
 struct RowGradient {
   std::int64_t row;
-  std::int64_t contributions;
-  std::vector<float> g;  ///< their sum
+  std::int64_t contributions;  ///< their number
+  std::vector<float> g;        ///< and their sum
 };
-/// Those of a batch, in the order in which the rows first occur. `winners` are those of max.
+/// The gradients of a batch, in the order in which the rows first occur. `winners` are those of max.
 std::vector<RowGradient> row_gradients(Ids ids, std::int64_t rows, OutOfRange policy,
                                        std::optional<std::int64_t> padding_id, const ConstTableView& gradient);
 std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, const PoolOptions& options,
@@ -127,7 +136,9 @@ std::vector<RowGradient> row_gradients(const Bags& bags, std::int64_t rows, cons
 /// Applies options to finished sums. Returns whether the step counts: not if skip_nonfinite leaves it out.
 bool apply(const GradientOptions& options, std::vector<RowGradient>& gradients);
 
-/// One step number `t` of an optimizer; `state` are its tables, as Optimizer::state(). `storage` has the stream's name.
+// A step of an optimizer: optimizer_step.cpp.
+
+/// Step number `t` of an optimizer; `state` are its tables, as Optimizer::state(). `storage` has the stream's name.
 void optimizer_step(const OptimizerOptions& options, std::int64_t t, const TableView& weights,
                     const std::vector<TableView>& state, std::vector<RowGradient> gradients,
                     const StorageOptions& storage = {});

@@ -19,15 +19,6 @@ std::uint16_t& low_half(const StoredTable& table, std::int64_t row, std::int64_t
 
 }  // namespace
 
-std::uint32_t random_bits(std::array<std::uint32_t, 2> key, std::uint64_t row, std::uint64_t column,
-                          std::uint32_t step) {
-  const auto block = static_cast<std::uint32_t>(16 * (column / 128) + column % 16);
-  const auto words =
-      philox4x32_10({block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), step}, key);
-  const std::uint32_t word = words[static_cast<std::size_t>(column / 16 % 4)];
-  return column / 64 % 2 == 0 ? word & 0xFFFFU : word >> 16;
-}
-
 Bf16 round_to_bf16(float x, std::optional<std::uint32_t> random) {
   if (!random || !std::isfinite(x)) return Bf16(x);
   const auto bits = std::bit_cast<std::uint32_t>(x);

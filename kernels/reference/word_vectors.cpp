@@ -2,19 +2,14 @@
 // The scalar reference of word vectors' leaf kernels: kernels/word_vectors/word_vectors_kernels.hpp says what each is.
 #include "kernels/reference/word_vectors.hpp"
 
+#include "kernels/reference/lane_sum.hpp"
 #include "kernels/word_vectors/sigmoid.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
 
 namespace rowmill::reference {
 
 float dot(const float* a, const float* b, std::int64_t dim) {
-  constexpr std::int64_t kLanes = 16;
-  float lanes[kLanes] = {};
-  for (std::int64_t c = 0; c < dim; ++c) lanes[c % kLanes] += a[c] * b[c];
-  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (std::int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
-  }
-  return lanes[0];
+  return lane_sum(dim, [=](std::int64_t c) { return a[c] * b[c]; });
 }
 
 float sigmoid(float x) {

@@ -10,10 +10,10 @@
 
 namespace rowmill::reference {
 
-/// A dot product of docs/numerics.md: 16 lanes from +0, then a balanced tree.
+/// The dot product of two rows, as lane_sum().
 float dot(const float* a, const float* b, std::int64_t dim);
 
-/// kernels/word_vectors/sigmoid.hpp
+/// As kernels/word_vectors/sigmoid.hpp defines it.
 float sigmoid(float x);
 
 using Row = std::vector<float>;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// The training of word vectors, as plainly as docs/numerics.md describes it.
 #include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "kernels/reference/reference.hpp"
 #include "kernels/reference/word_vectors.hpp"
 #include "rowmill/random.hpp"
 #include "rowmill/table.hpp"
@@ -12,24 +14,19 @@ namespace {
 
 using Index = std::size_t;
 
-/// The random words of include/rowmill/random.hpp for one purpose: word `number` of the counters {b, second, third,
-/// fourth}, or with a block number of 64 bits in the first two.
+/// The random words of one purpose.
 struct Stream {
   std::array<std::uint32_t, 2> key;
 
-  Stream(std::uint64_t seed, RandomPurpose purpose) {
-    const std::uint64_t table = 0xCBF29CE484222325U;  // of the empty name
-    const auto words = philox4x32_10({static_cast<std::uint32_t>(table), static_cast<std::uint32_t>(table >> 32),
-                                      static_cast<std::uint32_t>(purpose), 0},
-                                     {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
-    key = {words[0], words[1]};
-  }
+  Stream(std::uint64_t seed, RandomPurpose purpose) : key(stream_key({.seed = seed, .purpose = purpose})) {}
+  /// That of a position of an epoch.
   std::uint32_t of_position(std::uint64_t position, int epoch) const {
     const std::uint64_t block = position / 4;
     return philox4x32_10({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
                           static_cast<std::uint32_t>(epoch), 0},
                          key)[position % 4];
   }
+  /// Word `number` of those of a tile.
   std::uint32_t of_tile(std::uint64_t tile, int epoch, std::uint64_t number) const {
     return philox4x32_10({static_cast<std::uint32_t>(number / 4), static_cast<std::uint32_t>(tile),
                           static_cast<std::uint32_t>(tile >> 32), static_cast<std::uint32_t>(epoch)},
@@ -41,8 +38,8 @@ std::uint32_t threshold(double probability) {
   return probability < 1 ? static_cast<std::uint32_t>(probability * 0x1p32) : 0xFFFFFFFFU;
 }
 
-/// Walker's alias table of count^0.75. Of the slots that are not full, and of those that overflow, the latest is taken;
-/// a slot that overflowed and does no longer is the latest of the others.
+/// Walker's alias table of count^0.75, by Vose's algorithm: the latest slot that overflows fills the latest that is not
+/// full. If it then overflows no longer, it becomes the latest that is not full.
 struct AliasTable {
   std::vector<std::uint32_t> most;
   std::vector<std::int32_t> other;
@@ -131,6 +128,7 @@ struct Training {
 
   void read_epoch(std::span<const std::int32_t> words, int epoch);
   bool holds(std::int64_t i, std::int64_t j) const;
+  std::vector<std::vector<Prediction>> groups_of(std::int64_t begin, std::int64_t end) const;
   void run_tile(std::int64_t begin, std::int64_t end, std::uint64_t number, int epoch, double alpha,
                 std::vector<Update>& in, std::vector<Update>& out) const;
   void run_group(std::vector<Prediction>& group, std::uint64_t tile, std::uint64_t number, int epoch, double alpha,
@@ -198,8 +196,9 @@ void Training::run_group(std::vector<Prediction>& group, std::uint64_t tile, std
   }
 }
 
-void Training::run_tile(std::int64_t begin, std::int64_t end, std::uint64_t number, int epoch, double alpha,
-                        std::vector<Update>& in, std::vector<Update>& out) const {
+/// The predictions of a tile, in groups that share samples. Group r of CBOW has those of positions r, r + 16, ..., also
+/// if all of their windows are empty. Those of skip-gram are cut into groups of 16, of which the last may be smaller.
+std::vector<std::vector<Prediction>> Training::groups_of(std::int64_t begin, std::int64_t end) const {
   const auto dim = static_cast<Index>(options.dim);
   const std::int64_t window = options.window;
   const bool cbow = options.model == WordVectorModel::cbow;
@@ -207,7 +206,6 @@ void Training::run_tile(std::int64_t begin, std::int64_t end, std::uint64_t numb
     return vectors[static_cast<Index>(kept[static_cast<Index>(position)].word)];
   };
 
-  // The predictions, in groups; a group of CBOW may be smaller, one of skip-gram is full but for a residue's last.
   std::vector<std::vector<Prediction>> groups;
   for (std::int64_t r = 0; r < 16; ++r) {
     std::vector<Prediction> all;
@@ -228,12 +226,21 @@ void Training::run_tile(std::int64_t begin, std::int64_t end, std::uint64_t numb
         }
       }
     }
-    if (cbow && begin + r < end) groups.push_back(all);  // also of empty windows alone
+    if (cbow && begin + r < end) groups.push_back(all);
     for (Index first = 0; !cbow && first < all.size(); first += 16) {
       groups.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(first),
                           all.begin() + static_cast<std::ptrdiff_t>(std::min<Index>(first + 16, all.size())));
     }
   }
+  return groups;
+}
+
+void Training::run_tile(std::int64_t begin, std::int64_t end, std::uint64_t number, int epoch, double alpha,
+                        std::vector<Update>& in, std::vector<Update>& out) const {
+  const auto dim = static_cast<Index>(options.dim);
+  const std::int64_t window = options.window;
+  const bool cbow = options.model == WordVectorModel::cbow;
+  std::vector<std::vector<Prediction>> groups = groups_of(begin, end);
   std::vector<Update> samples;
   for (Index g = 0; g < groups.size(); ++g) run_group(groups[g], number, g, epoch, alpha, samples);
 
