@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <type_traits>
 
 #include "kernels/convert/row_scale.hpp"
 #include "kernels/core/checks.hpp"
@@ -18,6 +17,7 @@
 #include "kernels/exact/exact.hpp"
 #include "kernels/gather/gather_formats.hpp"
 #include "kernels/table/copy_rows.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
@@ -25,8 +25,7 @@ namespace {
 
 constexpr std::string_view kOp = "convert";
 
-/// Whether rows of one format may become rows of the other: floats any but integers, f64 any but quantised ones, and
-/// integers and low16 none but themselves.
+/// Whether convert() takes these formats: either both are floats or quantised, or both are floats or f64, or they are equal.
 bool are_converted(Format from, Format to) {
   if (from == to) return true;
   const auto is_lookup = [](Format format) { return is_float(format) || is_quantized(format); };
@@ -51,23 +50,23 @@ void check_convertible(const ConstTableView& from, const ConstTableView& to) {
 /// The most rows that are converted at a time.
 constexpr std::int64_t kMaxBlock = 256;
 
-/// Rows that are converted in place go through about so much memory where they have no other room.
+/// About how much memory rows go through that are converted in place and have no room to be converted directly.
 constexpr std::int64_t kStagedBytes = std::int64_t{1} << 20;
 
-/// The ids of a block's own rows.
+/// The ids 0, 1, 2, ...: a conversion is a gather of all rows.
 constexpr std::array<std::int64_t, kMaxBlock> kOwnRows = [] {
   std::array<std::int64_t, kMaxBlock> ids{};
   for (std::int64_t i = 0; i < kMaxBlock; ++i) ids[static_cast<std::size_t>(i)] = i;
   return ids;
 }();
 
-/// Rows [begin, end) into f32, bf16 or f16, which are gathered: each from its own place.
+/// Converts rows begin .. end-1 to f32, bf16 or f16.
 void widen(const ConstTableView& from, std::int64_t begin, std::int64_t end, void* out, Format to,
            std::int64_t out_stride) {
   Kernel<GatherArgs<std::int64_t>>* const kernel = gather_kernels(from.format(), to).i64;
   const PrefetchArgs prefetch = prefetch_for_gather(from);
   for (std::int64_t r = begin; r < end; r += kMaxBlock) {
-    kernel({.table = static_cast<const std::byte*>(from.bytes()) + r * from.row_stride() * element_size(from.format()),
+    kernel({.table = row_address(from, r),
             .table_stride = from.row_stride(),
             .ids = kOwnRows.data(),
             .count = std::min(kMaxBlock, end - r),
@@ -87,7 +86,7 @@ Kernel<QuantizeArgs>* quantize_kernel(Format to) {
                               : k.quantize_f32_to_int2;
 }
 
-/// A row whose values lie between low and high, or not all of them are finite, has a scale and a bias that can be kept.
+/// Whether a row whose smallest and largest values are low and high has a finite scale and bias in the format `to`.
 bool fits(Format to, float low, float high) {
   const RowScale scale = to == Format::int8   ? row_scale<8>(low, high)
                          : to == Format::int4 ? row_scale<4>(low, high)
@@ -95,7 +94,8 @@ bool fits(Format to, float low, float high) {
   return std::isfinite(scale.scale) && std::isfinite(scale.bias);
 }
 
-/// Quantises rows as floats, a block at a time: those of `from` itself, or widened into scratch memory.
+/// Quantises rows of floats, a block at a time: those of `from` itself, or rows that it first widens into scratch
+/// memory.
 class Quantizer {
  public:
   Quantizer(const ConstTableView& from, const TableView& to, Workspace& workspace) : from_(from), to_(to) {
@@ -137,7 +137,7 @@ class Quantizer {
   void run() const {
     Kernel<QuantizeArgs>* const kernel = quantize_kernel(to_.format());
     for_each_block([&](const float* in, std::int64_t stride, std::int64_t begin, std::int64_t rows) {
-      auto* const out = static_cast<std::uint8_t*>(to_.bytes()) + begin * to_.row_stride();
+      auto* const out = reinterpret_cast<std::uint8_t*>(row_address(to_, begin));
       kernel({in, stride, out, to_.row_stride(), rows, from_.dim()});
     });
   }
@@ -162,7 +162,7 @@ class Quantizer {
   }
 
  private:
-  /// Rows from `begin` on, as floats; in `scratch`, if they are not floats already.
+  /// Rows from `begin` on, as floats: those of `from`, or widened into `scratch`.
   const float* floats(float* scratch, std::int64_t begin, std::int64_t rows) const {
     if (scratch == nullptr) return from_.data() + begin * from_.row_stride();
     widen(from_, begin, begin + rows, scratch, Format::f32, from_.dim());
@@ -186,8 +186,8 @@ class Quantizer {
   float* scratch_ = nullptr;
 };
 
-/// Converts into memory that `from` does not share. Rows to quantise are known to fit, and the workspace has room for
-/// all of the table already: so nothing fails for a part of it.
+/// Converts all or some rows of a table into memory that they do not share. The caller has checked that rows to
+/// quantise fit, and the workspace has room already: so nothing fails.
 void convert_apart(const ConstTableView& from, const TableView& to, Workspace& workspace) {
   if (from.format() == to.format()) return copy_rows(from, to);
   if (is_exact(from.format()) || is_exact(to.format())) return exact::convert(from, to);
@@ -196,26 +196,20 @@ void convert_apart(const ConstTableView& from, const TableView& to, Workspace& w
   const std::int64_t threads = concurrency_for(from.rows() * traffic_each);
   parallel_chunks(threads, from.rows(), rows_per_task(from.rows(), traffic_each, threads),
                   [&](std::int64_t begin, std::int64_t end) {
-                    void* const out =
-                        static_cast<std::byte*>(to.bytes()) + begin * to.row_stride() * element_size(to.format());
-                    widen(from, begin, end, out, to.format(), to.row_stride());
+                    widen(from, begin, end, row_address(to, begin), to.format(), to.row_stride());
                   });
 }
 
-/// The bytes from one row to the next.
-std::int64_t stride_bytes(const ConstTableView& view) { return view.row_stride() * element_size(view.format()); }
-
+/// The view of rows begin .. begin + count - 1.
 template <class View>
 View rows_of(const View& view, std::int64_t begin, std::int64_t count) {
-  using Byte = std::conditional_t<std::is_same_v<View, TableView>, std::byte, const std::byte>;
-  Byte* const first = static_cast<Byte*>(view.bytes()) + begin * stride_bytes(view);
-  return {first, view.format(), count, view.dim(), view.row_stride(), view.name()};
+  return {row_address(view, begin), view.format(), count, view.dim(), view.row_stride(), view.name()};
 }
 
-/// Both views begin at one byte, and rows of `to` are no further apart than those of `from`. So the first `end` new
-/// rows lie before the old row `begin` where end * stride of `to` <= begin * stride of `from`: rows begin to end are
-/// then converted as if apart, each time about as many as have been already. The first rows, which have no such room,
-/// and all of them where the strides are alike, go by way of `staged`, a block at a time.
+/// Both views begin at one byte, and rows of `to` are no further apart than those of `from`. Rows begin .. end-1 can be
+/// converted directly if the new rows end before the old row `begin`: end * stride of `to` <= begin * stride of `from`.
+/// So each block can be a fixed ratio larger than all blocks before it. The first rows have no such room, and with
+/// equal strides no row has: these go through `staged`, a block at a time.
 void convert_in_place(const ConstTableView& from, const TableView& to, const TableView& staged, Workspace& workspace) {
   const bool narrows = from.rows() > 1 && stride_bytes(to) < stride_bytes(from);
   std::int64_t end = 0;

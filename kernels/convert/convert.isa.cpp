@@ -15,7 +15,7 @@ inline Range range_of(const float* in, std::int64_t dim) {
   Range range{in[0], in[0], true};
   Floats low(in[0]);
   Floats high(in[0]);
-  Floats zero(0.0F);  // x - x is, but for infinities and NaN
+  Floats zero(0.0F);  // the sum of x - x: 0, or NaN if an x is infinite or NaN
   std::int64_t c = 0;
   for (; c + kLanes <= dim; c += kLanes) {
     const Floats x = load(in + c);
@@ -40,8 +40,8 @@ inline Range range_of(const float* in, std::int64_t dim) {
 /// Packs the codes of n <= kLanes columns, floats between 0 and the largest code, into bytes.
 template <int kBits>
 [[gnu::always_inline]] inline void store_codes(std::uint8_t* out, Floats codes, std::int64_t n) {
-  // 2^23 and a float of less are a float with units of 1: the sum rounds to the nearest, a tie to the even one, and its
-  // last bits are the integer.
+  // The last place of floats from 2^23 to 2^24 is 1. So 2^23 + code rounds the code to the nearest integer, ties to
+  // even, and the last bits of the sum are that integer.
   float sums[kLanes];
   store(sums, codes + Floats(0x1p23F));
   constexpr std::int64_t kPerByte = 8 / kBits;

@@ -8,7 +8,7 @@
 
 namespace rowmill {
 
-/// out[r, :] = in[r, :], quantised: its values are finite, and so are its scale and bias.
+/// out[r, :] = in[r, :], quantised. Its values must be finite, and so must its scale and bias be.
 struct QuantizeArgs {
   const float* in;
   std::int64_t in_stride;

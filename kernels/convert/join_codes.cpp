@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Codes, scales and zero points that lie apart, as quantised rows.
+// join_codes(): makes quantised rows of codes, scales and zero points that lie apart.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +8,7 @@
 
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/convert.hpp"
 #include "rowmill/error.hpp"
 
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::string_view kJoinCodesOp = "join_codes";
 
-/// What stands behind a row's codes, as `to` holds it: floats for int8, and else F16.
+/// The scale and bias behind a row's codes: floats for int8, F16 for int4 and int2.
 template <class Number>
 struct ScaleAndBias {
   Number scale, bias;
@@ -31,13 +32,13 @@ struct ScaleAndBias {
 template <class Number>
 void join_rows(const ConstTableView& codes, std::span<const float> scales, std::span<const float> zero_points,
                const TableView& to) {
-  const auto all = [&](std::int64_t r) {
+  const auto of_row = [&](std::int64_t r) {
     return ScaleAndBias<Number>(scales[static_cast<std::size_t>(r)], zero_points[static_cast<std::size_t>(r)]);
   };
   {
     const FpEnvironment environment;
     for (std::int64_t r = 0; r < to.rows(); ++r) {
-      if (all(r).is_finite()) continue;
+      if (of_row(r).is_finite()) continue;
       throw Error(ErrorCode::invalid_argument,
                   "rowmill: join_codes: row " + std::to_string(r) + " has the scale " +
                       to_text(scales[static_cast<std::size_t>(r)]) + " and the zero point " +
@@ -47,16 +48,16 @@ void join_rows(const ConstTableView& codes, std::span<const float> scales, std::
   }
   const std::int64_t traffic = 2 * row_bytes(to);
   const std::int64_t threads = concurrency_for(to.rows() * traffic);
-  parallel_chunks(
-      threads, to.rows(), rows_per_task(to.rows(), traffic, threads), [&](std::int64_t begin, std::int64_t end) {
-        const auto code_bytes = static_cast<std::size_t>(codes.dim());
-        for (std::int64_t r = begin; r < end; ++r) {
-          auto* const row = static_cast<std::uint8_t*>(to.bytes()) + r * to.row_stride();
-          std::memcpy(row, static_cast<const std::uint8_t*>(codes.bytes()) + r * codes.row_stride(), code_bytes);
-          const ScaleAndBias<Number> numbers = all(r);
-          std::memcpy(row + code_bytes, &numbers, sizeof numbers);
-        }
-      });
+  parallel_chunks(threads, to.rows(), rows_per_task(to.rows(), traffic, threads),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    const auto code_bytes = static_cast<std::size_t>(codes.dim());
+                    for (std::int64_t r = begin; r < end; ++r) {
+                      std::byte* const row = row_address(to, r);
+                      std::memcpy(row, row_address(codes, r), code_bytes);
+                      const ScaleAndBias<Number> numbers = of_row(r);
+                      std::memcpy(row + code_bytes, &numbers, sizeof numbers);
+                    }
+                  });
 }
 
 }  // namespace

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scale and bias of a quantised row: docs/numerics.md. Nothing here is a function of its own in any object.
+// The scale and bias of a quantised row: docs/numerics.md. Always inlined, because leaf kernels use it.
 #pragma once
 
 #include "rowmill/format.hpp"
 
 namespace rowmill {
 
-/// As the row will hold them, widened; and what x - bias is multiplied by to be a code.
+/// scale and bias as the row will store them, widened to float; a code is (x - bias) * inverse, rounded.
 struct RowScale {
   float scale, bias, inverse;
 };
 
-/// Of a row whose values are finite and lie between low and high. An infinite scale or bias can't be kept.
+/// For a row whose smallest and largest values are low and high. A scale or bias that its format can't hold is
+/// infinite.
 template <int kBits>
 [[gnu::always_inline]] static inline RowScale row_scale(float low, float high) {
   constexpr auto kMost = static_cast<float>((1 << kBits) - 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Floats as two tables: their upper and their lower halves.
+// split() and join_split(): floats as two tables, of their upper and their lower halves.
 #include <bit>
 #include <cstdint>
 #include <string>
@@ -12,8 +12,8 @@
 namespace rowmill {
 namespace {
 
-/// The halves and the whole floats, which the operation calls `name`, have their formats and one shape, and the halves
-/// share no element with the floats.
+/// The halves and the whole floats have their formats and one shape, and the halves share no element with the floats,
+/// which the operation calls `name`.
 void check_halves(std::string_view op, const ConstTableView& upper, const ConstTableView& low, std::string_view name,
                   const ConstTableView& whole) {
   check_format(op, "upper", upper, {Format::bf16});
@@ -26,8 +26,8 @@ void check_halves(std::string_view op, const ConstTableView& upper, const ConstT
   check_disjoint(op, "low", low, name, whole);
 }
 
-/// Calls body(c, upper, low, whole), which are element c of rows of the three tables, for all elements. They have one
-/// shape; Half and Float are const where they are read.
+/// Calls body(upper, low, whole) for the elements at one place in the three tables, for all places. Half and Float are
+/// const where the tables are read only.
 template <class Half, class Float, class UpperView, class WholeView, class Body>
 void for_each_split(const UpperView& upper, const UpperView& low, const WholeView& whole, Body body) {
   if (whole.rows() == 0 || whole.dim() == 0) return;

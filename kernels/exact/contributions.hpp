@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the positions of a plan contribute to rows of exact tables.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +10,14 @@
 
 namespace rowmill::exact {
 
-/// What a position adds to its row: coefficient * gradient row `position`; of a max in the columns that it won.
+/// What a position adds to its row: coefficient * gradient row `position`; for a max, only in the columns that it won.
 struct Contribution {
   std::int64_t position = 0;
-  double coefficient = 1;                 ///< integers have no other
-  const std::int32_t* winners = nullptr;  ///< of the position's bag, for max alone
+  double coefficient = 1;                 ///< always 1 for integers
+  const std::int32_t* winners = nullptr;  ///< of the position's bag; null unless it is a max
   std::int32_t bag_position = 0;
 
-  /// Column c, for the gradient row `g`.
+  /// Column c of the contribution, where `g` is the gradient row.
   template <class T>
   [[nodiscard]] T at(const T* g, std::int64_t c) const {
     if (winners != nullptr && winners[c] != bag_position) return T{0};
@@ -25,7 +26,7 @@ struct Contribution {
   }
 };
 
-/// Those of a plan's shard.
+/// The contributions of a plan's shard.
 class ShardContributions {
  public:
   ShardContributions(const Plan& plan, std::int64_t s, std::int64_t dim)
@@ -36,7 +37,7 @@ class ShardContributions {
 
   [[nodiscard]] const Plan::Shard& shard() const { return shard_; }
 
-  /// Contribution k, beside Plan::Shard::positions.
+  /// That of Plan::Shard::positions[k].
   [[nodiscard]] Contribution operator[](std::int64_t k) const {
     const auto at = static_cast<std::size_t>(k);
     const std::int64_t position = shard_.positions[at];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Conversions between f64 and the float formats, and constants of integer tables.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -7,12 +8,13 @@
 #include "kernels/core/parallel.hpp"
 #include "kernels/exact/exact.hpp"
 #include "kernels/exact/rows.hpp"
+#include "kernels/table/rows.hpp"
 
 namespace rowmill::exact {
 namespace {
 
-/// x rounded to odd: where it is no float, of the two around it the one whose last bit is 1. A format with at least two
-/// bits less then rounds it as it would round x itself, which a float nearest to x may not.
+/// x rounded to odd: if x is no float, the one of its two neighbours whose last bit is 1. Rounding that to a format
+/// with at least two bits less gives the same as rounding x, which rounding twice to the nearest may not.
 float to_odd(double x) {
   const auto nearest = static_cast<float>(x);
   const auto bits = std::bit_cast<std::uint32_t>(nearest);
@@ -68,18 +70,18 @@ void convert(const ConstTableView& from, const TableView& to) {
   const std::int64_t threads = concurrency_for(from.rows() * traffic_each);
   parallel_chunks(threads, from.rows(), rows_per_task(from.rows(), traffic_each, threads),
                   [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t r = begin; r < end; ++r) convert_row(row_of(from, r), row_of(to, r), from.dim());
+                    for (std::int64_t r = begin; r < end; ++r)
+                      convert_row(row_address(from, r), row_address(to, r), from.dim());
                   });
 }
 
 void fill(const TableView& table, std::int64_t value, std::int64_t threads) {
   using FillRow = void(void* row, std::int64_t dim, std::int64_t value);
   FillRow* const fill = with_unsigned_type(table.format(), []<class T>(T) -> FillRow* { return fill_row<T>; });
-  constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
-  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes(table), 1);
-  parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) fill(row_of(table, r), table.dim(), value);
-  });
+  parallel_chunks(threads, table.rows(), rows_per_fill_task(row_bytes(table)),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t r = begin; r < end; ++r) fill(row_address(table, r), table.dim(), value);
+                  });
 }
 
 }  // namespace rowmill::exact

@@ -19,18 +19,18 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRan
 
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options);
 void find_winners(const ConstTableView& table, const Bags& bags, std::int32_t* winners, const PoolOptions& options);
-/// Of f64. `winners` are those of a max, or null.
+/// For a table of f64. `winners` are those of a max, or null.
 void pool_weight_gradients(const ConstTableView& table, const Bags& bags, const ConstTableView& gradient, float* out,
                            const std::int32_t* winners, const PoolOptions& options);
 
-/// The plan's coefficients serve `written`, a table or gradient of any format: integers take none, and f64 takes those
-/// of a mean or sqrtn in double.
+/// The plan's coefficients serve `written`, a table or gradient of any format: integers need a plan without
+/// coefficients, and f64 needs those of a mean or sqrtn in double.
 void check_coefficients(std::string_view op, const Plan& plan, std::string_view written_name,
                         const ConstTableView& written);
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy);
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values);
 
-/// Between f64 and another format of real numbers.
+/// Between f64 and f32, bf16 or f16.
 void convert(const ConstTableView& from, const TableView& to);
 
 /// Every element of a table of integers becomes `value`, which its type has.

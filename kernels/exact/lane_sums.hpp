@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sums across columns in double.
 #pragma once
 
 #include <cmath>

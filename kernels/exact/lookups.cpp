@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// gather, pool, find_winners and pool_weight_gradients of exact tables.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "kernels/exact/rows.hpp"
 #include "kernels/ids/resolve.hpp"
 #include "kernels/pool/bag_blocks.hpp"
+#include "kernels/table/rows.hpp"
 
 namespace rowmill::exact {
 namespace {
@@ -26,7 +28,7 @@ void for_each_position(const ConstTableView& table, const Bags& bags, std::int64
   }
 }
 
-/// What column c of a row brings to its bag. Bags of integers have no weights.
+/// The term of a row in its bag, in column c. Bags of integers have no weights.
 template <class T>
 T term(const T* row, std::int64_t c, double weight) {
   const T x = row == nullptr ? T{0} : row[c];
@@ -43,7 +45,7 @@ bool takes(T later, T best) {
   return later > best;
 }
 
-/// What the sum of a bag is divided by.
+/// The divisor of a bag's mean or sqrtn.
 double divisor_of(const ConstTableView& table, const Bags& bags, std::int64_t b, const PoolOptions& options) {
   const bool root = options.pooling == Pooling::sqrtn;
   double of_weights = 0;
@@ -90,7 +92,7 @@ void for_each_bag(const ConstTableView& table, const Bags& bags, Task task) {
   });
 }
 
-/// The winners of a bag, some columns after the other.
+/// The winners of a bag, a block of columns at a time.
 template <class T>
 void find_bag_winners(const ConstTableView& table, const Bags& bags, std::int64_t b, std::int32_t* winners,
                       OutOfRange policy) {
@@ -112,7 +114,7 @@ void find_bag_winners(const ConstTableView& table, const Bags& bags, std::int64_
   }
 }
 
-/// The sum across columns of g * row; of a max, in those that position `i` of the bag won.
+/// The dot product of g and a row; for a max, over the columns that position `i` of the bag won.
 double dot(const double* g, const double* row, std::int64_t dim, const std::int32_t* winners, std::int64_t i) {
   return lane_sum(dim, [=](std::int64_t c) {
     const bool lost = winners != nullptr && winners[c] != i;
@@ -162,11 +164,11 @@ void gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRan
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t i = begin; i < end; ++i) {
                       const std::int64_t row = resolve(ids[i], table.rows(), policy);
-                      std::byte* const copy = row_of(out, i);
+                      std::byte* const copy = row_address(out, i);
                       if (row == kIgnored) {
                         std::memset(copy, 0, static_cast<std::size_t>(bytes));
                       } else {
-                        std::memcpy(copy, row_of(table, row), static_cast<std::size_t>(bytes));
+                        std::memcpy(copy, row_address(table, row), static_cast<std::size_t>(bytes));
                       }
                     }
                   });

@@ -17,8 +17,9 @@ void scale(double* g, std::int64_t dim, double factor) {
   for (std::int64_t c = 0; c < dim; ++c) g[c] = g[c] * factor;
 }
 
-/// What options do to one row of `count` contributions. Returns whether it was finite.
-bool guard(double* g, std::int64_t dim, std::int64_t count, const GradientOptions& options) {
+/// Applies all options but clip_global_norm to the sum of a row of `count` contributions. Returns whether it was
+/// finite.
+bool apply_to_row(double* g, std::int64_t dim, std::int64_t count, const GradientOptions& options) {
   bool finite = true;
   for (std::int64_t c = 0; c < dim; ++c) {
     if (options.scale_grad_by_freq) g[c] = g[c] / static_cast<double>(count);
@@ -56,7 +57,7 @@ const double* RowSums::gradient_row(std::int64_t position) const {
   return pass->data + (position - begin) * pass->stride;
 }
 
-/// In blocks of 1,024 contributions, block sums then in order; some columns after the other.
+/// In blocks of 1,024 contributions, block sums then in order; a block of columns at a time.
 void RowSums::sum_row(const ShardContributions& contributions, std::int64_t begin, std::int64_t end,
                       double* out) const {
   constexpr std::int64_t kColumns = 64;
@@ -98,7 +99,7 @@ bool RowSums::sum(const Plan& plan, std::span<const ConstTableView> gradients, c
       double* const row = out.data + (out.dense ? shard.rows[g] : number) * out.stride;
       rows[number] = shard.rows[g];
       sum_row(contributions, begin, begin + count, row);
-      if (!guard(row, dim_, count, options)) finite.store(false, std::memory_order_relaxed);
+      if (!apply_to_row(row, dim_, count, options)) finite.store(false, std::memory_order_relaxed);
       if (options.clip_global_norm) squares_[number] = sum_of_squares(row, dim_);
     }
   });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The gradients of f64 tables.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace rowmill::exact {
 
 class ShardContributions;
 
-/// Where a sum of rows is written: row k of them, by number, or, if `dense`, where the table has the row.
+/// Where the sum of a row is written: at its number, or, if `dense`, where the table has the row.
 struct SumsOut {
   double* data;
   std::int64_t stride;
@@ -28,8 +29,8 @@ class RowSums {
   /// Memory for plans of `id_count` ids that touch `unique` rows.
   RowSums(std::int64_t id_count, std::int64_t unique, std::int64_t dim, std::int64_t passes, Carver& memory);
 
-  /// Writes each row's sum, and the row itself to rows[its number]. Returns false if skip_nonfinite is set and an
-  /// element is not finite: what `out` holds then means nothing.
+  /// Writes each row's sum to `out`, and the row itself to rows[its number]. Returns false if skip_nonfinite is set and
+  /// an element is not finite: the contents of `out` are then unspecified.
   bool sum(const Plan& plan, std::span<const ConstTableView> gradients, const GradientOptions& options,
            std::int64_t threads, std::int64_t* rows, const SumsOut& out);
 

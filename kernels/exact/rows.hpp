@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The element types of exact tables, and typed rows.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -28,7 +28,7 @@ decltype(auto) with_type(Format format, F f) {
   }
 }
 
-/// The same for what does not depend on the sign, such as sums that wrap around: integers are unsigned.
+/// The same with unsigned types for the integers: for work that does not depend on the sign, such as sums that wrap.
 template <class F>
 decltype(auto) with_unsigned_type(Format format, F f) {
   switch (element_size(format)) {
@@ -43,14 +43,6 @@ decltype(auto) with_unsigned_type(Format format, F f) {
   }
 }
 
-/// Row r of a table of any format that is not quantised.
-inline const std::byte* row_of(const ConstTableView& table, std::int64_t r) {
-  return static_cast<const std::byte*>(table.bytes()) + r * table.row_stride() * element_size(table.format());
-}
-inline std::byte* row_of(const TableView& table, std::int64_t r) {
-  return static_cast<std::byte*>(table.bytes()) + r * table.row_stride() * element_size(table.format());
-}
-
 /// Row r of a table of T.
 template <class T>
 const T* row_of(const ConstTableView& table, std::int64_t r) {
@@ -61,7 +53,7 @@ T* row_of(const TableView& table, std::int64_t r) {
   return static_cast<T*>(table.bytes()) + r * table.row_stride();
 }
 
-/// Integers wrap around.
+/// a + b. Integers wrap around.
 template <class T>
 T sum_of(T a, T b) {
   if constexpr (std::is_integral_v<T>) {

@@ -15,7 +15,7 @@ namespace {
 
 /// The formulas of include/rowmill/optimizer.hpp for one row.
 struct RowUpdate {
-  const StepOf& step;
+  const StepArgs& step;
   std::int64_t row;
   std::int64_t dim;
   double* w;
@@ -87,7 +87,7 @@ struct RowUpdate {
 
 }  // namespace
 
-void update_rows(const StepOf& step, const TableView& weights, std::span<const std::int64_t> rows, double* sums,
+void update_rows(const StepArgs& step, const TableView& weights, std::span<const std::int64_t> rows, double* sums,
                  std::int64_t threads) {
   const std::int64_t dim = weights.dim();
   const std::int64_t grain = rows_per_task(std::ssize(rows), dim * std::int64_t{sizeof(double)}, threads);

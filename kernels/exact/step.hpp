@@ -12,19 +12,19 @@
 
 namespace rowmill::exact {
 
-/// The bytes of Workspace that a step takes which touches `unique` rows.
+/// The bytes of Workspace that a step needs which touches `unique` rows.
 std::size_t step_memory_required(std::int64_t id_count, std::int64_t unique, std::int64_t dim, std::int64_t passes);
 
-/// One step of an optimizer: beta1_power is beta1^t for Adam's.
-struct StepOf {
+/// The arguments of a step of an optimizer.
+struct StepArgs {
   const OptimizerOptions& options;
-  double beta1_power;
+  double beta1_power;  ///< beta1^t, for Adam
   double beta2_power;
   std::span<const TableView> states;
 };
 
-/// Updates rows rows[k] by the finished gradients, row k of `sums`, which are lost.
-void update_rows(const StepOf& step, const TableView& weights, std::span<const std::int64_t> rows, double* sums,
+/// Updates row rows[k] by its finished gradient, row k of `sums`, which is overwritten.
+void update_rows(const StepArgs& step, const TableView& weights, std::span<const std::int64_t> rows, double* sums,
                  std::int64_t threads);
 
 /// What renormalize() does to one row.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// scatter_add of exact tables.
 #include <algorithm>
 #include <string>
 
@@ -8,12 +9,14 @@
 #include "kernels/exact/exact.hpp"
 #include "kernels/exact/rows.hpp"
 #include "kernels/ids/resolve.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill::exact {
 namespace {
 
-/// Of table, values and sums, once each.
+/// The bytes that an update moves: a row of the table read, one of values read, and one of the table written for each
+/// id.
 std::int64_t traffic(std::int64_t ids, const TableView& table) { return 3 * ids * row_bytes(table); }
 
 /// Adds columns begin .. end-1 of a contribution, whose gradient row is `from`, to a row of T.
@@ -59,14 +62,14 @@ void check_coefficients(std::string_view op, const Plan& plan, std::string_view 
 
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, OutOfRange policy) {
   AddColumns* const add = add_columns_of(table.format());
-  // Threads share the columns: so each adds in the order of the positions, and needs no memory.
+  // Each thread has some of the columns and adds in the order of the positions: this needs no memory.
   constexpr std::int64_t kCacheLine = 64;
   const std::int64_t threads = concurrency_for(traffic(ids.size(), table));
   const std::int64_t grain = std::max(kCacheLine / element_size(table.format()), (table.dim() + threads - 1) / threads);
   parallel_chunks(threads, table.dim(), grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = 0; i < ids.size(); ++i) {
       const std::int64_t row = resolve(ids[i], table.rows(), policy);
-      if (row != kIgnored) add(row_of(table, row), row_of(values, i), begin, end, {});
+      if (row != kIgnored) add(row_address(table, row), row_address(values, i), begin, end, {});
     }
   });
 }
@@ -80,7 +83,7 @@ void scatter_add(const TableView& table, const Plan& plan, const ConstTableView&
     for (std::size_t g = 0; g < shard.rows.size(); ++g) {
       for (std::int64_t k = shard.segment_begin[g]; k < shard.segment_begin[g + 1]; ++k) {
         const Contribution of = contributions[k];
-        add(row_of(table, shard.rows[g]), row_of(values, of.position), 0, table.dim(), of);
+        add(row_address(table, shard.rows[g]), row_address(values, of.position), 0, table.dim(), of);
       }
     }
   });

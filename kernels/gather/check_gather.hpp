@@ -5,7 +5,7 @@
 
 namespace rowmill {
 
-/// What gather() checks: after it, gather() with these arguments does not fail.
+/// The checks of gather(), which does not fail with these arguments afterwards.
 void check_gather(const ConstTableView& table, Ids ids, const TableView& out, OutOfRange policy);
 
 }  // namespace rowmill

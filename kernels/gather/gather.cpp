@@ -17,8 +17,8 @@
 namespace rowmill {
 namespace {
 
-/// Measured (docs/design/performance.md): an output beyond the threads' share of the caches is written faster past
-/// them.
+/// Measured (docs/design/performance.md): streaming stores are faster if the output exceeds the threads' share of the
+/// caches.
 bool use_streaming(const ConstTableView& table, const TableView& out, Stores stores, std::int64_t threads) {
   constexpr std::int64_t kAlignment = 64;
   const std::int64_t size = element_size(out.format());
@@ -26,13 +26,13 @@ bool use_streaming(const ConstTableView& table, const TableView& out, Stores sto
   const bool aligned = reinterpret_cast<std::uintptr_t>(out.bytes()) % kAlignment == 0 &&
                        out.row_stride() * size % kAlignment == 0 && row_bytes % kAlignment == 0;
   if (!aligned || stores == Stores::ordinary) return false;
-  // A vector that is narrowed to 16 bits fills half of itself: no kernel streams those.
+  // Narrowed to 16 bits, a vector of floats fills half a vector: no kernel streams those.
   if (out.format() != Format::f32 && out.format() != table.format()) return false;
   if (stores == Stores::streaming) return true;
   return out.rows() * row_bytes > cache_share_bytes(threads);
 }
 
-/// Gathers by ids that are not rows yet: translates them in small blocks, so that the caller's ids stay as they are.
+/// Gathers by ids that are not rows as they stand: resolves a block of them at a time on the stack.
 void gather_resolved(Kernel<GatherArgs<std::int64_t>>* kernel, GatherArgs<std::int64_t> args, Ids ids,
                      std::int64_t first, std::int64_t last, std::int64_t out_row_bytes, std::int64_t rows,
                      OutOfRange policy) {

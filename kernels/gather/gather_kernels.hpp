@@ -21,12 +21,12 @@ struct GatherArgs {
   std::int64_t out_stride;
   std::int64_t dim;
   PrefetchArgs prefetch;
-  bool streaming;  ///< out and its rows and stride are multiples of 64 bytes; not into 16 bits from another format
-  Format to = Format::f32;     ///< of `out`: f32, bf16 or f16. Kernels that copy do not ask
-  std::int64_t later_ids = 0;  ///< how many follow: their rows may be prefetched, for the next call
+  bool streaming;  ///< needs out, its rows and its stride to be multiples of 64 bytes, and no narrowing to 16 bits
+  Format to = Format::f32;     ///< of `out`: f32, bf16 or f16. Kernels that copy do not use it
+  std::int64_t later_ids = 0;  ///< how many ids follow in the array: their rows may be prefetched for the next call
 };
 
-// Rows of one format are copied: those of bf16 and f16 alike. Others are converted.
+// Within one format rows are copied; bf16 and f16 share a kernel. Between formats they are converted.
 #define ROWMILL_GATHER_KERNELS(X)                             \
   X(gather_f32_i32, Kernel<GatherArgs<std::int32_t>>)         \
   X(gather_f32_i64, Kernel<GatherArgs<std::int64_t>>)         \

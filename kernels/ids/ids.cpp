@@ -36,7 +36,7 @@ std::int64_t find_first(Ids ids, FindIn find_in) {
 std::int64_t find_outside(Ids ids, std::int64_t lowest, std::int64_t highest) {
   const KernelTable& k = kernels();
   return ids.visit([&]<class Id>(const Id* data) {
-    // The range allowed, as far as this width of id can be in it: an id is never narrowed.
+    // The allowed range, clamped to what an Id can hold: ids are never narrowed.
     const auto low = static_cast<Id>(std::max<std::int64_t>(lowest, std::numeric_limits<Id>::min()));
     const auto high = static_cast<Id>(std::min<std::int64_t>(highest, std::numeric_limits<Id>::max()));
     return find_first(ids, [&](std::int64_t begin, std::int64_t end) {
@@ -45,7 +45,8 @@ std::int64_t find_outside(Ids ids, std::int64_t lowest, std::int64_t highest) {
   });
 }
 
-/// Of ids that are strided: a block of them at a time is copied to the stack.
+/// As find_outside(), in positions begin .. end-1 of strided ids: copies a block of them at a time to the stack.
+/// Returns `end` if there is none.
 std::int64_t find_in_blocks(const KernelTable& k, Ids ids, std::int64_t begin, std::int64_t end, std::int64_t lowest,
                             std::int64_t highest) {
   constexpr std::int64_t kBlock = 1024;
@@ -68,7 +69,7 @@ std::optional<BadId> find_bad_id(Ids ids, std::int64_t rows, OutOfRange policy,
   rows = std::max<std::int64_t>(rows, 0);
   std::int64_t lowest = policy == OutOfRange::wrap_negative ? -rows : 0;
   std::int64_t highest = rows - 1;
-  // The usual padding ids, just outside of the rows, are allowed by a wider range.
+  // The usual padding ids lie just outside the range: it is widened by them.
   if (padding_id && *padding_id == lowest - 1) lowest = *padding_id;
   if (padding_id && *padding_id == highest + 1) highest = *padding_id;
   const bool far_padding = padding_id && (*padding_id < lowest || *padding_id > highest);
@@ -119,7 +120,7 @@ void map_ids(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t* out,
 
 void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
                    std::int64_t* out) {
-  // Nearly always: a loop without branches.
+  // The usual case: a loop without branches.
   if (policy == OutOfRange::error) return map_ids(ids, begin, count, out, [](std::int64_t id) { return id; });
   map_ids(ids, begin, count, out, [=](std::int64_t id) { return resolve(id, rows, policy); });
 }
@@ -131,7 +132,7 @@ void resolve_block(const Bags& bags, std::int64_t begin, std::int64_t count, std
     return map_ids(bags.ids(), begin, count, out,
                    [=](std::int64_t id) { return resolve_in_bag(id, rows, policy, padding); });
   }
-  // Often the policy of a whole training run: a loop without branches.
+  // `skip` without padding is common too: a loop without branches.
   map_ids(bags.ids(), begin, count, out, [=](std::int64_t id) { return id >= 0 && id < rows ? id : kDropped; });
 }
 

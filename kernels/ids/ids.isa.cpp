@@ -34,7 +34,7 @@ inline std::int64_t find_bad_id(const FindBadIdArgs<Id>& a) {
 template <class Id>
 inline void keep_ids(const KeepIdsArgs<Id>& args) {
   const KeepIdsArgs<Id> a = args;
-  // Of a wider id than Id none is equal.
+  // No id equals a value that Id can't hold.
   const bool drops = static_cast<std::int64_t>(static_cast<Id>(a.dropped)) == a.dropped;
   const auto dropped = static_cast<Id>(a.dropped);
   std::int64_t kept = 0;

@@ -17,8 +17,12 @@ struct FindBadIdArgs {
   Id highest;
 };
 
-/// Copies the ids of bags, widened, one after another without those that equal `dropped`, and their weights with them:
-/// kept_begin[b] is where bag b begins in `rows` then. ids and rows may be the same, and so may the begins.
+/// Copies the ids of bags, widened, and their weights, without the ids that equal `dropped`:
+///
+///     rows, kept_weights = the ids and weights of all bags that are kept, one after another
+///     kept_begin[b] = where those of bag b begin
+///
+/// `rows` may be `ids`, and `kept_begin` may be `begin`.
 template <class Id>
 struct KeepIdsArgs {
   const Id* ids;
@@ -26,7 +30,7 @@ struct KeepIdsArgs {
   const std::int64_t* begin;
   std::int64_t bags;
   std::int64_t dropped;
-  std::int64_t* rows;  ///< as much room as there are ids; what lies behind the last one kept holds anything
+  std::int64_t* rows;  ///< has room for all ids; past the last one kept its contents are unspecified
   float* kept_weights;
   std::int64_t* kept_begin;
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What an id means under a policy: a row, or none.
 #pragma once
 
 #include <cstdint>
@@ -44,11 +45,12 @@ void resolve_block(Ids ids, std::int64_t begin, std::int64_t count, std::int64_t
 void resolve_block(const Bags& bags, std::int64_t begin, std::int64_t count, std::int64_t rows, OutOfRange policy,
                    std::int64_t* out);
 
-/// Whether checked ids are rows as they stand, for what their policy alone tells. Others are resolved first.
+/// Whether checked ids can be read as rows where they are, judged by policy and stride alone. Others are resolved
+/// first.
 inline bool are_rows(Ids ids, OutOfRange policy) { return policy == OutOfRange::error && ids.is_contiguous(); }
 
-/// Whether each id is the row that it means under any policy, and none is padding, so that kernels may read them where
-/// they are. Of strided ids it says no, and of a padding id between the first row and the last.
+/// Whether every id is in 0 .. rows-1 and none is padding, so that kernels may read them where they are, under any
+/// policy. It answers no, without looking, for strided ids and for a padding id between the first row and the last.
 bool all_are_rows(Ids ids, std::int64_t rows, std::optional<std::int64_t> padding_id);
 
 /// out[i] = resolve(ids[i], ...) for all ids.

@@ -7,7 +7,7 @@
 
 namespace rowmill {
 
-/// max_norm and its norm are in their ranges.
+/// Both options are in their ranges: throws Error (invalid_argument) if not.
 void check_max_norm(std::string_view op, const MaxNorm& max_norm);
 
 }  // namespace rowmill

@@ -25,7 +25,7 @@ void check_table(const TableView& table, const MaxNorm& max_norm) {
   check_max_norm(kOp, max_norm);
 }
 
-/// After all checks. Which rows there are, and which thread owns each, says a grouping of the ids.
+/// After all checks. A grouping of the ids says which rows there are, and which thread owns each.
 void renormalize_rows(const TableView& table, const GroupingInput& input, const MaxNorm& max_norm,
                       Workspace* workspace) {
   const std::int64_t id_count = input.ids.size();

@@ -6,7 +6,7 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// The largest |x| of a row, NaN if there is one. Lane by lane first: of numbers the order does not matter.
+/// The largest |x| of a row, or NaN if it has one. Lane by lane first: the order does not matter to a maximum.
 template <class Table>
 inline float largest(const typename Table::Value* row, std::int64_t dim) {
   Floats best(0.0F);

@@ -7,8 +7,8 @@
 
 namespace rowmill {
 
-/// Cuts one block of memory into arrays, each aligned to 64. With a null block it only counts, so that the code which
-/// lays memory out also says how much it needs.
+/// Cuts one block of memory into arrays, each aligned to 64 bytes. With a null block it only counts: the code that lays
+/// memory out also tells how much it needs.
 class Carver {
  public:
   explicit Carver(std::byte* block) : block_(block) {}
@@ -34,7 +34,7 @@ class Carver {
 
  private:
   static constexpr std::size_t kAlignment = 64;
-  /// What no system has, and counts as all that is more.
+  /// Larger sizes saturate here: no system has so much memory.
   static constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max() / kAlignment * kAlignment;
 
   std::byte* block_;

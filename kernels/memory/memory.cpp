@@ -26,38 +26,22 @@ constexpr std::align_val_t kCacheLine{64};
               "rowmill: " + std::string(what) + ": the system refused " + std::to_string(bytes) + " bytes of memory");
 }
 
-/// Null if the system refuses. The standard library rounds sizes up to the alignment: the largest would become 0.
+/// Null if the system refuses. The standard library rounds sizes up to the alignment, and the largest ones to 0.
 void* allocate_aligned(std::size_t bytes) {
   const std::size_t most = std::numeric_limits<std::size_t>::max() - static_cast<std::size_t>(kCacheLine);
   return bytes > most ? nullptr : ::operator new(bytes, kCacheLine, std::nothrow);
 }
 
-/// What the system says of a cache of the first processor, such as "32K"; empty if it says nothing. Allocates nothing:
-/// a first call of an operation may get here.
-std::string_view cache_property(int cache, const char* property, char (&text)[32]) {
+/// The size of a cache of the first processor as the system reports it, such as "32K"; empty if it does not. Allocates
+/// nothing: a first call of an operation may get here.
+std::string_view cache_size(int cache, char (&text)[32]) {
   char path[80];
-  std::snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", cache, property);
+  std::snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", cache);
   const int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return {};
   const ssize_t length = read(file, text, sizeof text);
   close(file);
   return {text, length > 0 ? static_cast<std::size_t>(length) : 0};
-}
-
-/// Not from sysconf(): on AMD it adds up the caches of other core complexes, which this core can't fill.
-std::int64_t known_last_level() {
-  static const std::int64_t bytes = [] {
-    std::int64_t largest = 0;
-    for (int cache = 0; cache < 8; ++cache) {
-      char text[32];
-      std::int64_t kibibytes = 0;
-      const std::string_view size = cache_property(cache, "size", text);
-      std::from_chars(size.data(), size.data() + size.size(), kibibytes);
-      largest = std::max(largest, kibibytes << 10);
-    }
-    return largest;
-  }();
-  return bytes;
 }
 
 }  // namespace
@@ -85,8 +69,19 @@ std::byte* allocate_scratch(std::size_t bytes, std::string_view what) {
 void free_scratch(std::byte* p) noexcept { ::operator delete(p, kCacheLine); }
 
 std::int64_t last_level_cache_bytes() {
-  const std::int64_t known = known_last_level();
-  return known > 0 ? known : std::int64_t{32} << 20;
+  // Not from sysconf(): on AMD it adds up the caches of other core complexes, which this core can't fill.
+  static const std::int64_t bytes = [] {
+    std::int64_t largest = 0;
+    for (int cache = 0; cache < 8; ++cache) {
+      char text[32];
+      std::int64_t kibibytes = 0;
+      const std::string_view size = cache_size(cache, text);
+      std::from_chars(size.data(), size.data() + size.size(), kibibytes);
+      largest = std::max(largest, kibibytes << 10);
+    }
+    return largest > 0 ? largest : std::int64_t{32} << 20;
+  }();
+  return bytes;
 }
 
 std::int64_t cache_share_bytes(std::int64_t threads) {

@@ -10,7 +10,7 @@
 
 namespace rowmill {
 
-/// The blocks that no output uses, in the order in which they were left.
+/// The blocks that no output uses, in the order in which they were given back.
 class OutputMemory {
  public:
   struct Block {
@@ -23,7 +23,7 @@ class OutputMemory {
   OutputMemory& operator=(const OutputMemory&) = delete;
   ~OutputMemory() { trim(); }
 
-  /// A block of `bytes` or up to twice as many; null if there is none. The smallest; of equal ones that which was left
+  /// The smallest block of `bytes` to twice as many; null if there is none. Of equal ones the one that was given back
   /// last, because most of it may be in a cache.
   Block take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);

@@ -12,16 +12,16 @@
 namespace rowmill {
 namespace {
 
-/// The addresses that the system would not take back.
-class Kept {
+/// Ranges of addresses that the system refused to unmap.
+class RefusedRanges {
  public:
   struct Range {
     std::byte* begin;
     std::size_t size;
   };
 
-  /// Makes room for all ranges that one more mapping can leave: itself, an attempt before it, and what was cut off
-  /// before and behind it. So keeping a range needs no memory.
+  /// Makes room for all ranges that one more mapping can leave: itself, an attempt before it, and what is cut off at
+  /// its front and back. So give_back() allocates nothing.
   void expect_mapping() {
     constexpr std::size_t kRanges = 4;
     const std::size_t needed = kRanges * (mappings_ + 1) + ranges_.size();
@@ -36,7 +36,7 @@ class Kept {
     ranges_.push_back(range);
   }
 
-  /// Until the system refuses one: another is then the first to be tried next time.
+  /// Unmaps ranges until the system refuses one. The next call begins with another range.
   void try_again() {
     while (!ranges_.empty()) {
       if (++next_ >= ranges_.size()) next_ = 0;
@@ -45,7 +45,7 @@ class Kept {
     }
   }
 
-  /// Huge pages of just that size; null if there are none.
+  /// A range of exactly this size, aligned to huge pages; null if there is none.
   std::byte* take(std::size_t size) {
     for (std::size_t i = 0; i < ranges_.size(); ++i) {
       const Range range = ranges_[i];
@@ -69,10 +69,10 @@ class Kept {
 
 std::mutex mutex;
 
-/// Never destroyed: tables that are static may be, later.
-Kept& kept() {
-  static Kept& made = *new Kept;
-  return made;
+/// Never destroyed: a static table may outlive any static object.
+RefusedRanges& refused() {
+  static RefusedRanges& ranges = *new RefusedRanges;
+  return ranges;
 }
 
 std::byte* map(std::size_t size) {
@@ -82,21 +82,22 @@ std::byte* map(std::size_t size) {
 
 std::size_t misalignment(const std::byte* p) { return reinterpret_cast<std::uintptr_t>(p) % kHugePage; }
 
-/// Below a mapping that is aligned the system mostly puts the next one, which is then aligned too, and part of it.
+/// Tries without a spare huge page first: the system mostly puts a mapping right below the one before, which leaves it
+/// aligned if that was, and merges the two.
 std::byte* map_aligned(std::size_t size) {
   std::byte* const first = map(size);
-  if (first == nullptr) return kept().take(size);
+  if (first == nullptr) return refused().take(size);
   if (misalignment(first) == 0) return first;
-  kept().give_back({first, size});
+  refused().give_back({first, size});
 
-  // One huge page more, and what lies outside is given back.
+  // With one huge page more; what lies outside of the aligned part is given back.
   const std::size_t reserved = size + kHugePage;
   if (reserved < size) return nullptr;
   std::byte* const begin = map(reserved);
   if (begin == nullptr) return nullptr;
   const std::size_t head = (kHugePage - misalignment(begin)) % kHugePage;
-  if (head > 0) kept().give_back({begin, head});
-  kept().give_back({begin + head + size, kHugePage - head});
+  if (head > 0) refused().give_back({begin, head});
+  refused().give_back({begin + head + size, kHugePage - head});
   return begin + head;
 }
 
@@ -109,14 +110,14 @@ void* map_pages(std::size_t bytes, bool huge_pages) noexcept {
   if (size < bytes) return nullptr;
   const std::lock_guard lock(mutex);
   try {
-    kept().expect_mapping();
+    refused().expect_mapping();
   } catch (const std::exception&) {
     return nullptr;
   }
-  kept().try_again();
+  refused().try_again();
   std::byte* const pages = map_aligned(size);
   if (pages == nullptr) {
-    kept().forget_mapping();
+    refused().forget_mapping();
   } else {
     madvise(pages, size, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // a wish: failing changes only the speed
   }
@@ -125,9 +126,9 @@ void* map_pages(std::size_t bytes, bool huge_pages) noexcept {
 
 void unmap_pages(void* pages, std::size_t bytes) noexcept {
   const std::lock_guard lock(mutex);
-  kept().forget_mapping();
-  kept().give_back({static_cast<std::byte*>(pages), rounded(bytes)});
-  kept().try_again();
+  refused().forget_mapping();
+  refused().give_back({static_cast<std::byte*>(pages), rounded(bytes)});
+  refused().try_again();
 }
 
 }  // namespace rowmill

@@ -7,7 +7,7 @@
 
 namespace rowmill {
 
-/// As the public initialize(), of a table that is known to be good, on up to `threads` threads.
+/// As the public initialize(), for a view that has been checked, on up to `threads` threads.
 void initialize(const TableView& table, const Initializer& initializer, const RandomStream& stream,
                 std::int64_t threads);
 

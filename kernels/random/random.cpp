@@ -16,6 +16,7 @@
 #include "kernels/exact/exact.hpp"
 #include "kernels/random/initialize.hpp"
 #include "kernels/random/streams.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/error.hpp"
 #include "rowmill/workspace.hpp"
 
@@ -40,8 +41,8 @@ std::array<std::uint32_t, 2> stream_key(const RandomStream& stream) {
   return {words[0], words[1]};
 }
 
-// x = m * 2^e with m near 1, then the series of 2 artanh((m-1)/(m+1)). A fixed sequence of
-/// + - * /, so that no C library can change a bit.
+// x = m * 2^e with m near 1; ln m is the series of 2 artanh((m - 1) / (m + 1)). A fixed sequence of + - * /, so that no
+// C library can change a bit.
 double natural_log(double x) {
   constexpr std::uint64_t kOneBits = std::uint64_t{1023} << 52;
   const auto bits = std::bit_cast<std::uint64_t>(x);
@@ -64,7 +65,8 @@ struct SinCos {
   double sin, cos;
 };
 
-/// sin and cos of 2 pi u for 0 <= u < 1: the nearest quarter turn is taken off exactly, the rest is Taylor's series.
+/// sin and cos of 2 pi u for 0 <= u < 1: the nearest quarter turn is subtracted exactly, and the rest is a Taylor
+/// series.
 SinCos sin_cos_turns(double u) {
   const double quarters = 4 * u;
   const auto q = static_cast<int>(quarters + 0.5);
@@ -107,13 +109,14 @@ void fill_normal_row(std::span<T> row, std::uint64_t r, std::array<std::uint32_t
   }
 }
 
-/// The most that a value of uniform(low, high) may be in a table of T: the largest T below high.
+/// The largest value that uniform(low, high) may give in a table of T: the largest T below high, if it is in [low,
+/// high).
 template <StorageType T>
 float most_below(float low, float high) {
   if (low == high) return low;
   const float most = std::nextafter(high, low);
   if constexpr (sizeof(T) == 2) {
-    // Rounded towards minus infinity, and not used where no value of T lies in [low, high).
+    // Rounded towards minus infinity.
     T stored(most);
     if (static_cast<float>(stored) > most) stored.bits = static_cast<std::uint16_t>(stored.bits + (most < 0 ? 1 : -1));
     if (static_cast<float>(stored) >= low) return static_cast<float>(stored);
@@ -121,7 +124,7 @@ float most_below(float low, float high) {
   return most;
 }
 
-/// Fills rows begin .. end-1, in the storage type of the table. `floats` has room for a row, where that is not float.
+/// Fills rows begin .. end-1 of a table of T. `floats` has room for a row, which uniform values need if T is not float.
 template <StorageType T>
 void fill_rows(const TableView& table, std::int64_t begin, std::int64_t end, const Initializer& initializer,
                std::array<std::uint32_t, 2> key, float* floats) {
@@ -178,7 +181,7 @@ void check_initializer(const Initializer& initializer) {
   fail("unknown kind " + std::to_string(static_cast<int>(initializer.kind)));
 }
 
-/// What a table of integers is filled with.
+/// A table of integers can be filled with these values: zeros, or a constant of its format.
 void check_integers(const ConstTableView& table, const Initializer& initializer) {
   const std::string format(format_name(table.format()));
   const auto fail = [&](const std::string& what) {
@@ -187,7 +190,7 @@ void check_integers(const ConstTableView& table, const Initializer& initializer)
   };
   if (initializer.kind == Initializer::Kind::uniform) fail("which has no uniform values");
   if (initializer.kind == Initializer::Kind::normal) fail("which has no normal values");
-  // Powers of two, which are floats: -2^63 to 2^63, say, with the upper bound left out.
+  // The bounds are powers of two, and so floats: -2^63 <= value < 2^63 for i64.
   const bool is_signed = table.format() != Format::u8;
   const float end = std::ldexp(1.0F, static_cast<int>(8 * element_size(table.format())) - (is_signed ? 1 : 0));
   const float value = initializer.a;
@@ -220,15 +223,11 @@ void initialize(const TableView& table, const Initializer& initializer, const Ra
 
   if (table.rows() == 0 || table.dim() == 0) return;
   const auto key = stream_key(stream);
-  // A huge page or more each, so that no page is touched by two threads in turn.
-  constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
-  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes(table), 1);
+  const std::int64_t grain = rows_per_fill_task(row_bytes(table));
   if (zeros) {  // bytes of 0: the number 0 in every format
-    auto* const rows = static_cast<std::byte*>(table.bytes());
-    const std::int64_t stride = table.row_stride() * element_size(table.format());
     return parallel_chunks(threads, table.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
-        std::memset(rows + r * stride, 0, static_cast<std::size_t>(row_bytes(table)));
+        std::memset(row_address(table, r), 0, static_cast<std::size_t>(row_bytes(table)));
       }
     });
   }

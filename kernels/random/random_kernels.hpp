@@ -8,8 +8,8 @@
 
 namespace rowmill {
 
-/// table[r, c] = min(low + width * u, most) for rows first_row .. first_row + rows - 1 (see
-/// include/rowmill/random.hpp).
+/// data[i, c] = min(low + width * u, most) with the uniform number u of row first_row + i and column c: see
+/// include/rowmill/random.hpp.
 struct FillUniformArgs {
   float* data;
   std::int64_t stride;

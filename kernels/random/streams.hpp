@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What random numbers need beyond initialisation.
+// Keys of random streams, and the logarithm that normal values need.
 #pragma once
 
 #include <array>

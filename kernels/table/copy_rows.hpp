@@ -5,7 +5,7 @@
 
 namespace rowmill {
 
-/// to = from, on all threads. The views are good, have one shape and one format, and share no element.
+/// to = from, on all threads. The views have been checked, have one shape and one format, and share no element.
 void copy_rows(const ConstTableView& from, const TableView& to);
 
 }  // namespace rowmill

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/table.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "kernels/core/checks.hpp"
@@ -9,6 +8,7 @@
 #include "kernels/memory/memory.hpp"
 #include "kernels/random/initialize.hpp"
 #include "kernels/table/copy_rows.hpp"
+#include "kernels/table/rows.hpp"
 #include "kernels/table/uninitialized.hpp"
 
 namespace rowmill {
@@ -57,17 +57,10 @@ Table Table::clone() const {
 void copy_rows(const ConstTableView& from, const TableView& to) {
   const std::int64_t row_bytes = rowmill::row_bytes(from);
   if (row_bytes == 0) return;
-  const auto row = [&](auto* bytes, std::int64_t stride, std::int64_t r) {
-    return bytes + r * stride * element_size(from.format());
-  };
-  constexpr std::int64_t kChunkBytes = std::int64_t{1} << 22;
-  const std::int64_t grain = std::max<std::int64_t>(kChunkBytes / row_bytes, 1);
-  parallel_chunks(concurrency_for(2 * from.rows() * row_bytes), from.rows(), grain,
+  parallel_chunks(concurrency_for(2 * from.rows() * row_bytes), from.rows(), rows_per_fill_task(row_bytes),
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t r = begin; r < end; ++r) {
-                      std::memcpy(row(static_cast<std::byte*>(to.bytes()), to.row_stride(), r),
-                                  row(static_cast<const std::byte*>(from.bytes()), from.row_stride(), r),
-                                  static_cast<std::size_t>(row_bytes));
+                      std::memcpy(row_address(to, r), row_address(from, r), static_cast<std::size_t>(row_bytes));
                     }
                   });
 }

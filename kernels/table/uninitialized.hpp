@@ -7,8 +7,8 @@
 
 namespace rowmill {
 
-/// A table whose values are unspecified, for what writes all of them at once, as loading does. Its memory is touched
-/// first by those who write it. Throws as Table(rows, dim, options), of which it takes format, huge_pages and name.
+/// A table of unspecified values, for callers that write all of them, such as loading: its pages are first touched by
+/// the threads that write it. Uses format, huge_pages and name of the options. Throws as the constructor of Table.
 [[nodiscard]] Table uninitialized_table(std::int64_t rows, std::int64_t dim, const TableOptions& options);
 
 }  // namespace rowmill

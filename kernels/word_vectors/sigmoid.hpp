@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The logistic function of word vectors, of + - * / alone.
+// The sigmoid of word vectors, from + - * / alone.
 #pragma once
 
 namespace rowmill {
 
-/// sigmoid(x) = 1/2 + 1/2 tanh(x/2), with tanh(u) as u P(u^2) / Q(u^2) for |u| <= 8 and constant beyond. P and Q were
-/// fitted to the least greatest error, 6e-9; in float the result is within 2e-7 of sigmoid(x), from 2^-25 to 1.
-/// Coefficients of u^0, u^2, ...
+/// sigmoid(x) = 1/2 + 1/2 tanh(x/2), where tanh(u) is u P(u^2) / Q(u^2) for |u| <= 8 and constant beyond. P and Q are a
+/// minimax fit, with an error of 6e-9. In float the result is within 2e-7 of sigmoid(x), and from 2^-25 to 1. These are
+/// the coefficients of u^0, u^2, ...
 namespace sigmoid_fit {
 inline constexpr float kMax = 8.0F;
 inline constexpr float kP[] = {0x1.fffffep-1F, 0.13438187539577484F, 0.0035641524009406567F, 2.177318492613267e-05F,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small matrix products of a group: its rows by the samples that they share. Without fused multiply-add, and each dot
-// product by 16 lanes and a balanced tree, as docs/numerics.md asks.
+// Small matrix products of a group: its rows times the samples that they share. Without fused multiply-add, and with
+// dot products of 16 lanes and a balanced tree, as docs/numerics.md defines them.
 #include "kernels/simd/tree.hpp"
 #include "kernels/word_vectors/sigmoid.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
@@ -21,7 +21,7 @@ constexpr std::int64_t kParts = 16 / kLanes;  // vectors that hold the 16 lanes 
   }
 }
 
-/// sums[s * stride + r] = a[s] . b[r] for kA x kB rows, but for the last steps of the tree.
+/// sums[s * stride + r] = a[s] . b[r] for kA x kB rows, as vectors whose lanes are still to be added: by finish().
 template <std::int64_t kA, std::int64_t kB>
 [[gnu::always_inline]] inline void dots(const float* const* a, const float* const* b, std::int64_t dim, Floats* sums,
                                         std::int64_t stride) {
@@ -54,7 +54,7 @@ template <std::int64_t kA, std::int64_t kB>
                        __attribute__((always_inline)) { store(out + p * kLanes, tree_sums(sums + p * kLanes)); });
 }
 
-/// Of 16 numbers, in loops that become vectors.
+/// out[i] = sigmoid(2 * sign * x[i]) for 16 numbers, in a loop that the compiler vectorises.
 [[gnu::always_inline]] inline void sigmoids(const float* x, float sign, float (&out)[kGroup]) {
   namespace fit = sigmoid_fit;
   for (int i = 0; i < kGroup; ++i) {
@@ -98,7 +98,7 @@ void dot_pairs_f32(const DotPairsArgs& args) {
 void dot_tile_f32(const DotTileArgs& args) {
   const DotTileArgs a = args;
   constexpr std::int64_t kAtOnce = 4;  // samples, and rows: 16 sums
-  // Spread over the work, which hides them.
+  // The prefetches are spread over the loop, which hides them.
   const std::int64_t steps = a.sample_count / kAtOnce * (kGroup / kAtOnce);
   const std::int64_t next_each = (a.next_count + steps - 1) / steps;
   std::int64_t next = 0;

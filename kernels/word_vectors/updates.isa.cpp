@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Adding the updates of word vectors to a table.
 #include "kernels/simd.hpp"
 #include "kernels/simd/prefetch_for_write.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
@@ -8,7 +9,7 @@ namespace rowmill::ROWMILL_ISA {
 void add_scaled_rows_f32(const AddScaledRowsArgs& args) {
   const AddScaledRowsArgs a = args;  // vector stores may alias anything in memory, but not a local copy
   const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(float)};
-  const std::int64_t ahead = row_bytes <= 512 ? 16 : 8;  // enough to cover a miss, and they fit into the first level
+  const std::int64_t ahead = row_bytes <= 512 ? 16 : 8;  // enough to cover a miss, and few enough for the first cache
   for (std::int64_t e = 0; e < a.count; ++e) {
     if (e + ahead < a.count) {
       prefetch_for_write(a.table + a.entries[e + ahead].row * a.table_stride, row_bytes);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Windows: the mean of the rows in each, and its transpose. Words that a window leaves out count as a row of zeros,
-// which changes no bit of a sum that starts from +0. So a loop runs as far as the widest window, and the processor
-// foresees its end; a loop that ends with each window costs a mispredicted branch for each.
+// Windows: the mean of the rows in each, and its transpose. Each loop runs as far as the widest window, and adds a row
+// of zeros for each word beyond its own window, which changes no bit of a sum that starts from +0. A loop that ended
+// with each window would cost a mispredicted branch for each.
 #include "kernels/simd.hpp"
 #include "kernels/word_vectors/word_vectors_kernels.hpp"
 
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-constexpr std::int64_t kAhead = 8;  // positions
+constexpr std::int64_t kAhead = 8;  // how many positions ahead of its use a row is prefetched
 
-/// Calls f.operator()<n>(c) for groups of n <= 8 vectors that cover `dim` columns, a multiple of 16.
+/// Calls f.operator()<n>(c) for groups of n <= 8 vectors that cover columns c .. dim-1; dim is a multiple of 16.
 template <std::int64_t n = 8, class F>
-[[gnu::always_inline]] inline void for_each_columns(std::int64_t dim, std::int64_t c, F f) {
+[[gnu::always_inline]] inline void for_each_column_group(std::int64_t dim, std::int64_t c, F f) {
   for (; dim - c >= n * kLanes; c += n * kLanes) f.template operator()<n>(c);
   constexpr std::int64_t kLess = n - 16 / kLanes;
   if constexpr (kLess > 0) {
-    if (c < dim) for_each_columns<kLess>(dim, c, f);
+    if (c < dim) for_each_column_group<kLess>(dim, c, f);
   }
 }
 
@@ -35,7 +35,7 @@ template <std::int64_t n>
 void window_mean_f32_i32(const WindowMeanArgs& args) {
   const WindowMeanArgs a = args;  // vector stores may alias anything in memory, but not a local copy
   const std::int64_t row_bytes = a.dim * std::int64_t{sizeof(float)};
-  for_each_columns(
+  for_each_column_group(
       a.dim, 0, [&]<std::int64_t n>(std::int64_t c) __attribute__((always_inline)) {
         const float* const table = a.table + c;
         const float* const zeros = a.zeros;
@@ -67,7 +67,7 @@ void window_mean_f32_i32(const WindowMeanArgs& args) {
 
 void window_transpose_f32(const WindowTransposeArgs& args) {
   const WindowTransposeArgs a = args;
-  for_each_columns(
+  for_each_column_group(
       a.dim, 0, [&]<std::int64_t n>(std::int64_t c) __attribute__((always_inline)) {
         const float* const in = a.in + c;
         const float* const zeros = a.zeros;

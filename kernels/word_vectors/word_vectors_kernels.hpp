@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leaf kernels of word vectors: what docs/numerics.md, "Word vectors", computes for a tile of positions.
 //
-// Here `dim` is a multiple of 16, and the columns past a vector's own are zeros: so no loop has a tail. Groups are of
-// 16 positions. Where a group has fewer, the pointers of the others lead to a row of zeros, and to a row that nobody
-// reads. A dot product is that of docs/numerics.md: 16 lanes, then a balanced tree.
+// Here `dim` is a multiple of 16, and the columns past a vector's own are zeros: so no loop has a tail. A group has 16
+// positions. If it has fewer, the other pointers lead to a row of zeros where they are read, and to a row that nobody
+// reads where they are written. A dot product is that of docs/numerics.md: 16 lanes, then a balanced tree.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct WindowMeanArgs {
 
 /// The transpose of the windows: out[window + j, :] = the sum of in[i, :] for all i but j with
 /// i - left[i] <= j <= i + right[i], from +0 in the order of i; for j in -window .. count + window - 1. `in` may be
-/// out + 2 window * dim: a row of it is written when it was read for the last time.
+/// out + 2 * window * dim: no row of `in` is read after it was overwritten.
 struct WindowTransposeArgs {
   const float* in;            ///< rows one after another
   const std::int32_t* left;   ///< zeros for i in -2 window .. -1, and for count .. count + 2 window - 1
@@ -63,8 +63,11 @@ struct DotTileArgs {
   std::int64_t dim;
 };
 
-/// What the loss says, for a group: target_out[i] = alpha * sigmoid(-target_scores[i]);
-/// out[k, i] = -(sample_alpha * sigmoid(scores[k, i])), or +0 if samples[k] = targets[i]. Both +0 if targets[i] < 0.
+/// The derivatives of the loss by the scores, for a group, times the learning rate:
+///
+///     target_out[i] = alpha * sigmoid(-target_scores[i])               # +0 if targets[i] < 0
+///     out[k, i] = -(sample_alpha * sigmoid(scores[k, i]))              # +0 if targets[i] < 0 or samples[k] =
+///     targets[i]
 struct CoefficientsArgs {
   const float* target_scores;
   const float* scores;
@@ -91,7 +94,7 @@ struct CoefficientTileArgs {
   std::int64_t dim;
 };
 
-/// What a row of a table gets: scale * values[:].
+/// An update of a row: scale * values[:] is added to it.
 struct ScaledRow {
   const float* values;
   std::int32_t row;
