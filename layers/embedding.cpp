@@ -45,19 +45,13 @@ void Embedding::forward(Ids ids, const TableView& out) {
 void Embedding::forward(Ids ids, const TableView& out) const {
   if (max_norm_) {
     throw Error(ErrorCode::invalid_argument,
-                "rowmill: embedding: forward of a const layer with a max_norm, which "
-                "scales rows of the table");
+                "rowmill: embedding: forward of a const layer with a max_norm, which scales rows of the table");
   }
   gather(table_, ids, out, {.out_of_range = out_of_range_});
 }
 
 void Embedding::backward(Ids ids, const ConstTableView& gradient) {
-  check_view(kOp, "gradient", gradient);
-  if (table_.format() == Format::f64) {
-    check_format(kOp, "gradient", gradient, {Format::f64});
-  } else {
-    check_format(kOp, "gradient", gradient, kFloatFormats);
-  }
+  check_gradient(kOp, gradient);
   check_ids_pointer(kOp, ids);
   check_shape(kOp, "gradient", gradient, ids.size(), table_.dim(), "ids.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);

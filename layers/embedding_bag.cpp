@@ -56,26 +56,21 @@ void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* wo
 void EmbeddingBag::forward(const Bags& bags, const TableView& out, Workspace* workspace) const {
   if (max_norm_) {
     throw Error(ErrorCode::invalid_argument,
-                "rowmill: embedding_bag: forward of a const layer with a max_norm, which "
-                "scales rows of the table");
+                "rowmill: embedding_bag: forward of a const layer with a max_norm, which scales rows of the table");
   }
   pool(table_, with_own_padding(bags), out, options_, workspace);
 }
 
 void EmbeddingBag::backward(const Bags& given, const ConstTableView& gradient, std::span<float> weight_gradients) {
   const Bags bags = with_own_padding(given);
-  check_view(kOp, "gradient", gradient);
-  if (table_.format() == Format::f64) {
-    check_format(kOp, "gradient", gradient, {Format::f64});
-  } else {
-    check_format(kOp, "gradient", gradient, kFloatFormats);
-  }
+  check_gradient(kOp, gradient);
   check_bags(kOp, bags);
   check_shape(kOp, "gradient", gradient, bags.size(), table_.dim(), "bags.size() x the table's dim");
   check_disjoint(kOp, "gradient", gradient, "table", table_);
   check_ids(kOp, bags, table_.rows(), options_.out_of_range, table_.name());
 
-  // All that may fail comes before what is recorded changes. Vectors may grow: what lies past the passes means nothing.
+  // All that may fail comes before what is recorded changes. Vectors may grow: what lies past the recorded passes has
+  // no meaning.
   const Ids ids = bags.ids();
   const auto id_count = static_cast<std::size_t>(ids.size());
   const std::size_t first_id = rows_.size();
@@ -113,7 +108,7 @@ void EmbeddingBag::backward(const Bags& given, const ConstTableView& gradient, s
 
 void EmbeddingBag::step() {
   if (gradients_.empty()) return;
-  // As resolve_all() made them: padding is kDropped, and another row below 0 is one of zeros, which counts.
+  // resolve_all() made padding kDropped. Another row below 0 is kZeroRow, which `zero` lets count.
   Bags bags = Bags(rows_, offsets_).with_padding(kDropped);
   if (weighted_) bags = bags.with_weights(weights_);
   PlanOptions plan{.out_of_range = OutOfRange::zero,

@@ -6,7 +6,7 @@
 
 namespace rowmill {
 
-/// The table that a layer's options describe. Layers train, which quantised tables and integers can't.
+/// The table that a layer's options describe. Throws Error (invalid_argument) for a format that can't be trained.
 Table make_table(const auto& options) {
   if (element_size(options.format) != 0 && !is_float(options.format) && options.format != Format::f64) {
     const ConstTableView shape(nullptr, options.format, options.rows, options.dim, 0, options.name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the layers share.
+// TrainedTable, the base of the layers.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -11,15 +11,15 @@
 #include "kernels/max_norm/check_max_norm.hpp"
 #include "kernels/optimizer/storage.hpp"
 #include "kernels/table/copy_rows.hpp"
+#include "kernels/table/rows.hpp"
 #include "layers/reserve_more.hpp"
 #include "rowmill/embedding.hpp"
 #include "rowmill/error.hpp"
 
 namespace rowmill {
-
 namespace {
 
-/// The storage of a layer of this seed, whose table has this format: f64 has states of its own kind.
+/// The storage options of a layer, with what it chooses itself: the seed, and f64 states for an f64 table.
 StorageOptions storage_of(StorageOptions storage, std::uint64_t seed, Format format) {
   if (storage.stream.seed == 0) storage.stream.seed = seed;
   if (format == Format::f64 && storage.state_format == Format::f32) storage.state_format = Format::f64;
@@ -43,10 +43,18 @@ TrainedTable::TrainedTable(std::string_view op, Table table, const Training& tra
 }
 
 void TrainedTable::clear_row(std::int64_t row) {
-  const auto row_bytes = static_cast<std::size_t>(table_.dim() * element_size(table_.format()));
-  if (row_bytes == 0) return;
-  std::memset(static_cast<std::byte*>(table_.bytes()) + static_cast<std::size_t>(row) * row_bytes, 0,
-              row_bytes);  // zero in every format
+  if (table_.dim() == 0) return;
+  const TableView table = table_;
+  std::memset(row_address(table, row), 0, static_cast<std::size_t>(row_bytes(table)));  // zero in every format
+}
+
+void TrainedTable::check_gradient(std::string_view op, const ConstTableView& gradient) const {
+  check_view(op, "gradient", gradient);
+  if (table_.format() == Format::f64) {
+    check_format(op, "gradient", gradient, {Format::f64});
+  } else {
+    check_format(op, "gradient", gradient, kFloatFormats);
+  }
 }
 
 void TrainedTable::prepare_pass(std::string_view op, const ConstTableView& gradient) {

@@ -16,10 +16,10 @@
 
 namespace rowmill {
 
-/// Where a layer has the gradients that backward() recorded, until step() or zero_grad().
+/// Where a layer keeps the gradients that backward() recorded, until step() or zero_grad().
 enum class Recorded : std::uint8_t {
-  copied,      ///< in memory of the layer's, which is used again: the caller's is free after backward()
-  referenced,  ///< where they are: the caller's memory must stay as it is. It saves a copy
+  copied,      ///< in the layer's own memory, which it reuses: the caller's is free after backward()
+  referenced,  ///< in the caller's memory, which must stay as it is: this saves a copy
 };
 
 /// What an Embedding is made with.
@@ -29,22 +29,21 @@ struct EmbeddingOptions {
   std::string name = {};
   std::optional<Initializer> initializer = {};  ///< default: Initializer::scaled_uniform_fan_out(dim), as Trax
   std::uint64_t seed = 0;
-  /// Separates the first values of layers with one seed and one name, or without a name: two of one shape have the same
-  /// ones otherwise.
+  /// Separates the initial values of layers that have one seed, one name (or none) and one shape.
   std::uint64_t stream = 0;
   Format format = Format::f32;  ///< of the table
   OptimizerOptions optimizer = SgdOptions{};
   OutOfRange out_of_range = OutOfRange::error;
   std::optional<std::int64_t> padding_id = {};  ///< its row starts at zero and never moves (torch: padding_idx)
-  std::optional<MaxNorm> max_norm = {};         ///< forward() scales the rows down to it, for good
+  std::optional<MaxNorm> max_norm = {};         ///< forward() first scales the rows of the table down to it
   GradientOptions gradient = {};                ///< of each step
   Recorded recorded = Recorded::copied;
-  /// How the optimizer stores weights and states. A stream without a seed has the layer's, and one without a name the
-  /// table's.
+  /// How the optimizer stores weights and states. A stream with seed 0 gets the layer's seed, and one without a name
+  /// the table's name.
   StorageOptions storage = {};
 };
 
-/// What the layers share: a table, its optimizer, and the gradients of the passes that are recorded.
+/// What the layers share: a table, its optimizer, and the gradients of the recorded passes.
 class TrainedTable {
  public:
   [[nodiscard]] Table& table() { return table_; }
@@ -53,7 +52,7 @@ class TrainedTable {
   [[nodiscard]] const Optimizer& optimizer() const { return optimizer_; }
 
  protected:
-  /// What a layer's options have beside its lookups. `op` is the layer's name in errors.
+  /// The options of a layer that concern training.
   struct Training {
     const OptimizerOptions& optimizer;
     const std::optional<MaxNorm>& max_norm;
@@ -62,10 +61,13 @@ class TrainedTable {
     const StorageOptions& storage;
     std::uint64_t seed;
   };
+  /// `op`, here and below, is the layer's name in errors.
   TrainedTable(std::string_view op, Table table, const Training& training);
 
-  /// The row of the padding id becomes zero.
+  /// Sets a row to zero: that of the padding id.
   void clear_row(std::int64_t row);
+  /// The gradient of a pass is a view of a format that the table takes.
+  void check_gradient(std::string_view op, const ConstTableView& gradient) const;
   /// Makes room for one more pass. Throws Error (out_of_memory), and leaves what is recorded.
   void prepare_pass(std::string_view op, const ConstTableView& gradient);
   /// Records the gradient of a pass that was prepared.
@@ -81,14 +83,14 @@ class TrainedTable {
   Plan plan_;
   Workspace workspace_;
   std::vector<ConstTableView> gradients_;  // one for each recorded pass
-  std::vector<Workspace> copies_;          // of them, where they are copied
+  std::vector<Workspace> copies_;          // their memory, under Recorded::copied
 };
 
 /// The Embedding layer: a table, an optimizer, forward, backward, step.
 ///
 ///     Embedding words({.rows = 9088, .dim = 256, .optimizer = AdamOptions{}});
 ///     words.forward(ids, out);          // (batch, length) -> (batch, length, dim)
-///     ...                               // the rest of the model makes grad, d loss / d out
+///     ...                               // the rest of the model computes grad = d loss / d out
 ///     words.backward(ids, grad);        // once or several times
 ///     words.step();                     // the touched rows move
 ///
@@ -99,21 +101,25 @@ class Embedding : public TrainedTable {
   /// out of its range (invalid_argument).
   explicit Embedding(const EmbeddingOptions& options);
 
-  /// Looks up ids, a batch of any shape flattened: out is ids.size() x dim. As gather(), with the layer's policy. With
-  /// a max_norm, renormalize() comes first, which writes the table: a layer that is const refuses (invalid_argument).
+  /// gather() from the table, with the layer's policy: out is ids.size() x dim. With a max_norm, renormalize() comes
+  /// first, which writes the table: the const overload then throws Error (invalid_argument). Otherwise throws as
+  /// gather() and renormalize() do.
   void forward(Ids ids, const TableView& out);
   void forward(Ids ids, const TableView& out) const;
 
   /// Records the gradient of one forward pass, d loss / d out, ids.size() x dim, for the next step(), in f32, bf16 or
-  /// f16. The ids are copied, and the gradient is unless the layer was made with Recorded::referenced. Duplicate ids,
-  /// within a call and across calls, are summed. The padding id's positions are ignored. Throws Error, and records
-  /// nothing, if shapes disagree, an id is out of range, the gradient shares memory with the table or memory is
-  /// refused.
+  /// f16 (f64 for a table of f64). The ids are copied, and the gradient too unless the layer was made with
+  /// Recorded::referenced. Gradients of equal ids, within a call and across calls, are summed. The padding id's
+  /// positions are ignored.
+  ///
+  /// Throws Error, and records nothing, if the gradient or the ids are bad, or the gradient has another format
+  /// (invalid_argument) or shape (shape_mismatch), an id is out of range (IdError), the gradient shares memory with the
+  /// table (overlap), or memory is refused (out_of_memory).
   void backward(Ids ids, const ConstTableView& gradient);
 
-  /// Applies what backward() recorded, then forgets it. A step counts if a pass was recorded, also one that trains no
-  /// row: of no ids, or of the padding id alone; with nothing recorded it does nothing. See GradientOptions for steps
-  /// that are left out.
+  /// Applies what backward() recorded, then forgets it. With nothing recorded it does nothing. A recorded pass makes
+  /// the step count, even one that trains no row: of no ids, or of the padding id alone. GradientOptions may leave a
+  /// step out. Throws as Plan::build() and Optimizer::step() do; what was recorded then stays.
   void step();
 
   /// Forgets what backward() recorded.

@@ -86,20 +86,20 @@ Format format_from_c(std::int32_t value, std::string_view op, std::string_view a
 }
 
 TableView view_of(const rowmill_view* view, std::string_view op, std::string_view argument) {
-  const rowmill_view& v = the(view, op, argument);
+  const rowmill_view& v = deref(view, op, argument);
   if (v.format < 0 || v.format > ROWMILL_U8) format_from_c(v.format, op, std::string(argument) + ".format");  // throws
   return {v.data, static_cast<Format>(v.format), v.rows, v.dim, v.row_stride, text_of(v.name)};
 }
 
 Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argument) {
-  const rowmill_ids& i = the(ids, op, argument);
+  const rowmill_ids& i = deref(ids, op, argument);
   if (i.type == ROWMILL_INT32) return {static_cast<const std::int32_t*>(i.data), i.count};
   if (i.type == ROWMILL_INT64) return {static_cast<const std::int64_t*>(i.data), i.count};
   if (i.type != ROWMILL_STRIDED) {
     refuse(op, std::string(argument) + ".type is " + std::to_string(i.type) + "; allowed: 32, 64, 1");
   }
   const std::string name = std::string(argument) + ".data";
-  const auto& strided = the(static_cast<const rowmill_strided_ids*>(i.data), op, name);
+  const auto& strided = deref(static_cast<const rowmill_strided_ids*>(i.data), op, name);
   check_range(op, std::string(argument) + ".count", i.count, strided.count, strided.count);
   if (strided.type == ROWMILL_INT32) {
     return Ids::strided(static_cast<const std::int32_t*>(strided.data), strided.count, strided.stride);
@@ -112,7 +112,7 @@ Ids ids_of(const rowmill_ids* ids, std::string_view op, std::string_view argumen
 }
 
 Bags bags_of(const rowmill_bags* bags, std::string_view op) {
-  const rowmill_bags& b = the(bags, op, "bags");
+  const rowmill_bags& b = deref(bags, op, "bags");
   const Ids ids = ids_of(&b.ids, op);
   check_range(op, "bags.has_offsets", b.has_offsets, 0, ROWMILL_OFFSETS_WITHOUT_LAST);
   if (b.has_offsets == 0) return Bags::fixed_length(ids, b.size, b.length);
@@ -138,7 +138,7 @@ void views_of(const rowmill_view* array, std::int64_t count, std::string_view op
   views.clear();
   views.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
-    the(array, op, name);
+    deref(array, op, name);
     views.push_back(view_of(array + i, op, element));
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks what C++ types would have guarded, and converts arguments from C to C++. Errors name the operation (`op`) and
-// the argument.
+// Converts arguments from C to C++, and checks what C++ types would rule out. Errors name the operation (`op`) and the
+// argument.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,13 @@
 
 namespace rowmill::c_interface {
 
-// What fails is compiled once, and not for each type.
+// Outside of the templates, so that they are compiled once.
 [[noreturn]] void refuse_null(std::string_view op, std::string_view argument);
 [[noreturn]] void refuse_struct_size(std::string_view op, std::size_t found, std::size_t wanted);
 
-/// *pointer, which must not be null.
+/// *pointer. Throws if it is null.
 template <class T>
-T& the(T* pointer, std::string_view op, std::string_view argument) {
+T& deref(T* pointer, std::string_view op, std::string_view argument) {
   if (pointer == nullptr) refuse_null(op, argument);
   return *pointer;
 }
@@ -62,7 +62,7 @@ Bags with_padding(const Bags& bags, std::int32_t has_padding_id, std::int64_t pa
 template <class T>
 std::span<T> array_of(T* array, std::int64_t count, std::string_view op, std::string_view argument) {
   check_range(op, std::string(argument) + "' count", count, 0, kMaxIds);
-  if (count > 0) the(array, op, argument);
+  if (count > 0) deref(array, op, argument);
   return {array, static_cast<std::size_t>(count)};
 }
 
@@ -70,8 +70,8 @@ std::span<T> array_of(T* array, std::int64_t count, std::string_view op, std::st
 void views_of(const rowmill_view* array, std::int64_t count, std::string_view op, std::string_view name,
               std::string_view element, std::vector<ConstTableView>& views);
 
-/// For C, which has no const views: what a const table gives out is written only by who may. The view is a Table's: its
-/// name ends with a null character.
+/// C has no const views: the caller must not write through one of a const table. The view must be a Table's, whose name
+/// ends with a null character.
 rowmill_view to_c(const ConstTableView& table);
 
 }  // namespace rowmill::c_interface

@@ -13,10 +13,10 @@ namespace rowmill::c_interface {
 /// Notes the exception that is being handled as this thread's last error.
 rowmill_status note_exception() noexcept;
 
-/// Calls function(context) on at most this thread's number of threads.
+/// Calls function(context) in this thread's arena: see rowmill_set_threads().
 rowmill_status run(void (*function)(void*), void* context) noexcept;
 
-/// Calls f on at most this thread's number of threads. What all functions share is compiled once, in run().
+/// Calls f in this thread's arena. run() has all that does not depend on F, so that it is compiled once.
 template <class F>
 rowmill_status call(F f) noexcept {
   return run([](void* context) { (*static_cast<F*>(context))(); }, &f);
@@ -33,7 +33,7 @@ T value_or(T failed, F f) noexcept {
   }
 }
 
-/// Throws what becomes ROWMILL_INVALID_ARGUMENT.
+/// Throws the Error that becomes ROWMILL_INVALID_ARGUMENT.
 [[noreturn]] void refuse(std::string_view op, const std::string& what);
 
 }  // namespace rowmill::c_interface

@@ -12,7 +12,7 @@
 namespace rowmill::c_interface {
 namespace {
 
-/// What both layers' options have for training, checked.
+/// The options of either layer that concern training, checked.
 struct LayerTraining {
   OptimizerOptions optimizer;
   std::optional<MaxNorm> max_norm;
@@ -58,7 +58,7 @@ LayerTraining training_of(const auto& o, std::string_view op) {
           .storage = layer_storage(o, op)};
 }
 
-/// What both layers have.
+/// The defaults of the options that both layers have.
 template <class Options>
 Options layer_defaults() {
   Options o{};  // no name, seed 0, no optimizer
@@ -104,7 +104,7 @@ rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, con
                                         rowmill_embedding** embedding) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_create";
-    rowmill_embedding*& result = the(embedding, kOp, "embedding");
+    rowmill_embedding*& result = deref(embedding, kOp, "embedding");
     const rowmill_embedding_options o = options_of(options, kOp);
     const LayerTraining training = training_of(o, kOp);
     EmbeddingOptions made{.rows = rows,
@@ -129,48 +129,54 @@ rowmill_status rowmill_embedding_create(std::int64_t rows, std::int64_t dim, con
 
 void rowmill_embedding_destroy(rowmill_embedding* embedding) noexcept { delete embedding; }
 
-rowmill_status rowmill_embedding_forward(const rowmill_embedding* embedding, const rowmill_ids* ids,
-                                         const rowmill_view* out) noexcept {
+namespace {
+
+/// `embedding` is const, or not: the overloads of Embedding::forward() differ where there is a max_norm.
+rowmill_status forward(auto* embedding, const rowmill_ids* ids, const rowmill_view* out) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding";
-    the(embedding, kOp, "embedding").embedding.forward(ids_of(ids, kOp), view_of(out, kOp, "out"));
+    deref(embedding, kOp, "embedding").embedding.forward(ids_of(ids, kOp), view_of(out, kOp, "out"));
   });
+}
+
+}  // namespace
+
+rowmill_status rowmill_embedding_forward(const rowmill_embedding* embedding, const rowmill_ids* ids,
+                                         const rowmill_view* out) noexcept {
+  return forward(embedding, ids, out);
 }
 
 rowmill_status rowmill_embedding_forward_max_norm(rowmill_embedding* embedding, const rowmill_ids* ids,
                                                   const rowmill_view* out) noexcept {
-  return call([&] {
-    constexpr std::string_view kOp = "embedding";
-    the(embedding, kOp, "embedding").embedding.forward(ids_of(ids, kOp), view_of(out, kOp, "out"));
-  });
+  return forward(embedding, ids, out);
 }
 
 rowmill_status rowmill_embedding_backward(rowmill_embedding* embedding, const rowmill_ids* ids,
                                           const rowmill_view* gradient) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding";
-    the(embedding, kOp, "embedding").embedding.backward(ids_of(ids, kOp), view_of(gradient, kOp, "gradient"));
+    deref(embedding, kOp, "embedding").embedding.backward(ids_of(ids, kOp), view_of(gradient, kOp, "gradient"));
   });
 }
 
 rowmill_status rowmill_embedding_step(rowmill_embedding* embedding) noexcept {
-  return call([&] { the(embedding, "embedding", "embedding").embedding.step(); });
+  return call([&] { deref(embedding, "embedding", "embedding").embedding.step(); });
 }
 
 rowmill_status rowmill_embedding_zero_grad(rowmill_embedding* embedding) noexcept {
-  return call([&] { the(embedding, "embedding", "embedding").embedding.zero_grad(); });
+  return call([&] { deref(embedding, "embedding", "embedding").embedding.zero_grad(); });
 }
 
 rowmill_status rowmill_embedding_table_view(const rowmill_embedding* embedding, rowmill_view* view) noexcept {
   return call([&] {
-    the(view, "embedding_table_view", "view") =
-        to_c(the(embedding, "embedding_table_view", "embedding").embedding.table());
+    deref(view, "embedding_table_view", "view") =
+        to_c(deref(embedding, "embedding_table_view", "embedding").embedding.table());
   });
 }
 
 rowmill_optimizer* rowmill_embedding_optimizer(rowmill_embedding* embedding) noexcept {
   return value_or<rowmill_optimizer*>(nullptr,
-                                      [&] { return &the(embedding, "embedding_optimizer", "embedding").optimizer; });
+                                      [&] { return &deref(embedding, "embedding_optimizer", "embedding").optimizer; });
 }
 
 // ---- the EmbeddingBag layer -----------------------------------------------------------------------------------------
@@ -185,7 +191,7 @@ rowmill_status rowmill_embedding_bag_create(std::int64_t rows, std::int64_t dim,
                                             rowmill_embedding_bag** embedding_bag) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_bag_create";
-    rowmill_embedding_bag*& result = the(embedding_bag, kOp, "embedding_bag");
+    rowmill_embedding_bag*& result = deref(embedding_bag, kOp, "embedding_bag");
     const rowmill_embedding_bag_options o = options_of(options, kOp);
     const LayerTraining training = training_of(o, kOp);
     auto* const handle =
@@ -220,11 +226,12 @@ rowmill_status rowmill_embedding_bag_forward(const rowmill_embedding_bag* embedd
 
 namespace {
 
+/// As for an embedding: const or not.
 rowmill_status forward(auto* embedding_bag, const rowmill_bags* bags, const float* weights, std::int64_t weight_count,
                        const rowmill_view* out, rowmill_workspace* workspace) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_bag";
-    the(embedding_bag, kOp, "embedding_bag")
+    deref(embedding_bag, kOp, "embedding_bag")
         .embedding_bag.forward(with_weights(bags_of(bags, kOp), weights, weight_count, kOp), view_of(out, kOp, "out"),
                                workspace_of(workspace));
   });
@@ -256,7 +263,7 @@ rowmill_status rowmill_embedding_bag_backward_weighted(rowmill_embedding_bag* em
                                                        std::int64_t weight_gradient_count) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_bag";
-    the(embedding_bag, kOp, "embedding_bag")
+    deref(embedding_bag, kOp, "embedding_bag")
         .embedding_bag.backward(with_weights(bags_of(bags, kOp), weights, weight_count, kOp),
                                 view_of(gradient, kOp, "gradient"),
                                 array_of(weight_gradients, weight_gradient_count, kOp, "weight_gradients"));
@@ -264,22 +271,22 @@ rowmill_status rowmill_embedding_bag_backward_weighted(rowmill_embedding_bag* em
 }
 
 rowmill_status rowmill_embedding_bag_step(rowmill_embedding_bag* embedding_bag) noexcept {
-  return call([&] { the(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.step(); });
+  return call([&] { deref(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.step(); });
 }
 
 rowmill_status rowmill_embedding_bag_zero_grad(rowmill_embedding_bag* embedding_bag) noexcept {
-  return call([&] { the(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.zero_grad(); });
+  return call([&] { deref(embedding_bag, "embedding_bag", "embedding_bag").embedding_bag.zero_grad(); });
 }
 
 rowmill_status rowmill_embedding_bag_table_view(const rowmill_embedding_bag* embedding_bag,
                                                 rowmill_view* view) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "embedding_bag_table_view";
-    the(view, kOp, "view") = to_c(the(embedding_bag, kOp, "embedding_bag").embedding_bag.table());
+    deref(view, kOp, "view") = to_c(deref(embedding_bag, kOp, "embedding_bag").embedding_bag.table());
   });
 }
 
 rowmill_optimizer* rowmill_embedding_bag_optimizer(rowmill_embedding_bag* embedding_bag) noexcept {
   return value_or<rowmill_optimizer*>(
-      nullptr, [&] { return &the(embedding_bag, "embedding_bag_optimizer", "embedding_bag").optimizer; });
+      nullptr, [&] { return &deref(embedding_bag, "embedding_bag_optimizer", "embedding_bag").optimizer; });
 }

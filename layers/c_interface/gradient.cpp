@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sparse and dense gradients.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,7 +14,7 @@ namespace {
 
 std::optional<double> limit_of(double value) { return value == -1 ? std::nullopt : std::optional(value); }
 
-/// Calls f(views) with those of an array. They lie in the workspace, if there is one.
+/// Calls f(views) with the views of an array. Their memory is the workspace's, if there is one.
 template <class F>
 void with_gradients(const rowmill_view* gradients, std::int64_t count, std::string_view op,
                     rowmill_workspace* workspace, F f) {
@@ -56,7 +57,7 @@ rowmill_status rowmill_sum_gradients(const rowmill_plan* plan, const rowmill_vie
   return call([&] {
     constexpr std::string_view kOp = "sum_gradients";
     with_gradients(gradients, gradient_count, kOp, workspace, [&](const std::vector<ConstTableView>& views) {
-      sum_gradients(the(plan, kOp, "plan").plan, views, array_of(rows, row_count, kOp, "rows"),
+      sum_gradients(deref(plan, kOp, "plan").plan, views, array_of(rows, row_count, kOp, "rows"),
                     view_of(values, kOp, "values"), gradient_options_of(options, kOp), workspace_of(workspace));
     });
   });
@@ -68,7 +69,7 @@ rowmill_status rowmill_dense_gradient(const rowmill_plan* plan, const rowmill_vi
   return call([&] {
     constexpr std::string_view kOp = "dense_gradient";
     with_gradients(gradients, gradient_count, kOp, workspace, [&](const std::vector<ConstTableView>& views) {
-      dense_gradient(the(plan, kOp, "plan").plan, views, view_of(out, kOp, "out"), gradient_options_of(options, kOp),
+      dense_gradient(deref(plan, kOp, "plan").plan, views, view_of(out, kOp, "out"), gradient_options_of(options, kOp),
                      workspace_of(workspace));
     });
   });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// renormalize.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// find_bad_id, gather, convert, pool and scatter_add, and the workspaces that operations take.
+// The operations without a handle of their own: find_bad_id, bags, gather, convert, pool and scatter_add; and
+// workspaces.
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -40,7 +41,7 @@ rowmill_status find(const rowmill_ids* ids, std::int64_t rows, rowmill_out_of_ra
                     std::optional<std::int64_t> padding_id, std::int64_t* position, std::int64_t* value) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "find_bad_id";
-    std::int64_t& found_at = the(position, kOp, "position");
+    std::int64_t& found_at = deref(position, kOp, "position");
     const Ids all = ids_of(ids, kOp);
     check_ids_pointer(kOp, all);
     const std::optional<BadId> bad = find_bad_id(all, rows, policy_of(out_of_range, kOp), padding_id);
@@ -68,7 +69,7 @@ rowmill_status rowmill_bags_from_lengths(const rowmill_ids* ids, const rowmill_i
                                          std::int64_t offset_count, rowmill_bags* bags) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "bags";
-    rowmill_bags& result = the(bags, kOp, "bags");
+    rowmill_bags& result = deref(bags, kOp, "bags");
     const Bags made = Bags::from_lengths(ids_of(ids, kOp), ids_of(lengths, kOp, "lengths"),
                                          array_of(offsets, offset_count, kOp, "offsets"));
     result = rowmill_make_bags(*ids, rowmill_make_ids(offsets, made.size() + 1, ROWMILL_INT64));
@@ -146,7 +147,7 @@ rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, std::siz
 
 namespace {
 
-/// f(bags, options) with what the options of C say of either.
+/// f(bags, options) in C++, where weights and padding id are the bags' and not the options'.
 template <class F>
 auto with_pool_options(const rowmill_bags* bags, const rowmill_pool_options* options, std::string_view op, F f) {
   const rowmill_pool_options o = options_of(options, op);
@@ -231,7 +232,7 @@ rowmill_status rowmill_scatter_add_planned(const rowmill_view* table, const rowm
                                            const rowmill_view* values) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "scatter_add";
-    scatter_add(view_of(table, kOp, "table"), the(plan, kOp, "plan").plan, view_of(values, kOp, "values"));
+    scatter_add(view_of(table, kOp, "table"), deref(plan, kOp, "plan").plan, view_of(values, kOp, "values"));
   });
 }
 
@@ -246,7 +247,7 @@ std::size_t rowmill_scatter_add_memory_required(std::int64_t id_count) noexcept 
 
 rowmill_status rowmill_workspace_create(rowmill_workspace** workspace) noexcept {
   return call([&] {
-    rowmill_workspace*& result = the(workspace, "workspace_create", "workspace");
+    rowmill_workspace*& result = deref(workspace, "workspace_create", "workspace");
     result = new rowmill_workspace;
   });
 }
@@ -254,10 +255,10 @@ rowmill_status rowmill_workspace_create(rowmill_workspace** workspace) noexcept 
 void rowmill_workspace_destroy(rowmill_workspace* workspace) noexcept { delete workspace; }
 
 rowmill_status rowmill_workspace_reserve(rowmill_workspace* workspace, std::size_t bytes) noexcept {
-  return call([&] { the(workspace, "workspace_reserve", "workspace").workspace.reserve(bytes); });
+  return call([&] { deref(workspace, "workspace_reserve", "workspace").workspace.reserve(bytes); });
 }
 
 std::size_t rowmill_workspace_capacity(const rowmill_workspace* workspace) noexcept {
-  return value_or<std::size_t>(0,
-                               [&] { return the(workspace, "workspace_capacity", "workspace").workspace.capacity(); });
+  return value_or<std::size_t>(
+      0, [&] { return deref(workspace, "workspace_capacity", "workspace").workspace.capacity(); });
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Optimizers: their options, states and steps.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -60,7 +61,7 @@ template <class Options>
 rowmill_status create_optimizer(std::int64_t rows, std::int64_t dim, const char* name, const Options* options,
                                 rowmill_optimizer** optimizer, std::string_view op) noexcept {
   return call([&] {
-    rowmill_optimizer*& result = the(optimizer, op, "optimizer");
+    rowmill_optimizer*& result = deref(optimizer, op, "optimizer");
     result = make_handle(Optimizer(optimizer_of(options, op), rows, dim,
                                    storage_of(options_of(options, op).storage, op), text_of(name)));
   });
@@ -72,7 +73,7 @@ Optimizer with_state(const OptimizerOptions& options, std::int64_t rows, std::in
   check_range(op, "state_count", state_count, 0, kMaxIds);
   std::vector<TableView> views;
   for (std::int64_t i = 0; i < state_count; ++i) {
-    the(state, op, "state");
+    deref(state, op, "state");
     views.push_back(view_of(state + i, op, "state"));
   }
   return {options, rows, dim, storage, views};
@@ -83,7 +84,7 @@ rowmill_status create_with_state(std::int64_t rows, std::int64_t dim, const Opti
                                  std::int64_t state_count, rowmill_optimizer** optimizer,
                                  std::string_view op) noexcept {
   return call([&] {
-    rowmill_optimizer*& result = the(optimizer, op, "optimizer");
+    rowmill_optimizer*& result = deref(optimizer, op, "optimizer");
     result = make_handle(with_state(optimizer_of(options, op), rows, dim,
                                     storage_of(options_of(options, op).storage, op), state, state_count, op));
   });
@@ -92,19 +93,19 @@ rowmill_status create_with_state(std::int64_t rows, std::int64_t dim, const Opti
 template <class Options>
 rowmill_status set_options(rowmill_optimizer* optimizer, const Options* options, std::string_view op) noexcept {
   return call([&] {
-    Optimizer& o = *the(optimizer, op, "optimizer").optimizer;
-    if (options_of(&the(options, op, "options"), op).storage != nullptr) refuse(op, "storage can't be changed");
+    Optimizer& o = *deref(optimizer, op, "optimizer").optimizer;
+    if (options_of(&deref(options, op, "options"), op).storage != nullptr) refuse(op, "storage can't be changed");
     o.set_options(optimizer_of(options, op));
   });
 }
 
-/// `read` makes C's options of those of C++, CppOptions.
+/// `read` converts CppOptions to Options.
 template <class CppOptions, class Options, class Read>
 rowmill_status get_options(const rowmill_optimizer* optimizer, Options* options, std::string_view op,
                            Read read) noexcept {
   return call([&] {
-    const Optimizer& o = *the(optimizer, op, "optimizer").optimizer;
-    Options& result = the(options, op, "options");
+    const Optimizer& o = *deref(optimizer, op, "optimizer").optimizer;
+    Options& result = deref(options, op, "options");
     check_struct_size<Options>(op, result.struct_size);
     const auto* const found = std::get_if<CppOptions>(&o.options());
     if (found == nullptr) refuse(op, "the optimizer is of another kind: " + std::string(o.name()));
@@ -335,8 +336,8 @@ void rowmill_optimizer_destroy(rowmill_optimizer* optimizer) noexcept { delete o
 rowmill_status rowmill_optimizer_clone(const rowmill_optimizer* optimizer, rowmill_optimizer** clone) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "optimizer_clone";
-    rowmill_optimizer*& result = the(clone, kOp, "clone");
-    result = make_handle(the(optimizer, kOp, "optimizer").optimizer->clone());
+    rowmill_optimizer*& result = deref(clone, kOp, "clone");
+    result = make_handle(deref(optimizer, kOp, "optimizer").optimizer->clone());
   });
 }
 
@@ -351,25 +352,25 @@ rowmill_status rowmill_optimizer_step_with(rowmill_optimizer* optimizer, const r
                                            std::int64_t gradient_count, const rowmill_gradient_options* options,
                                            rowmill_workspace* workspace) noexcept {
   return call([&] {
-    rowmill_optimizer& handle = the(optimizer, "step", "optimizer");
+    rowmill_optimizer& handle = deref(optimizer, "step", "optimizer");
     const std::string_view op = handle.optimizer->name();
     check_range(op, "gradient_count", gradient_count, 0, kMaxIds);
     views_of(gradients, gradient_count, op, "gradients", "gradient", handle.gradients);
-    handle.optimizer->step(view_of(weights, op, "weights"), the(plan, op, "plan").plan, handle.gradients,
+    handle.optimizer->step(view_of(weights, op, "weights"), deref(plan, op, "plan").plan, handle.gradients,
                            gradient_options_of(options, op), workspace_of(workspace));
   });
 }
 
 std::int64_t rowmill_optimizer_skipped_steps(const rowmill_optimizer* optimizer) noexcept {
   return value_or<std::int64_t>(
-      -1, [&] { return the(optimizer, "optimizer_skipped_steps", "optimizer").optimizer->skipped_steps(); });
+      -1, [&] { return deref(optimizer, "optimizer_skipped_steps", "optimizer").optimizer->skipped_steps(); });
 }
 
 std::size_t rowmill_optimizer_memory_required(const rowmill_optimizer* optimizer, std::int64_t id_count,
                                               std::int64_t gradient_count) noexcept {
   return value_or<std::size_t>(0, [&] {
     constexpr std::string_view kOp = "optimizer_memory_required";
-    const Optimizer& o = *the(optimizer, kOp, "optimizer").optimizer;
+    const Optimizer& o = *deref(optimizer, kOp, "optimizer").optimizer;
     check_range(kOp, "id_count", id_count, 0, kMaxIds);
     check_range(kOp, "gradient_count", gradient_count, 0, kMaxIds);
     return o.memory_required(id_count, gradient_count);
@@ -381,7 +382,7 @@ std::size_t rowmill_optimizer_memory_required_with(const rowmill_optimizer* opti
                                                    rowmill_pooling pooling) noexcept {
   return value_or<std::size_t>(0, [&] {
     constexpr std::string_view kOp = "optimizer_memory_required";
-    const Optimizer& o = *the(optimizer, kOp, "optimizer").optimizer;
+    const Optimizer& o = *deref(optimizer, kOp, "optimizer").optimizer;
     check_range(kOp, "id_count", id_count, 0, kMaxIds);
     check_range(kOp, "gradient_count", gradient_count, 0, kMaxIds);
     return o.memory_required(id_count, gradient_count, gradient_options_of(options, kOp), pooling_of(pooling, kOp));
@@ -390,38 +391,39 @@ std::size_t rowmill_optimizer_memory_required_with(const rowmill_optimizer* opti
 
 const char* rowmill_optimizer_name(const rowmill_optimizer* optimizer) noexcept {
   return value_or<const char*>(nullptr, [&] {
-    return the(optimizer, "optimizer_name", "optimizer").optimizer->name().data();  // a literal
+    return deref(optimizer, "optimizer_name", "optimizer").optimizer->name().data();  // a literal
   });
 }
 
 std::int64_t rowmill_optimizer_step_count(const rowmill_optimizer* optimizer) noexcept {
   return value_or<std::int64_t>(
-      -1, [&] { return the(optimizer, "optimizer_step_count", "optimizer").optimizer->step_count(); });
+      -1, [&] { return deref(optimizer, "optimizer_step_count", "optimizer").optimizer->step_count(); });
 }
 
 double rowmill_optimizer_learning_rate(const rowmill_optimizer* optimizer) noexcept {
   return value_or<double>(
-      -1, [&] { return the(optimizer, "optimizer_learning_rate", "optimizer").optimizer->learning_rate(); });
+      -1, [&] { return deref(optimizer, "optimizer_learning_rate", "optimizer").optimizer->learning_rate(); });
 }
 
 rowmill_status rowmill_optimizer_set_learning_rate(rowmill_optimizer* optimizer, double learning_rate) noexcept {
-  return call(
-      [&] { the(optimizer, "optimizer_set_learning_rate", "optimizer").optimizer->set_learning_rate(learning_rate); });
+  return call([&] {
+    deref(optimizer, "optimizer_set_learning_rate", "optimizer").optimizer->set_learning_rate(learning_rate);
+  });
 }
 
 std::int64_t rowmill_optimizer_state_count(const rowmill_optimizer* optimizer) noexcept {
   return value_or<std::int64_t>(
-      -1, [&] { return std::ssize(the(optimizer, "optimizer_state_count", "optimizer").optimizer->state()); });
+      -1, [&] { return std::ssize(deref(optimizer, "optimizer_state_count", "optimizer").optimizer->state()); });
 }
 
 rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, std::int64_t index,
                                        rowmill_view* view) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "optimizer_state";
-    const auto state = the(optimizer, kOp, "optimizer").optimizer->state();
+    const auto state = deref(optimizer, kOp, "optimizer").optimizer->state();
     if (state.empty()) refuse(kOp, std::string(optimizer->optimizer->name()) + " has no state");
     check_range(kOp, "index", index, 0, std::ssize(state) - 1);
-    the(view, kOp, "view") = to_c(state[static_cast<std::size_t>(index)]);
+    deref(view, kOp, "view") = to_c(state[static_cast<std::size_t>(index)]);
   });
 }
 
@@ -433,9 +435,9 @@ rowmill_status rowmill_optimizer_get_progress(const rowmill_optimizer* optimizer
                                               rowmill_optimizer_progress* progress) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "optimizer_get_progress";
-    rowmill_optimizer_progress& result = the(progress, kOp, "progress");
+    rowmill_optimizer_progress& result = deref(progress, kOp, "progress");
     check_struct_size<rowmill_optimizer_progress>(kOp, result.struct_size);
-    const OptimizerProgress found = the(optimizer, kOp, "optimizer").optimizer->progress();
+    const OptimizerProgress found = deref(optimizer, kOp, "optimizer").optimizer->progress();
     result.step_count = found.step_count;
     result.beta1_power = found.beta1_power.value_or(-1);
     result.beta2_power = found.beta2_power.value_or(-1);
@@ -445,10 +447,10 @@ rowmill_status rowmill_optimizer_get_progress(const rowmill_optimizer* optimizer
 rowmill_status rowmill_optimizer_restore(rowmill_optimizer* optimizer, const rowmill_optimizer_progress* progress,
                                          const rowmill_view* state, std::int64_t state_count) noexcept {
   return call([&] {
-    Optimizer& o = *the(optimizer, "optimizer_restore", "optimizer").optimizer;
+    Optimizer& o = *deref(optimizer, "optimizer_restore", "optimizer").optimizer;
     const std::string_view op = o.name();
     check_range(op, "state_count", state_count, 0, kMaxIds);
-    const rowmill_optimizer_progress p = options_of(&the(progress, op, "progress"), op);
+    const rowmill_optimizer_progress p = options_of(&deref(progress, op, "progress"), op);
     const auto power = [](double value) { return value == -1 ? std::nullopt : std::optional<double>(value); };
     std::vector<ConstTableView> views;
     views_of(state, state_count, op, "state", "state", views);

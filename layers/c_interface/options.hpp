@@ -11,11 +11,11 @@
 
 namespace rowmill::c_interface {
 
-/// What a struct's init function fills in; specialized in the file of that function.
+/// A struct with its defaults, which its init function hands out; specialized in the file of that function.
 template <class Options>
 Options defaults();
 
-/// The size of a struct before it grew, in version 0.1; specialized for each that has.
+/// The size of a struct in version 0.1; specialized for those that have grown since.
 template <class Options>
 inline constexpr std::size_t older_size = sizeof(Options);
 template <>
@@ -51,7 +51,7 @@ void check_struct_size(std::string_view op, std::size_t found) {
 template <class Options>
 rowmill_status init_options(Options* options, std::size_t struct_size, std::string_view op) noexcept {
   return call([&] {
-    Options& o = the(options, op, "options");
+    Options& o = deref(options, op, "options");
     check_struct_size<Options>(op, struct_size);
     Options filled = defaults<Options>();
     filled.struct_size = struct_size;
@@ -59,7 +59,7 @@ rowmill_status init_options(Options* options, std::size_t struct_size, std::stri
   });
 }
 
-/// The options, or the defaults for a null pointer and for the members that an older struct has not.
+/// The options, with the defaults for a null pointer and for members that an older struct lacks.
 template <class Options>
 Options options_of(const Options* options, std::string_view op) {
   Options o = defaults<Options>();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Output allocators.
 #include <algorithm>
 #include <mutex>
 #include <string_view>
@@ -11,7 +12,7 @@ using namespace rowmill::c_interface;
 
 rowmill_status rowmill_output_allocator_create(rowmill_output_allocator** allocator) noexcept {
   return call([&] {
-    rowmill_output_allocator*& result = the(allocator, "output_allocator_create", "allocator");
+    rowmill_output_allocator*& result = deref(allocator, "output_allocator_create", "allocator");
     result = new rowmill_output_allocator;
   });
 }
@@ -22,8 +23,8 @@ rowmill_status rowmill_output_make(rowmill_output_allocator* allocator, std::int
                                    rowmill_view* output) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "output_make";
-    rowmill_output_allocator& from = the(allocator, kOp, "allocator");
-    rowmill_view& view = the(output, kOp, "output");
+    rowmill_output_allocator& from = deref(allocator, kOp, "allocator");
+    rowmill_view& view = deref(output, kOp, "output");
     Output made = from.allocator.make(rows, dim);
     const rowmill_view made_view = rowmill_make_view(made.data(), rows, dim);
     if (made.data() != nullptr) {
@@ -37,7 +38,7 @@ rowmill_status rowmill_output_make(rowmill_output_allocator* allocator, std::int
 rowmill_status rowmill_output_release(rowmill_output_allocator* allocator, const void* data) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "output_release";
-    rowmill_output_allocator& from = the(allocator, kOp, "allocator");
+    rowmill_output_allocator& from = deref(allocator, kOp, "allocator");
     if (data == nullptr) return;
     Output released;  // dies after the lock
     const std::lock_guard lock(from.mutex);
@@ -54,5 +55,5 @@ std::size_t rowmill_output_allocator_idle_bytes(const rowmill_output_allocator* 
 }
 
 rowmill_status rowmill_output_allocator_trim(rowmill_output_allocator* allocator) noexcept {
-  return call([&] { the(allocator, "output_allocator_trim", "allocator").allocator.trim(); });
+  return call([&] { deref(allocator, "output_allocator_trim", "allocator").allocator.trim(); });
 }

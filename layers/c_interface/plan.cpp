@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Plans.
 #include <cstdint>
 #include <string_view>
 
@@ -26,7 +27,7 @@ using namespace rowmill::c_interface;
 
 constexpr std::string_view kOp = "plan";
 
-/// All but weights, which belong to bags in C++, and the padding id.
+/// All options but the padding id, and the weights, which belong to bags in C++.
 PlanOptions to_cpp(const rowmill_plan_options& o) {
   check_range(kOp, "reserved", o.reserved, 0, 0);
   return {.out_of_range = policy_of(o.out_of_range, kOp),
@@ -44,7 +45,7 @@ using namespace rowmill::c_interface;
 
 rowmill_status rowmill_plan_create(rowmill_plan** plan) noexcept {
   return call([&] {
-    rowmill_plan*& result = the(plan, "plan_create", "plan");
+    rowmill_plan*& result = deref(plan, "plan_create", "plan");
     result = new rowmill_plan;
   });
 }
@@ -54,14 +55,14 @@ void rowmill_plan_destroy(rowmill_plan* plan) noexcept { delete plan; }
 rowmill_status rowmill_plan_build(rowmill_plan* plan, const rowmill_ids* ids, std::int64_t rows,
                                   rowmill_out_of_range out_of_range, const char* table_name) noexcept {
   return call([&] {
-    the(plan, kOp, "plan").plan.build(ids_of(ids, kOp), rows, policy_of(out_of_range, kOp), text_of(table_name));
+    deref(plan, kOp, "plan").plan.build(ids_of(ids, kOp), rows, policy_of(out_of_range, kOp), text_of(table_name));
   });
 }
 
 rowmill_status rowmill_plan_build_bags(rowmill_plan* plan, const rowmill_bags* bags, std::int64_t rows,
                                        rowmill_out_of_range out_of_range, const char* table_name) noexcept {
   return call([&] {
-    the(plan, kOp, "plan").plan.build(bags_of(bags, kOp), rows, policy_of(out_of_range, kOp), text_of(table_name));
+    deref(plan, kOp, "plan").plan.build(bags_of(bags, kOp), rows, policy_of(out_of_range, kOp), text_of(table_name));
   });
 }
 
@@ -72,7 +73,7 @@ rowmill_status rowmill_plan_options_init(rowmill_plan_options* options, std::siz
 rowmill_status rowmill_plan_build_with(rowmill_plan* plan, const rowmill_ids* ids, std::int64_t rows,
                                        const rowmill_plan_options* options) noexcept {
   return call([&] {
-    Plan& p = the(plan, kOp, "plan").plan;
+    Plan& p = deref(plan, kOp, "plan").plan;
     const rowmill_plan_options o = options_of(options, kOp);
     if (o.weights != nullptr || o.weight_count != 0) refuse(kOp, "weights are given for ids that are in no bags");
     PlanOptions made = to_cpp(o);
@@ -84,7 +85,7 @@ rowmill_status rowmill_plan_build_with(rowmill_plan* plan, const rowmill_ids* id
 rowmill_status rowmill_plan_build_bags_with(rowmill_plan* plan, const rowmill_bags* bags, std::int64_t rows,
                                             const rowmill_plan_options* options) noexcept {
   return call([&] {
-    Plan& p = the(plan, kOp, "plan").plan;
+    Plan& p = deref(plan, kOp, "plan").plan;
     const rowmill_plan_options o = options_of(options, kOp);
     p.build(
         with_weights(with_padding(bags_of(bags, kOp), o.has_padding_id, o.padding_id), o.weights, o.weight_count, kOp),
@@ -94,7 +95,7 @@ rowmill_status rowmill_plan_build_bags_with(rowmill_plan* plan, const rowmill_ba
 
 rowmill_status rowmill_plan_reserve(rowmill_plan* plan, std::int64_t id_count) noexcept {
   return call([&] {
-    Plan& p = the(plan, "plan_reserve", "plan").plan;
+    Plan& p = deref(plan, "plan_reserve", "plan").plan;
     check_range("plan_reserve", "id_count", id_count, 0, kMaxIds);
     p.reserve(id_count);
   });
@@ -103,7 +104,7 @@ rowmill_status rowmill_plan_reserve(rowmill_plan* plan, std::int64_t id_count) n
 rowmill_status rowmill_plan_reserve_with(rowmill_plan* plan, std::int64_t id_count,
                                          const rowmill_plan_options* options) noexcept {
   return call([&] {
-    Plan& p = the(plan, "plan_reserve", "plan").plan;
+    Plan& p = deref(plan, "plan_reserve", "plan").plan;
     check_range("plan_reserve", "id_count", id_count, 0, kMaxIds);
     const rowmill_plan_options o = options_of(options, "plan_reserve");
     p.reserve(id_count, to_cpp(o), o.weights != nullptr);
@@ -111,17 +112,17 @@ rowmill_status rowmill_plan_reserve_with(rowmill_plan* plan, std::int64_t id_cou
 }
 
 std::int64_t rowmill_plan_id_count(const rowmill_plan* plan) noexcept {
-  return value_or<std::int64_t>(-1, [&] { return the(plan, "plan_id_count", "plan").plan.id_count(); });
+  return value_or<std::int64_t>(-1, [&] { return deref(plan, "plan_id_count", "plan").plan.id_count(); });
 }
 
 std::int64_t rowmill_plan_gradient_rows(const rowmill_plan* plan) noexcept {
-  return value_or<std::int64_t>(-1, [&] { return the(plan, "plan_gradient_rows", "plan").plan.gradient_rows(); });
+  return value_or<std::int64_t>(-1, [&] { return deref(plan, "plan_gradient_rows", "plan").plan.gradient_rows(); });
 }
 
 std::int64_t rowmill_plan_rows(const rowmill_plan* plan) noexcept {
-  return value_or<std::int64_t>(-1, [&] { return the(plan, "plan_rows", "plan").plan.rows(); });
+  return value_or<std::int64_t>(-1, [&] { return deref(plan, "plan_rows", "plan").plan.rows(); });
 }
 
 std::int64_t rowmill_plan_unique_count(const rowmill_plan* plan) noexcept {
-  return value_or<std::int64_t>(-1, [&] { return the(plan, "plan_unique_count", "plan").plan.unique_count(); });
+  return value_or<std::int64_t>(-1, [&] { return deref(plan, "plan_unique_count", "plan").plan.unique_count(); });
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tables, and their initial values.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,7 +30,7 @@ rowmill_status rowmill_table_create(std::int64_t rows, std::int64_t dim, const r
                                     rowmill_table** table) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "table_create";
-    rowmill_table*& result = the(table, kOp, "table");
+    rowmill_table*& result = deref(table, kOp, "table");
     const rowmill_table_options o = options_of(options, kOp);
     check_range(kOp, "reserved", o.reserved, 0, 0);
     result = new rowmill_table{Table(rows, dim,
@@ -46,14 +47,14 @@ rowmill_status rowmill_table_create(std::int64_t rows, std::int64_t dim, const r
 void rowmill_table_destroy(rowmill_table* table) noexcept { delete table; }
 
 rowmill_status rowmill_table_view(const rowmill_table* table, rowmill_view* view) noexcept {
-  return call([&] { the(view, "table_view", "view") = to_c(the(table, "table_view", "table").table); });
+  return call([&] { deref(view, "table_view", "view") = to_c(deref(table, "table_view", "table").table); });
 }
 
 rowmill_status rowmill_table_clone(const rowmill_table* table, rowmill_table** clone) noexcept {
   return call([&] {
     constexpr std::string_view kOp = "table_clone";
-    rowmill_table*& result = the(clone, kOp, "clone");
-    result = new rowmill_table{the(table, kOp, "table").table.clone()};
+    rowmill_table*& result = deref(clone, kOp, "clone");
+    result = new rowmill_table{deref(table, kOp, "table").table.clone()};
   });
 }
 

@@ -35,7 +35,7 @@ void train_batches(const Model& model, std::span<const TileInput> batches, std::
 
   std::size_t batch = 0;    // the one that `present` works on
   std::span<Tile> present;  // prepared in one phase, run in the next
-  std::span<Tile> before;   // of the batch before, whose rows are added in the first of them
+  std::span<Tile> before;   // of the batch before, whose updates are added in the first of them
   bool runs = true;
   const auto next = [&]() -> std::int64_t {
     runs = !runs;

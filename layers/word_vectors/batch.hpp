@@ -7,10 +7,14 @@
 
 namespace rowmill::word_vectors {
 
-/// Trains batches, one after another. In each all tiles read the tables, a task each, and add to rows that no other
-/// tile touches; then each owner adds to its rows what the tiles say, in the tiles' order. Which rows those are is
-/// found out before, while rows of the batch before are added. `batches` are those of whole batches, as of one tile:
-/// `number` is the batch's first tile. Adds to losses[b] those of batch b.
+/// Trains batches, one after another, in two phases each:
+///
+///     1. a task for each tile: prepares it, that is, finds the rows that it will touch;
+///        a task for each owner: adds the updates of the batch before to the owner's rows, in the order of the tiles
+///     2. a task for each tile: computes its updates from the tables, and adds those of rows that no other tile touches
+///
+/// batches[b] describes all of batch b as if it were one tile; its `number` is that of the first tile. Adds the losses
+/// of batch b to losses[b].
 void train_batches(const Model& model, std::span<const TileInput> batches, std::span<Tile> tiles,
                    TileLoss* losses) noexcept;
 

@@ -7,10 +7,9 @@
 
 namespace rowmill::word_vectors {
 
-/// A text repeats some words within a few lines: a list of names, say. All updates of a batch are computed from the
-/// same rows. So if a hundred of them move one row the same way, their sum moves it a hundred steps, past its goal, and
-/// more so with each batch. A row that a tile updates more than kMax times gets the sum of as many average updates
-/// instead.
+/// Some texts repeat a word within a few lines: a list of names, say. All updates of a batch are computed from the same
+/// rows. If a hundred of them move one row the same way, their sum overshoots, and more so with each batch. So a row
+/// that a tile updates more than kMax times gets kMax times the mean update instead of the sum.
 class RowCounts {
  public:
   static constexpr std::int32_t kMax = 4;

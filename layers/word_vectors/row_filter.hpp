@@ -16,7 +16,7 @@ class RowFilter {
     for (std::size_t w = 0; w < kWords; ++w) bits_[w] |= more.bits_[w];
   }
   void add(std::int32_t row) { bits_[slot(row) / 32] |= std::uint32_t{1} << (slot(row) % 32); }
-  /// 1 or 0.
+  /// 1 if the row may have been added, 0 if it was not.
   [[nodiscard]] std::int64_t may_hold(std::int32_t row) const {
     return (bits_[slot(row) / 32] >> (slot(row) % 32)) & 1U;
   }

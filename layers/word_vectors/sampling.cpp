@@ -47,7 +47,7 @@ void make_aliases(std::span<const std::int64_t> counts, Alias* aliases, double* 
     shares[w] = root * std::sqrt(root);
     total += shares[w];
   }
-  // Slots that are not full stand at the front of `work`, those that overflow at its back.
+  // Two stacks in one array: slots that are not full at the front of `work`, those that overflow at its back.
   std::size_t small = 0;
   std::size_t large = n;
   for (std::size_t w = 0; w < n; ++w) {

@@ -13,14 +13,16 @@ inline constexpr std::int64_t kLeastBatch = 4;
 /// probability is (sqrt(f / sample) + 1) * sample / f, as in word2vec; or 1, for a sample of 0.
 void make_keep(std::span<const std::int64_t> counts, double sample, std::uint32_t* keep);
 
-/// The batch that a corpus bears: 1,024 words, halved while it is more than 2 (CBOW) or 1 (skip-gram) times
-/// 0.05 / alpha times the number of words that as many equally frequent ones would be: 1 / (the sum of the squares of
-/// their shares of the words that are kept). A row then gets so few gradients of a batch that their sum does not
-/// overshoot. Training diverged from about 5 and 3 times on.
+/// The largest batch with which training does not diverge, because no row gets too many gradients at once:
+///
+///     effective_words = 1 / sum over words of (share of the kept words)^2
+///     batch = 1,024, halved while it is above (cbow ? 2 : 1) * 0.05 / alpha * effective_words
+///
+/// In experiments training diverged from a factor of about 5 (CBOW) and 3 (skip-gram) on.
 std::int64_t choose_batch(std::span<const std::int64_t> counts, const std::uint32_t* keep, double alpha, bool cbow);
 
-/// A slot of an alias table (Walker, 1977): slot w stands for word w where a random word is at most `most`, else for
-/// `other`.
+/// A slot of an alias table (Walker, 1977): slot w stands for word w if a random word is at most `most`, and otherwise
+/// for `other`.
 struct Alias {
   std::uint32_t most;
   std::int32_t other;

@@ -8,6 +8,7 @@
 #include "layers/word_vectors/row_counts.hpp"
 
 namespace rowmill::word_vectors {
+
 void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t count) {
   const std::uint64_t block = first / 4;
   kernels().philox_u32({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), epoch, 0},
@@ -24,7 +25,7 @@ struct Tile::Group {
   float* gradients[kGroup];
   float* target_coefficients;
 
-  /// Of rows that are not there.
+  /// An empty group.
   Group(const float* zeros, float* unread, float* coefficients) : target_coefficients(coefficients) {
     std::ranges::fill(rows, zeros);
     std::ranges::fill(targets, zeros);
@@ -118,7 +119,7 @@ void Tile::find_windows(const Model& model, const TileInput& input) {
   std::fill(right_ + input.count, right_ + kTile, 0);
 }
 
-/// Of all groups at once.
+/// Draws the samples of all groups at once.
 void Tile::draw_samples(const Model& model, const TileInput& input) {
   groups_ = 0;
   for (std::int64_t r = 0; r < std::min(kGroups, input.count); ++r) {
@@ -139,7 +140,7 @@ void Tile::draw_samples(const Model& model, const TileInput& input) {
   }
 }
 
-/// `next` is the group after it, if it is known.
+/// `next` is the group after this one, whose rows are prefetched, or null.
 void Tile::run_group(const Model& model, const Group& group, std::int64_t number, double alpha, const Group* next) {
   constexpr std::int64_t kMaxSamples = 64;
   const float* samples[kMaxSamples];
@@ -166,7 +167,8 @@ void Tile::run_group(const Model& model, const Group& group, std::int64_t number
   if (number == 0) add_loss(model, group, alpha);
 }
 
-/// From the coefficients, which hold the sigmoids. A few logarithms of products do for many factors.
+/// Computes the loss from the coefficients, which are sigmoids times the learning rate. One logarithm of a product
+/// replaces those of 16 factors.
 void Tile::add_loss(const Model& model, const Group& group, double alpha) {
   const auto of = [](double sigmoid) {
     constexpr double kLeast = 0x1p-25;
@@ -305,14 +307,14 @@ void Tile::list_entries(const Model& model, const TileInput& input) {
   sort_by_owner(output_vectors, count);
 }
 
-/// The listed entries, in order within each owner's part.
+/// Sorts the listed entries by owner, stably.
 void Tile::sort_by_owner(Entries& entries, std::int64_t count) {
   const ScaledRow* const listed = listed_;
   std::uint8_t* const owners = owners_;
   std::int64_t counts[kOwners + 1] = {};
   for (std::int64_t e = 0; e < count; ++e) {
     const std::int32_t row = listed[e].row;
-    // Without a branch, which would be foreseen badly.
+    // Without a branch, which would often be mispredicted.
     const std::int64_t owner = kOwners - (kOwners - owner_of(row)) * entries.shared.may_hold(row);
     owners[e] = static_cast<std::uint8_t>(owner);
     ++counts[owner];

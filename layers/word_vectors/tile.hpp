@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tile: up to 256 positions of a batch, the work of one task. It reads both tables, and writes down what they are to
-// get; rows that no other tile of the batch touches it changes itself.
+// A tile: up to 256 positions of a batch, the work of one task. It reads both tables and lists updates of their rows.
+// It applies those of rows that no other tile of the batch touches itself.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@ namespace rowmill::word_vectors {
 
 inline constexpr std::int64_t kTile = 256;               ///< positions
 inline constexpr std::int64_t kGroups = kTile / kGroup;  ///< group r has the positions r, r + 16, r + 32, ...
-/// Rows are shared out to so many owners, by a hash: enough for any thread to find work, few enough to count.
+/// Every row has one of these owners, by a hash of its number: enough to share the work of adding updates out, and few
+/// enough to sort by.
 inline constexpr std::uint32_t kOwnerBits = 4;
 inline constexpr std::int64_t kOwners = std::int64_t{1} << kOwnerBits;
 
@@ -27,8 +28,8 @@ inline std::int64_t owner_of(std::int32_t row) {
 
 using Key = std::array<std::uint32_t, 2>;
 
-/// The random words of an epoch's positions, one each, from position `first` on. Runs that are used never cross a
-/// multiple of 2^34, for each starts at a multiple of its length. `count` is a multiple of 64.
+/// out[i] = the random word of position first + i of an epoch. `count` is a multiple of 64. first .. first + count - 1
+/// must not cross a multiple of 2^34, where the lower word of the counter overflows.
 void random_words(Key key, std::uint64_t first, std::uint32_t epoch, std::uint32_t* out, std::int64_t count);
 
 /// What all tiles of a trainer share.
@@ -65,19 +66,19 @@ struct TileInput {
   double alpha;
 };
 
-/// What a table is to get, in the order of owners. After them comes what the tile has added itself, to rows that no
-/// other tile of the batch touches.
+/// The updates that a tile has for a table, sorted by owner. Last come those that the tile applies itself, as if there
+/// were one more owner: of rows that no other tile of the batch touches.
 struct Entries {
   ScaledRow* rows;
-  std::int64_t begin[kOwners + 2];
-  RowFilter touched;  ///< by the tile
-  RowFilter shared;   ///< with other tiles of the batch
+  std::int64_t begin[kOwners + 2];  ///< of each owner's updates in `rows`
+  RowFilter touched;                ///< by the tile
+  RowFilter shared;                 ///< with other tiles of the batch
 
-  /// Adds to the owner's rows.
+  /// Adds the updates of one owner to the table.
   void apply(std::int64_t owner, float* table, std::int64_t dim) const;
 };
 
-/// What tiles say about their loss.
+/// The sum of the loss over predictions, and their number.
 struct TileLoss {
   double sum = 0;
   std::int64_t predictions = 0;
@@ -89,14 +90,15 @@ struct TileLoss {
   }
 };
 
-/// Memory of a tile. What its entries point to stays there until they are applied.
+/// The memory of a tile. Its entries point into it, so it stays as it is until they are applied.
 struct Tile {
   explicit Tile(const Model& model, Carver& memory);
 
   /// Finds the windows and draws the samples, so that it is known which rows the tile will touch.
   void prepare(const Model& model, const TileInput& input);
 
-  /// Computes all below from the input. `all` are the tiles of the batch, which are prepared; others may run meanwhile.
+  /// Computes `vectors`, `output_vectors` and `loss`. `all` are the tiles of the batch, which must be prepared; others
+  /// may run at the same time.
   void run(const Model& model, const TileInput& input, std::span<const Tile> all);
 
   Entries vectors{};

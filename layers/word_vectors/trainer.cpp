@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// WordVectorTrainer: checks, keeps words, and hands batches of them to train_batches().
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -115,14 +116,14 @@ class WordVectorTrainer::Impl {
   [[nodiscard]] std::int64_t words() const noexcept { return vectors_.rows(); }
   /// Of a full batch.
   [[nodiscard]] std::int64_t tiles() const noexcept { return (options_.batch + kTile - 1) / kTile; }
-  /// How many of the words that a state has are of the batch before.
+  /// How many of a state's words belong to the batch before.
   [[nodiscard]] std::int64_t first_after(std::int64_t batches) const noexcept {
     return std::min(model_.window, batches * options_.batch);
   }
   void lay_out();
   void check_not_done(const char* call) const;
   void check_state(const WordVectorState& state) const;
-  /// Once so many words of the epoch are read.
+  /// The learning rate after `words` words of the epoch.
   [[nodiscard]] double alpha(std::int64_t words) const noexcept;
   const std::uint32_t* random_of(std::int64_t word);
   std::size_t keep(std::span<const std::int32_t> words_read);
@@ -130,7 +131,7 @@ class WordVectorTrainer::Impl {
   void begin_epoch() noexcept;
 
   static constexpr std::int64_t kRandomWords = 1024;
-  /// So many are trained in one parallel region, if there are words for them.
+  /// The most batches that are trained in one parallel region.
   static constexpr std::int64_t kBatchesAtOnce = 64;
 
   WordVectorOptions options_;
@@ -147,13 +148,13 @@ class WordVectorTrainer::Impl {
   std::uint32_t* random_ = nullptr;         // of kRandomWords words of the epoch, from random_begin_ on
   std::int64_t random_begin_ = -1;
 
-  // The kept words that batches still need: `first_` of the batch before, then those that wait. One more than fits may
-  // be written, before it is known whether it is kept.
+  // The kept words that batches still need: `first_` of the batch before, then those that wait. There is room for one
+  // more, because a word is written before it is known whether it is kept.
   std::int32_t* ids_ = nullptr;
   std::uint8_t* begins_ = nullptr;  // whether each is the first of its sentence
   std::int64_t first_ = 0;
   std::int64_t size_ = 0;
-  std::vector<std::int64_t> full_;  // for each batch that waits with all its words: how many the epoch had read then
+  std::vector<std::int64_t> full_;  // for each full batch that waits: how many words of the epoch had been read then
 
   std::int64_t epoch_ = 0;
   std::int64_t read_ = 0;            // words of this epoch
@@ -204,7 +205,7 @@ WordVectorTrainer::Impl::Impl(std::span<const std::int64_t> counts, const WordVe
   word_vectors::make_aliases(counts, aliases_, shares, reinterpret_cast<std::int32_t*>(shares + counts.size()));
 }
 
-/// Takes the memory that batches need.
+/// Allocates the memory that batches need.
 void WordVectorTrainer::Impl::lay_out() {
   tiles_.reserve(static_cast<std::size_t>(tiles()));
   full_.reserve(kBatchesAtOnce);
@@ -242,7 +243,7 @@ double WordVectorTrainer::Impl::alpha(std::int64_t words) const noexcept {
   return std::max(alpha, options_.min_alpha);
 }
 
-/// The random words from that of word `word` of the epoch on, to the end of a run.
+/// The random word of word `word` of the epoch, and those after it to the end of random_.
 const std::uint32_t* WordVectorTrainer::Impl::random_of(std::int64_t word) {
   const std::int64_t begin = word / kRandomWords * kRandomWords;
   if (begin != random_begin_) {
@@ -274,7 +275,7 @@ void WordVectorTrainer::Impl::train(std::span<const std::int32_t> words_read) {
 
 /// Keeps or drops words until kBatchesAtOnce batches have theirs. Returns how many it took.
 std::size_t WordVectorTrainer::Impl::keep(std::span<const std::int32_t> words_read) {
-  // In local variables, for what is written through begins_ may alias any member.
+  // In local variables: a store through begins_, which points to bytes, may alias any member.
   std::int32_t* const ids = ids_;
   std::uint8_t* const begins = begins_;
   std::int64_t size = size_;
@@ -313,7 +314,7 @@ std::size_t WordVectorTrainer::Impl::keep(std::span<const std::int32_t> words_re
   return static_cast<std::size_t>(next);
 }
 
-/// As many batches of `count` positions as there are numbers: of the words that the epoch had read for each.
+/// Runs a batch of `count` positions for each element of words_read: how many words of the epoch had been read then.
 void WordVectorTrainer::Impl::run_batches(std::span<const std::int64_t> words_read, std::int64_t count) noexcept {
   word_vectors::TileInput inputs[kBatchesAtOnce];
   word_vectors::TileLoss losses[kBatchesAtOnce];
