@@ -16,7 +16,7 @@ enum class LastOffset : std::uint8_t {
 };
 
 /// Ids grouped into bags, as a read-only view. Bag b holds ids[begin(b)] .. ids[begin(b+1) - 1], and may be empty.
-/// Making one checks nothing, from_lengths apart: the operation that uses it does.
+/// Only from_lengths() checks its arguments; otherwise the operation that uses the bags does.
 ///
 /// Bags may have a weight for each id, and an id that stands for padding:
 ///
@@ -44,7 +44,7 @@ class Bags {
   ///       offsets[b+1] = offsets[b] + lengths[b]
   ///
   /// Throws Error, and writes nothing, if
-  /// - ids, lengths or offsets are null (and not empty) or not aligned (invalid_argument);
+  /// - ids, lengths or offsets are bad: see Ids (invalid_argument);
   /// - a length is below 0 or leads past the last id (PositionError, invalid_argument: its position and value);
   /// - the lengths' sum is not ids.size(), or offsets has fewer than lengths.size() + 1 elements (shape_mismatch);
   /// - offsets shares memory with ids or lengths (overlap).
@@ -62,9 +62,9 @@ class Bags {
     return bags;
   }
 
-  /// The same bags with a padding id: where it stands there is no id. It is neither summed, counted nor trained, and
-  /// need not be a row of the table: -1 and the number of rows are usual. An id for which the policy takes the row of
-  /// this number, such as -1 under `wrap_negative`, is padding too.
+  /// The same bags with a padding id, which stands for no id: it is neither summed, counted nor trained. It need not be
+  /// a row of the table; -1 and the number of rows are usual. An id that the policy turns into the row of this number,
+  /// such as -1 under `wrap_negative`, is padding too.
   [[nodiscard]] Bags with_padding(std::int64_t id) const {
     Bags bags = *this;
     bags.padding_id_ = id;

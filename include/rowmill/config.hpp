@@ -10,9 +10,8 @@
 
 #ifdef _GLIBCXX_DEBUG
 namespace rowmill::detail {
-/// Containers of the standard library stand in public classes, and those of its debug mode have another layout. So a
-/// program in that mode needs Rowmill compiled in it too, by -D_GLIBCXX_DEBUG; else it lacks this name when it is
-/// linked.
+/// Public classes hold containers of the standard library, whose layout differs in its debug mode. So a program in that
+/// mode needs a Rowmill that is compiled with -D_GLIBCXX_DEBUG too. Otherwise this name is missing at link time.
 extern const char compile_rowmill_with_GLIBCXX_DEBUG_too;
 [[gnu::used]] static const char* const debug_mode = &compile_rowmill_with_GLIBCXX_DEBUG_too;
 }  // namespace rowmill::detail

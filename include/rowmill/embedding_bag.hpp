@@ -26,15 +26,15 @@ struct EmbeddingBagOptions {
   Pooling pooling = Pooling::mean;
   OutOfRange out_of_range = OutOfRange::error;
   Divisor divisor = Divisor::count;  ///< of a mean or sqrtn of bags with weights
-  /// No part of any bag: see Bags::with_padding. If it is a row, that starts at zero and never moves.
+  /// As Bags::with_padding(). If it is a row of the table, that row starts at zero and never moves.
   std::optional<std::int64_t> padding_id = {};
-  std::optional<MaxNorm> max_norm = {};  ///< forward() scales the rows down to it, for good
+  std::optional<MaxNorm> max_norm = {};  ///< forward() first scales the rows of the table down to it
   GradientOptions gradient = {};         ///< of each step
   Recorded recorded = Recorded::copied;
   StorageOptions storage = {};  ///< as of EmbeddingOptions
 };
 
-/// The layer of pooled lookups: each bag of ids becomes one row, the sum, mean or largest of theirs.
+/// The layer of pooled lookups: each bag of ids becomes one output row, pooled from the rows of its ids.
 ///
 ///     EmbeddingBag words({.rows = 9088, .dim = 256, .optimizer = RowWiseAdagradOptions{}});
 ///     words.forward(Bags(ids, batch, length), out);    // (batch, length) -> (batch, dim)
@@ -50,24 +50,28 @@ class EmbeddingBag : public TrainedTable {
   /// divisor does not go with the pooling (invalid_argument).
   explicit EmbeddingBag(const EmbeddingBagOptions& options);
 
-  /// Looks bags up: out is bags.size() x dim. As pool(), with the layer's pooling, policy and padding id. With a
-  /// max_norm, renormalize() comes first, which writes the table: a layer that is const refuses (invalid_argument).
-  /// Throws Error also if the bags have a padding id, and it is not the layer's (invalid_argument).
+  /// pool() from the table, with the layer's pooling, policy and padding id: out is bags.size() x dim. With a max_norm,
+  /// renormalize() comes first, which writes the table: the const overload then throws Error (invalid_argument).
+  /// Otherwise throws as pool() and renormalize() do, or if the layer has a padding id and the bags have another one
+  /// (invalid_argument).
   void forward(const Bags& bags, const TableView& out, Workspace* workspace = nullptr);
   void forward(const Bags& bags, const TableView& out, Workspace* workspace = nullptr) const;
 
-  /// Records the gradient of one forward pass, d loss / d out, bags.size() x dim, for the next step(). Ids and weights
-  /// are copied, and the gradient is unless the layer was made with Recorded::referenced. Duplicate ids, within a call
-  /// and across calls, are summed. A maximum reads the table again, to see which rows it came from: so the table must
-  /// still be as forward() left it. `weight_gradients`, if not empty, receives d loss / d weight of each id: see
-  /// pool_weight_gradients().
-  /// Throws Error, and records and writes nothing, if bags, shapes or weight gradients are wrong (see pool()), an id is
-  /// out of range, the gradient shares memory with the table or memory is refused.
+  /// Records the gradient of one forward pass, d loss / d out, bags.size() x dim, for the next step(), in f32, bf16 or
+  /// f16 (f64 for a table of f64). Ids and weights are copied, and the gradient too unless the layer was made with
+  /// Recorded::referenced. Gradients of equal ids, within a call and across calls, are summed. For max, the table must
+  /// still be as forward() left it: it is read again, to find the winners. `weight_gradients`, if not empty, receives
+  /// d loss / d weight of each id: see pool_weight_gradients(), which takes no gradients of bf16 and f16.
+  ///
+  /// Throws Error, and records and writes nothing, if the gradient is bad, or has another format (invalid_argument) or
+  /// shape (shape_mismatch), the bags are wrong or an id is out of range (see pool()), weight_gradients are wrong (see
+  /// pool_weight_gradients()), the gradient shares memory with the table (overlap), or memory is refused
+  /// (out_of_memory).
   void backward(const Bags& bags, const ConstTableView& gradient, std::span<float> weight_gradients = {});
 
-  /// Applies what backward() recorded, then forgets it. A step counts if a pass was recorded, also one that trains no
-  /// row: of no bags, or of empty ones; with nothing recorded it does nothing. See GradientOptions for steps that are
-  /// left out.
+  /// Applies what backward() recorded, then forgets it. With nothing recorded it does nothing. A recorded pass makes
+  /// the step count, even one that trains no row: of no bags, or of empty ones. GradientOptions may leave a step out.
+  /// Throws as Plan::build() and Optimizer::step() do; what was recorded then stays.
   void step();
 
   /// Forgets what backward() recorded.

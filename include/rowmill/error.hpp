@@ -31,8 +31,8 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-/// An element of an argument that is not allowed: an id outside the table, or an offset of bags that is not where it
-/// may be. The lowest bad position, and the value found there.
+/// One element of an argument is not allowed: an id, or an offset or length of bags. position() is the lowest bad
+/// position, and value() what was found there.
 class PositionError : public Error {
  public:
   PositionError(ErrorCode code, const std::string& message, std::int64_t position, std::int64_t value)

@@ -19,10 +19,10 @@ enum class Format : std::uint8_t {
   f32 = 0,   ///< float
   bf16 = 1,  ///< Bf16
   f16 = 2,   ///< F16
-  int8 = 3,  ///< row-wise quantised: lookups and convert() alone know these three; see row_elements()
+  int8 = 3,  ///< row-wise quantised, as the next two: for lookups and convert() alone; see row_elements()
   int4 = 4,
   int2 = 5,
-  low16 = 6,  ///< the lower halves of floats whose upper halves are a bf16 table: a state of optimizers
+  low16 = 6,  ///< the lower halves of floats whose upper halves are a bf16 table: see StorageOptions::split
   f64 = 7,    ///< double; this and the integers are for exactness, not for speed
   i64 = 8,    ///< std::int64_t, and so on
   i32 = 9,
@@ -38,8 +38,8 @@ struct Bf16 {
 
   Bf16() = default;
 
-  /// Rounds to the nearest value, a tie to the one whose last bit is 0. What rounds beyond the largest value is
-  /// infinity; a NaN keeps its sign and upper bits, and becomes quiet.
+  /// Rounds to the nearest value, a tie to the one whose last bit is 0. A value that rounds beyond the largest becomes
+  /// infinity. A NaN keeps its sign and upper bits, and becomes quiet.
   constexpr explicit Bf16(float x) : bits(0) {
     const auto wide = std::bit_cast<std::uint32_t>(x);
     const bool is_nan = (wide & 0x7FFFFFFFU) > 0x7F800000U;
@@ -59,14 +59,14 @@ struct Bf16 {
 static_assert(sizeof(Bf16) == 2 && std::is_trivial_v<Bf16>);
 
 /// float16: IEEE 754 binary16, with 11 bits of precision and values up to 65504. It is only stored; arithmetic is
-/// float. Its functions are inlined everywhere: leaf kernels use them, whose objects may not share functions.
+/// float. Its functions are always inlined because leaf kernels use them, whose object files may not share functions.
 struct F16 {
   std::uint16_t bits;
 
   F16() = default;
 
-  /// Rounds to the nearest value, a tie to the one whose last bit is 0; denormals are kept. What rounds beyond 65504 is
-  /// infinity; a NaN keeps its sign and upper bits, and becomes quiet.
+  /// Rounds to the nearest value, a tie to the one whose last bit is 0; denormals are kept. A value that rounds beyond
+  /// 65504 becomes infinity. A NaN keeps its sign and upper bits, and becomes quiet.
   [[gnu::always_inline]] constexpr explicit F16(float x) : bits(0) {
     const auto wide = std::bit_cast<std::uint32_t>(x);
     const std::uint32_t magnitude = wide & 0x7FFFFFFFU;
@@ -111,7 +111,7 @@ struct F16 {
 };
 static_assert(sizeof(F16) == 2 && std::is_trivial_v<F16>);
 
-/// The types that elements have in memory, and the format of each.
+/// The number of the Format whose elements are T in memory; -1 if there is none.
 template <class T>
 inline constexpr int format_value = -1;
 template <>
@@ -133,14 +133,16 @@ inline constexpr int format_value<std::int8_t> = static_cast<int>(Format::i8);
 template <>
 inline constexpr int format_value<std::uint8_t> = static_cast<int>(Format::u8);
 
+/// A type that elements have in memory.
 template <class T>
 concept StorageType = (format_value<T> >= 0);
 
+/// The format whose elements are T in memory.
 template <StorageType T>
 inline constexpr Format format_of = static_cast<Format>(format_value<T>);
 
-/// The bytes of one element, which is what strides count in; 0 if the value is not one of the enum's. Rows of quantised
-/// formats are counted in bytes.
+/// The bytes of one element; 0 if the value is not one of the enum's. Strides are in elements. Those of quantised
+/// formats are bytes.
 [[nodiscard]] constexpr std::int64_t element_size(Format format) {
   switch (format) {
     case Format::f64:
@@ -177,14 +179,14 @@ inline constexpr Format format_of = static_cast<Format>(format_value<T>);
   return format == Format::int8 || format == Format::int4 || format == Format::int2;
 }
 
-/// How many elements a row of `dim` columns takes: dim, unless it is quantised. The bytes of a quantised row are
+/// How many elements a row of `dim` columns takes: dim, or the row's bytes if it is quantised. These are
 ///
 ///     int8: dim codes, then scale and bias as float32
 ///     int4: two codes a byte, the even column in the low bits, then scale and bias as float16
 ///     int2: four codes a byte, the first column in the lowest bits, then scale and bias as float16
 ///
-/// without padding, little-endian, and a value is round(code * scale) + bias in float32: docs/numerics.md. A row
-/// without columns takes none. The largest number stands for sizes beyond 64 bits.
+/// without padding, little-endian. A value is round(code * scale) + bias in float32: docs/numerics.md. A row without
+/// columns takes no bytes. Returns the largest int64 where the number does not fit.
 [[nodiscard]] constexpr std::int64_t row_elements(Format format, std::int64_t dim) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   constexpr std::int64_t kFloats = 8;

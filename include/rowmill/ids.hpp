@@ -29,9 +29,11 @@ concept IdType = std::signed_integral<T> &&(sizeof(T) == 4 || sizeof(T) == 8) &&
 /// A read-only view of ids of either width. Any contiguous range of signed integers of 4 or 8 bytes converts to it; a
 /// batch of any shape is passed flattened, in row-major order. The ids are never narrowed or rewritten.
 ///
-/// Ids may also stand at a stride from each other: a column of an array of ids, or every second one. Every operation
-/// takes them; to look them up costs as much as a policy other than OutOfRange::error, and needs the same scratch
-/// memory.
+/// Ids may be strided: a column of an array of ids, or every second one. Every operation takes them. A lookup then
+/// costs as much as with a policy other than OutOfRange::error, and needs the same scratch memory.
+///
+/// Making one checks nothing. Ids are *bad*, which operations report as invalid_argument, if their size is negative,
+/// their pointer is null (and they are not empty) or not aligned, or their extent in bytes overflows 64 bits.
 class Ids {
  public:
   constexpr Ids() = default;
@@ -98,8 +100,8 @@ struct BadId {
   std::int64_t value;
 };
 
-/// Looks for an id that `policy` forbids in a table of `rows` rows, and throws nothing for any ids: for callers
-/// without exceptions.
+/// Looks for an id that `policy` forbids in a table of `rows` rows, and does not throw if there is one: for callers
+/// without exceptions. The ids must not be bad in the sense of Ids.
 ///
 ///     for i in 0 .. ids.size()-1:
 ///       if ids[i] != padding_id and not allowed(ids[i], rows, policy): return {i, ids[i]}

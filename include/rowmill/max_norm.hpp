@@ -21,8 +21,8 @@ struct MaxNorm {
 
 /// How renormalize() treats ids.
 struct RenormalizeOptions {
-  OutOfRange out_of_range = OutOfRange::error;  ///< an id for which the policy has no row changes none
-  std::optional<std::int64_t> padding_id = {};  ///< an id whose row stays as it is. That of bags comes with them
+  OutOfRange out_of_range = OutOfRange::error;  ///< an id that `zero` or `skip` leaves out changes no row
+  std::optional<std::int64_t> padding_id = {};  ///< an id whose row stays as it is. Bags have their own
 };
 
 /// Scales the rows that are about to be looked up down to a norm, as torch.nn.functional.embedding(max_norm=...) does
@@ -33,16 +33,17 @@ struct RenormalizeOptions {
 ///       if norm > max_norm:                                    # not if it is NaN
 ///         table[r, :] *= max_norm / (norm + 1e-7)
 ///
-/// All in float (in double for a table of f64), the factor rounded once; sums across columns have the order of
-/// docs/numerics.md. A table of 16 bits is rounded once, when a row is stored. The time follows the number of ids, not
-/// that of rows. Shapes: `table` rows x dim, f32, bf16, f16 or f64. `workspace`, if given, holds the scratch memory
-/// (see renormalize_memory_required) and serves this call alone. Runs in the caller's oneTBB arena. It writes the
-/// table: no other call may read or write those rows meanwhile.
+/// Arithmetic is float (double for a table of f64); sums across columns have the order of docs/numerics.md. A table of
+/// 16 bits is rounded once, when a row is stored. The time follows the number of ids, not the number of rows.
+///
+/// Shapes: `table` rows x dim of f32, bf16, f16 or f64. `workspace`, if given, holds the scratch memory (see
+/// renormalize_memory_required()) and serves this call alone. Runs in the caller's oneTBB arena. It writes the table:
+/// no other call may read or write those rows meanwhile.
 ///
 /// Throws Error, and changes nothing, if
-/// - table is null (and not empty), has a negative dim or number of rows, or a size that overflows; max_norm is not in
-///   its range; a padding id is given beside bags (invalid_argument);
-/// - the bags' offsets or shape do not fit their ids (see pool());
+/// - table or the ids are bad, table has another format, an option is out of its range, or a padding id is given among
+///   the options for bags (invalid_argument);
+/// - the bags' offsets, shape or weights do not fit their ids: see pool();
 /// - table shares an element with ids, offsets or weights, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError);
 /// - scratch memory is refused (out_of_memory), or ROWMILL_ISA is wrong (unsupported_isa).
@@ -51,7 +52,7 @@ void renormalize(const TableView& table, Ids ids, const MaxNorm& max_norm, const
 void renormalize(const TableView& table, const Bags& bags, const MaxNorm& max_norm,
                  const RenormalizeOptions& options = {}, Workspace* workspace = nullptr);
 
-/// The bytes of Workspace that a renormalize of `id_count` ids uses at most. Throws Error (invalid_argument) unless
+/// The bytes of Workspace that renormalize() uses at most for `id_count` ids. Throws Error (invalid_argument) unless
 /// 0 <= id_count <= 2^56.
 [[nodiscard]] std::size_t renormalize_memory_required(std::int64_t id_count);
 

@@ -19,13 +19,13 @@
 
 namespace rowmill {
 
-// All optimizers here are sparse ("lazy"): a step moves the rows that the batch's ids touch, and their state, and
-// nothing else. A row's gradient g is the sum of its contributions, one for each position whose id is that row; it is
-// formed first and applied once. In the formulas t is the number of this step, counting from 1; operations are float,
-// element by element, in the order written, each rounded; what stands in {braces} is computed once a step in double
-// and then rounded to float.
+// All optimizers are sparse ("lazy"): a step updates the rows that the batch's ids touch, and their state, and nothing
+// else. A row's gradient g is the sum of its contributions, one for each position whose id is that row; it is formed
+// first and applied once. In the formulas t is the number of the step, counting from 1. Operations are float, element
+// by element, in the order written, each rounded. What stands in {braces} is computed in double once a step, and then
+// rounded to float.
 
-/// Stochastic gradient descent, with momentum b as PyTorch has it (Sutskever et al., ICML 2013, but with lr outside):
+/// Stochastic gradient descent, with momentum b as in PyTorch (Sutskever et al., ICML 2013, but lr outside of b):
 ///
 ///     momentum = 0:   w = w - {lr} * g
 ///     otherwise:      b = {momentum} * b + g
@@ -109,35 +109,38 @@ using OptimizerOptions =
 /// Where an optimizer stands between two steps, beside its state tables: what a checkpoint stores.
 struct OptimizerProgress {
   std::int64_t step_count = 0;
-  /// For Adam: beta1^step_count and beta2^step_count by repeated multiplication in double, as steps compute them. If
-  /// one is missing, restore() multiplies again: a multiplication a step, until the power changes no more (for beta =
-  /// 0.999 after 744,000 steps).
+  /// For Adam: beta1^step_count and beta2^step_count, as steps compute them: by repeated multiplication in double. If
+  /// one is missing, restore() computes it so, with one multiplication for each step until the power no longer changes
+  /// (for beta = 0.999 after 744,000 steps).
   std::optional<double> beta1_power = {};
   std::optional<double> beta2_power = {};
 };
 
-/// Applies batches of gradients to one table, and keeps the state that takes. Move-only, as Table; clone() makes a
-/// copy. One that was moved from may only be assigned to or destroyed.
+/// Applies batches of gradients to one table, and keeps the state for that. Move-only, as Table; clone() makes a copy.
+/// One that was moved from may only be assigned to or destroyed.
 class Optimizer {
  public:
-  /// The optimizer that `options` describe for a rows x dim table, with its state. `name`, the table's, names the
-  /// state. Throws Error if an option is out of its range, which the message gives (invalid_argument), or if the state
-  /// does not fit in memory (out_of_memory).
+  /// The optimizer that `options` describe for a rows x dim table, with its state. `name` is the table's, and prefixes
+  /// the names of the state tables. Throws Error if rows < 0, dim < 0, their product overflows, or an option is out of
+  /// its range, which the message gives (invalid_argument), or if memory is refused (out_of_memory).
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::string_view name = {});
 
-  /// The same for weights of 16 bits or states of 16 bits. A split table starts with lower halves of 0: the floats are
-  /// the bf16 values.
-  /// Throws Error also if an option of the storage is none that its enum has, a state_format is not f32, bf16 or f64,
-  /// rounding is stochastic without anything of 16 bits but a split table, or without a name, a stream number and a
-  /// name of the stream (invalid_argument).
+  /// The same with other storage of weights and states. A split table starts with lower halves of 0, so that its floats
+  /// are the bf16 values.
+  ///
+  /// Throws Error also (invalid_argument) if
+  /// - an option of the storage is unknown, or state_format is not f32, bf16 or f64;
+  /// - state_format is f64, and the weights are split or rounding is stochastic;
+  /// - rounding is stochastic, and the weights are split with states of f32, which rounds nothing;
+  /// - rounding is stochastic, and there is neither a name, nor a name or number of the stream.
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const StorageOptions& storage,
             std::string_view name = {});
 
-  /// The same with its state in the caller's memory, which must live as long as the optimizer: tables of the number,
-  /// order, shapes and formats that state() gives, each contiguous. What they hold is the state; an initial value among
-  /// the options is not applied.
-  /// Throws Error also if a table is bad or its row stride is not its dim (invalid_argument), the number or a shape is
-  /// another (shape_mismatch), or two share an element (overlap).
+  /// The same with its state in the caller's memory, which must live as long as the optimizer: contiguous tables of the
+  /// number, order, shapes and formats that state() gives. Their contents are the state: initial_accumulator is not
+  /// applied.
+  /// Throws Error also if a table is bad, has another format, or its row stride is not its dim (invalid_argument), if
+  /// the number of tables or a shape is another (shape_mismatch), or if two share an element (overlap).
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, std::span<const TableView> state);
   Optimizer(const OptimizerOptions& options, std::int64_t rows, std::int64_t dim, const StorageOptions& storage,
             std::span<const TableView> state);
@@ -157,17 +160,22 @@ class Optimizer {
   ///           1,024; the coefficients are the plan's (see docs/numerics.md)
   ///       update weights[r, :] and the state of r
   ///
-  /// Shapes: `weights` rows x dim as this optimizer was made for, of f32, bf16 or f16; `gradients`: of these formats
-  /// too, each its own, which are widened before they are summed: views with dim columns whose rows, one view after
-  /// another, are the plan's gradient rows (one view for each backward pass that was accumulated): a row for each id,
-  /// or for each bag. A plan that touches no row, of zero ids or of ignored ones, changes no row, but the step counts,
-  /// as in torch.optim.SparseAdam. `workspace`, if given, holds the scratch memory (see memory_required). Runs in the
-  /// caller's oneTBB arena. It writes weights and state: no other call may use those rows meanwhile.
+  /// Shapes: `weights` rows x dim, as this optimizer was made for; `gradients` one view for each backward pass, with
+  /// dim columns, whose rows, one view after another, are the plan's gradient rows: one for each id, or for each bag.
+  /// Formats: weights and each gradient are f32, bf16 or f16, and may differ; with a state_format of f64 all are f64.
   ///
-  /// Throws Error, and changes nothing, if a view is bad (invalid_argument), shapes or plan disagree (shape_mismatch),
-  /// weights or state share an element with a gradient, the plan's winners or each other (overlap), an option of the
-  /// storage has no meaning for the weights' format, or a float16 weight overflows under Overflow::error
-  /// (invalid_argument), or scratch memory is refused (out_of_memory).
+  /// A plan that touches no row changes nothing, but the step counts, as in torch.optim.SparseAdam. `workspace`, if
+  /// given, holds the scratch memory (see memory_required()). Runs in the caller's oneTBB arena. It writes weights and
+  /// state: no other call may use those rows meanwhile.
+  ///
+  /// Throws Error, and changes nothing, if
+  /// - a view is bad or has another format, or a storage option means nothing for the weights' format
+  ///   (invalid_argument);
+  /// - weights are f64, and the plan is of a mean or sqrtn without PlanOptions::double_coefficients (invalid_argument);
+  /// - a float16 weight overflows under Overflow::error (invalid_argument);
+  /// - a shape, the plan's rows or the plan's winners do not fit (shape_mismatch);
+  /// - weights or state share an element with a gradient, the plan's winners or each other (overlap);
+  /// - scratch memory is refused (out_of_memory), or ROWMILL_ISA is wrong (unsupported_isa).
   void step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
             Workspace* workspace = nullptr);
   void step(const TableView& weights, const Plan& plan, const ConstTableView& gradient,
@@ -196,17 +204,17 @@ class Optimizer {
   /// "sgd", "adagrad", "row_wise_adagrad", "adam", "partial_row_wise_adam"
   [[nodiscard]] std::string_view name() const;
   [[nodiscard]] std::int64_t step_count() const { return progress().step_count; }
-  /// The number of steps that skip_nonfinite left out since this optimizer was made. They are no part of the step
-  /// count.
+  /// The number of steps that skip_nonfinite left out since this optimizer was made. step_count() does not include
+  /// them.
   [[nodiscard]] std::int64_t skipped_steps() const;
   [[nodiscard]] double learning_rate() const;
   /// Throws Error (invalid_argument) unless 0 <= learning_rate <= 3.4e38.
   void set_learning_rate(double learning_rate);
 
   [[nodiscard]] const OptimizerOptions& options() const;
-  /// How weights and states are stored. The stream's name is the one in use, and lives as long as the optimizer.
+  /// How weights and states are stored. The stream's name is the one in use; it lives as long as the optimizer.
   [[nodiscard]] const StorageOptions& storage() const;
-  /// Changes any hyperparameter. State and step count stay; an initial value has no effect any more.
+  /// Changes any hyperparameter. State and step count stay; initial_accumulator has no effect any more.
   /// Throws Error (invalid_argument), and changes nothing, if an option is out of its range, or if `options` are of
   /// another kind of optimizer or need other state tables: a momentum where it was 0, or 0 where it was not.
   void set_options(const OptimizerOptions& options);
@@ -221,14 +229,15 @@ class Optimizer {
   /// The step count, and the powers that Adam keeps.
   [[nodiscard]] OptimizerProgress progress() const;
 
-  /// Sets what progress() and state() give, so that the next steps have the same bits as those of the optimizer that
-  /// gave it. `state` are views of the same number, order, shapes and formats as state(); their contents are copied. A
-  /// view that is this optimizer's own leaves that table as it is. The learning rate is not a part: see
-  /// set_learning_rate().
+  /// Takes over another optimizer's progress() and state(), so that the next steps have the bits of its next steps.
+  /// `state` are views of the same number, order, shapes and formats as state(), and are copied; a view that is this
+  /// optimizer's own leaves that table as it is. The learning rate stays: see set_learning_rate().
   ///
-  /// Throws Error, and changes nothing, if the step count is negative, a power is not in 0 .. 1, or is given to an
-  /// optimizer that has none (invalid_argument); or if a view is bad (invalid_argument), has another shape, or there is
-  /// another number of them (shape_mismatch), or it shares an element with the state in another way (overlap).
+  /// Throws Error, and changes nothing, if
+  /// - the step count is negative, or a power is not in 0 .. 1 or given to an optimizer without betas
+  ///   (invalid_argument);
+  /// - a view is bad or has another format (invalid_argument), or their number or a shape is another (shape_mismatch);
+  /// - a view shares an element with this optimizer's state, but is not the same table (overlap).
   void restore(const OptimizerProgress& progress, std::span<const ConstTableView> state);
   void restore(std::int64_t step_count, std::span<const ConstTableView> state) {
     restore(OptimizerProgress{.step_count = step_count}, state);

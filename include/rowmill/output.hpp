@@ -52,27 +52,27 @@ class Output {
   std::int64_t dim_ = 0;
 };
 
-/// Makes outputs for callers who want a new one for each call. Memory that is new from the system has to be cleared
-/// page by page when it is first written, which takes longer than a large gather itself; this keeps the memory of the
-/// last outputs that died for the next ones.
+/// Makes outputs for callers who want a new one for each call. The system clears new memory page by page when it is
+/// first written, which takes longer than a large gather itself. So an allocator keeps the memory of outputs that died
+/// for the next ones.
 ///
 ///     OutputAllocator outputs;
 ///     Output out = outputs.make(ids.size(), table.dim());
 ///     gather(table, ids, out);
 ///
-/// Threads may share one, and so do its copies: they keep the same memory.
+/// Threads may share an allocator. Its copies share its memory.
 class OutputAllocator {
  public:
   OutputAllocator();
   OutputAllocator(const OutputAllocator&) = default;  // and no moves, which would leave one without memory
   OutputAllocator& operator=(const OutputAllocator&) = default;
 
-  /// A rows x dim output; what it holds is unspecified. It gets memory that an output of up to twice its size left, or
-  /// new memory, in 2 MiB pages where it is large. Throws Error if rows < 0 or dim < 0 or rows * dim overflows
+  /// A rows x dim output of unspecified values. It gets the memory of a dead output of up to twice its size, or new
+  /// memory, in 2 MiB pages where it is large. Throws Error if rows < 0, dim < 0 or rows * dim overflows
   /// (invalid_argument), or the system refuses the memory (out_of_memory).
   [[nodiscard]] Output make(std::int64_t rows, std::int64_t dim);
 
-  /// The bytes that no output uses now. At most eight blocks are kept: of more, the one that was left first is freed.
+  /// The bytes that are kept for the next outputs. At most eight blocks are kept; the oldest is freed first.
   [[nodiscard]] std::size_t idle_bytes() const;
 
   /// Gives idle memory back to the system.

@@ -14,8 +14,8 @@ namespace rowmill {
 /// How a bag's rows become one.
 enum class Pooling : std::uint8_t {
   sum,
-  mean,   ///< the sum over their number
-  sqrtn,  ///< the sum over the root of their number
+  mean,   ///< the sum divided by the number of rows
+  sqrtn,  ///< the sum divided by the root of that number
   max,    ///< column by column, the largest; of equal ones the first; NaN where there is one
 };
 
@@ -44,21 +44,23 @@ struct PoolOptions {
 /// positions that count, or the sum of their weights; of sqrtn the root of that number, or of the sum of their squares.
 /// Weights are 1 where bags have none.
 ///
-/// `table` may have any format, `out` is f32, bf16 or f16: sums are float32, and rounded once. Of f64 and integers
-/// `out` has the table's format, and sums are in that. Integers wrap around; they have sum and max alone, without
-/// weights. Shapes: `table` rows x dim; `bags` n bags; `out` n x dim, of any row stride >= dim and any alignment.
-/// `workspace`, if given, holds the scratch memory and serves this call alone. It needs some only if a bag has more
-/// than 4,096 ids, and there is padding, a max, strided ids, a policy other than `error` or, of a quantised or f16
-/// table, a weight: see pool_memory_required.
-/// Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it meanwhile is a race.
+/// `table` may have any format but low16, and `out` is f32, bf16 or f16: sums are float32, and rounded once. A table of
+/// f64 or integers needs an `out` of its own format, in which it is summed. Integers wrap around; they have sum and max
+/// alone, without weights.
+///
+/// Shapes: `table` rows x dim; `bags` n bags; `out` n x dim, with any row stride >= dim. `workspace`, if given, holds
+/// the scratch memory and serves this call alone. Scratch memory is needed only if a bag has more than 4,096 ids, and
+/// there is padding, a max, strided ids, a policy other than `error` or, for a quantised or f16 table, a weight: see
+/// pool_memory_required(). Runs in the caller's oneTBB arena. Reads of one table may run concurrently; a write to it
+/// meanwhile is a race.
 ///
 /// Throws Error, and writes nothing, if
-/// - table or out is null (and not empty), has a negative dim or number of rows, or a size that overflows
+/// - a view, the ids, the offsets or the weights are bad, a format is none of these, or an option is unknown
 ///   (invalid_argument);
-/// - offsets are missing, do not begin with 0, fall, or do not end with ids.size() (invalid_argument: the lowest bad
-///   position and its value); batch x length is not ids.size() (shape_mismatch);
-/// - weights are null (invalid_argument), or not one for each id (shape_mismatch);
-/// - the divisor is that of weights, and the pooling sum or max, which have none (invalid_argument);
+/// - offsets are missing (invalid_argument), do not begin with 0, fall, or do not end with ids.size() (PositionError:
+///   the lowest bad position and its value); batch x length is not ids.size() (shape_mismatch);
+/// - there is not one weight for each id (shape_mismatch);
+/// - the divisor is `weights`, and the pooling sum or max, which do not divide (invalid_argument);
 /// - integers are pooled by a mean or sqrtn, or with weights (invalid_argument);
 /// - out is not bags.size() x table.dim() (shape_mismatch);
 /// - out shares an element with table, ids, offsets or weights, or its rows with each other (overlap);
@@ -67,15 +69,15 @@ struct PoolOptions {
 void pool(const ConstTableView& table, const Bags& bags, const TableView& out, const PoolOptions& options = {},
           Workspace* workspace = nullptr);
 
-/// The bytes of Workspace that a pool or find_winners of `id_count` ids uses at most.
+/// The bytes of Workspace that pool() or find_winners() uses at most for `id_count` ids.
 /// Throws Error (invalid_argument) unless 0 <= id_count <= 2^56.
 [[nodiscard]] std::size_t pool_memory_required(std::int64_t id_count);
 
 /// Which position gave each element of a maximum: what the backward pass of Pooling::max needs.
 ///
 ///     for b in 0 .. bags.size()-1, each column c:
-///       winners[b * dim + c] = i - the begin of bag b, for the position i whose term is out[b, c] of pool()
-///                              # -1 if no position counts, or if an id won that `zero` makes a row of zeros
+///       winners[b * dim + c] = i - bags.begin(b), for the position i whose term is out[b, c] of pool()
+///                              # -1 if no position counts, or if the winner is a row of zeros under `zero`
 ///
 /// The table must be as it was at the lookup. `winners` holds bags.size() x dim elements. Scratch memory and
 /// concurrency are as in pool().
@@ -94,12 +96,12 @@ void find_winners(const ConstTableView& table, const Bags& bags, std::span<std::
 ///       out[i] = d[i]                                           # sum and max
 ///       out[i] = d[i] / divisor, less what the divisor takes    # mean and sqrtn: docs/numerics.md
 ///
-/// A position that is dropped, or whose bag's divisor is 0, has the gradient 0. Bags without weights give the gradients
-/// of weights that are all 1, but for a divisor of weights, which then is the count.
+/// A position that does not count, or whose bag's divisor is 0, has the gradient 0. Bags without weights give the
+/// gradients of weights that are all 1; their divisor is the count.
 ///
-/// Shapes: the table f32, bf16, f16 or f64; `gradient` bags.size() x dim, f32, or f64 if the table is; `out` one
-/// element for each id. For max the table must be as it was at the lookup. `workspace` needs what
-/// pool_memory_required(bags, dim, options) says at most. Concurrency is as in pool().
+/// Shapes: `table` rows x dim of f32, bf16, f16 or f64; `gradient` bags.size() x dim of f32, or of f64 if the table is;
+/// `out` one element for each id. For max the table must be as it was at the lookup. `workspace` needs at most
+/// pool_memory_required(bags, dim, options). Concurrency is as in pool().
 ///
 /// Throws Error, and writes nothing, as pool() does, and if
 /// - gradient is not bags.size() x dim, or out does not have ids.size() elements (shape_mismatch);

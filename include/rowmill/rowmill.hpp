@@ -3,19 +3,19 @@
 // All of the library. Operations run in the caller's oneTBB arena: `arena.execute` and `tbb::global_control` decide how
 // many threads they may use.
 //
-// What happens when the system refuses a thread (`ulimit -u`, a container's limit on processes): no call fails. The
-// work is done by the threads that there are, down to the calling one, with the same bits. For that, the first call
-// with work for several threads starts the workers that its arena needs, and as many as the machine has processors if
-// oneTBB may use them. A call in a larger arena later starts more.
+// The system may refuse a thread (`ulimit -u`, a container's limit on processes). No call fails then: the threads that
+// exist do the work, down to the calling one alone, with the same bits. To that end, the first call with work for
+// several threads starts the workers that its arena needs, and as many as the machine has processors if oneTBB may use
+// them. A later call in a larger arena starts more.
 //
-// A refused thread is never asked for again in the life of the process. A `tbb::global_control` stays, which keeps the
-// rest of the process from asking oneTBB for it too. From then on, one call at a time has the other threads: one that
-// comes meanwhile works on its own thread alone.
+// The library never asks for a refused thread again, and it keeps a `tbb::global_control` so that nothing else in the
+// process makes oneTBB ask for it. From then on one call at a time uses the other threads. A call that comes meanwhile
+// works on its own thread alone.
 //
-// The promise begins with that first call, and covers the arenas that the library was called in. Where parallel regions
-// of the caller's own need a refused thread earlier, or in larger arenas, oneTBB throws std::runtime_error, ends the
-// process or waits for ever; a later call of the library in such an arena may wait with it. oneTBB 2021.8 can also
-// start a worker more than it needs where threads use several arenas at once.
+// This holds from that first call on, in the arenas that the library was called in. If a parallel region of the
+// caller's own needs a refused thread earlier, or in a larger arena, oneTBB throws std::runtime_error, ends the process
+// or waits forever; a later call of the library in such an arena may wait with it. oneTBB 2021.8 can also start one
+// worker more than it needs, where threads use several arenas at once.
 #pragma once
 
 #include "rowmill/bags.hpp"

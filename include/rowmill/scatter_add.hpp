@@ -21,17 +21,17 @@ struct ScatterAddOptions {
 ///     for i in 0 .. ids.size()-1:                 # in this order, whatever the thread count
 ///       table[ids[i], :] += values[i, :]
 ///
-/// `table` and `values` are f32, bf16 or f16, also each another: a table of 16 bits is rounded after each addition.
-/// Values of a table of f64 or integers have its format. Integers wrap around. Shapes: `table` rows x dim; `ids` n;
-/// `values` n x dim (a row stride of 0 adds one row everywhere). Every row has one owning thread, which adds its values
-/// in position order: no atomics, one answer. `workspace`, if given, holds the scratch memory (see
-/// scatter_add_memory_required) and serves this call alone. Where the system refuses that memory, the calling thread
-/// does the work: it needs none. Runs in the caller's oneTBB arena. It writes the table: no other call may read or
-/// write those rows meanwhile.
+/// `table` and `values` are f32, bf16 or f16, and may differ; a table of 16 bits is rounded after each addition. Values
+/// of a table of f64 or integers have its format. Integers wrap around.
+///
+/// Shapes: `table` rows x dim; `ids` n; `values` n x dim (a row stride of 0 adds one row everywhere). Every row has one
+/// owning thread, which adds its values in position order: no atomics, one answer. `workspace`, if given, holds the
+/// scratch memory (see scatter_add_memory_required()) and serves this call alone. If the system refuses that memory,
+/// the calling thread does the work without it. Runs in the caller's oneTBB arena. It writes the table: no other call
+/// may read or write those rows meanwhile.
 ///
 /// Throws Error, and changes nothing, if
-/// - table or values is null (and not empty), has a negative dim or number of rows, or a size that overflows
-///   (invalid_argument);
+/// - a view or the ids are bad, a format is none of these, or the policy is unknown (invalid_argument);
 /// - values is not ids.size() x table.dim() (shape_mismatch);
 /// - table shares an element with values or ids, or its rows with each other (overlap);
 /// - an id is out of range under the policy (IdError);
@@ -39,15 +39,17 @@ struct ScatterAddOptions {
 void scatter_add(const TableView& table, Ids ids, const ConstTableView& values, const ScatterAddOptions& options = {},
                  Workspace* workspace = nullptr);
 
-/// The same with a plan made beforehand: nothing is planned or allocated. The plan's policy applies, and `values` have
-/// the formats as above. With a plan of bags, `values` has a row for each bag, which is added to the rows of all its
-/// ids, times the plan's coefficients. Throws also if the plan was built for another number of rows than the table's,
-/// or values has not the plan's gradient_rows() (shape_mismatch); or, of bags that were averaged, if a table of f64 is
-/// given and the plan does not have PlanOptions::double_coefficients, or the plan has coefficients and the table is one
-/// of integers (invalid_argument).
+/// The same with a plan made beforehand: nothing is planned or allocated, and the plan's policy applies. With a plan of
+/// bags, `values` has a row for each bag, which is added to the rows of all its ids, times the plan's coefficients.
+///
+/// Throws Error also, and changes nothing, if
+/// - the plan is for another number of rows, or values does not have the plan's gradient_rows() (shape_mismatch);
+/// - the table is f64, and the plan is of a mean or sqrtn without PlanOptions::double_coefficients (invalid_argument);
+/// - the table is of integers, and the plan is of a mean or sqrtn, or has coefficients (invalid_argument);
+/// - table shares an element with the plan's winners (overlap).
 void scatter_add(const TableView& table, const Plan& plan, const ConstTableView& values);
 
-/// The bytes of Workspace that a scatter_add of `id_count` ids uses at most. Throws Error (invalid_argument) unless
+/// The bytes of Workspace that scatter_add() uses at most for `id_count` ids. Throws Error (invalid_argument) unless
 /// 0 <= id_count <= 2^56.
 [[nodiscard]] std::size_t scatter_add_memory_required(std::int64_t id_count);
 

@@ -18,25 +18,25 @@ namespace rowmill {
 ///     for k, r in enumerate(the rows that the plan touches, in the order in which they first occur in the ids):
 ///       rows[k] = r
 ///       values[k, :] = sum of coefficient * gradients[p, :] over r's gradient rows p, as in Optimizer::step
+///     apply `options` to values
 ///
-/// then `options` apply to the values. Shapes: `gradients` are views with one dim whose rows, one view after another,
-/// are the plan's gradient rows; `rows` has plan.unique_count() values; `values` is plan.unique_count() x dim.
-/// `workspace`, if given, holds the scratch memory (see sum_gradients_memory_required). Runs in the caller's oneTBB
-/// arena.
+/// Shapes: `gradients` are views with dim columns whose rows, one view after another, are the plan's gradient rows;
+/// `rows` has plan.unique_count() elements; `values` is plan.unique_count() x dim. Gradients of f32, bf16 and f16 have
+/// sums of f32, those of f64 have sums of f64. `workspace`, if given, holds the scratch memory (see
+/// sum_gradients_memory_required()). Runs in the caller's oneTBB arena.
 ///
 /// Throws Error, and writes nothing, if
-/// - a view is null (and not empty), has a negative shape or a size that overflows, or another format: the sums of f32,
-///   bf16 and f16 are f32, those of f64 are f64; an option is out of its range, or skip_nonfinite is set, which only a
-///   step can do (invalid_argument);
-/// - the gradients' rows are not the plan's, rows or values have another shape, or the plan's winners have
-/// (shape_mismatch);
+/// - a view is bad or has another format, an option is out of its range, or skip_nonfinite is set, which only a step
+///   can do (invalid_argument);
+/// - sums of f64 are asked of a plan of a mean or sqrtn without PlanOptions::double_coefficients (invalid_argument);
+/// - the gradients' rows are not the plan's, or rows, values or the plan's winners have another shape (shape_mismatch);
 /// - rows or values share an element with a gradient, with the plan's winners or with each other (overlap);
 /// - scratch memory is refused (out_of_memory), or ROWMILL_ISA is wrong (unsupported_isa).
 void sum_gradients(const Plan& plan, std::span<const ConstTableView> gradients, std::span<std::int64_t> rows,
                    const TableView& values, const GradientOptions& options = {}, Workspace* workspace = nullptr);
 
 /// The same sums as a dense gradient: out is plan.rows() x dim, and +0 in the rows that the plan does not touch.
-/// Throws as sum_gradients.
+/// Throws as sum_gradients().
 void dense_gradient(const Plan& plan, std::span<const ConstTableView> gradients, const TableView& out,
                     const GradientOptions& options = {}, Workspace* workspace = nullptr);
 
@@ -45,8 +45,7 @@ void dense_gradient(const Plan& plan, std::span<const ConstTableView> gradients,
 [[nodiscard]] std::size_t sum_gradients_memory_required(std::int64_t id_count, std::int64_t dim,
                                                         std::int64_t passes = 1);
 
-/// What sum_gradients gives, in memory of its own, which is used again: once it has seen its largest batch, it
-/// allocates no more.
+/// The result of sum_gradients(), in memory of its own. Once it has seen its largest batch, it allocates no more.
 class SparseGradient {
  public:
   SparseGradient() = default;
@@ -60,8 +59,8 @@ class SparseGradient {
     return *this;
   }
 
-  /// Replaces the contents; the gradients are not those of this object. Throws as sum_gradients, and leaves the
-  /// contents as they were.
+  /// Replaces the contents. `gradients` must not be this object's own values(). Throws as sum_gradients(), and leaves
+  /// the contents as they were.
   void build(const Plan& plan, std::span<const ConstTableView> gradients, const GradientOptions& options = {});
   void build(const Plan& plan, const ConstTableView& gradient, const GradientOptions& options = {}) {
     build(plan, std::span(&gradient, 1), options);

@@ -21,21 +21,22 @@ struct TableOptions {
   std::uint64_t stream = 0;  ///< separates the random numbers of tables with one seed and one name
   Format format = Format::f32;
   bool huge_pages = true;  ///< ask for 2 MiB pages when the table is larger than a few of them
-  /// All threads of the arena fill the table, and so touch its pages first: sooner, and on the memory nodes of the
-  /// threads that are going to use them. Otherwise the calling thread does.
+  /// All threads of the arena fill the table, not the calling one alone. That is faster, and places its pages on the
+  /// NUMA nodes of the threads that will use them.
   bool parallel_first_touch = true;
 };
 
-/// Owns a `rows x dim` table of one format, 64-byte aligned, rows one after another (stride = row_elements). Move-only:
-/// copies of big tables should be seen; clone() makes one. A table that was moved from is an empty one.
+/// Owns a `rows x dim` table of one format, 64-byte aligned, rows one after another (stride = row_elements). Move-only,
+/// because a copy of a big table should be visible in the code: clone() makes one. A table that was moved from is
+/// empty.
 class Table {
  public:
   Table() = default;
 
-  /// The values are those that the initializer gives in float, rounded once to the format. A quantised table starts
-  /// with zeros: convert() fills it. Throws Error if rows < 0 or dim < 0 or the size overflows or the initializer or
-  /// the format is bad (invalid_argument), or the system refuses the memory (out_of_memory). rows = 0 is an empty
-  /// table.
+  /// A new table, filled as initialize() does it. A quantised table takes zeros alone: convert() fills it.
+  /// Throws Error if rows < 0, dim < 0, the size overflows 64 bits, the format is unknown, or initialize() refuses the
+  /// initializer (invalid_argument); if the system refuses the memory (out_of_memory), or ROWMILL_ISA is wrong
+  /// (unsupported_isa).
   Table(std::int64_t rows, std::int64_t dim, TableOptions options = {});
 
   Table(Table&& other) noexcept { swap(other); }
@@ -44,6 +45,7 @@ class Table {
     moved.swap(*this);
     return *this;
   }
+  /// A copy in memory of its own. Throws Error (out_of_memory).
   [[nodiscard]] Table clone() const;
 
   [[nodiscard]] std::int64_t rows() const { return rows_; }
@@ -51,7 +53,7 @@ class Table {
   [[nodiscard]] Format format() const { return format_; }
   [[nodiscard]] const std::string& name() const;
 
-  /// As the views' data() and bytes().
+  /// As data() and bytes() of the view.
   template <StorageType T = float>
   [[nodiscard]] T* data() {
     return view().data<T>();

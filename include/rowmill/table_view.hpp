@@ -14,20 +14,22 @@
 
 namespace rowmill {
 
-/// An element of a view that is not a float: const only where the view is read only.
+/// A storage type other than float that a view may point to: const only where the view is read only.
 template <class T, bool kConst>
 concept OtherElement = StorageType<std::remove_const_t<T>> && !std::is_same_v<std::remove_const_t<T>, float> &&
                        (kConst || !std::is_const_v<T>);
 
 /// A `rows x dim` table in anyone's memory, whose elements have one format. Row r starts `row_stride` elements after
-/// row r-1; it has row_elements(format, dim) of them, dim but in quantised formats. The memory may have any alignment
-/// that the element type allows. Making a view checks nothing: the operation that uses it does, and can name the
-/// argument. `name`, if given, appears in errors and must outlive the view.
-///
-/// ConstTableView is read only; its stride may be 0, which broadcasts one row. TableView is written too and needs
-/// row_stride >= a row's elements unless it has one row only, so that no two rows share one; it converts to a
-/// ConstTableView.
+/// row r-1 and has row_elements(format, dim) elements. `name`, if given, appears in errors and must outlive the view.
 /// Column slices of one buffer are separate tables and may be used together.
+///
+/// ConstTableView is read only; its stride may be 0, which broadcasts one row. TableView is written too, and converts
+/// to a ConstTableView. Its rows must not share elements: row_stride >= row_elements(format, dim), unless there is one
+/// row.
+///
+/// Making a view checks nothing: the operation that uses it does, and names the argument. A view is *bad*, which
+/// operations report as invalid_argument, if its rows, dim or row stride are negative, its format is unknown, its size
+/// in bytes overflows 64 bits, or its pointer is null (and the view is not empty) or not aligned to its elements.
 template <bool kConst>
 class BasicTableView {
  public:
@@ -40,14 +42,14 @@ class BasicTableView {
                            std::int64_t row_stride, std::string_view name = {})
       : data_(data), rows_(rows), dim_(dim), row_stride_(row_stride), format_(format), name_(name) {}
 
-  /// A view of floats, or of no memory.
+  /// A view of floats, or of a null pointer.
   constexpr BasicTableView(Element<float>* data, std::int64_t rows, std::int64_t dim, std::int64_t row_stride,
                            std::string_view name = {})
       : BasicTableView(data, Format::f32, rows, dim, row_stride, name) {}
   constexpr BasicTableView(Element<float>* data, std::int64_t rows, std::int64_t dim)
       : BasicTableView(data, rows, dim, dim) {}
 
-  /// A view of another storage type. (A template, so that a null pointer means floats.)
+  /// A view of another storage type.
   template <OtherElement<kConst> T>
   constexpr BasicTableView(T* data, std::int64_t rows, std::int64_t dim, std::int64_t row_stride,
                            std::string_view name = {})

@@ -25,13 +25,13 @@ class Workspace {
     return *this;
   }
 
-  /// Makes room for `bytes`; what the memory held is lost if it has to grow. Throws Error (out_of_memory) if the system
-  /// refuses, which says `what` was refused; the workspace is then unchanged.
+  /// Makes room for `bytes`. Where the memory has to grow, its contents are lost. Throws Error (out_of_memory) if the
+  /// system refuses; the workspace is then unchanged, and the message names `what` the memory was for.
   void reserve(std::size_t bytes, std::string_view what = "workspace");
 
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
-  /// The memory itself, aligned to 64; null while capacity() is 0. What it holds is lost by the next call that uses it.
+  /// The memory itself, aligned to 64 bytes; null while capacity() is 0. Each call that uses it overwrites it.
   [[nodiscard]] std::byte* data() const noexcept { return data_.get(); }
 
  private:

@@ -16,11 +16,11 @@ ROWMILL_BEGIN_C
  * rowmill_embedding_forward alone may run on several. */
 typedef struct rowmill_embedding rowmill_embedding;
 
-/* Where a layer has the gradients that backward recorded, until step or zero_grad. */
+/* Where a layer keeps the gradients that backward recorded, until step or zero_grad. */
 typedef int32_t rowmill_recorded;
 enum {
-  ROWMILL_RECORDED_COPIED = 0,    /* in memory of the layer's: the caller's is free after backward */
-  ROWMILL_RECORDED_REFERENCED = 1 /* where they are: the caller's memory must stay as it is. It saves a copy */
+  ROWMILL_RECORDED_COPIED = 0,    /* in the layer's own memory: the caller's is free after backward */
+  ROWMILL_RECORDED_REFERENCED = 1 /* in the caller's memory, which must stay as it is: this saves a copy */
 };
 
 typedef struct rowmill_embedding_options {
@@ -40,11 +40,12 @@ typedef struct rowmill_embedding_options {
   rowmill_format format; /* of the table; since 0.2, and all below */
   rowmill_recorded recorded;
   const rowmill_gradient_options* gradient; /* of each step; may be NULL */
-  double max_norm; /* forward_max_norm scales the rows down to it, for good; -1: none. rowmill_embedding_forward then
-                      fails */
+  /* -1: none. Otherwise rowmill_embedding_forward_max_norm first scales the rows of the table down to it, and
+   * rowmill_embedding_forward fails. */
+  double max_norm;
   rowmill_norm norm;
   int32_t reserved; /* 0 */
-  uint64_t stream;  /* separates the first values of layers with one seed and one name, or without a name */
+  uint64_t stream;  /* separates the initial values of layers that have one seed and one name (or none) */
 } rowmill_embedding_options;
 
 /* Fills in the defaults: no name, seed 0, Trax's initializer, ROWMILL_RANGE_ERROR, no padding id, SGD,
@@ -67,14 +68,15 @@ rowmill_status rowmill_embedding_forward_max_norm(rowmill_embedding* embedding, 
                                                   const rowmill_view* out) ROWMILL_NOEXCEPT;
 
 /* Records the gradient of one forward pass, ids.count x dim, for the next step. The ids are copied, and the gradient
- * is unless the layer was made with ROWMILL_RECORDED_REFERENCED. The padding id's positions are ignored.
- * Errors, which record nothing: a bad view or ids (ROWMILL_INVALID_ARGUMENT), ROWMILL_SHAPE_MISMATCH,
- * ROWMILL_ID_OUT_OF_RANGE, a gradient in the table's memory (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY. */
+ * too unless the layer was made with ROWMILL_RECORDED_REFERENCED. The padding id's positions are ignored. Errors, which
+ * record nothing: a bad view or ids (ROWMILL_INVALID_ARGUMENT), ROWMILL_SHAPE_MISMATCH, ROWMILL_ID_OUT_OF_RANGE, a
+ * gradient in the table's memory (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY. */
 rowmill_status rowmill_embedding_backward(rowmill_embedding* embedding, const rowmill_ids* ids,
                                           const rowmill_view* gradient) ROWMILL_NOEXCEPT;
 
-/* Applies what backward recorded, then forgets it; or only forgets it. A step counts if a pass was recorded, also one
- * that trains no row: of no ids, or of the padding id alone. With nothing recorded it does nothing. */
+/* Step applies what backward recorded, then forgets it; zero_grad only forgets it. With nothing recorded a step does
+ * nothing. A recorded pass makes the step count, even one that trains no row: of no ids, or of the padding id alone.
+ * Errors of a step: as rowmill_plan_build and rowmill_optimizer_step. */
 rowmill_status rowmill_embedding_step(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_embedding_zero_grad(rowmill_embedding* embedding) ROWMILL_NOEXCEPT;
 

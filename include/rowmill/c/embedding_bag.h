@@ -13,7 +13,7 @@
 
 ROWMILL_BEGIN_C
 
-/* The layer of pooled lookups: each bag of ids becomes one row, the sum, mean or largest of theirs. One thread at a
+/* The layer of pooled lookups: each bag of ids becomes one output row, pooled from the rows of its ids. One thread at a
  * time may use a layer, except that rowmill_embedding_bag_forward alone may run on several, each call with a workspace
  * of its own or none. */
 typedef struct rowmill_embedding_bag rowmill_embedding_bag;
@@ -34,7 +34,7 @@ typedef struct rowmill_embedding_bag_options {
   const rowmill_partial_row_wise_adam_options* partial_row_wise_adam;
   rowmill_format format;   /* of the table; since 0.2, and all below */
   rowmill_divisor divisor; /* of a mean or sqrtn of bags with weights */
-  int64_t padding_id;      /* in no bag; if it is a row, that starts at zero and never moves */
+  int64_t padding_id;      /* left out of every bag; if it is a row, that starts at zero and never moves */
   int32_t has_padding_id;  /* not 0: there is one */
   rowmill_recorded recorded;
   const rowmill_gradient_options* gradient; /* these three as in rowmill_embedding_options */
@@ -72,11 +72,11 @@ rowmill_status rowmill_embedding_bag_forward_max_norm(rowmill_embedding_bag* emb
                                                       const rowmill_view* out,
                                                       rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
-/* Records the gradient of one forward pass, bags.size x dim, for the next step. The ids are copied, and the gradient is
- * unless the layer was made with ROWMILL_RECORDED_REFERENCED. A maximum reads the table again, to see which rows it
- * came from: so the table must still be as the forward pass left it. Errors, which record nothing: a bad view or bags
- * (as rowmill_pool), ROWMILL_SHAPE_MISMATCH, ROWMILL_ID_OUT_OF_RANGE, a gradient in the table's memory
- * (ROWMILL_OVERLAP), ROWMILL_OUT_OF_MEMORY. */
+/* Records the gradient of one forward pass, bags.size x dim, for the next step. The ids are copied, and the gradient
+ * too unless the layer was made with ROWMILL_RECORDED_REFERENCED. For a maximum, the table must still be as the forward
+ * pass left it: it is read again, to find the winners. Errors, which record nothing: a bad view or bags (as
+ * rowmill_pool), ROWMILL_SHAPE_MISMATCH, ROWMILL_ID_OUT_OF_RANGE, a gradient in the table's memory (ROWMILL_OVERLAP),
+ * ROWMILL_OUT_OF_MEMORY. */
 rowmill_status rowmill_embedding_bag_backward(rowmill_embedding_bag* embedding_bag, const rowmill_bags* bags,
                                               const rowmill_view* gradient) ROWMILL_NOEXCEPT;
 
@@ -87,7 +87,7 @@ rowmill_status rowmill_embedding_bag_backward_weighted(rowmill_embedding_bag* em
                                                        const rowmill_view* gradient, float* weight_gradients,
                                                        int64_t weight_gradient_count) ROWMILL_NOEXCEPT;
 
-/* Applies what backward recorded, then forgets it; or only forgets it. */
+/* As rowmill_embedding_step and rowmill_embedding_zero_grad. */
 rowmill_status rowmill_embedding_bag_step(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
 rowmill_status rowmill_embedding_bag_zero_grad(rowmill_embedding_bag* embedding_bag) ROWMILL_NOEXCEPT;
 

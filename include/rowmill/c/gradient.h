@@ -9,13 +9,13 @@
 
 ROWMILL_BEGIN_C
 
-/* What happens to the rows' gradients g after they are summed and before they are used, in this order. */
+/* What is done to the gradients g of rows after they are summed and before they are used, in this order. */
 typedef struct rowmill_gradient_options {
   size_t struct_size;
   int32_t scale_grad_by_freq; /* not 0: g = g / the number of the row's contributions */
-  int32_t skip_nonfinite;     /* not 0: a step with an infinite or NaN g does nothing and does not count; steps alone */
-  double clip_value;          /* g = min(max(g, -value), value), element by element; -1: not; here and below. Allowed:
-                                 1.2e-38 to 3.4e38 */
+  int32_t skip_nonfinite;     /* not 0: a step with an infinite or NaN g does nothing and does not count; for steps */
+  double clip_value;          /* g = min(max(g, -value), value), element by element. Here and below: 1.2e-38 to 3.4e38,
+                                 or -1 for no clipping */
   double clip_row_norm;       /* g = g * (norm / sqrt(sum(g * g))) for each row whose norm is greater */
   double clip_global_norm;    /* the same for the norm of all rows together */
 } rowmill_gradient_options;

@@ -14,7 +14,9 @@ enum {
   ROWMILL_STRIDED = 1 /* of rowmill_ids alone: data points to a rowmill_strided_ids */
 };
 
-/* `count` ids, a batch of any shape flattened. They are never copied, narrowed or rewritten. */
+/* `count` ids, a batch of any shape flattened. They are never copied, narrowed or rewritten. Ids are bad if the count
+ * is negative, the pointer is null (and the count is not 0) or not aligned, or their size in bytes overflows 64 bits.
+ */
 typedef struct rowmill_ids {
   const void* data;
   int64_t count;
@@ -29,8 +31,8 @@ static inline rowmill_ids rowmill_make_ids(const void* data, int64_t count, rowm
   return ids;
 }
 
-/* Ids that stand at a stride from each other, such as a column of an array: id i is data[i * stride]. The stride is in
- * ids; below 0 they are read backwards from data, and 0 repeats one.
+/* Strided ids, such as a column of an array: id i is data[i * stride]. The stride is in ids; below 0 they are read
+ * backwards from data, and 0 repeats one.
  *
  *     const rowmill_strided_ids column = {data, count, 3, ROWMILL_INT32};
  *     const rowmill_ids ids = rowmill_make_strided(&column);
@@ -115,8 +117,8 @@ enum {
  *       if not allowed(ids[i], rows, out_of_range): position = i, value = ids[i], return
  *     position = -1, value = -1
  *
- * A bad id is not an error of this call. `value` may be NULL.
- * Errors: the ids' pointer is null (and count is not 0) or not aligned, or count < 0 (ROWMILL_INVALID_ARGUMENT). */
+ * Finding an id is no error. `value` may be NULL. Errors: the ids are bad (ROWMILL_INVALID_ARGUMENT);
+ * ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_find_bad_id(const rowmill_ids* ids, int64_t rows, rowmill_out_of_range out_of_range,
                                    int64_t* position, int64_t* value) ROWMILL_NOEXCEPT;
 

@@ -22,7 +22,7 @@ typedef struct rowmill_max_norm_options {
   double max_norm; /* 1; allowed: 0 to 3.4e38 */
   rowmill_norm norm;
   rowmill_out_of_range out_of_range;
-  int32_t has_padding_id; /* not 0: the row of padding_id stays as it is, which need not be one */
+  int32_t has_padding_id; /* not 0: the row of padding_id, if there is one, stays as it is */
   int32_t reserved;       /* 0 */
   int64_t padding_id;
 } rowmill_max_norm_options;
@@ -36,8 +36,9 @@ rowmill_status rowmill_max_norm_options_init(rowmill_max_norm_options* options, 
  *       if norm(table[r, :]) > max_norm: table[r, :] *= max_norm / (norm(table[r, :]) + 1e-7)
  *
  * It writes the table: no other call may read or write those rows meanwhile.
- * Errors: the table, the ids or the offsets are null (and not empty) or bad, or an option is out of its range
- * (ROWMILL_INVALID_ARGUMENT); size x length is not ids.count (ROWMILL_SHAPE_MISMATCH); the table shares an element with
+ * Errors: the table, the ids or the offsets are bad, the table has another format than ROWMILL_FLOAT32,
+ * ROWMILL_BFLOAT16, ROWMILL_FLOAT16 or ROWMILL_FLOAT64, or an option is out of its range (ROWMILL_INVALID_ARGUMENT);
+ * size x length is not ids.count (ROWMILL_SHAPE_MISMATCH); the table shares an element with
  * ids or offsets, or its rows with each other (ROWMILL_OVERLAP); ROWMILL_ID_OUT_OF_RANGE; ROWMILL_OUT_OF_MEMORY;
  * ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_renormalize(const rowmill_view* table, const rowmill_ids* ids,

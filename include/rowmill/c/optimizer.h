@@ -10,8 +10,8 @@
 
 ROWMILL_BEGIN_C
 
-/* An optimizer applies batches of gradients to one rows x dim table, and keeps the state that takes. Only rows that
- * the batch touches move; the gradients of one row are summed first. optimizer.hpp gives the formulas. */
+/* An optimizer applies batches of gradients to one rows x dim table, and keeps the state for that. Only rows that the
+ * batch touches move; the gradients of one row are summed first. optimizer.hpp gives the formulas. */
 typedef struct rowmill_optimizer rowmill_optimizer;
 
 /* How a step shrinks the weights of the rows that it moves; the others wait. */
@@ -22,31 +22,32 @@ enum {
   ROWMILL_DECAY_DECOUPLED = 2 /* w = w * (1 - learning_rate * weight_decay), before the rest; Adam: AdamW */
 };
 
-/* How an updated value becomes one of 16 bits. */
+/* How an updated value is rounded to 16 bits. */
 typedef int32_t rowmill_rounding;
 enum {
   ROWMILL_ROUND_NEAREST = 0,
   ROWMILL_ROUND_STOCHASTIC = 1 /* up or down by chance, so that many small updates add up */
 };
 
-/* What becomes of an updated float16 weight that lies beyond 65504, the largest one. */
+/* What an updated float16 weight becomes that is infinite or lies beyond 65504, the largest value. */
 typedef int32_t rowmill_overflow;
 enum {
   ROWMILL_OVERFLOW_INFINITY = 0,
-  ROWMILL_OVERFLOW_SATURATE = 1, /* it becomes 65504, or -65504 */
+  ROWMILL_OVERFLOW_SATURATE = 1, /* 65504, or -65504 */
   ROWMILL_OVERFLOW_ERROR = 2     /* the step fails, says where, and changes nothing */
 };
 
-/* How the weights that an optimizer trains are stored, and its states: storage_options.hpp says more. */
+/* How an optimizer's weights and states are stored: storage_options.hpp says more. */
 typedef struct rowmill_storage_options {
   size_t struct_size;
   rowmill_rounding rounding; /* ROWMILL_ROUND_NEAREST; of weights and states of 16 bits */
   rowmill_overflow overflow; /* ROWMILL_OVERFLOW_SATURATE */
-  uint64_t seed;           /* 0; stochastic: which random numbers, here and in the next two. A layer's own seed, if 0 */
+  /* For stochastic rounding: the random numbers. The table must have a name, or the stream a name or a number. */
+  uint64_t seed;           /* 0, for which a layer takes its own */
   uint64_t stream;         /* 0 */
-  const char* stream_name; /* NULL: the table's name; one of it, the stream and this must be given */
-  uint64_t first_row;      /* 0; where the weights lie in a larger table, so that its parts are rounded as the whole */
-  uint64_t first_column;   /* 0 */
+  const char* stream_name; /* NULL: the table's name */
+  uint64_t first_row;    /* 0; where the weights begin in a larger table, so that its parts are rounded as the whole */
+  uint64_t first_column; /* 0 */
   int32_t split; /* 0; not 0: the weights are ROWMILL_BFLOAT16, the upper halves of floats, and the last state has the
                     lower ones, ROWMILL_LOW16 */
   rowmill_format state_format; /* ROWMILL_FLOAT32, or ROWMILL_BFLOAT16: of states with a value for each weight, if the
@@ -252,9 +253,9 @@ rowmill_status rowmill_optimizer_state(const rowmill_optimizer* optimizer, int64
 typedef struct rowmill_optimizer_progress {
   size_t struct_size;
   int64_t step_count;
-  double
-      beta1_power; /* for Adam: beta1^step_count and beta2^step_count, multiplied step by step; -1: not given, or the */
-  double beta2_power; /* optimizer has none */
+  /* For Adam: beta1^step_count and beta2^step_count, multiplied step by step; -1: not given, or there are none. */
+  double beta1_power;
+  double beta2_power;
 } rowmill_optimizer_progress;
 
 /* Fills in step count 0 and no powers. */

@@ -7,9 +7,9 @@
 
 ROWMILL_BEGIN_C
 
-/* Makes outputs for callers who want a new one for each call. Memory that is new from the system has to be cleared page
- * by page when it is first written, which takes longer than a large gather itself; this keeps the memory of the last
- * outputs that were released for the next ones. Threads may share one. */
+/* Makes outputs for callers who want a new one for each call. The system clears new memory page by page when it is
+ * first written, which takes longer than a large gather itself. So an allocator keeps the memory of outputs that were
+ * released for the next ones. Threads may share one. */
 typedef struct rowmill_output_allocator rowmill_output_allocator;
 
 rowmill_status rowmill_output_allocator_create(rowmill_output_allocator** allocator) ROWMILL_NOEXCEPT;

@@ -34,15 +34,15 @@ typedef struct rowmill_plan_options {
   rowmill_out_of_range out_of_range;
   int32_t has_padding_id; /* not 0: ids that are padding_id, or stand for its row, train nothing */
   int64_t padding_id;
-  /* For plans of bags alone, what rowmill_pool made of them: so a step scales each gradient row as it must be. */
+  /* For plans of bags alone: how rowmill_pool pooled them, from which the coefficients of gradient rows follow. */
   rowmill_pooling pooling;
   rowmill_divisor divisor;
   const float* weights; /* as in rowmill_pool_options */
   int64_t weight_count;
-  const int32_t*
-      winners;          /* what rowmill_find_winners gave, for ROWMILL_POOL_MAX alone; they must live while the plan */
-  int64_t winner_count; /* is used */
-  /* Not 0: for updates of ROWMILL_FLOAT64 by bags of a mean or sqrtn, whose coefficients are kept in double too. */
+  /* For ROWMILL_POOL_MAX alone: what rowmill_find_winners gave. They must live while the plan is used. */
+  const int32_t* winners;
+  int64_t winner_count;
+  /* Not 0: keep the coefficients of a mean or sqrtn in double too, which updates of ROWMILL_FLOAT64 need. */
   int32_t double_coefficients;
   int32_t reserved; /* 0 */
 } rowmill_plan_options;

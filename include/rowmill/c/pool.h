@@ -13,8 +13,8 @@ ROWMILL_BEGIN_C
 typedef int32_t rowmill_pooling;
 enum {
   ROWMILL_POOL_SUM = 0,
-  ROWMILL_POOL_MEAN = 1,  /* the sum over their number */
-  ROWMILL_POOL_SQRTN = 2, /* the sum over the root of their number */
+  ROWMILL_POOL_MEAN = 1,  /* the sum divided by the number of rows */
+  ROWMILL_POOL_SQRTN = 2, /* the sum divided by the root of that number */
   ROWMILL_POOL_MAX = 3    /* column by column, the largest; of equal ones the first; NaN where there is one */
 };
 
@@ -25,13 +25,13 @@ enum {
   ROWMILL_DIVISOR_WEIGHTS = 1 /* the sum of the weights; for sqrtn the root of the sum of their squares */
 };
 
-/* What goes with bags, also what they have beside their ids. */
+/* How bags are pooled, and the weights and the padding id of their ids. */
 typedef struct rowmill_pool_options {
   size_t struct_size;
   rowmill_pooling pooling;
   rowmill_out_of_range out_of_range;
   rowmill_divisor divisor; /* since 0.2, and all below; ROWMILL_DIVISOR_WEIGHTS is for mean and sqrtn alone */
-  int32_t has_padding_id;  /* not 0: ids that are padding_id, or stand for its row, are in no bag */
+  int32_t has_padding_id;  /* not 0: ids that are padding_id, or mean its row, are left out of their bags */
   int64_t padding_id;      /* need not be a row */
   const float* weights;    /* by which the row of each id is multiplied; NULL: none */
   int64_t weight_count;    /* the number of ids; 0 without weights */
@@ -47,13 +47,14 @@ rowmill_status rowmill_pool_options_init(rowmill_pool_options* options, size_t s
  *       out[b, :] = terms[0] + terms[1] + ...             # in this order; +0 for an empty bag
  *       out[b, :] = out[b, :] / divisor                   # mean and sqrtn; +0 if it is 0
  *
- * A maximum takes the largest term in place of the sum. table may have any format, out is ROWMILL_FLOAT32,
- * ROWMILL_BFLOAT16 or ROWMILL_FLOAT16. Shapes: table rows x dim; out bags.size x dim, which is
+ * A maximum takes the largest term in place of the sum. table may have any format but ROWMILL_LOW16, and out is
+ * ROWMILL_FLOAT32, ROWMILL_BFLOAT16 or ROWMILL_FLOAT16. A table of ROWMILL_FLOAT64 or integers needs an out of its own
+ * format; integers have neither means nor sqrtn nor weights. Shapes: table rows x dim; out bags.size x dim, which is
  * written. `workspace` may be NULL: see rowmill_pool_memory_required. Reads of one table may run at the same time; a
  * write to it meanwhile is a race.
- * Errors: a view, the ids, the offsets or the weights are null (and not empty) or bad, or bags.size is not what
- * offsets.count says, or the divisor does not go with the pooling (ROWMILL_INVALID_ARGUMENT); size x length is not
- * ids.count, weight_count is not either, or out has another shape (ROWMILL_SHAPE_MISMATCH); out shares an element with
+ * Errors: a view, the ids, the offsets or the weights are bad, a format is none of these, bags.size is not what
+ * offsets.count says, or the divisor does not go with the pooling (ROWMILL_INVALID_ARGUMENT); size x length or
+ * weight_count is not ids.count, or out has another shape (ROWMILL_SHAPE_MISMATCH); out shares an element with
  * table, ids, offsets or weights, or its rows with each other (ROWMILL_OVERLAP); an id is out of range
  * (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_OUT_OF_MEMORY; ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_pool(const rowmill_view* table, const rowmill_bags* bags, const rowmill_view* out,
@@ -68,10 +69,10 @@ size_t rowmill_pool_memory_required(int64_t id_count) ROWMILL_NOEXCEPT;
 size_t rowmill_pool_memory_required_with(const rowmill_bags* bags, int64_t dim,
                                          const rowmill_pool_options* options) ROWMILL_NOEXCEPT;
 
-/* Which term of a maximum won: winners[b * dim + c] is the position in bag b, counted from its begin, of the term that
- * column c has; -1 for an empty bag, and where a row of zeros won that an id out of range stands for. winner_count is
- * bags.size * dim. The options' pooling must be ROWMILL_POOL_MAX. A plan needs the winners: rowmill_plan_options.
- * Errors: as rowmill_pool, with winners in place of out; a bag of more than 2^31 - 1 ids (ROWMILL_INVALID_ARGUMENT). */
+/* Which position gave each element of a maximum: winners[b * dim + c] is that position, counted from the begin of bag
+ * b; -1 for an empty bag, or if a row of zeros won under ROWMILL_RANGE_ZERO. winner_count is bags.size * dim. The
+ * options' pooling must be ROWMILL_POOL_MAX. A plan needs the winners: rowmill_plan_options. Errors: as rowmill_pool,
+ * with winners in place of out; a bag of more than 2^31 - 1 ids (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_find_winners(const rowmill_view* table, const rowmill_bags* bags, int32_t* winners,
                                     int64_t winner_count, const rowmill_pool_options* options,
                                     rowmill_workspace* workspace) ROWMILL_NOEXCEPT;

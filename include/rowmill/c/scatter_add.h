@@ -25,10 +25,11 @@ rowmill_status rowmill_scatter_add_options_init(rowmill_scatter_add_options* opt
  *     for i in 0 .. ids.count-1:                  # in this order, whatever the thread count
  *       table[ids[i], :] += values[i, :]
  *
- * table and values are ROWMILL_FLOAT32, ROWMILL_BFLOAT16 or ROWMILL_FLOAT16.
+ * table and values are ROWMILL_FLOAT32, ROWMILL_BFLOAT16 or ROWMILL_FLOAT16, and may differ; values of a table of
+ * ROWMILL_FLOAT64 or integers have its format.
  * Shapes: table rows x dim, which is written; values ids.count x dim. No other call may use those rows meanwhile.
- * Where the system refuses scratch memory, the calling thread does the work: it needs none.
- * Errors: a view or the ids are null (and not empty) or bad (ROWMILL_INVALID_ARGUMENT); values have another shape
+ * If the system refuses scratch memory, the calling thread does the work without it.
+ * Errors: a view or the ids are bad, or a format is none of these (ROWMILL_INVALID_ARGUMENT); values have another shape
  * (ROWMILL_SHAPE_MISMATCH); table shares an element with values or ids, or its rows with each other (ROWMILL_OVERLAP);
  * an id is out of range (ROWMILL_ID_OUT_OF_RANGE); ROWMILL_UNSUPPORTED_ISA. */
 rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids* ids, const rowmill_view* values,
@@ -36,7 +37,8 @@ rowmill_status rowmill_scatter_add(const rowmill_view* table, const rowmill_ids*
                                    rowmill_workspace* workspace) ROWMILL_NOEXCEPT;
 
 /* The same with a plan, whose policy applies: nothing is planned or allocated.
- * Errors: also a plan for another number of rows, or of gradient rows (ROWMILL_SHAPE_MISMATCH). */
+ * Errors: also a plan for another number of rows, or of gradient rows (ROWMILL_SHAPE_MISMATCH), or one whose
+ * coefficients do not serve the table's format (ROWMILL_INVALID_ARGUMENT). */
 rowmill_status rowmill_scatter_add_planned(const rowmill_view* table, const rowmill_plan* plan,
                                            const rowmill_view* values) ROWMILL_NOEXCEPT;
 

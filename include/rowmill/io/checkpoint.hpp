@@ -35,10 +35,12 @@ class CheckpointContents {
   /// another shape (shape_mismatch).
   CheckpointContents& add(const std::string& name, const ConstTableView& table, const Optimizer* optimizer = nullptr);
   CheckpointContents& add(const std::string& name, Table&& table, const Optimizer* optimizer = nullptr) = delete;
+  /// The words of table `name`. Throws Error as SafetensorsContents::add_words (invalid_argument).
   CheckpointContents& add_words(const std::string& name, const Vocabulary& words);
   CheckpointContents& add_words(const std::string& name, Vocabulary&& words) = delete;
 
   /// Other numbers that a program needs to go on: the state of its random number generators, its place in the data.
+  /// Throw Error as SafetensorsContents::add (invalid_argument).
   CheckpointContents& add_values(const std::string& name, std::span<const std::int64_t> values);
   CheckpointContents& add_values(const std::string& name, std::span<const double> values);
 
@@ -88,9 +90,8 @@ class CheckpointFile {
   /// of a table of another shape (shape_mismatch). If reading fails after the checksums were compared, table and state
   /// are undefined.
   ///
-  /// Of the hyperparameters the learning rate is restored; the others must be those that were saved. Who means to go on
-  /// with others sets them afterwards: Optimizer::set_options. Options of single steps (GradientOptions) and gradients
-  /// are the caller's.
+  /// The learning rate is restored; the other hyperparameters must be those that were saved. To go on with others, set
+  /// them afterwards: Optimizer::set_options. Options of single steps (GradientOptions) and gradients are not saved.
   void restore(std::string_view name, const TableView& table, Optimizer* optimizer = nullptr) const;
 
   /// A new table of the saved rows. Throws as restore(): a delta is refused, too.

@@ -26,12 +26,13 @@ struct CorpusStatistics {
   std::int64_t first_stray_word = -1;  ///< the lowest number of such a word; -1: there is none
 };
 
+/// How a Corpus is read.
 struct CorpusOptions {
   std::int64_t min_count = 5;  ///< words that occur less often are left out, as if they were not in the text
   std::int64_t max_words = 0;  ///< keep only so many, the most frequent ones; 0: all
   /// Where the temporary file stands: 4 bytes for each word. Empty: $TMPDIR, or /tmp.
   std::filesystem::path temporary_directory = {};
-  /// Told now and then how much was read: bytes, words and distinct_words. If it throws, so does the constructor.
+  /// Called now and then with the bytes, words and distinct_words so far. If it throws, so does the constructor.
   std::function<void(const CorpusStatistics&)> progress = {};
 };
 
@@ -40,13 +41,12 @@ struct CorpusOptions {
 ///
 ///     words are split at ASCII white space (space, \t, \n, \v, \f, \r); they are bytes, of any encoding
 ///     a line is a sentence; a file ends one too
-///     the vocabulary: words that occur at least min_count times, by falling count, of equal ones the first in the text
-///     the numbers: of each word of the vocabulary, as it stands in the text; kSentenceEnd after each sentence that has
-///     one
+///     vocabulary: the words that occur at least min_count times, by falling count, of equal ones the first in the text
+///     numbers: each word of the text that is in the vocabulary, and kSentenceEnd after each sentence that has one
 ///
 /// Text is split and counted on all threads of the caller's arena; the result does not depend on their number.
-/// Counting takes about 50 bytes of memory and the word's own for each distinct word, and twice that while its tables
-/// grow. No word is dropped early to save memory.
+/// Counting takes about 50 bytes and the word's own for each distinct word, and twice that while its tables grow. No
+/// word is dropped early to save memory.
 class Corpus {
  public:
   /// A longer word is an error: what has no white space for so long is no text.

@@ -15,8 +15,8 @@
 
 namespace rowmill::io {
 
-/// The rows of a table that have changed since its last checkpoint. Mark the plan of each step; and what writes rows
-/// without one: a lookup with max_norm, code of your own that writes through a view.
+/// The rows of a table that have changed since its last checkpoint. Mark the plan of each step, and also rows that are
+/// written without a plan: by a lookup with max_norm, or by code of your own.
 class TouchedRows {
  public:
   /// Throws Error (invalid_argument) if rows < 0.
@@ -26,9 +26,9 @@ class TouchedRows {
   void mark(const Plan& plan);
   /// Throws IdError if an id is not a row.
   void mark(Ids ids);
-  /// For what says nothing of the rows it writes.
+  /// Marks every row: for writes whose rows are not known.
   void mark_all();
-  /// Nothing has changed: a checkpoint was saved.
+  /// Removes all marks: for when a checkpoint was saved.
   void clear();
 
   [[nodiscard]] std::int64_t rows() const { return rows_; }
@@ -42,15 +42,15 @@ class TouchedRows {
   std::vector<std::uint64_t> bits_;
 };
 
-/// The place of a file in a chain: a whole checkpoint, its base, and deltas, each of what changed since the link
-/// before.
+/// The place of a file in a chain. A chain is a whole checkpoint, its base, and then deltas, each of which has the rows
+/// that changed since the file before it.
 struct ChainLink {
   std::string base;         ///< checksum of the base
   std::string checksum;     ///< of this file
   std::int64_t number = 0;  ///< 0 for the base
 };
 
-/// The link that a file is. Throws FileError as CheckpointFile.
+/// The place of this file. Throws FileError as CheckpointFile.
 [[nodiscard]] ChainLink chain_link(const CheckpointFile& file);
 
 /// What a delta is to hold: the touched rows of tables and of their optimizers' states. It copies these rows when they
@@ -81,9 +81,9 @@ class DeltaContents {
 ChainLink save_delta(const std::filesystem::path& path, const DeltaContents& contents, const ChainLink& previous,
                      const SaveOptions& options = {});
 
-/// As CheckpointFile::restore, of the first file and then of the deltas after it, in their order. All that
-/// is restored is checked before anything changes. Throws also FileError (bad_file) if a file does not follow the one
-/// before it: a link is missing, out of order, or of another chain.
+/// CheckpointFile::restore from the first file, and then from the deltas after it, in their order. All that is restored
+/// is checked before anything changes. Throws also FileError (bad_file) if a file does not follow the one before it: a
+/// delta is missing, out of order, or of another chain.
 void restore_chain(std::span<const std::filesystem::path> files, std::string_view name, const TableView& table,
                    Optimizer* optimizer = nullptr);
 

@@ -17,6 +17,7 @@
 
 namespace rowmill::io {
 
+/// How a MappedTable is opened and read.
 struct MappedTableOptions {
   std::string tensor = {};  ///< of a safetensors file; empty: its only table
   /// Before the rows of a batch are read, ask the system for those that are not in memory, all at once; otherwise it
@@ -27,9 +28,9 @@ struct MappedTableOptions {
   bool guarded = false;
 };
 
-/// A table in a safetensors or .npy file, read-only, whose rows are read when they are used: at once after opening, and
-/// larger than memory too. Threads may use one at the same time. A file that a save replaces meanwhile stays as it was
-/// for those who have it open.
+/// A read-only table in a safetensors or .npy file, whose rows are read when they are used. So it is ready at once, and
+/// may be larger than memory. Threads may use one at the same time. If a save replaces the file meanwhile, a table that
+/// is open keeps the old one.
 class MappedTable {
  public:
   /// Throws FileError if the file can't be read or mapped (io_error), holds no such table, or holds one that has to be

@@ -27,10 +27,10 @@ struct NpyInfo {
 /// not what the header says (bad_file).
 [[nodiscard]] NpyInfo read_npy_info(const std::filesystem::path& path);
 
-/// Reads a table, on all threads, in the format of its numbers. Big-endian and column by column (Fortran's order) are
-/// understood. Of the options, name and huge_pages count, and format, which may say what is expected. Throws as
-/// read_npy_info, and Error if options.format is neither f32, the default, nor that of the file, another option is
-/// given (invalid_argument), or the system refuses the memory (out_of_memory).
+/// Reads a table, on all threads, in the format of its numbers, big-endian and column by column (Fortran's order) too.
+/// Uses name and huge_pages of the options, and format, which may say what is expected. Throws as read_npy_info, and
+/// Error if options.format is neither f32, the default, nor that of the file, or another option is given
+/// (invalid_argument), or if the system refuses the memory (out_of_memory).
 [[nodiscard]] Table load_npy(const std::filesystem::path& path, const TableOptions& options = {});
 
 /// Writes a table as a .npy file of version 1.0: little-endian, row by row; data begin at a multiple of 64. See

@@ -31,7 +31,7 @@ struct TensorInfo {
   std::int64_t end = 0;
 };
 
-/// A tensor that is a table, as lookups see it.
+/// A tensor as a table.
 struct TableInfo {
   Format format = Format::f32;
   std::int64_t rows = 0;
@@ -70,24 +70,24 @@ class SafetensorsFile {
   [[nodiscard]] const TensorInfo& only_table() const;
 
   /// Whether a tensor is a table: F32, BF16, F16, F64, I64, I32, I16, I8 or U8 [rows, dim] with dim of at least 1, or
-  /// one of which __metadata__ say that its rows are quantised.
+  /// one whose rows are quantised by __metadata__.
   [[nodiscard]] bool is_table(const TensorInfo& tensor) const;
 
   /// Reads the whole file, on all threads, and compares it with the checksums that a checkpoint has. False if the file
   /// has none. Throws FileError (bad_file) if one is wrong or missing, and what the progress callback throws.
   bool verify(const Progress& progress = {}) const;
 
-  /// The table that a tensor is; U16 [rows, dim] are lower halves of floats, Format::low16. Throws FileError (bad_file)
-  /// if it is none, or __metadata__ say of it a format that is unknown, no dim, or ones that its dtype and shape
-  /// contradict: see docs/files.md.
+  /// A tensor as a table. U16 [rows, dim] are lower halves of floats: Format::low16. Throws FileError (bad_file) if it
+  /// is no table, or if __metadata__ give it an unknown format, no dim, or a format or dim that contradict its dtype
+  /// and shape: see docs/files.md.
   [[nodiscard]] TableInfo table_info(const TensorInfo& tensor) const;
 
   /// Reads a tensor that is a table, on all threads, into a new table of its name and format. Throws FileError if it is
   /// missing or no table (bad_file) or can't be read (io_error), and Error (out_of_memory).
   [[nodiscard]] Table load_table(std::string_view name) const;
 
-  /// The floats of a split table, of its upper halves, NAME, and its lower ones, NAME.low: see join_split(). Throws as
-  /// load_table(), and FileError (bad_file) if these are not BF16 and U16 of one shape.
+  /// The floats of a split table, joined from its upper halves, NAME, and its lower ones, NAME.low: see join_split().
+  /// Throws as load_table(), and FileError (bad_file) if these are not BF16 and U16 of one shape.
   [[nodiscard]] Table load_joined(std::string_view name) const;
   /// Whether NAME is a split table.
   [[nodiscard]] bool is_split(std::string_view name) const;

@@ -9,8 +9,8 @@
 
 namespace rowmill::io {
 
-/// Told now and then how many of how many bytes are done: by any thread, but by one at a time. If it throws, so does
-/// the call, which then leaves no file behind.
+/// Called now and then with the bytes that are done and their total: by any thread, but by one at a time. If it throws,
+/// so does the save, which then leaves no file behind.
 using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// How a file is written. Every save writes a temporary file in the directory of the file and renames it when it is
@@ -26,9 +26,8 @@ struct SaveOptions {
   Progress progress = {};
 };
 
-/// Throws the FileError (io_error) that a save of this file would begin with: its directory does not exist or can't be
-/// written, or it is a directory itself. Whoever computes for an hour and then saves wants to know before. Changes
-/// nothing.
+/// Throws FileError (io_error) if a save of this file would fail at once: its directory does not exist or can't be
+/// written, or it is a directory itself. Call it before an hour of computing. Changes nothing.
 void check_can_save(const std::filesystem::path& path);
 
 }  // namespace rowmill::io
