@@ -25,7 +25,8 @@ namespace {
 
 constexpr std::string_view kOp = "convert";
 
-/// Whether convert() takes these formats: either both are floats or quantised, or both are floats or f64, or they are equal.
+/// Whether convert() takes these formats: either both are floats or quantised, or both are floats or f64, or they are
+/// equal.
 bool are_converted(Format from, Format to) {
   if (from == to) return true;
   const auto is_lookup = [](Format format) { return is_float(format) || is_quantized(format); };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Leaf kernels of gather: copies within one format, and conversions between formats.
 #include "kernels/gather/gather_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 #include "kernels/simd/quantized.hpp"
@@ -6,14 +7,14 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-// Where table and output have one format, rows are copied as bytes, whatever it is.
+// Within one format rows are copied as bytes.
 
 constexpr std::int64_t kVectorBytes = kLanes * std::int64_t{sizeof(float)};
 
 inline Floats load_bytes(const char* p) { return load(reinterpret_cast<const float*>(p)); }
 inline void store_bytes(char* p, Floats v) { store(reinterpret_cast<float*>(p), v); }
 
-/// Copies n bytes, of which the last kPart may be some of the first ones too: cheaper than a partial vector.
+/// Copies kPart <= n <= 2 * kPart bytes as two parts that may overlap: cheaper than a partial vector.
 template <std::size_t kPart>
 [[gnu::always_inline]] inline void copy_ends(char* out, const char* in, std::int64_t n) {
   const std::int64_t last = n - static_cast<std::int64_t>(kPart);
@@ -24,7 +25,7 @@ template <std::size_t kPart>
   __builtin_memcpy(out + last, parts[1], kPart);
 }
 
-/// Rows of less than a vector. An element has 2 bytes or more.
+/// Copies a row of less than a vector. Elements have at least 2 bytes.
 inline void copy_short_row(char* out, const char* in, std::int64_t bytes) {
   if (bytes >= 32) return copy_ends<32>(out, in, bytes);
   if (bytes >= 16) return copy_ends<16>(out, in, bytes);
@@ -33,7 +34,7 @@ inline void copy_short_row(char* out, const char* in, std::int64_t bytes) {
   copy_ends<2>(out, in, bytes);
 }
 
-/// kVectors, here and below: how many full vectors a row is, if the loop is for that width, else 0.
+/// kVectors, here and below, is the number of full vectors in a row of fixed width, and 0 for any other width.
 template <std::int64_t kVectors>
 [[gnu::always_inline]] inline void copy_row(char* out, const char* in, std::int64_t bytes) {
   const auto copy = [=]<std::int64_t n>(std::int64_t b) __attribute__((always_inline)) {
@@ -99,8 +100,8 @@ inline void copy(const GatherArgs<Id>& a, std::int64_t element_bytes) {
   });
 }
 
-/// Gathers from one format into another, which is asked for at each row: formats are many. Outputs of floats may be
-/// streamed. The ids of `args` are not used.
+/// Gathers from the format In into a.to. Formats are many, so a branch on a.to at each row replaces a loop for each.
+/// Only outputs of floats may be streamed. Reads `ids` in place of args.ids.
 template <class In, class Ids>
 [[gnu::noinline]] void convert_rows(const GatherArgs<std::int64_t>& args, Ids ids) {
   const GatherArgs<std::int64_t> a = args;  // as in copy_rows
@@ -123,7 +124,7 @@ template <class In, class Ids>
       for (std::int64_t c = 0; c < a.dim; c += kLanes) stream(out + c, row.load(c, FullVector{}));
       continue;
     }
-    // By reference: a row with its scale and bias is large, and a copy of it in memory would be waited for.
+    // Captured by reference: a row object with scale and bias is large, and its copy in memory would cause a stall.
     with_format(
         a.to, [&]<class Out>() __attribute__((always_inline)) {
           auto* const out = element<Out>(a.out, at);

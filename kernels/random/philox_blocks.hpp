@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Philox of many counters side by side. Included by *.isa.cpp files only.
+// Philox of many counters at once. Included by *.isa.cpp files only.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace rowmill::ROWMILL_ISA {
 
-/// The two keys of each round. In memory, from where a vector of them is one load; from the registers of integers it
-/// takes a unit that the rounds need.
+/// The two keys of each round, in memory: a broadcast from there is a load, and one from an integer register takes a
+/// unit that the rounds need.
 struct PhiloxKeys {
   std::uint64_t of_round[philox::kRounds][2];
 };
 
 namespace {
 
-constexpr int kPhiloxBlocks = 16;  // counters of a row that run side by side; loops of this length become vectors
+constexpr int kPhiloxBlocks = 16;  // counters of a row at once; compilers vectorise loops of this length
 using PhiloxWords = std::uint32_t[kPhiloxBlocks];
 
 inline PhiloxKeys philox_keys(const std::uint32_t (&key)[2]) {
@@ -34,10 +34,10 @@ inline PhiloxKeys philox_keys(const std::uint32_t (&key)[2]) {
 }
 
 #if defined(__AVX2__)
-/// 32-bit words in the lower halves of lanes of 64 bits; the upper halves hold anything.
+/// 32-bit words in the lower halves of 64-bit lanes. The upper halves are unspecified.
 using WideWords [[gnu::vector_size(4 * kLanes)]] = std::uint64_t;
 
-/// The products of 64 bits of the words and a multiplier.
+/// The 64-bit products of the words and a multiplier.
 inline WideWords multiply_words(WideWords x, std::uint32_t multiplier) {
   const WideWords by = WideWords{} + multiplier;
 #if defined(__AVX512BW__)
@@ -49,7 +49,7 @@ inline WideWords multiply_words(WideWords x, std::uint32_t multiplier) {
 #endif
 }
 
-/// (product >> 32) ^ x ^ key. The upper words come down by a shuffle: shifts run where multiplications do.
+/// (product >> 32) ^ x ^ key. By a shuffle in place of the shift, which runs on the unit of the multiplications.
 inline WideWords next_words(WideWords product, WideWords x, WideWords key) {
 #if defined(__AVX512BW__)
   const __m512i upper = _mm512_shuffle_epi32(__builtin_bit_cast(__m512i, product), _MM_PERM_DDBB);
@@ -61,8 +61,8 @@ inline WideWords next_words(WideWords product, WideWords x, WideWords key) {
 #endif
 }
 
-/// The words of both in turn.
-inline WideWords words_in_turn(WideWords x, WideWords y) {
+/// Interleaves the words of x and y.
+inline WideWords interleave_words(WideWords x, WideWords y) {
 #if defined(__AVX512BW__)
   return __builtin_bit_cast(WideWords, _mm512_mask_shuffle_epi32(__builtin_bit_cast(__m512i, x), 0xAAAA,
                                                                  __builtin_bit_cast(__m512i, y), _MM_PERM_CCAA));
@@ -71,15 +71,15 @@ inline WideWords words_in_turn(WideWords x, WideWords y) {
 #endif
 }
 
-/// philox4x32_10 of the counters {block + i, the words of rows[r], step} for i < kPhiloxBlocks. Rows side by side,
-/// because each round waits for the one before. What depends on the block alone, half of the first two rounds, is
-/// computed once for all rows, and what depends on the row alone is a scalar.
+/// out[r] = philox4x32_10 of the counters {block + i, low and high word of rows[r], step}, for i < kPhiloxBlocks.
+/// Several rows at once, because each round waits for the one before. Half of the first two rounds depends on the block
+/// alone, and is computed once for all rows; what depends on the row alone is a scalar.
 template <int kRows>
 [[gnu::always_inline]] inline void philox_rows(std::uint32_t block, const std::uint64_t (&rows)[kRows],
                                                std::uint32_t step, const PhiloxKeys& keys,
                                                PhiloxWords (&out)[kRows][4]) {
   constexpr int kWide = static_cast<int>(kLanes) / 2;
-  constexpr int kTogether = 2;  // vectors of a row: their words in turn are those of consecutive counters
+  constexpr int kTogether = 2;  // vectors of a row, which interleave to the words of consecutive counters
   for (int first = 0; first < kPhiloxBlocks; first += kTogether * kWide) {
     WideWords x[kRows][kTogether][4];
     unrolled<kTogether>([&](std::int64_t v) __attribute__((always_inline)) {
@@ -111,20 +111,20 @@ template <int kRows>
         at[3] = p0;
       });
     };
-    for (int k = 2; k < philox::kRounds; k += 2) {  // two at a time: products then stay in their registers
+    for (int k = 2; k < philox::kRounds; k += 2) {  // two at a time, so that products stay in their registers
       round(keys.of_round[k]);
       round(keys.of_round[k + 1]);
     }
     unrolled<kRows>([&](std::int64_t r) __attribute__((always_inline)) {
       unrolled<4>([&](std::int64_t w) __attribute__((always_inline)) {
-        const WideWords words = words_in_turn(x[r][0][w], x[r][1][w]);
+        const WideWords words = interleave_words(x[r][0][w], x[r][1][w]);
         __builtin_memcpy(out[r][w] + first, &words, sizeof words);
       });
     });
   }
 }
 #else
-/// philox4x32_10 of the counters {block + i, the words of rows[r], step} for i < kPhiloxBlocks.
+/// The same, in plain loops.
 template <int kRows>
 inline void philox_rows(std::uint32_t block, const std::uint64_t (&rows)[kRows], std::uint32_t step,
                         const PhiloxKeys& keys, PhiloxWords (&out)[kRows][4]) {

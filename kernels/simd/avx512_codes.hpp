@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codes of quantised rows, and their values, with AVX-512. For kernels/simd/quantized.hpp alone.
 //
-// What follows the codes is a part of the row too: 8 bytes of int8, 4 of the others. So most tails are read like full
-// vectors, and their other lanes hold anything.
+// The scale and bias follow the codes: 8 bytes in int8, 4 in the others. So most tails can be read like full vectors.
+// Their other lanes are unspecified.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -16,7 +16,7 @@ inline __m128i load_32(const std::uint8_t* p) {
   return _mm_cvtsi32_si128(word);
 }
 
-/// Values by arithmetic: multiplication and addition round apart.
+/// Converts codes to values by arithmetic. Multiplication and addition round separately.
 template <int kBits>
 struct CodeValues {
   Floats scale, bias;
@@ -32,14 +32,14 @@ struct CodeValues {
   }
 };
 
-/// int8 in one operation less, for a row whose scale is_usual: a byte shuffle makes 2^23 + q of q, and one fused
-/// multiplication and subtraction q * scale, rounded once: (2^23 + q) * scale - 2^23 * scale.
+/// int8 in one operation less, for rows whose scale is_usual(). A byte shuffle turns the code q into the float 2^23 +
+/// q. One fused multiply-subtract then gives (2^23 + q) * scale - 2^23 * scale, which is q * scale rounded once.
 struct UsualInt8 {
   const std::uint8_t* codes;
   Floats scale, bias, base;
 
   [[gnu::always_inline]] UsualInt8(const std::uint8_t* row, Floats row_scale, Floats row_bias)
-      : codes(row), scale(row_scale), bias(row_bias), base(power(scale)) {}
+      : codes(row), scale(row_scale), bias(row_bias), base(times_2_23(scale)) {}
   [[gnu::always_inline]] Floats load(std::int64_t column, FullVector) const {
     return of(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + column)));
   }
@@ -57,22 +57,23 @@ struct UsualInt8 {
     rest.codes += column;
     return rest;
   }
-  /// 2^23 * x. Not `*`: the compiler would multiply in one lane and then spread three vectors in place of two.
-  [[gnu::always_inline]] static Floats power(Floats x) {
+  /// 2^23 * x. Not by `*`: the compiler would multiply before the broadcast, and broadcast three floats in place of
+  /// two.
+  [[gnu::always_inline]] static Floats times_2_23(Floats x) {
     return _mm512_mul_round_ps(x, _mm512_set1_ps(0x1p23F), _MM_FROUND_CUR_DIRECTION);
   }
-  /// By the upper byte of a scale: from +0 on to below 2^103, so that 2^23 * scale is finite. Of a negative scale and a
-  /// code of 0 the product is -0, and the way above gives +0.
+  /// Judged by the upper byte of the scale: it is +0 or positive, and below 2^103, so that 2^23 * scale is finite. With
+  /// a negative scale, a code of 0 would give +0 where the product is -0.
   [[gnu::always_inline]] static bool is_usual(std::uint8_t upper_byte) { return upper_byte < 0x73; }
 };
 
-/// The values of all 16 codes in the lanes of a register: each is computed once a row, and a code is an index. Of an
-/// index only the low bits count, so that codes need not be masked.
+/// A lookup table of the values of all 16 codes in one register, computed once a row. Codes are indices, whose upper
+/// bits the permutation ignores, so that they need no mask.
 template <>
 struct CodeValues<4> {
   __m512 table;
 
-  /// In one operation: the product of a code and a float16 needs no rounding.
+  /// By one fused operation: the product of a code and a float16 is exact.
   [[gnu::always_inline]] CodeValues(Floats scale, Floats bias)
       : table(_mm512_fmadd_ps(_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), scale, bias)) {}
   [[gnu::always_inline]] Floats load(const std::uint8_t* p, FullVector) const {
@@ -81,15 +82,14 @@ struct CodeValues<4> {
   [[gnu::always_inline]] Floats load(const std::uint8_t* p, Tail tail) const {
     return tail.n > 8 ? load(p, FullVector{}) : at(_mm512_broadcastd_epi32(load_32(p)));
   }
-  /// The codes of lanes 0 to 7 stand in each of these lanes, those of 8 to 15 in each of those.
+  /// `codes` has the codes of lanes 0 to 7 in each of these lanes, and those of lanes 8 to 15 in each of the others.
   [[gnu::always_inline]] Floats at(__m512i codes) const {
     const __m512i shifts = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
     return _mm512_permutexvar_ps(_mm512_srlv_epi32(codes, shifts), table);
   }
 };
 
-/// int4 in one operation less, for sums: 64 bits are shifted as one, and so lanes 2 k and 2 k + 1 have columns k and k
-/// + 8.
+/// int4 in one operation less, for sums: shifts 64 bits at once, so that lanes 2k and 2k + 1 have columns k and k + 8.
 struct SummedInt4 {
   const std::uint8_t* codes;
   CodeValues<4> values;
@@ -119,7 +119,7 @@ struct SummedInt4 {
   }
 };
 
-/// The values of the 4 codes in each quarter of a register.
+/// A lookup table of the values of the 4 codes, in each quarter of a register.
 template <>
 struct CodeValues<2> {
   __m512 table;
@@ -137,7 +137,7 @@ struct ScaleAndBias {
   Floats scale, bias;
 };
 
-/// Two float16 at p, in all lanes.
+/// The two float16 at p, each in all lanes.
 inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
   const __m512 pairs = _mm512_cvtph_ps(_mm256_broadcastd_epi32(load_32(p)));
   return {_mm512_moveldup_ps(pairs), _mm512_movehdup_ps(pairs)};

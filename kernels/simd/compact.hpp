@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leaving ids out without a branch on each. Included by *.isa.cpp files only.
+// Removing ids from an array without a branch on each. Included by *.isa.cpp files only.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -7,8 +7,8 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// compact(ids, weights, dropped, rows, kept_weights) copies those of kCompact<Id> ids that are not `dropped`, widened,
-/// and their weights if there are any. Returns their number; writes as many elements as it reads.
+/// compact(ids, weights, dropped, rows, kept_weights) reads kCompact<Id> ids. It copies those that are not `dropped`,
+/// widened, and their weights unless they are null, and returns their number. It writes as many elements as it reads.
 #if defined(__AVX512BW__)
 template <class Id>
 inline constexpr std::int64_t kCompact = 64 / std::int64_t{sizeof(Id)};

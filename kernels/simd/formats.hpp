@@ -3,16 +3,16 @@
 // same for every format, and conversion costs no pass of its own. Included by *.isa.cpp files only.
 //
 // A format is a type with
-//   Value             what strides count: what one column of a row is in memory, but in quantised formats
-//   row(p, dim)       the row at p: its load(column, lanes) is load below, its from(column) the rest of the row
-//   zeros()           as many columns of +0 as a group of sums has, as a row
-//   prefetch_columns  (p, dim, c, n, level): n columns, from c on, of the row at p
+//   Value                                   the unit of strides: one column, or a byte of a quantised row
+//   row(p, dim)                             the row at p, as an object with load(column, lanes) and from(column), which
+//                                           is the rest of the row
+//   zeros()                                 such a row of +0, as wide as a group of sums
+//   prefetch_columns(p, dim, c, n, level)   prefetches columns c .. c+n-1 of the row at p
 //
-// and, but for quantised formats (quantized.hpp), whose columns are not found without their row,
-//
-//   load              (row + column, lanes): the vector of floats there; lanes is FullVector or Tail
-//   store             (row + column, v, lanes)
-//   round(v)          what load would give after store
+// Formats that are not quantised (quantized.hpp) also have
+//   load(p, lanes)                          the vector of floats at p; lanes is FullVector or Tail
+//   store(p, v, lanes)
+//   round(v)                                what load would give after store
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -21,7 +21,7 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// A row whose columns need nothing but their place.
+/// A row of a format that is not quantised.
 template <class Of>
 struct PlainRow {
   const typename Of::Value* p;
@@ -33,7 +33,7 @@ struct PlainRow {
   [[gnu::always_inline]] PlainRow from(std::int64_t column) const { return {p + column}; }
 };
 
-/// The elements of such a row of +0.
+/// The elements of a row of +0.
 template <class Value>
 inline const Value kZeros[kSums * kLanes] = {};
 
@@ -58,7 +58,7 @@ struct F32Format {
   [[gnu::always_inline]] static Floats round(Floats v) { return v; }
 };
 
-/// 16 bits in memory; Conversion has widen(halves), narrow(floats) and round(floats).
+/// A format of 16 bits. Conversion has widen(halves), narrow(floats) and round(floats).
 template <class Conversion>
 struct HalfFormat {
   using Value = std::uint16_t;
@@ -88,7 +88,7 @@ struct Bf16Conversion {
 };
 using Bf16Format = HalfFormat<Bf16Conversion>;
 
-/// What rounds beyond 65504 is infinity.
+/// A value that rounds beyond 65504 becomes infinity.
 struct F16Conversion {
   [[gnu::always_inline]] static Floats widen(Halves halves) { return widen_f16(halves); }
   [[gnu::always_inline]] static Halves narrow(Floats v) { return narrow_f16(v); }
@@ -96,7 +96,8 @@ struct F16Conversion {
 };
 using F16Format = HalfFormat<F16Conversion>;
 
-/// Either of the two, known at run time: for what is rare. Where other formats are types, this is an object.
+/// bf16 or f16, chosen at run time: for rare combinations. Other formats are types; of this one a kernel needs an
+/// object.
 struct AnyHalfRow {
   const std::uint16_t* p;
   bool is_f16;
@@ -127,7 +128,7 @@ struct AnyHalfFormat {
 inline constexpr AnyHalfFormat kAnyBf16{false};
 inline constexpr AnyHalfFormat kAnyF16{true};
 
-/// Calls f.operator()<Of>(), where Of is `format`: f32, bf16 or f16.
+/// Calls f.operator()<Of>(), where Of is the type of `format`: f32, bf16 or f16.
 template <class F>
 [[gnu::always_inline]] inline void with_format(Format format, F f) {
   if (format == Format::f32) {

@@ -7,14 +7,14 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// Lane k of 16 adds columns k, k+16, ... in order; then the lanes combine as a balanced tree. A lane without a column
-/// adds +0, which is to change no term: so terms are not -0 (a square never is), or are added to what is not.
+/// Lane k of 16 sums columns k, k+16, ... in order; then the lanes are summed as a balanced tree. A lane without a
+/// column adds +0. That changes no bit, because the sums start from +0 and so are never -0.
 class LaneSums {
  public:
   LaneSums() {
     for (Floats& sum : sums_) sum = Floats(0.0F);
   }
-  /// Adds the terms of vector v of a row, in order.
+  /// Adds the terms of vector v of a row. Vectors come in order.
   [[gnu::always_inline]] void add(std::int64_t v, Floats terms) { sums_[v % kVectors] += terms; }
   [[gnu::always_inline]] float total() {
     for (std::int64_t width = kVectors / 2; width > 0; width /= 2) {

@@ -55,7 +55,7 @@ inline float tree_sum(Floats v) {
   return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
-// aarch64's non-temporal store is a hint that has no intrinsic: ordinary stores, which need no fence.
+// aarch64's non-temporal store is a hint without an intrinsic. So these are ordinary stores, which need no fence.
 inline void stream(float* p, Floats v) { v.store_unaligned(p); }
 inline void stream_fence() {}
 

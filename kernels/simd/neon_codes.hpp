@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codes of quantised rows, as floats, on aarch64. For kernels/simd/quantized.hpp alone.
 //
-// What follows the codes is a part of the row too: 8 bytes of int8, 4 of the others. So tails are read like full
-// vectors, and their other lanes hold anything.
+// The scale and bias follow the codes: 8 bytes in int8, 4 in the others. So tails can be read like full vectors. Their
+// other lanes are unspecified.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -24,7 +24,7 @@ inline Floats spread_codes(std::uint32_t codes, std::int32_t bits) {
 inline Floats load_codes_4(const std::uint8_t* p) { return spread_codes(p[0] | std::uint32_t{p[1]} << 8, 4); }
 inline Floats load_codes_2(const std::uint8_t* p) { return spread_codes(p[0], 2); }
 
-/// Values by arithmetic: multiplication and addition round apart.
+/// Converts codes to values by arithmetic. Multiplication and addition round separately.
 template <int kBits>
 struct CodeValues {
   Floats scale, bias;
@@ -41,7 +41,7 @@ struct ScaleAndBias {
   Floats scale, bias;
 };
 
-/// Two float16 at p, in all lanes.
+/// The two float16 at p, each in all lanes.
 inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
   std::uint16_t halves[4] = {};
   __builtin_memcpy(halves, p, 4);

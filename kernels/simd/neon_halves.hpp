@@ -26,11 +26,11 @@ inline void store_halves_partial(std::uint16_t* p, Halves halves, std::int64_t n
   if (n > 2) vst1_lane_u16(p + 2, halves, 2);
 }
 
-// bf16, the upper half of a float. It widens by a shift. It narrows by integer arithmetic, to the nearest, a tie to the
-// even one, NaNs made quiet.
+// bf16, the upper half of a float, is widened by a shift. It is narrowed by integer arithmetic: to the nearest, ties to
+// even, NaNs made quiet.
 
 inline Floats widen_bf16(Halves halves) { return vreinterpretq_f32_u32(vshll_n_u16(halves, 16)); }
-/// Rounded in the upper halves; the lower ones hold anything.
+/// v rounded to bf16 in the upper halves. The lower halves are unspecified.
 inline uint32x4_t round_bf16_bits(Floats v) {
   const uint32x4_t bits = vreinterpretq_u32_f32(v);
   const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefetching of rows into either cache. For kernels/simd.hpp alone.
+// Prefetching rows into the first or the second cache. For kernels/simd.hpp alone.
 //
-// The level is an ordinary argument. Where it is a constant, the compiler drops the branch; where it is known at run
-// time only, the branch is foreseen, and costs nothing that was measured beside the loads of a row.
+// The level is an ordinary argument. If it is a constant, the compiler drops the branch. If not, the branch is
+// predicted, and its cost could not be measured beside the loads of a row.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ template <class F>
   }
 }
 
-/// Prefetches the first `bytes` at p. Written out four lines at a time: fewer instructions and branches for each row.
+/// Prefetches the first `bytes` at p. Unrolled by four cache lines, for fewer instructions and branches.
 template <CacheLevel kInto>
 [[gnu::always_inline]] inline void prefetch(const void* p, std::int64_t bytes) {
   const char* const begin = static_cast<const char*>(p);
@@ -42,7 +42,7 @@ template <CacheLevel kInto>
       into, [=]<CacheLevel kInto>() __attribute__((always_inline)) { prefetch<kInto>(p, bytes); });
 }
 
-/// Prefetches the line in which column c of a row lies, where c begins a vector: once for each line.
+/// For each c that begins a vector of a row: prefetches the cache line of column c, each line once.
 template <class Value>
 [[gnu::always_inline]] inline void prefetch_column(const Value* row, std::int64_t c, CacheLevel into) {
   constexpr std::int64_t kLineColumns = kCacheLine / std::int64_t{sizeof(Value)};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Prefetching rows that are going to be written. Included by *.isa.cpp files only.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +7,8 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// Prefetches the first `bytes` at p into the first cache, as the only cache that may hold them: a store then need not
-/// wait until another core has given them up.
+/// Prefetches the first `bytes` at p into the first cache in exclusive state: a store then does not wait until other
+/// cores have given them up.
 [[gnu::always_inline]] inline void prefetch_for_write(const void* p, std::int64_t bytes) {
   constexpr std::int64_t kLine = 64;
   const char* const begin = static_cast<const char*>(p);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row-wise quantised formats, as those of formats.hpp: rows of bytes (rowmill/format.hpp) that are read only. Included
-// by *.isa.cpp files only.
+// Row-wise quantised formats, with the interface of formats.hpp. Their rows are bytes (rowmill/format.hpp), and are
+// only read. Included by *.isa.cpp files only.
 #pragma once
 
 #include "kernels/simd/formats.hpp"
@@ -15,8 +15,8 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// Ids of either width, by a branch that is foreseen: one loop for both, because formats are many. One pointer, so that
-/// a loop has a register for it.
+/// Ids of either width, chosen by a branch that is predicted: formats are many, so both widths share one loop. It has
+/// one pointer, for which a loop has a register.
 struct AnyIds {
   const void* ids;
   bool wide;
@@ -28,24 +28,24 @@ struct AnyIds {
   }
 };
 
-/// The float at p in all lanes: a load alone. Of two floats that are read together each would be shuffled too.
+/// The float at p in all lanes, in a single load. (Two floats that are loaded together would each need a shuffle.)
 [[gnu::always_inline]] inline Floats broadcast(const std::uint8_t* p) {
   float x = 0;
   __builtin_memcpy(&x, p, sizeof x);
   return Floats(x);
 }
 
-/// The codes of a row of +0, of as many columns as a group of sums has; and what tails read behind them.
+/// The codes of a row of +0, as wide as a group of sums, and 8 bytes more, which tails may read.
 inline const std::uint8_t kZeroCodes[kSums * kLanes + 8] = {};
 
-/// A row of codes of kBits, with what turns them into values in registers.
+/// A row of codes of kBits. `values` converts them, and holds what that needs in registers.
 template <int kBits>
 struct QuantizedRow {
   const std::uint8_t* codes;
   CodeValues<kBits> values;
 
   [[gnu::always_inline]] QuantizedRow from(std::int64_t column) const { return {codes + column * kBits / 8, values}; }
-  /// The lanes past the row's end hold anything.
+  /// The lanes past the row's end are unspecified.
   template <class Lanes>
   [[gnu::always_inline]] Floats load(std::int64_t column, Lanes lanes) const {
     return values.load(codes + column * kBits / 8, lanes);
@@ -56,7 +56,7 @@ template <int kBitsOf>
 struct QuantizedFormat {
   static constexpr int kBits = kBitsOf;
   using Value = std::uint8_t;
-  using Parameter = std::conditional_t<kBits == 8, float, std::uint16_t>;  // scale and bias, as rows hold them
+  using Parameter = std::conditional_t<kBits == 8, float, std::uint16_t>;  // of scale and bias in a row
 
   /// The bytes of the codes of `dim` columns, and of a row.
   [[gnu::always_inline]] static std::int64_t code_bytes(std::int64_t dim) { return (dim * kBits + 7) / 8; }
@@ -64,7 +64,7 @@ struct QuantizedFormat {
     return code_bytes(dim) + 2 * std::int64_t{sizeof(Parameter)};
   }
 
-  /// Rows seldom begin with a line; so the last byte, of the bias, may lie in one more.
+  /// Rows seldom begin at a cache line, so the last byte, of the bias, may lie in one line more.
   [[gnu::always_inline]] static void prefetch_columns(const Value* p, std::int64_t dim, std::int64_t c, std::int64_t n,
                                                       CacheLevel into) {
     const auto* const begin = reinterpret_cast<const char*>(p);
@@ -85,7 +85,8 @@ struct QuantizedFormat {
   }
 
 #if defined(__AVX512BW__)
-  /// A faster way for sums, where the scale allows it. Their lanes have an order of their own until in_order.
+  /// For sums of rows: a faster way to load values, if the row's scale allows it (is_usual). The lanes of the sum have
+  /// an order of their own, which in_order turns into that of the columns.
   [[gnu::always_inline]] static bool is_usual(const Value* p, std::int64_t dim) requires(kBits > 2) {
     return kBits == 4 || UsualInt8::is_usual(p[dim + 3]);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lanes as integers, 16 bits of them in memory, and stochastic rounding into 16 bits. On the compilers' own vectors,
-// which are one code for all instruction sets. Included by *.isa.cpp files only.
+// Vectors of integers, and stochastic rounding to 16 bits. Written with the compilers' vector extensions, so that one
+// code serves all instruction sets. Included by *.isa.cpp files only.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ inline Words words_of(Floats v) { return __builtin_bit_cast(Words, static_cast<F
 inline Floats floats_of(Words w) { return Floats(__builtin_bit_cast(Floats::register_type, w)); }
 inline SignedWords as_signed(Words w) { return __builtin_bit_cast(SignedWords, w); }
 
-/// Halves, each in the lower half of its lane; 0 in the lanes that a tail leaves out.
+/// Loads 16-bit values, zero-extended; 0 in the lanes that a tail leaves out.
 inline Words load_16_bits(const std::uint16_t* p, FullVector) {
   PackedHalves halves;
   __builtin_memcpy(&halves, p, sizeof halves);
@@ -52,8 +52,8 @@ inline Words where(SignedWords condition, Words a, Words b) {
   return (a & mask) | (b & ~mask);
 }
 
-/// v as bf16 in the upper halves, where the lower ones hold anything: `random`, 16 bits, is added to the bits that go,
-/// and a finite value stays finite.
+/// v rounded stochastically to bf16, in the upper halves: adds the 16 bits of `random` to those that are cut off. A
+/// finite value stays finite. The lower halves are unspecified.
 inline Words round_to_bf16(Floats v, Words random) {
 #if defined(__AVX512BW__)
   return __builtin_bit_cast(Words, round_to_upper(v, __builtin_bit_cast(__m512i, random)));
@@ -68,7 +68,7 @@ inline Words round_to_bf16(Floats v, Words random) {
 #endif
 }
 
-/// Stores the upper halves of n vectors side by side, or of one that may be a tail.
+/// Stores the upper halves of n adjacent vectors, or of one that may be a tail.
 template <std::int64_t n, class Lanes>
 [[gnu::always_inline]] inline void store_upper_halves(std::uint16_t* p, const Words (&v)[n], Lanes lanes) {
 #if defined(__AVX512BW__)
@@ -79,7 +79,7 @@ template <std::int64_t n, class Lanes>
   unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) { store_16_bits(p + i * kLanes, v[i] >> 16, lanes); });
 }
 
-/// Floats of which the upper and the lower halves are in memory.
+/// Loads floats whose upper and lower halves lie apart: StorageOptions::split.
 template <std::int64_t n, class Lanes>
 [[gnu::always_inline]] inline void load_split(const std::uint16_t* upper, const std::uint16_t* low, Floats (&v)[n],
                                               Lanes lanes) {
@@ -98,9 +98,10 @@ template <std::int64_t n, class Lanes>
   store_upper_halves(low, bits, lanes);
 }
 
-/// v as f16 in the lower halves, from the magnitude of a finite value, and what that is in units of 2^-24.
+/// The last steps of rounding to f16, in the lower halves: chooses between `large`, the rounded magnitude of a normal
+/// half, and `units`, that of a denormal one in units of 2^-24; limits it to infinity, and adds NaNs and the sign.
 inline Words finish_f16(Words bits, Words large, Words units) {
-  constexpr std::int32_t kSmallest = (127 - 14) << 23;  // 2^-14: what is smaller is a multiple of 2^-24
+  constexpr std::int32_t kSmallest = (127 - 14) << 23;  // 2^-14, the smallest normal half
   constexpr Words kNone = {};
   const Words magnitude = bits & 0x7FFFFFFFU;
   const Words half = where(as_signed(magnitude) >= kSmallest, large, units);
@@ -109,7 +110,7 @@ inline Words finish_f16(Words bits, Words large, Words units) {
   return (bits >> 16 & 0x8000U) | rounded;
 }
 
-/// v as f16 in the lower halves, to the nearest; infinity where that is beyond 65504.
+/// v rounded to the nearest f16, in the lower halves; infinity if that is beyond 65504.
 inline Words round_to_f16(Floats v) {
   constexpr std::uint32_t kBias = (127U - 15U) << 23;
   const Words bits = words_of(v);
@@ -120,7 +121,7 @@ inline Words round_to_f16(Floats v) {
   return finish_f16(bits, large, __builtin_bit_cast(Words, sum) - 0x3F000000U);
 }
 
-/// The same by chance: the upper 13 of `random`, 16 bits, are added to the bits that go.
+/// The same, rounded stochastically: adds the upper 13 of the 16 bits of `random` to the bits that are cut off.
 inline Words round_to_f16(Floats v, Words random) {
   constexpr std::int32_t kSmallest = (127 - 14) << 23;
   constexpr std::uint32_t kBias = (127U - 15U) << 23;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many balanced trees at once: the sums of the lanes of several vectors, as tree_sum of each, in the lanes of one.
-// Included by *.isa.cpp files only.
+// tree_sum of several vectors at once: the sum of the lanes of each is a lane of one vector. Included by *.isa.cpp
+// files only.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -8,8 +8,8 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-/// A step of the tree: x and y hold sums of kSize lanes each, one after another. Adds the upper half of each to its
-/// lower half, and returns those of x and y: x's first, in each part of kPart lanes.
+/// One step of the trees. x and y hold several sums of kSize lanes each, one after another. Adds the upper half of each
+/// sum to its lower half. The result holds these halves: in each part of kPart lanes first those of x, then those of y.
 template <int kSize, int kPart>
 [[gnu::always_inline]] inline Floats halve(Floats x, Floats y) {
   return [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {

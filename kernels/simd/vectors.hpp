@@ -14,8 +14,8 @@ using Batch = xsimd::batch<T, Arch>;
 inline Floats load(const float* p) { return Floats::load_unaligned(p); }
 inline void store(float* p, Floats v) { v.store_unaligned(p); }
 
-/// Which lanes of a vector a row fills: all of them, or the first n < kLanes, at its end. Types, so that loads and
-/// stores are inlined into each loop.
+/// Which lanes of a vector a row fills: all of them, or, at its end, the first n < kLanes. These are types, so that
+/// loads and stores are chosen when a loop is compiled.
 struct FullVector {};
 struct Tail {
   std::int64_t n;
@@ -38,15 +38,14 @@ inline void zero_row(float* out, std::int64_t dim) {
   for_each_vector(dim, [out](std::int64_t c, auto lanes) { store(out + c, Floats(0.0F), lanes); });
 }
 
-/// Calls f(0) .. f(n - 1), written out: an array that f indexes can then live in registers, which at -O2 it does in no
-/// loop.
+/// Calls f(0) .. f(n - 1), unrolled. At -O2 this is the only way to keep an array that f indexes in registers.
 template <std::int64_t n, class F>
 [[gnu::always_inline]] inline void unrolled(F f) {
   [&]<std::int64_t... i>(std::integer_sequence<std::int64_t, i...>) __attribute__((always_inline)) { (f(i), ...); }
   (std::make_integer_sequence<std::int64_t, n>{});
 }
 
-/// How many vectors of sums are held in registers at once: half of the registers there are.
+/// How many vectors of sums are held in registers at once: half of all registers.
 #if defined(__AVX512BW__)
 inline constexpr std::int64_t kSums = 16;
 #else
@@ -65,9 +64,9 @@ template <std::int64_t n = kSums, class Body>
   }
 }
 
-/// Calls f.operator()<n>() for rows of `dim` columns: n is how many full vectors a row has, if it has one of the fixed
-/// widths 16, 32, 64, ... up to kMaxColumns, and fits into the registers that hold sums; else 0. A loop over narrow
-/// rows whose width is known when it is compiled is up to twice as fast: docs/design/performance.md.
+/// Calls f.operator()<n>(), where n is the number of full vectors in a row of `dim` columns, if that is a fixed width:
+/// 16, 32, 64, ... up to kMaxColumns, as far as kSums registers hold such a row. Otherwise n is 0. A loop over narrow
+/// rows is up to twice as fast if their width is known at compile time: docs/design/performance.md.
 template <std::int64_t kMaxColumns, std::int64_t kColumns = 16, class F>
 inline void with_width(std::int64_t dim, F f) {
   if constexpr (kColumns <= kMaxColumns && kColumns <= kSums * kLanes) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several vectors of a row at a time, as its format stores them. Two vectors of bf16 that lie side by side take fewer
-// instructions with AVX-512 than one and one: a permutation widens, and one store takes both. That is worth a third of
+// Loads and stores of several vectors of a row at a time. With AVX-512, two adjacent vectors of bf16 take fewer
+// instructions together than one by one: a permutation widens each, and one store takes both. That is worth a third of
 // an update's time. Included by *.isa.cpp files only.
 #pragma once
 
@@ -31,33 +31,36 @@ inline void store_two_upper(std::uint16_t* p, __m512i first, __m512i second) {
   _mm512_storeu_si512(p, _mm512_permutexvar_epi16(in_order, mixed));
 }
 
-/// Rounded to the nearest bf16 in the upper halves, as round_bf16_bits() is; the lower ones hold anything.
+/// v rounded to the nearest bf16, in the upper halves, as by round_bf16_bits(). The lower halves are unspecified.
 inline __m512i round_to_upper(Floats v) {
   const __m512i bits = _mm512_castps_si512(v);
   const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
   const __m512i down = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
   const __m512i rounded = _mm512_mask_add_epi32(down, odd, bits, _mm512_set1_epi32(0x8000));
-  // NaNs, whose classes are the two lowest digits of the table, are made quiet; all else stays as it is rounded.
+  // A digit of the table says what becomes of a class of numbers. Classes 0 and 1, NaNs, are made quiet; the others
+  // stay.
   return _mm512_castps_si512(_mm512_fixupimm_ps(_mm512_castsi512_ps(rounded), v, _mm512_set1_epi32(0x22), 0));
 }
 
-/// The same where `random`, 16 bits, is added to those that go; a finite value stays finite.
+/// The same, rounded stochastically: adds the 16 bits of `random` to those that are cut off. A finite value stays
+/// finite.
 inline __m512i round_to_upper(Floats v, __m512i random) {
   constexpr int kNotFinite = 0x99;
   const __m512i sum = _mm512_add_epi32(_mm512_castps_si512(v), random);
   const __mmask16 beyond = _mm512_fpclass_ps_mask(_mm512_castsi512_ps(sum), kNotFinite);
   const __m512i finite = _mm512_mask_ternarylogic_epi32(sum, beyond, _mm512_set1_epi32(static_cast<int>(0x80000000U)),
                                                         _mm512_set1_epi32(0x7F7FFFFF), 0xEA);  // (sum & sign) | largest
-  // Infinities, classes 4 and 5 of the table, stay as they are, and NaNs are made quiet.
+  // Infinities, classes 4 and 5 of the table, are taken from v, and NaNs are made quiet.
   return _mm512_castps_si512(_mm512_fixupimm_ps(_mm512_castsi512_ps(finite), v, _mm512_set1_epi32(0x00110022), 0));
 }
 #endif
 
-/// bf16 for what does not depend on the order of columns: with AVX-512, two vectors that lie side by side are one of
-/// the even places and one of the odd ones. Widening then takes no permutation, and the store one operation less.
+/// bf16 for loops that do not depend on the order of columns. With AVX-512, load_vectors deinterleaves two adjacent
+/// vectors: the first has the even columns and the second the odd ones. Widening then needs no permutation, and the
+/// store takes one operation less.
 struct Bf16PairsFormat : Bf16Format {};
 
-/// n vectors side by side, or one that may be a tail.
+/// Loads n adjacent vectors, or one that may be a tail.
 template <class Of, std::int64_t n, class Lanes>
 [[gnu::always_inline]] inline void load_vectors(const typename Of::Value* p, Floats (&v)[n], Lanes lanes) {
 #if defined(__AVX512BW__)
@@ -80,7 +83,7 @@ template <class Of, std::int64_t n, class Lanes>
   unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) { Of::store(p + i * kLanes, v[i], lanes); });
 }
 
-/// Full vectors of floats in the order in which load_vectors<Of>, two at a time, has the columns.
+/// Loads full vectors of floats, with the columns in the order that load_vectors<Of> gives them, two vectors at a time.
 template <class Of, std::int64_t n>
 [[gnu::always_inline]] inline void load_floats_as(const float* p, Floats (&v)[n]) {
   unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) { v[i] = load(p + i * kLanes); });
@@ -97,7 +100,7 @@ template <class Of, std::int64_t n>
 #endif
 }
 
-/// Brings full vectors that load_vectors<Of> gave two at a time into the order of their columns.
+/// Puts full vectors that load_vectors<Of> loaded two at a time into the order of their columns.
 template <class Of, std::int64_t n>
 [[gnu::always_inline]] inline void put_in_order([[maybe_unused]] Floats (&v)[n]) {
 #if defined(__AVX512BW__)

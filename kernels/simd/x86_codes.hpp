@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codes of quantised rows, as floats, on x86-64. For kernels/simd/quantized.hpp alone.
 //
-// What follows the codes is a part of the row too: 8 bytes of int8, 4 of the others. So most tails are read like full
-// vectors, and their other lanes hold anything.
+// The scale and bias follow the codes: 8 bytes in int8, 4 in the others. So most tails can be read like full vectors.
+// Their other lanes are unspecified.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -35,7 +35,7 @@ inline Floats load_codes_8(const std::uint8_t* p) {
   const __m128i zero = _mm_setzero_si128();
   return _mm_cvtepi32_ps(_mm_unpacklo_epi16(_mm_unpacklo_epi8(load_32(p), zero), zero));
 }
-// SSE2 can't shift lanes by different counts: codes are masked where they stand, and scaled by a power of 2, exactly.
+// SSE2 can't shift lanes by different counts. So codes are masked in place, and scaled by a power of 2, which is exact.
 inline Floats load_codes_4(const std::uint8_t* p) {
   const __m128i codes = _mm_and_si128(_mm_set1_epi32(p[0] | p[1] << 8), _mm_setr_epi32(0xF, 0xF0, 0xF00, 0xF000));
   return _mm_mul_ps(_mm_cvtepi32_ps(codes), _mm_setr_ps(1, 0x1p-4F, 0x1p-8F, 0x1p-12F));
@@ -46,7 +46,7 @@ inline Floats load_codes_2(const std::uint8_t* p) {
 }
 #endif
 
-/// Values by arithmetic: multiplication and addition round apart.
+/// Converts codes to values by arithmetic. Multiplication and addition round separately.
 template <int kBits>
 struct CodeValues {
   Floats scale, bias;
@@ -63,7 +63,7 @@ struct ScaleAndBias {
   Floats scale, bias;
 };
 
-/// Two float16 at p, in all lanes.
+/// The two float16 at p, each in all lanes.
 inline ScaleAndBias load_f16_pair(const std::uint8_t* p) {
 #if defined(__AVX2__)
   const __m128 both = _mm_cvtph_ps(load_32(p));

@@ -9,9 +9,9 @@
 namespace rowmill::ROWMILL_ISA {
 namespace {
 
-// bf16, the upper half of a float, widens by a shift. It narrows by integer arithmetic, to the nearest, a tie to the
-// even one, NaNs made quiet: the processors' own conversions flush denormals. Those of float16 (F16C) keep them, in
-// whatever mode.
+// bf16, the upper half of a float, is widened by a shift. It is narrowed by integer arithmetic, because the processors'
+// own conversions flush denormals: to the nearest, ties to even, NaNs made quiet. Those of float16 (F16C) keep
+// denormals in every mode.
 
 #if defined(__AVX512BW__)
 using Halves = __m256i;
@@ -30,13 +30,14 @@ inline void store_halves_partial(std::uint16_t* p, Halves halves, std::int64_t n
 inline Floats widen_bf16(Halves halves) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
-/// The bf16 of even places and those of odd ones, of two vectors: in an operation each, where in order they take two.
+/// Deinterleaves two vectors of bf16: those at even places and those at odd ones. Each takes one operation; in order
+/// they would take two.
 inline void load_bf16_pairs(const std::uint16_t* p, Floats& even, Floats& odd) {
   const __m512i pairs = _mm512_loadu_si512(p);
   even = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
   odd = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
 }
-/// Two vectors of even and odd places become a first and a second one.
+/// Interleaves two vectors of even and odd places: they become the first and the second one in order.
 inline void order_pairs(Floats& even, Floats& odd) {
   const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
@@ -44,7 +45,7 @@ inline void order_pairs(Floats& even, Floats& odd) {
   odd = _mm512_permutex2var_ps(even, second, odd);
   even = low;
 }
-/// Rounded in the upper halves; the lower ones hold anything.
+/// v rounded to bf16 in the upper halves. The lower halves are unspecified; so too in the other instruction sets.
 inline __m512i round_bf16_bits(Floats v) {
   const __m512i bits = _mm512_castps_si512(v);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -60,7 +61,7 @@ inline Halves narrow_bf16(Floats v) { return _mm512_cvtepi32_epi16(_mm512_srli_e
 inline Floats widen_f16(Halves halves) { return _mm512_cvtph_ps(halves); }
 inline Halves narrow_f16(Floats v) { return _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 #else
-using Halves = __m128i;  // of SSE2 the lower half
+using Halves = __m128i;  // SSE2 uses the lower half
 
 /// The first n < 8 halves at p, and zeros.
 inline Halves load_halves_partial(const std::uint16_t* p, std::int64_t n) {
@@ -109,7 +110,7 @@ inline Floats round_bf16(Floats v) {
   return _mm256_castsi256_ps(_mm256_and_si256(round_bf16_bits(v), _mm256_set1_epi32(static_cast<int>(0xFFFF0000U))));
 }
 inline Halves narrow_bf16(Floats v) {
-  const __m256i halves = _mm256_srai_epi32(round_bf16_bits(v), 16);  // with its sign, a half saturates nowhere
+  const __m256i halves = _mm256_srai_epi32(round_bf16_bits(v), 16);  // sign-extended, so that packs does not saturate
   return _mm_packs_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
 }
 
@@ -136,7 +137,7 @@ inline Floats round_bf16(Floats v) {
   return _mm_castsi128_ps(_mm_and_si128(round_bf16_bits(v), _mm_set1_epi32(static_cast<int>(0xFFFF0000U))));
 }
 inline Halves narrow_bf16(Floats v) {
-  const __m128i halves = _mm_srai_epi32(round_bf16_bits(v), 16);  // with its sign, a half saturates nowhere
+  const __m128i halves = _mm_srai_epi32(round_bf16_bits(v), 16);  // sign-extended, so that packs does not saturate
   return _mm_packs_epi32(halves, halves);
 }
 
@@ -159,7 +160,7 @@ inline Halves narrow_f16(Floats v) {
   const __m128i odd = _mm_and_si128(_mm_srli_epi32(magnitude, 13), _mm_set1_epi32(1));
   const __m128i rebiased = _mm_add_epi32(magnitude, _mm_set1_epi32(0xFFF - ((127 - 15) << 23)));
   const __m128i normal = _mm_srli_epi32(_mm_add_epi32(rebiased, odd), 13);  // what rounds to 65536 is infinity
-  // A float from 0.5 on has units of 2^-24 in its last place, as a denormal half: so the sum rounds to them.
+  // The last place of floats from 0.5 to 1 is 2^-24, as that of denormal halves: so the sum rounds to those.
   const __m128i one_half = _mm_set1_epi32(126 << 23);
   const __m128 sum = _mm_add_ps(_mm_castsi128_ps(magnitude), _mm_castsi128_ps(one_half));
   const __m128i denormal = _mm_sub_epi32(_mm_castps_si128(sum), one_half);
@@ -168,7 +169,7 @@ inline Halves narrow_f16(Floats v) {
   const __m128i special = _mm_or_si128(nan, _mm_set1_epi32(0x7C00));
   const __m128i is_special = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32(((127 + 16) << 23) - 1));
   const __m128i half = choose(is_special, special, choose(is_denormal, denormal, normal));
-  const __m128i sign = _mm_slli_epi32(_mm_srai_epi32(wide, 31), 15);  // below 0 too, so that nothing saturates
+  const __m128i sign = _mm_slli_epi32(_mm_srai_epi32(wide, 31), 15);  // sign-extended, so that packs does not saturate
   const __m128i halves = _mm_or_si128(half, sign);
   return _mm_packs_epi32(halves, halves);
 }
