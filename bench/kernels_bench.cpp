@@ -193,7 +193,7 @@ void run(benchmark::State& state, Kernel<AdamArgs>* kernel, Data& d) {
 }
 
 void run(benchmark::State& state, Kernel<FillUniformArgs>* kernel, Data& d) {
-  repeat(state, kernel, {d.table.data(), kDim, 0, kRows, kDim, {1, 2}, 0, -1, 2, 0.99F}, kRows);
+  repeat(state, kernel, {d.table.data(), kDim, 0, kRows, kDim, {1, 2}, -1, 2, 0.99F}, kRows);
 }
 
 void run(benchmark::State& state, Kernel<PhiloxArgs>* kernel, Data&) {

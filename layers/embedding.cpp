@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The Embedding layer.
 #include "rowmill/embedding.hpp"
 
 #include <string>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The EmbeddingBag layer.
 #include "rowmill/embedding_bag.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The table of a layer.
 #pragma once
 
 #include "kernels/core/checks.hpp"

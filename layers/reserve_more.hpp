@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Vectors that grow before anything changes.
 #pragma once
 
 #include <algorithm>

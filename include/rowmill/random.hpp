@@ -29,8 +29,8 @@ enum class RandomPurpose : std::uint32_t {
 ///
 ///     table word  = FNV-1a-64(name) xor stream                        # two tables with one seed differ
 ///     key         = first two words of philox4x32_10({table lo, table hi, purpose, 0}, {seed lo, seed hi})
-///     block b of 4 columns of row r at step t
-///                 = philox4x32_10({b, r lo, r hi, t}, key)
+///     block b of 4 columns of row r
+///                 = philox4x32_10({b, r lo, r hi, 0}, key)
 ///     column c    = word c mod 4 of block c / 4
 ///
 /// A word x becomes a float by

@@ -11,6 +11,7 @@
 #include "io/checkpoint/saved_state.hpp"
 #include "io/safetensors/save.hpp"
 #include "kernels/core/checks.hpp"
+#include "kernels/table/rows.hpp"
 #include "kernels/table/uninitialized.hpp"
 
 namespace rowmill::io {
@@ -24,17 +25,11 @@ FileError bad(const CheckpointFile& file, const std::string& what) {
   return {ErrorCode::bad_file, file.file().path(), FileError::kNowhere, what};
 }
 
-std::byte* row_of(const TableView& table, std::int64_t r) {
-  return static_cast<std::byte*>(table.bytes()) + r * table.row_stride() * element_size(table.format());
-}
-
 /// Copies of the rows, in their order.
 Table rows_of(const ConstTableView& table, std::span<const std::int64_t> rows) {
   Table copy = uninitialized_table(static_cast<std::int64_t>(rows.size()), table.dim(), {.format = table.format()});
-  const std::int64_t element = element_size(table.format());
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(row_of(copy, static_cast<std::int64_t>(i)),
-                static_cast<const std::byte*>(table.bytes()) + rows[i] * table.row_stride() * element,
+    std::memcpy(row_address(copy.view(), static_cast<std::int64_t>(i)), row_address(table, rows[i]),
                 static_cast<std::size_t>(row_bytes(table)));
   }
   return copy;

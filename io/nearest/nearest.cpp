@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "io/file/parallel.hpp"
-#include "io/file/rows.hpp"
 #include "io/nearest/dots.hpp"
 #include "kernels/core/checks.hpp"
 #include "kernels/core/fp_environment.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/convert.hpp"
 #include "rowmill/table.hpp"
 

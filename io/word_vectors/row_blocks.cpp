@@ -7,9 +7,9 @@
 #include <charconv>
 #include <iterator>
 
-#include "io/file/rows.hpp"
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/table/rows.hpp"
 #include "kernels/table/uninitialized.hpp"
 #include "rowmill/convert.hpp"
 

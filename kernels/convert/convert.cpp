@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// convert(): widening and narrowing as gathers of all rows, quantising in blocks, and conversion in place.
 #include "rowmill/convert.hpp"
 
 #include <algorithm>
@@ -201,12 +202,6 @@ void convert_apart(const ConstTableView& from, const TableView& to, Workspace& w
                   });
 }
 
-/// The view of rows begin .. begin + count - 1.
-template <class View>
-View rows_of(const View& view, std::int64_t begin, std::int64_t count) {
-  return {row_address(view, begin), view.format(), count, view.dim(), view.row_stride(), view.name()};
-}
-
 /// Both views begin at one byte, and rows of `to` are no further apart than those of `from`. Rows begin .. end-1 can be
 /// converted directly if the new rows end before the old row `begin`: end * stride of `to` <= begin * stride of `from`.
 /// So each block can be a fixed ratio larger than all blocks before it. The first rows have no such room, and with
@@ -219,13 +214,13 @@ void convert_in_place(const ConstTableView& from, const TableView& to, const Tab
         narrows ? std::min(from.rows(), begin * stride_bytes(from) / stride_bytes(to)) - begin : 0;
     if (apart >= staged.rows()) {
       end = begin + apart;
-      convert_apart(rows_of(from, begin, apart), rows_of(to, begin, apart), workspace);
+      convert_apart(some_rows(from, begin, apart), some_rows(to, begin, apart), workspace);
       continue;
     }
     end = std::min(from.rows(), begin + staged.rows());
-    const TableView block = rows_of(staged, 0, end - begin);
-    convert_apart(rows_of(from, begin, end - begin), block, workspace);
-    copy_rows(block, rows_of(to, begin, end - begin));
+    const TableView block = some_rows(staged, 0, end - begin);
+    convert_apart(some_rows(from, begin, end - begin), block, workspace);
+    copy_rows(block, some_rows(to, begin, end - begin));
   }
 }
 

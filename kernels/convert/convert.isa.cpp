@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Leaf kernels that quantise rows.
 #include "kernels/convert/convert_kernels.hpp"
 #include "kernels/convert/row_scale.hpp"
 #include "kernels/simd/quantized.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The gradients of f64 tables: sums, and the options that apply to them.
 #include "kernels/exact/row_sums.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The formulas of optimizers and of renormalize(), in double.
 #include "kernels/exact/step.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// gather(): checks, then kernels over parts of the ids.
 #include "rowmill/gather.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Bags by their lengths.
 #include "rowmill/bags.hpp"
 
 #include <string>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// find_bad_id(), and the rows that blocks of ids mean.
 #include "rowmill/ids.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Leaf kernels that look at ids: ids out of range, and ids to be dropped.
 #include "kernels/ids/ids_kernels.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/simd/compact.hpp"

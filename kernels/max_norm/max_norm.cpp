@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// renormalize(): groups the ids by row, then scales each row once.
 #include "rowmill/max_norm.hpp"
 
 #include <limits>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Leaf kernels of renormalize().
 #include "kernels/max_norm/max_norm_kernels.hpp"
 #include "kernels/simd/formats.hpp"
 #include "kernels/simd/lane_sums.hpp"

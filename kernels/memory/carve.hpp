@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Arrays in one block of memory.
 #pragma once
 
 #include <cstddef>

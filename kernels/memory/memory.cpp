@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Allocation, Workspace and cache sizes.
 #include "kernels/memory/memory.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Output and OutputAllocator.
 #include "rowmill/output.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory in huge pages, by mmap.
 #include "kernels/memory/pages.hpp"
 
 #include <sys/mman.h>

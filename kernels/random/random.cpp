@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Keys of random streams, and initial values of tables.
 #include "rowmill/random.hpp"
 
 #include <algorithm>
@@ -132,7 +133,7 @@ void fill_rows(const TableView& table, std::int64_t begin, std::int64_t end, con
     const float low = initializer.a;
     const float high = initializer.b;
     kernels().fill_uniform_f32(
-        {out, stride, first, count, table.dim(), {key[0], key[1]}, 0, low, high - low, most_below<T>(low, high)});
+        {out, stride, first, count, table.dim(), {key[0], key[1]}, low, high - low, most_below<T>(low, high)});
   };
   if constexpr (std::is_same_v<T, float>) {
     if (initializer.kind == Initializer::Kind::uniform) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Leaf kernels of random numbers.
 #include "kernels/random/philox_blocks.hpp"
 #include "kernels/random/random_kernels.hpp"
 
@@ -10,8 +11,7 @@ void fill_uniform_f32(const FillUniformArgs& a) {
     float* row = a.data + r * a.stride;
     for (std::int64_t c = 0; c < a.dim; c += 4 * kPhiloxBlocks) {
       PhiloxWords words[1][4];
-      philox_rows<1>(static_cast<std::uint32_t>(c / 4), {static_cast<std::uint64_t>(a.first_row + r)}, a.step, keys,
-                     words);
+      philox_rows<1>(static_cast<std::uint32_t>(c / 4), {static_cast<std::uint64_t>(a.first_row + r)}, 0, keys, words);
       const auto& x = words[0];
       float values[kPhiloxBlocks][4];
       for (int i = 0; i < kPhiloxBlocks; ++i) {

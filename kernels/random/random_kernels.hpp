@@ -17,7 +17,6 @@ struct FillUniformArgs {
   std::int64_t rows;
   std::int64_t dim;
   std::uint32_t key[2];
-  std::uint32_t step;
   float low;
   float width;
   float most;

@@ -341,7 +341,7 @@ void partial_row_wise_adam_any(const AdamArgs& a) {
 void fill_uniform_f32(const FillUniformArgs& a) {
   for (std::int64_t r = 0; r < a.rows; ++r) {
     reference::fill_uniform_row(a.data + r * a.stride, static_cast<std::uint64_t>(a.first_row + r), a.dim,
-                                {a.key[0], a.key[1]}, a.step, a.low, a.width, a.most);
+                                {a.key[0], a.key[1]}, a.low, a.width, a.most);
   }
 }
 

@@ -23,12 +23,12 @@ std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> x, std::
 
 namespace rowmill::reference {
 
-void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
-                      std::uint32_t step, float low, float width, float most) {
+void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key, float low,
+                      float width, float most) {
   for (std::int64_t c = 0; c < dim; ++c) {
     const auto block = static_cast<std::uint32_t>(c / 4);
     const auto words =
-        philox4x32_10({block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), step}, key);
+        philox4x32_10({block, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row >> 32), 0}, key);
     const float u = static_cast<float>(words[static_cast<std::size_t>(c % 4)] >> 8) * 0x1p-24F;
     const float value = low + width * u;
     out[c] = value < most ? value : most;

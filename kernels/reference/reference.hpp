@@ -88,8 +88,8 @@ std::array<std::uint32_t, 2> stream_key(const RandomStream& stream);
 std::uint32_t random_bits(std::array<std::uint32_t, 2> key, std::uint64_t row, std::uint64_t column,
                           std::uint32_t step);
 /// Row `row` of a table of uniform values.
-void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key,
-                      std::uint32_t step, float low, float width, float most);
+void fill_uniform_row(float* out, std::uint64_t row, std::int64_t dim, std::array<std::uint32_t, 2> key, float low,
+                      float width, float most);
 
 // Whole operations on ids: operations.cpp.
 

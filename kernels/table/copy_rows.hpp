@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Copies of whole tables.
 #pragma once
 
 #include "rowmill/table_view.hpp"

@@ -24,6 +24,14 @@ inline std::byte* row_address(const TableView& table, std::int64_t r) {
   return static_cast<std::byte*>(table.bytes()) + r * stride_bytes(table);
 }
 
+/// The view of rows first .. first + count - 1.
+inline ConstTableView some_rows(const ConstTableView& table, std::int64_t first, std::int64_t count) {
+  return {row_address(table, first), table.format(), count, table.dim(), table.row_stride(), table.name()};
+}
+inline TableView some_rows(const TableView& table, std::int64_t first, std::int64_t count) {
+  return {row_address(table, first), table.format(), count, table.dim(), table.row_stride(), table.name()};
+}
+
 /// How many rows a task fills: about 4 MiB, so that few huge pages are touched by two threads in turn.
 inline std::int64_t rows_per_fill_task(std::int64_t row_bytes) {
   constexpr std::int64_t kTaskBytes = std::int64_t{1} << 22;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Table, and copies of rows.
 #include "rowmill/table.hpp"
 
 #include <cstring>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Conversions of arguments from C to C++.
 #include "layers/c_interface/arguments.hpp"
 
 namespace rowmill::c_interface {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Batches of tiles, in parallel phases.
 #include "layers/word_vectors/batch.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Training of whole batches.
 #pragma once
 
 #include <span>

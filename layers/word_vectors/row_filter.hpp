@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which rows the tiles of a batch share.
 #pragma once
 
 #include <algorithm>

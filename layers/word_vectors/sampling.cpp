@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Thresholds, batch sizes and alias tables of word vectors.
 #include "layers/word_vectors/sampling.hpp"
 
 #include <cmath>

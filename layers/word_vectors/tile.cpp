@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A tile of word vectors: windows, samples, gradients, and the updates that follow.
 #include "layers/word_vectors/tile.hpp"
 
 #include <algorithm>

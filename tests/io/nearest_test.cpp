@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "io/file/rows.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/convert.hpp"
 #include "tests/io/support.hpp"
 #include "tests/support/isa_test.hpp"

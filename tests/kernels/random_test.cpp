@@ -23,7 +23,7 @@ void fill_uniform_f32(Kernel<FillUniformArgs>* f, Kernel<FillUniformArgs>* r) {
       GuardedTable table(5, dim);
       GuardedTable expected(5, dim);
       const auto run = [&, row = first_row, highest = most](Kernel<FillUniformArgs>* kernel, GuardedTable& to) {
-        kernel({to.view().data(), to.view().row_stride(), row, 5, dim, {123, 456}, 7, -0.3F, 0.7F, highest});
+        kernel({to.view().data(), to.view().row_stride(), row, 5, dim, {123, 456}, -0.3F, 0.7F, highest});
       };
       run(f, table);
       run(r, expected);

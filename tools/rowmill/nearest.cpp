@@ -10,7 +10,7 @@
 
 #include "commands.hpp"
 #include "input.hpp"
-#include "io/file/rows.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/convert.hpp"
 #include "rowmill/io/mapped_table.hpp"
 #include "rowmill/io/safetensors.hpp"
@@ -93,7 +93,7 @@ Query query_of(const std::vector<Term>& terms, const Source& source, const io::W
   for (const Term& term : terms) {
     const std::optional<std::int64_t> row = index.find(term.word);
     if (!row) throw std::runtime_error(place + "the word '" + term.word + "' is not in the vocabulary");
-    convert(io::some_rows(source.table, *row, 1), TableView(vector.data(), 1, dim));
+    convert(some_rows(source.table, *row, 1), TableView(vector.data(), 1, dim));
     double square = 0;
     for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
     const auto scale = static_cast<float>(term.sign / std::sqrt(square));

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <vector>
 
-#include "io/file/rows.hpp"
 #include "kernels/core/checks.hpp"
 #include "kernels/core/parallel.hpp"
+#include "kernels/table/rows.hpp"
 #include "rowmill/convert.hpp"
 
 namespace rowmill::tool {
@@ -23,7 +23,7 @@ bool is_finite(const ConstTableView& table, std::int64_t r, std::vector<float>& 
   if (is_exact(table.format())) return true;
   if (table.format() == Format::f32) return all_finite(table.row(r));
   widened.resize(static_cast<std::size_t>(table.dim()));
-  convert(io::some_rows(table, r, 1), TableView(widened.data(), 1, table.dim()));
+  convert(some_rows(table, r, 1), TableView(widened.data(), 1, table.dim()));
   return all_finite(widened);
 }
 
