@@ -68,7 +68,8 @@ void apply(const CheckpointFile& file, const Change& change, Optimizer* optimize
     Table saved = file.file().load_table(target.tensor->name);
     const auto bytes = static_cast<std::size_t>(row_bytes(saved));
     for (std::size_t i = 0; i < change.rows.size(); ++i) {
-      std::memcpy(row_of(target.rows, change.rows[i]), row_of(saved, static_cast<std::int64_t>(i)), bytes);
+      std::memcpy(row_address(target.rows, change.rows[i]), row_address(saved.view(), static_cast<std::int64_t>(i)),
+                  bytes);
     }
   }
 }

@@ -21,14 +21,6 @@ namespace {
 
 constexpr std::int32_t kDropped = -2;
 
-/// A block on its way: read, split, merged with the words of the blocks before, written.
-struct Work {
-  TextBlock block;
-  BlockWords words;
-  std::vector<std::int32_t> number_in_corpus;  ///< of each distinct word of the block
-  std::int64_t begin = 0;                      ///< of its numbers in the spool
-};
-
 void check_options(const CorpusOptions& options) {
   const auto check = [](const char* name, std::int64_t value, std::int64_t lowest) {
     if (value >= lowest) return;
@@ -58,6 +50,14 @@ Corpus& Corpus::operator=(Corpus&&) noexcept = default;
 
 /// Splits the text into words, a block at a time, and counts them. Numbers are those of first occurrence.
 class Corpus::Counter {
+  /// A block on its way: read, split, merged with the words of the blocks before, written.
+  struct Work {
+    TextBlock block;
+    BlockWords words;
+    std::vector<std::int32_t> number_in_corpus;  ///< of each distinct word of the block
+    std::int64_t begin = 0;                      ///< of its numbers in the spool
+  };
+
  public:
   Counter(Corpus& corpus, TextBlocks& blocks, const CorpusOptions& options)
       : corpus_(corpus), blocks_(blocks), options_(options) {}

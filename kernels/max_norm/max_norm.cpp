@@ -33,9 +33,9 @@ void renormalize_rows(const TableView& table, const GroupingInput& input, const 
   if (id_count == 0 || table.dim() == 0) return;
   const KernelTable& k = kernels();
   Workspace own;
-  Workspace& memory_of = workspace != nullptr ? *workspace : own;
-  memory_of.reserve(renormalize_memory_required(id_count), kOp);
-  Carver memory(memory_of.data());
+  Workspace& scratch = workspace != nullptr ? *workspace : own;
+  scratch.reserve(renormalize_memory_required(id_count), kOp);
+  Carver memory(scratch.data());
   const Grouping grouping(id_count, {}, memory);
   grouping.build(input, concurrency_for_plan(id_count));
 

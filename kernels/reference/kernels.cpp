@@ -96,7 +96,8 @@ float contribution(const SegmentArgs& segments, const GradientArgs& gradients, s
       gradients.winners != nullptr && gradients.winners[position * gradients.dim + c] != segments.bag_positions[k];
   if (lost) return 0;
   const GradientRow row = gradient_row(gradients, position);
-  const float g = reference::load(row.format, row.data, gradients.dim, c);
+  const float g = row.format == Format::f32 ? static_cast<const float*>(row.data)[c]
+                                            : reference::load(row.format, row.data, gradients.dim, c);
   return segments.coefficients == nullptr ? g : segments.coefficients[k] * g;
 }
 
