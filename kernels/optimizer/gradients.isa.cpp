@@ -11,26 +11,55 @@ namespace {
 constexpr std::int64_t kMaxAhead = 16;
 std::int64_t few(std::int64_t ahead) { return ahead < kMaxAhead ? ahead : kMaxAhead; }
 
+/// Gradient rows of one pass, from column c on.
+struct OnePass {
+  using Storage = F32Format;
+  const float* data;
+  std::int64_t stride;
+
+  OnePass(const GradientPass& pass, std::int64_t c)
+      : data(static_cast<const float*>(pass.data) + c), stride(pass.stride) {}
+  [[nodiscard]] const float* row(std::int64_t position) const { return data + position * stride; }
+};
+
+/// out = the sum of contributions begin .. end-1 in blocks: a group of columns, the first of which is column c of
+/// `rows`. A function of its own, so that the compiler keeps pointers in registers, and adds no column to each address.
+template <CacheLevel kInto, std::int64_t kVectors, class Rows, class Lanes>
+[[gnu::noinline]] void sum_group(Rows rows, const Segments& segments, std::int64_t block_size, std::int64_t begin,
+                                 std::int64_t end, std::int64_t c, Lanes lanes, float* out) {
+  const std::int64_t ahead = segments.ahead;
+  const std::int64_t* const last_ahead = segments.last_ahead;
+  const std::int64_t* const positions = segments.positions;
+  const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
+    const std::int64_t count = end - block < block_size ? end - block : block_size;
+    sum_rows(
+        rows, Unscaled(), positions + block, count, c, lanes, kInto,
+        [=](const std::int64_t* p, const float* row)
+            __attribute__((always_inline)) { return p < last_ahead ? rows.row(p[ahead]) : row; },
+        sum);
+    return block + count;
+  };
+  Floats total[kVectors];
+  std::int64_t block = sum_from(begin, total);
+  while (block < end) {
+    Floats sum[kVectors];
+    block = sum_from(block, sum);
+    unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { total[v] += sum[v]; });
+  }
+  unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { store(out + v * kLanes, total[v], lanes); });
+}
+
+/// Several passes are rare: they have no loop for each level.
 template <CacheLevel kInto>
-inline void sum_in_blocks(const Segments& segments, std::int64_t block_size, std::int64_t s, float* out) {
+inline void sum_in_blocks(const Segments& segments, const GradientArgs& g, std::int64_t s, float* out) {
+  const std::int64_t begin = segments.begin[s];
   const std::int64_t end = segments.begin[s + 1];
-  for_each_group(segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
-    const auto sum_from = [&](std::int64_t block, Floats(&sum)[kVectors]) __attribute__((always_inline)) {
-      const std::int64_t count = end - block < block_size ? end - block : block_size;
-      sum_rows(
-          segments.gradients, Unscaled(), segments.positions + block, count, c, lanes, kInto,
-          [&](const std::int64_t* p, const float* row) { return segments.later_gradient(p, row); }, sum);
-      return block + count;
-    };
-    Floats total[kVectors];
-    std::int64_t block = sum_from(segments.begin[s], total);
-    while (block < end) {
-      Floats sum[kVectors];
-      block = sum_from(block, sum);
-      unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) { total[v] += sum[v]; });
+  for_each_group(g.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) {
+    if (g.pass_count == 1) {
+      sum_group<kInto, kVectors>(OnePass(g.passes[0], c), segments, g.block, begin, end, 0, lanes, out + c);
+    } else {
+      sum_group<CacheLevel::second, kVectors>(segments.gradients, segments, g.block, begin, end, c, lanes, out + c);
     }
-    unrolled<kVectors>([&](std::int64_t v)
-                           __attribute__((always_inline)) { store(out + c + v * kLanes, total[v], lanes); });
   });
 }
 
@@ -92,7 +121,7 @@ void sum_segment(const SegmentArgs& a, const GradientArgs& g, PrefetchArgs prefe
   };
   if (g.any_format) return sum(AnyGradients(g));
   if (winners.winners != nullptr || a.coefficients != nullptr) return sum(segments.gradients);
-  with_level(prefetch.into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(segments, g.block, s, out); });
+  with_level(prefetch.into, [&]<CacheLevel kInto>() { sum_in_blocks<kInto>(segments, g, s, out); });
 }
 
 void sum_segments_f32(const SumSegmentsArgs& args) {
