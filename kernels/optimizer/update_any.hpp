@@ -101,120 +101,96 @@ struct AnyGradientInMemory {
   }
 };
 
-template <std::int64_t kColumns>
-using F32Weights = PlainWeights<F32Format, kColumns>;
-template <std::int64_t kColumns>
-using Bf16Weights = PlainWeights<Bf16Format, kColumns>;
-template <std::int64_t kColumns>
-using Bf16PairsWeights = PlainWeights<Bf16PairsFormat, kColumns>;
+/// How weights are stored of which no more is said: bf16, rounded to nearest.
+inline constexpr StorageArgs kPlainBf16{.weights = {.format = Format::bf16}};
 
-/// Those of bf16, rounded by chance, in rows of kColumns that are packed, or, if it is 0, with a stride.
-template <std::int64_t kColumns>
-struct StochasticWeights {
+/// Weights of float32, bf16, rounded to nearest or by chance, or a split table, known at run time.
+struct AnyWeights {
   const StorageArgs& storage;
+  Format format;
+  bool stochastic;
+  char* data;
+  std::int64_t row_bytes;
+  std::uint16_t* low;  // of a split table
+  std::int64_t dim;
   const PhiloxKeys keys;
-  std::uint16_t* data;
-  std::int64_t stride;
   RandomBlock near;     // of rows that have one
   RandomBlock* blocks;  // the random words of the row at hand and of the next ones
 
-  explicit StochasticWeights(const UpdateArgs& a)
-      : storage(*a.storage),
+  explicit AnyWeights(const UpdateArgs& a)
+      : storage(a.storage == nullptr ? kPlainBf16 : *a.storage),
+        format(storage.weights.format),
+        stochastic(format == Format::bf16 && storage.weights.low == nullptr &&
+                   storage.rounding == Rounding::stochastic),
+        data(static_cast<char*>(a.weights)),
+        row_bytes(a.stride * (format == Format::f32 ? 4 : 2)),
+        low(static_cast<std::uint16_t*>(storage.weights.low)),
+        dim(a.gradients.dim),
         keys(philox_keys(storage.weights.key)),
-        data(static_cast<std::uint16_t*>(a.weights)),
-        stride(a.stride),
-        blocks(a.gradients.dim <= kRandomColumns ? &near
-                                                 : reinterpret_cast<RandomBlock*>(a.scratch + a.gradients.dim)) {}
+        blocks(dim <= kRandomColumns ? &near : reinterpret_cast<RandomBlock*>(a.scratch + dim)) {}
+
+  [[nodiscard]] bool are_plain_bf16() const { return format == Format::bf16 && low == nullptr && !stochastic; }
 
   struct Row {
-    std::uint16_t* p;
-    const std::uint32_t* words;
+    Format format;
+    void* p;
+    std::uint16_t* low;
+    const std::uint32_t* words;  // if it is rounded by chance
 
     template <std::int64_t n, class Lanes>
     [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
-      load_vectors<Bf16Format>(p + c, v, lanes);
+      if (format == Format::f32) return load_vectors<F32Format>(element<F32Format>(p, c), v, lanes);
+      std::uint16_t* const halves = element<Bf16Format>(p, c);
+      if (low != nullptr) return load_split(halves, low + c, v, lanes);
+      load_vectors<Bf16Format>(halves, v, lanes);
     }
     template <std::int64_t n, class Lanes>
     [[gnu::always_inline]] void store(std::int64_t c, const Floats (&v)[n], Lanes lanes) const {
+      if (format == Format::f32) return store_vectors<F32Format>(element<F32Format>(p, c), v, lanes);
+      std::uint16_t* const halves = element<Bf16Format>(p, c);
+      if (low != nullptr) return store_split(halves, low + c, v, lanes);
+      if (words == nullptr) return store_vectors<Bf16Format>(halves, v, lanes);
       Words rounded[n];
       unrolled<n>([&](std::int64_t i) __attribute__((always_inline)) {
         rounded[i] = round_to_bf16(v[i], random_bits(words, c + i * kLanes));
       });
-      store_upper_halves(p + c, rounded, lanes);
+      store_upper_halves(halves, rounded, lanes);
     }
   };
-  [[nodiscard]] [[gnu::always_inline]] std::uint16_t* row(std::int64_t r) const {
-    return data + r * (kColumns > 0 ? kColumns : stride);
-  }
+  [[nodiscard]] [[gnu::always_inline]] char* row(std::int64_t r) const { return data + r * row_bytes; }
   [[nodiscard]] [[gnu::always_inline]] Row next(const std::int64_t* rows, std::int64_t s, std::int64_t count,
-                                                std::int64_t dim) {
+                                                std::int64_t) {
     const std::int64_t place = s % kRandomRows;
-    if (place == 0) {
+    if (stochastic && place == 0) {
       std::int64_t together[kRandomRows];
       for (int i = 0; i < kRandomRows; ++i) together[i] = rows[s + i < count ? s + i : s];
       fill_random_blocks(keys, storage, together, dim, blocks);
     }
-    return {row(rows[s]), blocks->words[place][0]};
+    return {format, row(rows[s]), low == nullptr ? nullptr : low + rows[s] * dim,
+            stochastic ? blocks->words[place][0] : nullptr};
   }
-  template <CacheLevel kInto>
-  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
-    prefetch<kInto>(row(r), dim * std::int64_t{sizeof *data});
+  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t, CacheLevel into) const {
+    prefetch(row(r), dim * (format == Format::f32 ? 4 : 2), into);
+    if (low != nullptr) prefetch(low + r * dim, dim * 2, into);
   }
-  template <CacheLevel kInto>
-  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c) const {
-    ROWMILL_ISA::prefetch_column(row(r), c, kInto);
-  }
-};
-
-/// The floats of a split table.
-template <std::int64_t kColumns>
-struct SplitWeights {
-  std::uint16_t* upper;
-  std::int64_t stride;
-  std::uint16_t* low;
-
-  explicit SplitWeights(const UpdateArgs& a)
-      : upper(static_cast<std::uint16_t*>(a.weights)),
-        stride(a.stride),
-        low(static_cast<std::uint16_t*>(a.storage->weights.low)) {}
-
-  struct Row {
-    std::uint16_t* upper;
-    std::uint16_t* low;
-
-    template <std::int64_t n, class Lanes>
-    [[gnu::always_inline]] void load(std::int64_t c, Floats (&v)[n], Lanes lanes) const {
-      load_split(upper + c, low + c, v, lanes);
+  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c, CacheLevel into) const {
+    if (format == Format::f32) {
+      ROWMILL_ISA::prefetch_column(reinterpret_cast<const float*>(row(r)), c, into);
+    } else {
+      ROWMILL_ISA::prefetch_column(reinterpret_cast<const std::uint16_t*>(row(r)), c, into);
+      if (low != nullptr) ROWMILL_ISA::prefetch_column(low + r * dim, c, into);
     }
-    template <std::int64_t n, class Lanes>
-    [[gnu::always_inline]] void store(std::int64_t c, const Floats (&v)[n], Lanes lanes) const {
-      store_split(upper + c, low + c, v, lanes);
-    }
-  };
-  [[nodiscard]] [[gnu::always_inline]] Row next(const std::int64_t* rows, std::int64_t s, std::int64_t,
-                                                std::int64_t dim) const {
-    return {upper + rows[s] * stride, low + rows[s] * dim};
-  }
-  template <CacheLevel kInto>
-  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
-    prefetch<kInto>(upper + r * stride, dim * std::int64_t{sizeof *upper});
-    prefetch<kInto>(low + r * dim, dim * std::int64_t{sizeof *low});
-  }
-  template <CacheLevel kInto>
-  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c) const {
-    ROWMILL_ISA::prefetch_column(upper + r * stride, c, kInto);
-    ROWMILL_ISA::prefetch_column(low + r * kColumns, c, kInto);
   }
 };
 
 /// The same for what is common, with states of float: each vector of a row is read from where it is, updated and
 /// rounded in registers.
-template <class Formula, class Weights>
+template <class Formula>
 [[gnu::noinline]] inline void update_in_registers(const typename Formula::Args& args) {
   const UpdateArgs& a = args.update;
   const Formula formula = formula_of<Formula>(args);
   const Decayed decay(a);
-  Weights weights(a);
+  AnyWeights weights(a);
   const AnyGradients gradients(a.gradients);
   const std::int64_t dim = a.gradients.dim;
   const std::int64_t ahead = a.prefetch.ahead;
@@ -229,11 +205,7 @@ template <class Formula, class Weights>
   const bool l2 = a.decay == WeightDecay::l2;
   // What is needed for segment s: a few of its contributions, if it has many.
   const auto prefetch_segment = [&](std::int64_t s) __attribute__((always_inline)) {
-    with_level(
-        into, [&]<CacheLevel kInto>() __attribute__((always_inline)) {
-          weights.template prefetch_row<kInto>(rows[s], dim);
-          prefetch_states<kInto>(formula, rows[s], dim);
-        });
+    prefetch_row(formula, weights, rows[s], dim, into);
     if (!a.gradients.prefetched) return;
     constexpr std::int64_t kMaxContributions = 8;
     for (std::int64_t k = begin[s]; k < begin[s + 1] && k < begin[s] + kMaxContributions; ++k) {
@@ -269,39 +241,37 @@ template <class Formula, class Weights>
   }
 }
 
-/// The same, but packed rows without decay whose gradients are all stored as `Of` have a loop for each fixed width from
-/// kMinColumns to kMaxColumns: those that gain 5 %.
-template <class Formula, template <std::int64_t> class Weights, class Of, std::int64_t kMinColumns,
-          std::int64_t kMaxColumns>
-inline void update_of_format(const typename Formula::Args& args) {
+/// Calls update.operator()<kVectors>() if a step without decay has packed rows of a fixed width, from kMinColumns to
+/// kMaxColumns; else takes the loop for any width.
+template <class Formula, std::int64_t kMinColumns, std::int64_t kMaxColumns, class Update>
+inline void with_fixed_width(const typename Formula::Args& args, Update update) {
   const UpdateArgs& a = args.update;
   const bool packed = are_packed(a.gradients, a.stride) && a.decay == WeightDecay::none;
   with_width<kMaxColumns>(packed ? a.gradients.dim : 0, [&]<std::int64_t kVectors>() {
     if constexpr (kVectors * kLanes < kMinColumns) {
-      update_in_registers<Formula, Weights<0>>(args);
+      update_in_registers<Formula>(args);
     } else {
-      with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
-        if constexpr (kMinColumns > 16 && kInto == CacheLevel::first) {  // what is near is not so common
-          update_in_registers<Formula, Weights<0>>(args);
-        } else {
-          constexpr std::int64_t kColumns = kVectors * kLanes;
-          if constexpr (Formula::kStates == 0 && std::is_same_v<Of, Bf16Format> &&
-                        std::is_same_v<Weights<kColumns>, Bf16Weights<kColumns>>) {
-            update_packed_rows<Formula, Bf16PairsWeights<kColumns>, Undecayed, kVectors, kInto, Bf16PairsFormat>(args);
-          } else {
-            update_packed_rows<Formula, Weights<kColumns>, Undecayed, kVectors, kInto, Of>(args);
-          }
-        }
-      });
+      update.template operator()<kVectors>();
     }
+  });
+}
+
+/// Weights of bf16 with gradients of the same or, where Of is F32Format, of float32, in all widths that gain 5 %.
+template <class Formula, class Of, std::int64_t kMaxColumns>
+inline void update_bf16_rows(const typename Formula::Args& args) {
+  with_fixed_width<Formula, 16, kMaxColumns>(args, [&]<std::int64_t kVectors>() {
+    with_level_of<true>(args.update.prefetch.into, [&](auto level) {
+      using Weights =
+          PlainWeights<std::conditional_t<std::is_same_v<Of, F32Format>, Bf16Format, Of>, kVectors * kLanes>;
+      update_packed_rows<Formula, Weights, Undecayed, kVectors, Of>(args, level);
+    });
   });
 }
 
 /// Weights of bf16, gradients of float32.
 template <class Formula>
 inline void update_bf16(const typename Formula::Args& args) {
-  constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 64 : 0;
-  update_of_format<Formula, Bf16Weights, F32Format, 16, kMaxColumns>(args);
+  update_bf16_rows<Formula, F32Format, Formula::kStates == 0 ? 128 : 0>(args);
 }
 
 /// Of any format, with loops of their own for what is common.
@@ -309,25 +279,20 @@ template <class Formula>
 inline void update_any(const typename Formula::Args& args) {
   const UpdateArgs& a = args.update;
   const StorageArgs& storage = *a.storage;
-  const Format format = storage.weights.format;
-  bool in_registers = format != Format::f16;
+  bool in_registers = storage.weights.format != Format::f16;
   for (std::int64_t i = 0; i < Formula::kStates; ++i) {
     in_registers = in_registers && storage.states[i].format == Format::f32;
   }
   if (!in_registers) return update_any_rows<Formula>(args);
-  const bool split = storage.weights.low != nullptr;
-  const bool stochastic = format == Format::bf16 && !split && storage.rounding == Rounding::stochastic;
-  if (a.gradients.any_format && a.gradients.passes[0].format == Format::bf16) {
-    constexpr std::int64_t kMinColumns = Formula::kStates == 0 ? 16 : 64;
-    if (format == Format::f32) return update_of_format<Formula, F32Weights, Bf16Format, 64, 128>(args);
-    if (split) return update_of_format<Formula, SplitWeights, Bf16Format, 64, 128>(args);
-    if (stochastic) return update_of_format<Formula, StochasticWeights, Bf16Format, 64, 128>(args);
-    return update_of_format<Formula, Bf16Weights, Bf16Format, kMinColumns, 128>(args);
+  if (!a.gradients.any_format || a.gradients.passes[0].format != Format::bf16) {
+    return update_in_registers<Formula>(args);
   }
-  if (format == Format::f32) return update_in_registers<Formula, F32Weights<0>>(args);
-  if (split) return update_in_registers<Formula, SplitWeights<0>>(args);
-  if (stochastic) return update_in_registers<Formula, StochasticWeights<0>>(args);
-  update_in_registers<Formula, Bf16Weights<0>>(args);
+  if constexpr (Formula::kStates == 0) {
+    if (AnyWeights(a).are_plain_bf16()) return update_bf16_rows<Formula, Bf16PairsFormat, 128>(args);
+  }
+  with_fixed_width<Formula, 64, 128>(args, [&]<std::int64_t kVectors>() {
+    update_packed_rows<Formula, AnyWeights, Undecayed, kVectors, Bf16Format>(args, a.prefetch.into);
+  });
 }
 
 }  // namespace

@@ -6,10 +6,11 @@
 // A formula is a type with
 //   Args                      the arguments of its kernels
 //   kStates                   how many state tables it has with a value for each weight: args.state[0], ...
-//   kUsesMeanSquare           whether it needs the mean square of a row's gradient, and so has a state for each row
-//   Formula(args)             broadcasts its scalars
-//   row(mean_square, r)       what is the same for all columns of row r; without mean squares, row() gives Nothing
-//   (w, g, row, state)        the updated weights, from the decayed weights and gradient; updates state[0], ... too
+//   kIsCommon                 whether it has loops for each level of prefetch: up to a tenth in rows of 16 and 32
+//   columns kUsesMeanSquare           whether it needs the mean square of a row's gradient, and so has a state for each
+//   row Formula(args)             broadcasts its scalars row(mean_square, r)       what is the same for all columns of
+//   row r; without mean squares, row() gives Nothing (w, g, row, state)        the updated weights, from the decayed
+//   weights and gradient; updates state[0], ... too
 //
 // There are two layouts. Rows of a fixed width whose tables and gradients are packed have a loop of their own, compiled
 // for each width: gradients stay in registers, short rows are prefetched at once, and next to nothing is read from the
@@ -104,13 +105,11 @@ struct PlainWeights {
                                                           std::int64_t) const {
     return {row(rows[s])};
   }
-  template <CacheLevel kInto>
-  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim) const {
-    prefetch<kInto>(row(r), dim * std::int64_t{sizeof(Value)});
+  [[gnu::always_inline]] void prefetch_row(std::int64_t r, std::int64_t dim, CacheLevel into) const {
+    prefetch(row(r), dim * std::int64_t{sizeof(Value)}, into);
   }
-  template <CacheLevel kInto>
-  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c) const {
-    ROWMILL_ISA::prefetch_column(row(r), c, kInto);
+  [[gnu::always_inline]] void prefetch_column(std::int64_t r, std::int64_t c, CacheLevel into) const {
+    ROWMILL_ISA::prefetch_column(row(r), c, into);
   }
 };
 
@@ -153,32 +152,31 @@ template <class Formula, class Decay, class Gradient, class Row, class Weights, 
 }
 
 /// Prefetches row r of the states.
-template <CacheLevel kInto, class Formula>
-[[gnu::always_inline]] inline void prefetch_states(const Formula& formula, std::int64_t r, std::int64_t dim) {
+template <class Formula>
+[[gnu::always_inline]] inline void prefetch_states(const Formula& formula, std::int64_t r, std::int64_t dim,
+                                                   CacheLevel into) {
   if constexpr (Formula::kStates > 0) {
     unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
-      prefetch<kInto>(formula.states[i] + r * dim, dim * std::int64_t{sizeof(float)});
+      prefetch(formula.states[i] + r * dim, dim * std::int64_t{sizeof(float)}, into);
     });
   }
   if constexpr (Formula::kUsesMeanSquare) {
-    prefetch_line(reinterpret_cast<const char*>(formula.row_state + r), kInto);
+    prefetch_line(reinterpret_cast<const char*>(formula.row_state + r), into);
   }
 }
 
 /// Prefetches row r of the weights and the states.
-template <class Formula, class Value>
-[[gnu::always_inline]] inline void prefetch_row(const Formula& formula, const Value* w, std::int64_t r,
-                                                std::int64_t dim, CacheLevel level) {
-  with_level(
-      level, [&]<CacheLevel kInto>() __attribute__((always_inline)) {
-        prefetch<kInto>(w, dim * std::int64_t{sizeof(Value)});
-        prefetch_states<kInto>(formula, r, dim);
-      });
+template <class Formula, class Weights>
+[[gnu::always_inline]] inline void prefetch_row(const Formula& formula, const Weights& weights, std::int64_t r,
+                                                std::int64_t dim, CacheLevel into) {
+  weights.prefetch_row(r, dim, into);
+  prefetch_states(formula, r, dim, into);
 }
 
-/// Rows of kVectors full vectors, packed, as their gradients are, which are stored as `Of` says.
-template <class Formula, class Weights, class Decay, std::int64_t kVectors, CacheLevel kInto, class Of>
-[[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args) {
+/// Rows of kVectors full vectors, packed, as their gradients are, which are stored as `Of` says. Level is CacheLevel
+/// or, for a loop without a branch on it, a constant of that.
+template <class Formula, class Weights, class Decay, std::int64_t kVectors, class Of, class Level>
+[[gnu::noinline]] inline void update_packed_rows(const typename Formula::Args& args, Level level) {
   constexpr std::int64_t kColumns = kVectors * kLanes;
   // Where rows and their states have many lines, these are prefetched between the loads: all at once would fill the
   // queue of misses and stop the loads behind them.
@@ -190,22 +188,20 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
   const std::int64_t* const rows = a.segments.rows;
   const std::int64_t* const begin = a.segments.begin;
   const std::int64_t count = a.segments.count;
+  const CacheLevel into = level;
   // Of the shortest rows it is a constant, the same one: that leaves a register for the loop, which is up to a tenth.
-  const std::int64_t ahead = kColumns <= 32 ? (kInto == CacheLevel::first ? 16 : 32) : a.prefetch.ahead;
+  constexpr bool kKnown = !std::is_same_v<Level, CacheLevel>;
+  const std::int64_t ahead = kKnown && kColumns <= 32 ? (into == CacheLevel::first ? 16 : 32) : a.prefetch.ahead;
   const PackedGradients<kColumns, Of> gradients{static_cast<const Gradient*>(a.gradients.passes[0].data)};
   Weights weights(a);
   const float* const mean_squares = a.gradients.mean_squares;
-  const auto prefetch_later = [&](std::int64_t row) __attribute__((always_inline)) {
-    weights.template prefetch_row<kInto>(row, kColumns);
-    prefetch_states<kInto>(formula, row, kColumns);
-  };
   for (std::int64_t p = begin[0]; a.gradients.prefetched && p < begin[0] + ahead && p < begin[count]; ++p) {
-    prefetch<kInto>(gradients.row(a.segments.positions[p]), kColumns * std::int64_t{sizeof(Gradient)});
+    prefetch(gradients.row(a.segments.positions[p]), kColumns * std::int64_t{sizeof(Gradient)}, into);
   }
-  for (std::int64_t s = 0; s < ahead && s < count; ++s) prefetch_later(rows[s]);
+  for (std::int64_t s = 0; s < ahead && s < count; ++s) prefetch_row(formula, weights, rows[s], kColumns, into);
   const bool l2 = std::is_same_v<Decay, Decayed> && a.decay == WeightDecay::l2;
   // Rows of at most so many contributions take the short way: all of them, mostly.
-  const std::int64_t max_contributions = l2 || a.segments.coefficients != nullptr ? 0 : a.gradients.block;
+  const std::int64_t max_contributions = a.segments.coefficients != nullptr ? 0 : a.gradients.block;
   const std::int64_t* position = a.segments.positions + begin[0];
   const std::int64_t* const last_ahead = a.gradients.prefetched ? a.segments.positions + begin[count] - ahead : nullptr;
   for (std::int64_t s = 0; s < count; ++s) {
@@ -213,31 +209,29 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
     const auto w = weights.next(rows, s, count, kColumns);
     const std::int64_t contributions = begin[s + 1] - begin[s];
     const std::int64_t later_row = rows[s + ahead < count ? s + ahead : s];
-    if constexpr (!kSpread) prefetch_later(later_row);
+    if constexpr (!kSpread) prefetch_row(formula, weights, later_row, kColumns, into);
     Floats sum[kVectors];
     const auto later = [&](const std::int64_t* p, const Gradient* gradient) __attribute__((always_inline)) {
       return p < last_ahead ? gradients.row(p[ahead]) : gradient;
     };
     if (contributions <= max_contributions) [[likely]] {
-      sum_rows(gradients, Unscaled(), position, contributions, 0, FullVector{}, kInto, later, sum);
+      sum_rows(gradients, Unscaled(), position, contributions, 0, FullVector{}, into, later, sum);
+    } else if (contributions <= a.gradients.block) {
+      const float* const coefficients = a.segments.coefficients + (position - a.segments.positions);
+      sum_rows(gradients, Scaled{coefficients}, position, contributions, 0, FullVector{}, into, later, sum);
     } else {
-      if (contributions > a.gradients.block) {
-        sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
-        load_floats_as<Of>(a.scratch, sum);
-      } else if (a.segments.coefficients != nullptr) {
-        const float* const coefficients = a.segments.coefficients + (position - a.segments.positions);
-        sum_rows(gradients, Scaled{coefficients}, position, contributions, 0, FullVector{}, kInto, later, sum);
-      } else {
-        sum_rows(gradients, Unscaled(), position, contributions, 0, FullVector{}, kInto, later, sum);
-      }
-      if (l2) {
-        const Floats factor(a.decay_factor);
-        unrolled<kVectors>([&](std::int64_t v) __attribute__((always_inline)) {
-          Floats weight[1];
-          w.load(v * kLanes, weight, FullVector{});
-          sum[v] = sum[v] + factor * weight[0];
-        });
-      }
+      sum_segment(a.segments, a.gradients, a.prefetch, s, a.scratch);
+      load_floats_as<Of>(a.scratch, sum);
+    }
+    if (l2) [[unlikely]] {
+      constexpr std::int64_t n = kVectors > 1 ? 2 : 1;
+      const Floats factor(a.decay_factor);
+      unrolled<kVectors / n>([&](std::int64_t i) __attribute__((always_inline)) {
+        Floats weight[n];
+        w.load(n * i * kLanes, weight, FullVector{});
+        unrolled<n>([&](std::int64_t v)
+                        __attribute__((always_inline)) { sum[n * i + v] = sum[n * i + v] + factor * weight[v]; });
+      });
     }
     const float* const known = contributions == 1 && mean_squares != nullptr ? mean_squares + *position : nullptr;
     position += contributions;
@@ -246,13 +240,13 @@ template <class Formula, class Weights, class Decay, std::int64_t kVectors, Cach
         formula, decay, gradient, row_scalars(formula, gradient, known, row), w,
         state_rows(formula, row, kColumns), [&](std::int64_t c) __attribute__((always_inline)) {
           if constexpr (kSpread) {
-            weights.template prefetch_column<kInto>(later_row, c);
+            weights.prefetch_column(later_row, c, into);
             const auto later_states = state_rows(formula, later_row, kColumns);
             unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
-              prefetch_column(later_states.row[i], c, kInto);
+              prefetch_column(later_states.row[i], c, into);
             });
             if constexpr (Formula::kUsesMeanSquare) {
-              if (c == 0) prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), kInto);
+              if (c == 0) prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), into);
             }
           }
         });
@@ -270,13 +264,12 @@ template <class Gradient, class Weights>
   });
 }
 
-/// The gradient of segment s, which has no more than a block of contributions: summed in registers, group by group, for
-/// an update that goes through it once. Scales is Scaled where contributions have coefficients, else Unscaled.
-template <class Scales, CacheLevel kInto>
+/// The gradient of segment s, which has no more than a block of contributions, without coefficients: summed in
+/// registers, group by group, for an update that goes through it once.
 struct GradientOfSegment {
   const Segments& segments;
   std::int64_t s;
-  Scales scales;
+  CacheLevel into;
 
   template <class Body>
   [[gnu::always_inline]] void each_group(Body body) const {
@@ -286,7 +279,7 @@ struct GradientOfSegment {
         segments.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes) __attribute__((always_inline)) {
           Floats sum[kVectors];
           sum_rows(
-              segments.gradients, scales, segments.positions + position, contributions, c, lanes, kInto,
+              segments.gradients, Unscaled(), segments.positions + position, contributions, c, lanes, into,
               [&](const std::int64_t* p, const float* row)
                   __attribute__((always_inline)) { return segments.later_gradient(p, row); },
               sum);
@@ -296,46 +289,44 @@ struct GradientOfSegment {
 };
 
 /// Updates a row without states, of several contributions, from the registers that hold their sum.
-template <class Formula, CacheLevel kInto, class Scales>
-[[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Scales scales,
-                                              Formula formula, const float* later, float* w) {
+template <class Formula>
+[[gnu::noinline]] inline void update_from_sum(const Segments& of, const UpdateArgs& a, std::int64_t s, Formula formula,
+                                              const float* later, float* w) {
   const Segments segments = of;  // a store may alias it
+  const CacheLevel into = a.prefetch.into;
   update_row(
-      formula, Decayed(a), GradientOfSegment<Scales, kInto>{segments, s, scales}, Nothing{}, WeightRow<F32Format>{w},
-      {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, kInto); });
+      formula, Decayed(a), GradientOfSegment{segments, s, into}, Nothing{}, WeightRow<F32Format>{w},
+      {}, [=](std::int64_t c) __attribute__((always_inline)) { prefetch_column(later, c, into); });
 }
 
 /// Rows of any width and stride.
-template <class Formula, CacheLevel kInto>
+template <class Formula>
 [[gnu::noinline]] inline void update_strided_rows(const typename Formula::Args& args) {
   const UpdateArgs& a = args.update;
   const Formula formula(args);
   const Decayed decay(a);
   const bool l2 = a.decay == WeightDecay::l2;
   const std::int64_t dim = a.gradients.dim;
+  const CacheLevel into = a.prefetch.into;
   const Segments segments(a.segments, a.gradients, a.prefetch.ahead);
-  float* const weights = static_cast<float*>(a.weights);
-  const std::int64_t stride = a.stride;
+  const PlainWeights<F32Format, 0> weights(a);
+  const bool sums_in_registers =
+      Formula::kStates == 0 && !Formula::kUsesMeanSquare && !l2 && segments.coefficients == nullptr;
   const std::int64_t block = a.gradients.block;
   float* const scratch = a.scratch;
   const float* const mean_squares = a.gradients.mean_squares;
-  segments.prefetch_first(dim * std::int64_t{sizeof(float)}, kInto,
-                          [&](std::int64_t r) { prefetch_row(formula, weights + r * stride, r, dim, kInto); });
+  segments.prefetch_first(dim * std::int64_t{sizeof(float)}, into,
+                          [&](std::int64_t r) { prefetch_row(formula, weights, r, dim, into); });
   for (std::int64_t s = 0; s < segments.count; ++s) {
     const std::int64_t row = segments.rows[s];
-    float* const w = weights + row * stride;
+    float* const w = weights.row(row);
     const std::int64_t later_row = segments.later_row(s);
-    const float* const later_w = weights + later_row * stride;
+    const float* const later_w = weights.row(later_row);
     const std::int64_t position = segments.begin[s];
     const std::int64_t contributions = segments.begin[s + 1] - position;
     if constexpr (Formula::kStates == 0 && !Formula::kUsesMeanSquare) {
-      if (contributions > 1 && contributions <= block && !l2) {
-        if (segments.coefficients == nullptr) {
-          update_from_sum<Formula, kInto>(segments, a, s, Unscaled(), formula, later_w, w);
-        } else {
-          const Scaled scales{segments.coefficients + position};
-          update_from_sum<Formula, kInto>(segments, a, s, scales, formula, later_w, w);
-        }
+      if (sums_in_registers && contributions > 1 && contributions <= block) {
+        update_from_sum(segments, a, s, formula, later_w, w);
         continue;
       }
     }
@@ -357,40 +348,55 @@ template <class Formula, CacheLevel kInto>
     }
     const auto later_states = state_rows(formula, later_row, dim);
     if constexpr (Formula::kUsesMeanSquare) {
-      prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), kInto);
+      prefetch_line(reinterpret_cast<const char*>(formula.row_state + later_row), into);
     }
     update_row(
         formula, decay, gradient, row_scalars(formula, gradient, known, row), WeightRow<F32Format>{w},
         state_rows(formula, row, dim), [&](std::int64_t c) __attribute__((always_inline)) {
-          prefetch_column(later, c, kInto);
-          prefetch_column(later_w, c, kInto);
+          prefetch_column(later, c, into);
+          prefetch_column(later_w, c, into);
           unrolled<Formula::kStates>([&](std::int64_t i) __attribute__((always_inline)) {
-            prefetch_column(later_states.row[i], c, kInto);
+            prefetch_column(later_states.row[i], c, into);
           });
         });
   }
 }
 
+/// Calls f(level), where level is a constant if kConstant.
+template <bool kConstant, class F>
+inline void with_level_of(CacheLevel level, F f) {
+  if constexpr (kConstant) {
+    with_level(level, [&]<CacheLevel kInto>() { f(std::integral_constant<CacheLevel, kInto>{}); });
+  } else {
+    f(level);
+  }
+}
+
 template <class Formula>
 inline void update_rows(const typename Formula::Args& args) {
-  // The widths that gain 5 %. Rows of 256 columns do where no state is as long, and only there does a multiplication by
-  // 1 show.
+  // The widths that gain 5 %. Rows of 256 columns do where no state is as long. There a multiplication by 1 shows, too.
   constexpr std::int64_t kMaxColumns = Formula::kStates == 0 ? 256 : 128;
   const UpdateArgs& a = args.update;
   const std::int64_t width = are_packed(a.gradients, a.stride) ? a.gradients.dim : 0;
   with_width<kMaxColumns>(width, [&]<std::int64_t kVectors>() {
-    with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
-      if constexpr (kVectors == 0) {
-        update_strided_rows<Formula, kInto>(args);
-      } else if (Formula::kStates == 0 && a.decay == WeightDecay::none) {
-        using Decay = std::conditional_t<Formula::kStates == 0, Undecayed, Decayed>;
-        update_packed_rows<Formula, PlainWeights<F32Format, kVectors * kLanes>, Decay, kVectors, kInto, F32Format>(
-            args);
+    if constexpr (kVectors == 0) {
+      update_strided_rows<Formula>(args);
+    } else {
+      using Weights = PlainWeights<F32Format, kVectors * kLanes>;
+      constexpr bool kByLevel = Formula::kIsCommon || kVectors * kLanes <= 32;
+      const auto update = [&]<class Decay, bool kLevels>() {
+        with_level_of<kLevels>(a.prefetch.into, [&](auto level) {
+          update_packed_rows<Formula, Weights, Decay, kVectors, F32Format>(args, level);
+        });
+      };
+      if constexpr (Formula::kStates > 0) {
+        update.template operator()<Decayed, kByLevel>();
+      } else if (a.decay == WeightDecay::none) {
+        update.template operator()<Undecayed, kByLevel>();
       } else {
-        update_packed_rows<Formula, PlainWeights<F32Format, kVectors * kLanes>, Decayed, kVectors, kInto, F32Format>(
-            args);
+        update.template operator()<Decayed, false>();
       }
-    });
+    }
   });
 }
 

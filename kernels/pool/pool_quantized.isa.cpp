@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums without weights of float16 and of quantised rows. As pool.isa.cpp, but a row's scale and bias are read before
-// its columns, and its lines are prefetched at once. With AVX-512 there is a loop for each type of ids and each level
-// of prefetch, which gains 5 to 10 % in rows of 64 columns; else one loop asks for both at each row. Instructions are
-// what limits these loops: docs/design/performance.md. Rarer sums take pool_max.isa.cpp.
+// its columns, and its lines are prefetched at once. With AVX-512 float16 and rows of less than 128 columns
+// have a loop for each type of ids and each level of prefetch, which gains 5 to 15 %; else one loop asks for both at
+// each row. Instructions are what limits these loops: docs/design/performance.md. Rarer sums take pool_max.isa.cpp.
 #include <type_traits>
 
 #include "kernels/pool/pool_kernels.hpp"
@@ -99,10 +99,10 @@ template <class In, std::int64_t kVectors, class AllIds, class Level, class Lane
   }
 }
 
-/// The ids and the level of `args` are not used.
-template <class In, class AllIds, class Level>
+/// The ids and the level of `args` are not used. kMaxVectors are summed at a time.
+template <class In, std::int64_t kMaxVectors, class AllIds, class Level>
 [[gnu::noinline]] void sum(const PoolArgs<std::int64_t>& args, AllIds ids, Level into) {
-  for_each_group(
+  for_each_group<kMaxVectors>(
       args.dim, [&]<std::int64_t kVectors>(std::int64_t c, auto lanes)
                     __attribute__((always_inline)) { sum_columns<In, kVectors>(args, ids, into, c, lanes); });
 }
@@ -112,11 +112,15 @@ inline void sum(const PoolArgs<Id>& a) {
   const PoolArgs<std::int64_t> args{a.table, a.table_stride, nullptr, a.weights,  a.begin, a.bags,      a.divisors,
                                     a.out,   a.out_stride,   a.dim,   a.prefetch, a.to,    a.later_ids, a.rest_nearer};
 #if defined(__AVX512BW__)
-  with_level(a.prefetch.into,
-             [&]<CacheLevel kInto>() { sum<In>(args, a.ids, std::integral_constant<CacheLevel, kInto>{}); });
-#else
-  sum<In>(args, AnyIds(a.ids), a.prefetch.into);
+  constexpr bool kAllWidths = std::is_same_v<In, F16Rows>;
+  constexpr std::int64_t kMaxVectors = kAllWidths ? kSums : 4;
+  if (kAllWidths || a.dim < 2 * kMaxVectors * kLanes) {
+    return with_level(a.prefetch.into, [&]<CacheLevel kInto>() {
+      sum<In, kMaxVectors>(args, a.ids, std::integral_constant<CacheLevel, kInto>{});
+    });
+  }
 #endif
+  sum<In, kSums>(args, AnyIds(a.ids), a.prefetch.into);
 }
 
 }  // namespace

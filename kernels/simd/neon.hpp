@@ -62,7 +62,7 @@ inline void stream_fence() {}
 [[gnu::always_inline]] inline void prefetch_line(const char* p, CacheLevel into) {
   if (into == CacheLevel::first) {
     __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*p));
-  } else if (into == CacheLevel::second) {
+  } else {
     __asm__ volatile("prfm pldl2keep, %0" : : "Q"(*p));
   }
 }

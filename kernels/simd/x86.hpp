@@ -125,7 +125,7 @@ inline void stream_fence() { _mm_sfence(); }
 [[gnu::always_inline]] inline void prefetch_line(const char* p, CacheLevel into) {
   if (into == CacheLevel::first) {
     __asm__ volatile("prefetcht0 %0" : : "m"(*p));
-  } else if (into == CacheLevel::second) {
+  } else {
     __asm__ volatile("prefetcht1 %0" : : "m"(*p));
   }
 }

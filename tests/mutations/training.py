@@ -115,14 +115,14 @@ mutation("a sum's first vector stands for the others, fixed widths", "kernels_te
          (MEAN_SQUARE, "group[v] = sum[n * i + v]", "group[v] = sum[v]"))
 mutation("more than a block is summed in registers, fixed widths", "kernels_test:*sgd*",
          (ROWS, "contributions <= max_contributions) [[likely]]", "contributions > 0 && max_contributions > 0) [[likely]]"))
-mutation("more than a block is summed in registers, L2 decay", "kernels_test:*sgd*",
-         (ROWS, "if (contributions > a.gradients.block) {", "if (contributions > a.gradients.block && !l2) {"))
+mutation("more than a block is summed in registers, coefficients", "kernels_test:*sgd*",
+         (ROWS, "} else if (contributions <= a.gradients.block) {", "} else if (a.segments.coefficients != nullptr) {"))
 mutation("L2 decay is left out, fixed widths", "kernels_test:*sgd*",
-         (ROWS, "sum[v] = sum[v] + factor * weight[0]", "sum[v] = sum[v] + Floats(0.0F) * weight[0]"))
+         (ROWS, "sum[n * i + v] + factor * weight[v]", "sum[n * i + v] + Floats(0.0F) * weight[v]"))
 mutation("L2 decay is left out, other widths", "kernels_test:*sgd*",
          (ROWS, "      gradient = {scratch, dim, Floats(1.0F)};\n", ""))
 mutation("a sum of several contributions escapes L2 decay, other widths", "kernels_test:*sgd*",
-         (ROWS, "contributions <= block && !l2", "contributions <= block"))
+         (ROWS, "!Formula::kUsesMeanSquare && !l2 &&", "!Formula::kUsesMeanSquare &&"))
 mutation("more than a block is summed in registers, other widths", "kernels_test:*sgd*",
          (ROWS, "contributions > 1 && contributions <= block", "contributions > 1 && block > 0"))
 mutation("the first vector of a long sum stands for the others", "kernels_test:*sgd*",
@@ -177,8 +177,8 @@ mutation("padding that is a row is trained", "plan_test:*LeavesOutPadding*1_thre
 mutation("ids out of range are trained", "plan_test:*LeavesOutIgnored*1_threads*:*LeavesOutPadding*1_threads*",
          (GROUPING, "static_cast<std::uint64_t>(id) >= static_cast", "static_cast<std::uint64_t>(id) > static_cast"))
 mutation("a mean's coefficients are those of the row before", "kernels_test:*sgd*",
-         ("kernels/optimizer/update_rows.hpp", "const Scaled scales{segments.coefficients + position};",
-          "const Scaled scales{segments.coefficients + segments.begin[s > 0 ? s - 1 : s]};"))
+         ("kernels/optimizer/update_rows.hpp", "a.segments.coefficients + (position - a.segments.positions)",
+          "a.segments.coefficients + begin[s > 0 ? s - 1 : s]"))
 mutation("a shard lacks the last position of each chunk", "plan_test:*SaysWhich*1_threads*",
          ("kernels/plan/grouping.hpp", "k < list[1]", "k + 1 < list[1]"))
 mutation("a bag ends one id late", "plan_test:*PutsBags*1_threads*",

@@ -10,6 +10,7 @@ namespace {
 struct Adagrad {
   using Args = AdagradArgs;
   static constexpr std::int64_t kStates = 1;  // the sum of squares
+  static constexpr bool kIsCommon = true;
   static constexpr bool kUsesMeanSquare = false;
 
   float* states[kStates];

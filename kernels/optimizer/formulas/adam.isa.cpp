@@ -10,6 +10,7 @@ namespace {
 struct Adam {
   using Args = AdamArgs;
   static constexpr std::int64_t kStates = 2;  // m and v
+  static constexpr bool kIsCommon = true;
   static constexpr bool kUsesMeanSquare = false;
 
   float* states[kStates];

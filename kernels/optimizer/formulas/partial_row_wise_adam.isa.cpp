@@ -9,6 +9,7 @@ namespace {
 struct PartialRowWiseAdam {
   using Args = AdamArgs;
   static constexpr std::int64_t kStates = 1;  // m
+  static constexpr bool kIsCommon = false;
   static constexpr bool kUsesMeanSquare = true;
 
   float* states[kStates];

@@ -9,6 +9,7 @@ namespace {
 struct RowWiseAdagrad {
   using Args = AdagradArgs;
   static constexpr std::int64_t kStates = 0;
+  static constexpr bool kIsCommon = true;
   static constexpr bool kUsesMeanSquare = true;
 
   float* row_state;  // the sum of mean squares

@@ -10,6 +10,7 @@ namespace {
 struct Sgd {
   using Args = SgdArgs;
   static constexpr std::int64_t kStates = 0;
+  static constexpr bool kIsCommon = true;
   static constexpr bool kUsesMeanSquare = false;
 
   Floats learning_rate;
@@ -22,6 +23,7 @@ struct Sgd {
 struct SgdMomentum {
   using Args = SgdArgs;
   static constexpr std::int64_t kStates = 1;  // the momentum
+  static constexpr bool kIsCommon = false;
   static constexpr bool kUsesMeanSquare = false;
 
   float* states[kStates];
