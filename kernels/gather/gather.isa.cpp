@@ -70,14 +70,21 @@ template <CacheLevel kInto, std::int64_t kVectors, class Id>
 inline void copy_rows(const GatherArgs<Id>& args, std::int64_t element_bytes) {
   const GatherArgs<Id> a = args;  // vector stores may alias anything in memory, but not a local copy
   const auto* const table = static_cast<const char*>(a.table);
-  // In this order: a table of one row may have any stride.
-  const auto row = [=](Id id) __attribute__((always_inline)) { return table + id * a.table_stride * element_bytes; };
+  // Without a sign, because a table of one row may have any stride: its bytes may wrap around, and are not used.
+  const auto bytes_of = [=](std::int64_t stride) {
+    return static_cast<std::uint64_t>(stride) * static_cast<std::uint64_t>(element_bytes);
+  };
+  const std::uint64_t table_stride = bytes_of(a.table_stride);
+  const std::uint64_t out_stride = bytes_of(a.out_stride);
+  const auto row = [=](Id id) __attribute__((always_inline)) {
+    return table + static_cast<std::uint64_t>(id) * table_stride;
+  };
   const std::int64_t bytes = kVectors > 0 ? kVectors * kVectorBytes : a.dim * element_bytes;
   const std::int64_t ahead = a.prefetch.ahead;
   const std::int64_t known = a.count + a.later_ids;
   for (std::int64_t i = 0; i < a.count; ++i) {
     if (i + ahead < known && a.ids[i + ahead] >= 0) prefetch<kInto>(row(a.ids[i + ahead]), bytes);
-    char* const out = static_cast<char*>(a.out) + i * a.out_stride * element_bytes;
+    char* const out = static_cast<char*>(a.out) + static_cast<std::uint64_t>(i) * out_stride;
     if (a.ids[i] < 0) {
       __builtin_memset(out, 0, static_cast<std::size_t>(bytes));
     } else if (a.streaming) {

@@ -76,8 +76,8 @@ mutation("gather copies the tail of a row from the wrong place", "kernels_test:*
 mutation("gather copies one vector of a row of a fixed width", "kernels_test:*gather*",
          (GATHER, "<kVectors>(0)", "<1>(0)"))
 mutation("gather cuts offsets to 32 bits", "far_test:*Gather*",
-         (GATHER, "return table + id * a.table_stride * element_bytes;",
-          "return table + static_cast<std::int32_t>(id * a.table_stride * element_bytes);"))
+         (GATHER, "return table + static_cast<std::uint64_t>(id) * table_stride;",
+          "return table + static_cast<std::uint32_t>(static_cast<std::uint64_t>(id) * table_stride);"))
 mutation("gather copies the ends of a short row from the wrong place", "kernels_test:*gather_16bit*",
          (GATHER, "__builtin_memcpy(parts[1], in + last, kPart);", "__builtin_memcpy(parts[1], in, kPart);"))
 mutation("gather into another format reads ids past the end to prefetch", "kernels_test:*gather*_to_*",
