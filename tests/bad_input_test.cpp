@@ -147,6 +147,8 @@ TEST_F(BadCall, BadViews) {
                    "(10 x 4) has row stride -4; it must be at least 0");
   expect_bad_table({table_.view().data(), 1LL << 60, 1LL << 10}, ErrorCode::invalid_argument,
                    "(1152921504606846976 x 1024) with row stride 1024 is larger than 2^63 bytes");
+  expect_bad_table({table_.view().data(), 0, 1LL << 62}, ErrorCode::invalid_argument,
+                   "(0 x 4611686018427387904) has rows that are larger than 2^63 bytes");
   auto* const askew = reinterpret_cast<float*>(reinterpret_cast<char*>(table_.view().data()) + 1);
   expect_bad_table({askew, 2, 4}, ErrorCode::invalid_argument, "(2 x 4) is not aligned to its elements");
 
@@ -412,6 +414,8 @@ TEST(BadTable, IsRefused) {
                  "rowmill: table 'words' (4 x -1) has dim -1; it must be at least 0");
   expect_failure([] { const Table table(1LL << 40, 1LL << 40); }, ErrorCode::invalid_argument,
                  "rowmill: table (1099511627776 x 1099511627776) is larger than 2^63 bytes");
+  expect_failure([] { const Table table(0, 1LL << 62); }, ErrorCode::invalid_argument,
+                 "rowmill: table (0 x 4611686018427387904) is larger than 2^63 bytes");
   expect_failure([] { const Table table(1LL << 40, 1LL << 10, {.name = "words"}); }, ErrorCode::out_of_memory,
                  "rowmill: table 'words' (1099511627776 x 1024): the system refused 4503599627370496 bytes of memory");
   const Table empty(0, 4);

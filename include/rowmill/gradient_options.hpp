@@ -8,8 +8,8 @@
 namespace rowmill {
 
 /// What is done to the gradients of rows after they are summed and before they are used, in this order. g is the
-/// finished sum of a touched row. Arithmetic is float; docs/numerics.md gives it bit by bit. Limits of clipping are
-/// 1.2e-38 to 3.4e38.
+/// finished sum of a touched row. Arithmetic is float, or double if g is; docs/numerics.md gives it bit by bit. Limits
+/// of clipping are 1.2e-38 to 3.4e38.
 struct GradientOptions {
   /// g = g / the number of the row's contributions in all passes of the step. (torch.nn.Embedding divides each pass by
   /// the contributions of that pass.)

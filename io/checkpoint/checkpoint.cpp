@@ -21,19 +21,24 @@ FileError bad(const SafetensorsFile& file, const std::string& what, std::int64_t
 
 CheckpointContents& CheckpointContents::add(const std::string& name, const ConstTableView& table,
                                             const Optimizer* optimizer) {
-  if (optimizer != nullptr) check_states("save_checkpoint", name, table, *optimizer);
-  tensors_.add(name, table);
-  if (optimizer == nullptr) return *this;
-  for (const ConstTableView& state : optimizer->state()) tensors_.add(joined(name, part_of(state.name())), state);
+  if (optimizer == nullptr) {
+    tensors_.add(name, table);
+    return *this;
+  }
+  check_states("save_checkpoint", name, table, *optimizer);
+  SafetensorsContents tensors = tensors_;  // all of them are added, or none
+  tensors.add(name, table);
+  for (const ConstTableView& state : optimizer->state()) tensors.add(joined(name, part_of(state.name())), state);
   const OptimizerProgress progress = optimizer->progress();
-  tensors_.add(joined(name, "step"), std::span<const std::int64_t>(&steps_.emplace_back(progress.step_count), 1));
+  tensors.add(joined(name, "step"), std::span<const std::int64_t>(&steps_.emplace_back(progress.step_count), 1));
   if (progress.beta1_power && progress.beta2_power) {
-    tensors_.add(
+    tensors.add(
         joined(name, "beta_powers"),
         std::span<const double>(powers_.emplace_back(std::array{*progress.beta1_power, *progress.beta2_power})));
   }
-  tensors_.add(joined(name, "learning_rate"),
-               std::span<const double>(&rates_.emplace_back(optimizer->learning_rate()), 1));
+  tensors.add(joined(name, "learning_rate"),
+              std::span<const double>(&rates_.emplace_back(optimizer->learning_rate()), 1));
+  tensors_ = std::move(tensors);
   describe_optimizer(name, *optimizer, optimizers_);
   return *this;
 }

@@ -138,20 +138,25 @@ DeltaContents& DeltaContents::add(const std::string& name, const ConstTableView&
   check_has_columns("save_delta", name, table);
   check_shape("save_delta", name, table, touched.rows(), table.dim(), "the rows that were marked x the table's dim");
   if (optimizer != nullptr) check_states("save_delta", name, table, *optimizer);
+  SafetensorsContents tensors = tensors_;  // all of them are added, or none
   const std::vector<std::int64_t>& rows = integers_.emplace_back(touched.touched());
-  tensors_.add(joined(name, kRows), rows);
-  tensors_.add(name, rows_.emplace_back(rows_of(table, rows)));
-  if (optimizer == nullptr) return *this;
+  tensors.add(joined(name, kRows), rows);
+  tensors.add(name, rows_.emplace_back(rows_of(table, rows)));
+  if (optimizer == nullptr) {
+    tensors_ = std::move(tensors);
+    return *this;
+  }
   for (const ConstTableView& state : optimizer->state()) {
-    tensors_.add(joined(name, part_of(state.name())), rows_.emplace_back(rows_of(state, rows)));
+    tensors.add(joined(name, part_of(state.name())), rows_.emplace_back(rows_of(state, rows)));
   }
   const OptimizerProgress progress = optimizer->progress();
-  tensors_.add(joined(name, "step"), integers_.emplace_back(1, progress.step_count));
+  tensors.add(joined(name, "step"), integers_.emplace_back(1, progress.step_count));
   if (progress.beta1_power && progress.beta2_power) {
-    tensors_.add(joined(name, "beta_powers"),
-                 numbers_.emplace_back(std::vector{*progress.beta1_power, *progress.beta2_power}));
+    tensors.add(joined(name, "beta_powers"),
+                numbers_.emplace_back(std::vector{*progress.beta1_power, *progress.beta2_power}));
   }
-  tensors_.add(joined(name, "learning_rate"), numbers_.emplace_back(1, optimizer->learning_rate()));
+  tensors.add(joined(name, "learning_rate"), numbers_.emplace_back(1, optimizer->learning_rate()));
+  tensors_ = std::move(tensors);
   describe_optimizer(name, *optimizer, optimizers_);
   return *this;
 }

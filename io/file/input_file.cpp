@@ -24,15 +24,16 @@ void throw_system_error(const std::filesystem::path& path, const std::string& do
                   "cannot be " + done + ": " + std::generic_category().message(error));
 }
 
-Descriptor open_for_reading(const std::filesystem::path& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+Descriptor open_for_reading(const std::filesystem::path& path, int flags) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
   struct stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) throw_system_error(path, "opened", errno);
   if (S_ISDIR(status.st_mode)) throw_system_error(path, "read", EISDIR);
   return file;
 }
 
-InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)), file_(open_for_reading(path_)) {
+// To open a pipe would otherwise wait for who writes it, only to refuse it.
+InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)), file_(open_for_reading(path_, O_NONBLOCK)) {
   struct stat status {};
   if (::fstat(file_.get(), &status) != 0) throw_system_error(path_, "opened", errno);
   if (!S_ISREG(status.st_mode)) {

@@ -36,8 +36,8 @@ class Descriptor {
 /// Throws the FileError (io_error) that errno stands for: "PATH: cannot be DONE: the system's reason".
 [[noreturn]] void throw_system_error(const std::filesystem::path& path, const std::string& done, int error);
 
-/// Opens for reading. Throws FileError (io_error), for a directory too.
-[[nodiscard]] Descriptor open_for_reading(const std::filesystem::path& path);
+/// Opens for reading, with more flags of open(). Throws FileError (io_error), for a directory too.
+[[nodiscard]] Descriptor open_for_reading(const std::filesystem::path& path, int flags = 0);
 
 /// A regular file that is read at any place, by any number of threads.
 class InputFile {

@@ -182,8 +182,8 @@ HeaderText read_start(const InputFile& file) {
 /// The values end where the file does.
 void check_data_size(const InputFile& file, const NpyInfo& info) {
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(info.rows, info.dim, &bytes) ||
-      __builtin_mul_overflow(bytes, element_size(info.format), &bytes) || bytes != file.size() - info.data_begin) {
+  if (__builtin_mul_overflow(info.dim, element_size(info.format), &bytes) ||
+      __builtin_mul_overflow(bytes, info.rows, &bytes) || bytes != file.size() - info.data_begin) {
     throw file.bad(info.data_begin, "expected the values of a " + std::to_string(info.rows) + " x " +
                                         std::to_string(info.dim) + " array; the file has " +
                                         std::to_string(file.size() - info.data_begin) + " bytes for them");
@@ -201,8 +201,10 @@ NpyInfo read_npy_header(const InputFile& file) {
 
   const Format format = format_of_dtype(file, *header.descr);
   if (header.shape->size() != 2 || (*header.shape)[1] < 1) {
-    throw file.bad(place.begin, "an array of " + std::to_string(header.shape->size()) +
-                                    " dimensions; a table has two, rows and dim, dim of at least 1");
+    std::string shape;
+    for (const std::int64_t extent : *header.shape) shape.append(shape.empty() ? "" : ", ") += std::to_string(extent);
+    throw file.bad(place.begin, "an array of " + std::to_string(header.shape->size()) + " dimensions, of shape (" +
+                                    shape + "); a table has two, rows and dim, dim of at least 1");
   }
   const NpyInfo info = {.rows = (*header.shape)[0],
                         .dim = (*header.shape)[1],

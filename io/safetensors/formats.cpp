@@ -87,6 +87,10 @@ TableInfo table_of(const InputFile& file, const TensorInfo& tensor, const Metada
     if (dim_text != nullptr) {
       throw bad(", and __metadata__ has '" + std::string(kDimKey) + tensor.name + "' without its format");
     }
+    std::int64_t row_bytes = 0;  // which no data prove, where there are no rows
+    if (__builtin_mul_overflow(tensor.shape[1], element_size(*format), &row_bytes)) {
+      throw bad("; a row of it is larger than 2^63 bytes");
+    }
     return {.format = *format, .rows = tensor.shape[0], .dim = tensor.shape[1]};
   }
   const auto* const format = std::ranges::find(kQuantized, *format_text, format_name);

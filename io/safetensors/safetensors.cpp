@@ -250,7 +250,12 @@ SafetensorsContents& SafetensorsContents::add_words(const std::string& name, con
   check_count(tensors_, name, name, words.size(), 0);
   const std::string_view bytes = words.bytes();
   add(array(name + ".words", "U8", std::as_bytes(std::span(bytes)), static_cast<std::int64_t>(bytes.size())));
-  return add(name + ".words.begin", words.begin());
+  try {
+    return add(name + ".words.begin", words.begin());
+  } catch (...) {
+    tensors_.pop_back();
+    throw;
+  }
 }
 
 }  // namespace rowmill::io

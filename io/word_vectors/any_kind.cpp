@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "io/checkpoint/saved_state.hpp"
@@ -13,6 +14,7 @@
 #include "io/safetensors/header.hpp"
 #include "io/word_vectors/line_blocks.hpp"
 #include "io/word_vectors/row_blocks.hpp"
+#include "io/word_vectors/text.hpp"
 #include "io/word_vectors/text_line.hpp"
 #include "io/word_vectors/unused_option.hpp"
 #include "kernels/core/checks.hpp"
@@ -42,6 +44,14 @@ std::string as_lines(const Vocabulary& words) {
     text += '\n';
   }
   return text;
+}
+
+/// Whether a line is a word, or several, and `dim` numbers.
+bool is_text_line(std::string_view line, std::int64_t dim) {
+  if (dim < 1 || dim > static_cast<std::int64_t>(line.size() / 2)) return false;
+  std::vector<float> values(static_cast<std::size_t>(dim));
+  std::string_view word;
+  return parse_line(line, dim, word, values.data()).empty();
 }
 
 /// Of a file whose contents say nothing: they may be damaged at the beginning.
@@ -77,7 +87,8 @@ std::filesystem::path words_path(const std::filesystem::path& npy) {
 
 Vocabulary load_npy_words(const std::filesystem::path& npy, std::int64_t rows) {
   const std::filesystem::path path = words_path(npy);
-  if (!std::filesystem::exists(path)) return {};
+  std::error_code error;  // one that says nothing of the file is left to the reader
+  if (!std::filesystem::exists(path, error) && !error) return {};
   Vocabulary words = load_words(path);
   if (words.size() != rows) {
     throw FileError(
@@ -88,9 +99,15 @@ Vocabulary load_npy_words(const std::filesystem::path& npy, std::int64_t rows) {
 }
 
 FileKind file_kind(const std::filesystem::path& path) {
-  if (path == "-" || std::filesystem::is_fifo(path)) return FileKind::text;  // which can be read only once
+  std::error_code none;
+  if (path == "-" || std::filesystem::is_fifo(path, none)) return FileKind::text;  // which can be read only once
   ByteStream stream(path);
-  const std::string_view start = stream.peek(std::size_t{1} << 16);
+  const std::string_view start = stream.peek(kKindBytes);
+  refuse_foreign(stream.path(), start);
+  return kind_of_start(start).value_or(kind_of_name(path));
+}
+
+std::optional<FileKind> kind_of_start(std::string_view start) {
   if (start.starts_with(kNpyMagic)) return FileKind::npy;
   std::uint64_t length = 0;
   if (start.size() > sizeof length) {
@@ -98,12 +115,12 @@ FileKind file_kind(const std::filesystem::path& path) {
     if (length <= static_cast<std::uint64_t>(kMaxHeaderBytes) && start[sizeof length] == '{')
       return FileKind::safetensors;
   }
-  refuse_foreign(stream.path(), start);
   // After "WORDS DIM\n" both kinds of word2vec go on with a word and a space: then come bytes of floats, or digits.
   const std::size_t line_end = start.find('\n');
   const std::optional<CountsLine> counts = parse_counts(start.substr(0, line_end));
-  if (line_end == std::string_view::npos || !counts || counts->words == 0) return kind_of_name(path);
+  if (line_end == std::string_view::npos || !counts || counts->words == 0) return std::nullopt;
   const std::string_view rest = start.substr(line_end + 1);
+  if (is_text_line(rest.substr(0, rest.find_first_of("\r\n")), counts->dim)) return FileKind::text;
   const std::string_view number = rest.substr(std::min(rest.find(' '), rest.size()));
   const bool digits =
       std::ranges::all_of(number.substr(0, 8), [](char c) { return c == '\n' || c == '\r' || (c >= ' ' && c <= '~'); });

@@ -14,7 +14,8 @@ std::optional<LineBlock> LineBlocks::next() {
     text.resize(have + wanted);
     text.resize(have + stream_.read(std::span(text).subspan(have)));
     at_end_ = text.size() < have + wanted;
-    const std::size_t last = text.rfind('\n');
+    std::size_t last = std::string_view(text).substr(have).rfind('\n');  // before, there is none
+    if (last != std::string_view::npos) last += have;
     if (at_end_ && text.empty()) break;
     if (at_end_ && last + 1 != text.size()) {
       const std::size_t begin = last == std::string::npos ? 0 : last + 1;

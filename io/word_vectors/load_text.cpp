@@ -9,6 +9,7 @@
 #include "io/word_vectors/row_blocks.hpp"
 #include "io/word_vectors/text.hpp"
 #include "io/word_vectors/text_line.hpp"
+#include "io/word_vectors/unused_option.hpp"
 
 namespace rowmill::io {
 namespace {
@@ -58,6 +59,15 @@ std::optional<CountsLine> take_header(LineBlock& block, const LoadTextOptions& o
   return counts;
 }
 
+/// What comes by a pipe is text, as far as file_kind() can tell. Where this is a guess, the lines decide.
+void refuse_other_kinds(ByteStream& stream) {
+  const std::string_view start = stream.peek(kKindBytes);
+  refuse_foreign(stream.path(), start);
+  const FileKind kind = kind_of_start(start).value_or(FileKind::text);
+  if (kind != FileKind::npy && kind != FileKind::safetensors) return;
+  throw stream.bad(0, "holds " + std::string(description(kind)) + ", which is not text, and is not read from a pipe");
+}
+
 void check_options(const LoadTextOptions& options) {
   if (options.dim < 0 || options.dim > kMaxDim) {
     throw Error(ErrorCode::invalid_argument, "rowmill: load_text_vectors: dim is " + std::to_string(options.dim) +
@@ -74,7 +84,7 @@ WordVectors load_text_vectors(const std::filesystem::path& path, const LoadTextO
 }
 
 WordVectors load_text(ByteStream& stream, const LoadTextOptions& options, std::size_t first_bytes) {
-  refuse_foreign(stream.path(), stream.peek(8));
+  refuse_other_kinds(stream);
   LineBlocks blocks(stream, first_bytes);
   std::optional<LineBlock> first = blocks.next();
   if (!first) throw stream.bad(0, "the file is empty; expected vectors as text");

@@ -39,14 +39,14 @@ void check_convertible(const ConstTableView& from, const ConstTableView& to) {
   if (are_converted(from.format(), to.format())) return;
   std::string names;
   for (int f = 0; element_size(Format(f)) > 0; ++f) {
-    if (!are_converted(from.format(), Format(f))) continue;
+    if (Format(f) == from.format() || !are_converted(from.format(), Format(f))) continue;
     names.append(names.empty() ? "" : ", ").append(format_name(Format(f)));
   }
   const std::string format(format_name(from.format()));
   throw Error(ErrorCode::invalid_argument, "rowmill: convert: " + describe("from", from) + " has format " + format +
                                                " and " + describe("to", to) + " has format " +
                                                std::string(format_name(to.format())) + "; " + format +
-                                               " can be converted into " + names);
+                                               " can be converted into " + (names.empty() ? "no other" : names));
 }
 
 /// The most rows that are converted at a time.

@@ -101,8 +101,8 @@ std::size_t checked_size(std::string_view kind, const ConstTableView& shape) {
   if (shape.dim() < 0) fail("has dim " + std::to_string(shape.dim()) + "; it must be at least 0");
   if (element_size(shape.format()) == 0) fail(unknown_format(shape.format()));
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(shape.rows(), row_elements(shape.format(), shape.dim()), &bytes) ||
-      __builtin_mul_overflow(bytes, element_size(shape.format()), &bytes)) {
+  if (__builtin_mul_overflow(row_elements(shape.format(), shape.dim()), element_size(shape.format()), &bytes) ||
+      __builtin_mul_overflow(bytes, shape.rows(), &bytes)) {
     fail("is larger than 2^63 bytes");
   }
   return static_cast<std::size_t>(bytes);
@@ -119,6 +119,9 @@ void check_view(std::string_view op, std::string_view argument, const ConstTable
   if (view.row_stride() < 0) fail("has row stride " + std::to_string(view.row_stride()) + "; it must be at least 0");
   std::int64_t elements = 0;
   std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(row_elements(view.format(), view.dim()), size, &bytes)) {
+    fail("has rows that are larger than 2^63 bytes");
+  }
   if (view.rows() > 0 && (__builtin_mul_overflow(view.rows() - 1, view.row_stride(), &elements) ||
                           __builtin_add_overflow(elements, row_elements(view.format(), view.dim()), &elements) ||
                           __builtin_mul_overflow(elements, size, &bytes))) {

@@ -40,6 +40,18 @@ TEST(AnyKind, IsToldByItsContents) {
                     [&] { (void)load_vectors(directory / "v.npy"); });
 }
 
+// The second word of the first line is not ASCII, as the bytes of a binary vector are not.
+TEST(AnyKind, TextMayBeginWithSeveralWords) {
+  const TemporaryDirectory directory;
+  write_file(directory / "t",
+             "1 2\nfin de si\xc3\xa8"
+             "cle 1 2\n");
+  EXPECT_EQ(strings(load_vectors(directory / "t").words), Words{"fin de si\xc3\xa8"
+                                                                "cle"});
+  write_file(directory / "t", "1 2\nd\xc3\xa9j\xc3\xa0 \xc3\xa9t\xc3\xa9 1 2\n");
+  EXPECT_EQ(strings(load_vectors(directory / "t").words), Words{"d\xc3\xa9j\xc3\xa0 \xc3\xa9t\xc3\xa9"});
+}
+
 // Editors put one before a text. What would then not come back is not written.
 TEST(AnyKind, AByteOrderMarkIsNoPartOfTheText) {
   const TemporaryDirectory directory;

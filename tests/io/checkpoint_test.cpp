@@ -11,6 +11,7 @@
 #include <span>
 #include <thread>
 
+#include "rowmill/io/delta.hpp"
 #include "tests/io/support.hpp"
 
 namespace rowmill::io::test {
@@ -177,6 +178,27 @@ TEST(Checkpoint, WordsAreAsManyAsRows) {
   CheckpointContents contents;
   contents.add("t", table);
   EXPECT_THROW(contents.add_words("t", two), Error);
+}
+
+TEST(Checkpoint, WhatIsNotAddedAsAWholeIsNotAdded) {
+  const TemporaryDirectory directory;
+  const Table table(3, 2);
+  const Optimizer adam(AdamOptions{}, 3, 2);
+  const std::int64_t number = 1;
+  const Vocabulary words(std::vector<std::string>{"a", "b", "c"});
+  CheckpointContents contents;
+  contents.add_values("t.v", std::span(&number, 1)).add_values("w.words.begin", std::span(&number, 1));
+  EXPECT_THROW(contents.add("t", table, &adam), Error);
+  EXPECT_THROW(contents.add_words("w", words), Error);
+  save_checkpoint(directory / "c", contents);
+  EXPECT_EQ(SafetensorsFile(directory / "c").tensors().size(), 2U);
+
+  DeltaContents delta;
+  const TouchedRows touched(3);
+  delta.add("t.v", table, touched);
+  EXPECT_THROW(delta.add("t", table, touched, &adam), Error);
+  save_delta(directory / "d", delta, chain_link(CheckpointFile(directory / "c")));
+  EXPECT_EQ(SafetensorsFile(directory / "d").tensors().size(), 2U);
 }
 
 /// The number that all values of the checkpoint are, or a failure.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rowmill/io/npy.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "tests/io/support.hpp"
@@ -133,10 +135,13 @@ TEST(Npy, BadHeadersAreRefused) {
       {with("(1, 2)", "(2,)"), "1 dimensions"},
       {with("(1, 2)", "()"), "0 dimensions"},
       {with("(1, 2)", "(1, 2, 1)"), "3 dimensions"},
-      {with("(1, 2)", "(2, 0)"), "dim of at least 1"},
+      {with("(1, 2)", "(2, 0)"), "shape (2, 0); a table has two, rows and dim, dim of at least 1"},
+      {with("<f4", std::string("a\0\n", 3)), "dtype 'a\\x00\\x0a'; expected float32"},
       {with("(1, 2)", "(-1, 2)"), "whole number"},
       {with("(1, 2)", "(1.0, 2)"), "expected"},
       {with("(1, 2)", "(9223372036854775808, 2)"), "whole number"},
+      {npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904), }\n", ""),
+       "expected the values of a 0 x 4611686018427387904"},
       {with("(1, 2)", "(4611686018427387904, 4)"), "expected the values of a 4611686018427387904 x 4"},
       {with("(1, 2)", "(1, 2"), "expected"},
       {with("False", "0"), "True or False"},
@@ -152,6 +157,14 @@ TEST(Npy, BadHeadersAreRefused) {
   }
   save_npy(directory / "t.npy", Table(2, 2));
   EXPECT_THROW((void)load_npy(directory / "t.npy", {.format = Format::bf16}), Error);
+}
+
+// Nobody writes into it: to open it must not wait.
+TEST(Npy, APipeIsRefused) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(::mkfifo((directory / "p.npy").c_str(), 0600), 0);
+  expect_file_error(ErrorCode::io_error, directory / "p.npy", "not a regular file",
+                    [&] { (void)load_npy(directory / "p.npy"); });
 }
 
 TEST(Npy, OptionsOfNoUseAreRefused) {

@@ -289,6 +289,9 @@ TEST(Safetensors, HostileHeadersAreRefused) {
   }
   write_file(directory / "h", file_of("{}"));
   EXPECT_TRUE(SafetensorsFile(directory / "h").tensors().empty());
+  write_file(directory / "h", file_of(R"({"t":{"dtype":"F32","shape":[0,4611686018427387904],"data_offsets":[0,0]}})"));
+  expect_file_error(ErrorCode::bad_file, directory / "h", "a row of it is larger than 2^63 bytes",
+                    [&] { (void)SafetensorsFile(directory / "h").load_table("t"); });
 }
 
 TEST(Safetensors, WordsThatDoNotFitAreRefused) {

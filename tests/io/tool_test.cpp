@@ -146,6 +146,9 @@ TEST_F(ToolTest, FindsTheNearestExactly) {
   const Result unknown = run("nearest v.txt prince");
   EXPECT_EQ(unknown.status, 1);
   EXPECT_EQ(unknown.output, "rowmill: the word 'prince' is not in the vocabulary\n");
+  EXPECT_EQ(run("nearest v.txt king - zero").output, "rowmill: the vector of 'zero' has no direction: it is zero\n");
+  EXPECT_EQ(run("nearest v.txt nan").output,
+            "rowmill: the vector of 'nan' has no direction: it holds NaN or infinity\n");
   save_vectors(directory / "n.npy", Table(2, 2));
   EXPECT_NE(run("nearest n.npy a").output.find("no words"), std::string::npos);
 }
@@ -182,6 +185,18 @@ TEST_F(ToolTest, ErrorsAreOneLineAndTheOldFileStays) {
   }
   write_file(directory / "good.txt", "a 1 2\n");
   EXPECT_NE(run("info good.txt >/dev/full").output.find("standard output: cannot be written"), std::string::npos);
+  EXPECT_NE(run("info good.txt >&-").output.find("standard output: cannot be written"), std::string::npos);
+  for (const char* const errors : {"/dev/full", "&-"}) {
+    EXPECT_EQ(run(std::string("info nothing.txt 2>") + errors).status, 1) << errors;
+  }
+  std::filesystem::create_symlink("loop.words.txt", directory / "loop.words.txt");
+  save_npy(directory / "table.npy", Table(1, 1));
+  std::filesystem::rename(directory / "table.npy", directory / "loop.npy");
+  for (const std::string command : {"info loop.words.txt", "nearest loop.npy a"}) {
+    EXPECT_EQ(run(command).output, "rowmill: loop.words.txt: cannot be opened: Too many levels of symbolic links\n");
+  }
+  EXPECT_EQ(run("convert nothing.txt none/o.npy").output,
+            "rowmill: none/o.npy: cannot be written: No such file or directory\n");
   EXPECT_EQ(run("bench --rows 1000 --dim 8 --ids 100 --seconds 0.01 --operation adam").status, 0);
 }
 
@@ -260,7 +275,8 @@ TEST_F(ToolTest, NoOptionIsIgnored) {
            {"info v.safetensors --tensor vectors", "not expected: vectors --tensor"},
            {"nearest v.txt b --queries q", "WORD excludes --queries"},
            {"train-vectors q -o o.npy --checkpoint-seconds 5", "--checkpoint-seconds requires --checkpoint"},
-           {"bench --operation gather --bag 5", "--bag: is an option of --operation pool"}}) {
+           {"bench --operation gather --bag 5", "--bag: is an option of --operation pool"},
+           {"bench --operation pool --rows 9 --ids 7", "--ids is 7; it must be a multiple of --bag, 20"}}) {
     const Result result = run(arguments);
     EXPECT_NE(result.status, 0) << arguments;
     EXPECT_NE(result.output.find(what), std::string::npos) << result.output;

@@ -47,6 +47,19 @@ class TrainVectors : public ToolTest {
   }
 };
 
+// A warning that nobody can read neither ends the training nor gets into a file of its own.
+TEST_F(TrainVectors, NeedsNoStandardError) {
+  std::string text = read_file(directory / "t");
+  for (int i = 0; i < 200; ++i) text += "\xff ";
+  write_file(directory / "stray", text);
+  ASSERT_EQ(run("train-vectors stray -o a.bin" + std::string(kSmall)).status, 0);
+  for (const std::string errors : {"&-", "/dev/full"}) {
+    EXPECT_EQ(run("train-vectors stray -o b.bin" + std::string(kSmall) + " 2>" + errors).status, 0) << errors;
+    EXPECT_EQ(read_file(directory / "b.bin"), read_file(directory / "a.bin")) << errors;
+    std::filesystem::remove(directory / "b.bin");
+  }
+}
+
 TEST_F(TrainVectors, TheSameSeedGivesTheSameFile) {
   for (const std::string model : {"cbow", "skip-gram"}) {
     const std::string options = kSmall + (" --model " + model);

@@ -117,6 +117,9 @@ TEST_F(TextTest, RefusesBadLines) {
   expect_bad(std::string_view("\xba\x16\x4f\x2f\x0c\0\0\0", 8), ".vec");
   expect_bad(std::string_view("\x80\x04\x95\0\0", 5), "save_word2vec_format");
   expect_bad("PK\x03\x04", "zip");
+  expect_bad(std::string_view("a 1\na \0\n", 8), "number 1 of 1 is '\\x00', which is no number");
+  expect_bad("\x93NUMPY\x01", "holds a .npy file, which is not text");
+  expect_bad(std::string_view("\x02\0\0\0\0\0\0\0{}", 10), "holds a safetensors file, which is not text");
   EXPECT_THROW((void)load("a 1\n", {.dim = -1}), Error);
 }
 

@@ -48,7 +48,10 @@ int bench(const BenchOptions& options) {
     Table out(options.ids, options.dim);
     seconds = time_of(options.seconds, [&] { gather(table, batch(), out); });
   } else if (options.operation == "pool") {
-    if (options.ids % options.bag != 0) throw std::runtime_error("bench: --ids must be a multiple of --bag");
+    if (options.ids % options.bag != 0) {
+      throw std::runtime_error(
+          fmt::format("bench: --ids is {}; it must be a multiple of --bag, {}", options.ids, options.bag));
+    }
     Table out(options.ids / options.bag, options.dim);
     seconds = time_of(options.seconds, [&] { pool(table, Bags(batch(), out.rows(), options.bag), out); });
   } else {

@@ -31,8 +31,11 @@ void describe_table(const io::SafetensorsFile& file, const io::TensorInfo& tenso
 ordered_json describe(const InputOptions& input) {
   ordered_json description;
   description["file"] = input.file.string();
-  if (std::filesystem::is_regular_file(input.file)) description["bytes"] = std::filesystem::file_size(input.file);
   const io::FileKind kind = kind_of(input);
+  std::error_code none;
+  if (std::filesystem::is_regular_file(input.file, none)) {
+    description["bytes"] = std::filesystem::file_size(input.file);
+  }
   switch (kind) {
     case io::FileKind::safetensors: {
       const io::SafetensorsFile file(input.file);

@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+#include "standard_streams.hpp"
+
 namespace rowmill::tool {
 namespace {
 
@@ -39,9 +41,8 @@ io::Progress saving(const char* what) {
         total == 0 ? 100 : static_cast<int>(100 * (static_cast<double>(done) / static_cast<double>(total)));
     if (!terminal || percent == shown) return;
     shown = percent;
-    fmt::print(stderr, "\r{} [{:<40}] {:3} %", what, std::string(static_cast<std::size_t>(percent * 2 / 5), '#'),
-               percent);
-    if (percent == 100) fmt::print(stderr, "\n");
+    say(fmt::format("\r{} [{:<40}] {:3} %{}", what, std::string(static_cast<std::size_t>(percent * 2 / 5), '#'),
+                    percent, percent == 100 ? "\n" : ""));
   };
 }
 

@@ -20,6 +20,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "rowmill/version.hpp"
+#include "standard_streams.hpp"
 
 namespace rowmill::tool {
 namespace {
@@ -274,16 +275,17 @@ int run(int argc, char** argv) {
 }  // namespace rowmill::tool
 
 int main(int argc, char** argv) {
+  rowmill::tool::open_standard_streams();
   rowmill::tool::catch_interrupts();
   try {
     return rowmill::tool::run(argc, argv);
   } catch (const rowmill::tool::Interrupted& interrupted) {
-    fmt::print(stderr, "\nrowmill: interrupted; nothing was written\n");
+    rowmill::tool::say("\nrowmill: interrupted; nothing was written\n");
     rowmill::tool::end_by(interrupted.signal);
     return 128 + interrupted.signal;
   } catch (const std::exception& error) {
     const std::string_view what = error.what();
-    fmt::print(stderr, "{}{}\n", what.starts_with("rowmill: ") ? "" : "rowmill: ", what);
+    rowmill::tool::say(fmt::format("{}{}\n", what.starts_with("rowmill: ") ? "" : "rowmill: ", what));
     return 1;
   }
 }

@@ -81,7 +81,7 @@ std::vector<Term> parse(const std::string& expression, const io::WordIndex& inde
 
 struct Query {
   std::vector<float> vector;
-  std::vector<std::int64_t> rows;  ///< of its own words, which are no answers
+  std::vector<std::int64_t> rows;  ///< of its own words, which are no answers; ascending
 };
 
 /// The sum of the words' vectors, each of length 1 and with its sign.
@@ -96,10 +96,16 @@ Query query_of(const std::vector<Term>& terms, const Source& source, const io::W
     convert(some_rows(source.table, *row, 1), TableView(vector.data(), 1, dim));
     double square = 0;
     for (const float x : vector) square += static_cast<double>(x) * static_cast<double>(x);
+    if (!(square > 0) || std::isinf(square)) {
+      throw std::runtime_error(fmt::format("{}the vector of '{}' has no direction: it {}", place, term.word,
+                                           square == 0 ? "is zero" : "holds NaN or infinity"));
+    }
     const auto scale = static_cast<float>(term.sign / std::sqrt(square));
     for (std::size_t c = 0; c < vector.size(); ++c) query.vector[c] += scale * vector[c];
     query.rows.push_back(*row);
   }
+  std::ranges::sort(query.rows);
+  query.rows.erase(std::unique(query.rows.begin(), query.rows.end()), query.rows.end());
   return query;
 }
 
@@ -115,7 +121,7 @@ std::vector<std::vector<io::Neighbour>> answers_to(const std::vector<Query>& que
   auto answers = io::nearest(table, vectors, count + static_cast<std::int64_t>(most));
   for (std::size_t q = 0; q < queries.size(); ++q) {
     std::erase_if(answers[q], [&](const io::Neighbour& neighbour) {
-      return std::ranges::find(queries[q].rows, neighbour.row) != queries[q].rows.end();
+      return std::ranges::binary_search(queries[q].rows, neighbour.row);
     });
     answers[q].resize(std::min(answers[q].size(), static_cast<std::size_t>(count)));
   }

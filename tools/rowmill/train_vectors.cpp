@@ -14,6 +14,7 @@
 #include "not_finite.hpp"
 #include "rowmill/io/corpus.hpp"
 #include "rowmill/isa.hpp"
+#include "standard_streams.hpp"
 #include "training_checkpoint.hpp"
 #include "training_progress.hpp"
 
@@ -25,7 +26,7 @@ using nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 /// What stands on standard error although the call goes on.
-void warn(const std::string& what) { fmt::print(stderr, "rowmill: train-vectors: {}\n", what); }
+void warn(const std::string& what) { say(fmt::format("rowmill: train-vectors: {}\n", what)); }
 
 /// The word with what a terminal might not show as \xHH.
 std::string printable(std::string_view word) {
@@ -205,9 +206,8 @@ void Training::save_vectors() {
     rescue(error);
   } catch (const Interrupted& interrupted) {
     if (!checkpoint_written_) throw;
-    fmt::print(stderr,
-               "\nrowmill: interrupted; the vectors are in {}, and the same command with --resume writes them\n",
-               options_.checkpoint.string());
+    say(fmt::format("\nrowmill: interrupted; the vectors are in {}, and the same command with --resume writes them\n",
+                    options_.checkpoint.string()));
     end_by(interrupted.signal);
   }
   saved();
@@ -264,8 +264,8 @@ int Training::run() {
   make_trainer();
   if (const int signal = train(); signal != 0) {
     if (!save_checkpoint()) throw std::runtime_error("train-vectors: interrupted; nothing was written");
-    fmt::print(stderr, "rowmill: interrupted; the same command with --resume goes on from {}\n",
-               options_.checkpoint.string());
+    say(fmt::format("rowmill: interrupted; the same command with --resume goes on from {}\n",
+                    options_.checkpoint.string()));
     end_by(signal);
     return 128 + signal;
   }

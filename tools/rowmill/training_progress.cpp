@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "standard_streams.hpp"
+
 namespace rowmill::tool {
 namespace {
 
@@ -29,7 +31,7 @@ bool TrainingProgress::is_due() {
 }
 
 void TrainingProgress::show(const std::string& line) {
-  fmt::print(stderr, "\r{:<78}", line);
+  say(fmt::format("\r{:<78}", line));
   shown_ = true;
 }
 
@@ -56,7 +58,7 @@ void TrainingProgress::training(const WordVectorProgress& now, int epochs) {
 }
 
 void TrainingProgress::end() {
-  if (shown_) fmt::print(stderr, "\n");
+  if (shown_) say("\n");
   shown_ = false;
 }
 
