@@ -39,7 +39,9 @@ void check_output(const ConvertOptions& options) {
 
 int convert(const ConvertOptions& options) {
   check_output(options);
+  note_interrupts();                   // the check makes a temporary file, which must not stay
   io::check_can_save(options.output);  // to read may take long, and what came by a pipe would be lost
+  saved();
   io::WordVectors vectors = load(options.input);
   if (options.format && *options.format != vectors.table.format()) {
     Table table(vectors.table.rows(), vectors.table.dim(), {.name = vectors.table.name(), .format = *options.format});
