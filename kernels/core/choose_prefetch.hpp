@@ -19,13 +19,14 @@ PrefetchArgs prefetch_for_gather(const ConstTableView& table);
 /// For rows that are summed: twice as far ahead, but in near tables only on processors where that was measured to pay.
 PrefetchArgs prefetch_for_pool(const ConstTableView& table);
 
-/// How many rows nearer their lines after the first are prefetched. The first line, which waits for its address to be
-/// translated too, has then been asked for when the others are.
+/// By how many rows less a row's other lines are prefetched ahead than its first line. The first one also waits until
+/// the row's address is translated; when the others are prefetched, that is done.
 std::int64_t rest_nearer_for_pool(const ConstTableView& table);
 
-/// For rows of `row_bytes` that are updated, with their gradients. The table has `bytes` with its states, and
-/// `touched_bytes` at most are rows of the batch: few of them are near in any table, for a lookup has mostly just read
-/// them. Where the caches hold the gradients and no states are read, a larger table is near.
+/// For rows of `row_bytes` that are updated, with their gradients. The table and its states have `bytes`; the rows of
+/// the batch have `touched_bytes` of these, at most. Few rows are near whatever the table's size, because a lookup has
+/// mostly just read them. With `weights_alone`, the caches hold the gradients and no states are read: then a larger
+/// table is near too.
 PrefetchArgs prefetch_for_update(std::int64_t bytes, std::int64_t touched_bytes, std::int64_t row_bytes,
                                  bool weights_alone = false);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which instruction set's kernels run.
 #pragma once
 
 #include <vector>

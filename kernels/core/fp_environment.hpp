@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The floating-point environment in which the library computes.
 #pragma once
 
 #include <cstdint>

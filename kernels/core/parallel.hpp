@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How many threads work on a call, and the loops that they share.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,8 @@
 
 namespace rowmill {
 
-/// How many threads a region of `bytes` of traffic may use here. They are there then: the system can refuse none later.
+/// How many threads a region of `bytes` of traffic may use here. When this returns they were started, so that the
+/// system can refuse none later.
 inline std::int64_t concurrency_for(std::int64_t bytes) noexcept {
   return bytes < tuning().parallel_bytes ? 1 : available_threads();
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Several phases of parallel tasks in one region, so that its threads are woken once.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How prefetches are described to kernels.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,7 @@
 
 namespace rowmill {
 
-/// An arena of up to so many threads may be used: the workers that it needs were started.
+/// How many threads an arena may use, because their workers were started.
 extern std::atomic<int> ready_threads;
 
 /// Starts the workers that an arena of `threads` needs, and at least as many as the machine has processors, if oneTBB

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The thresholds between one way of working and another.
 #pragma once
 
 #include <cstdint>
@@ -45,11 +46,12 @@ struct Tuning {
   /// Lookups in a table of at most this size prefetch into the first level on every machine: much of what they read is
   /// in a cache already.
   std::int64_t near_table_bytes = std::int64_t{16} << 20;
-  /// Updates prefetch into the first level too, but on Zen 4, if the table and its states have at most this size; or
-  /// that of near tables, if bags share the gradients and there is at most a state for each row.
+  /// Updates prefetch into the first level too, except on Zen 4, if the table and its states have at most this size.
+  /// If the ids of a bag share a gradient, and the optimizer has no state for each weight, near_table_bytes counts in
+  /// its place.
   std::int64_t near_update_bytes = std::int64_t{4} << 20;
-  /// The same in a larger table, if the rows that are touched have at most this size: they stay in a second-level
-  /// cache.
+  /// Updates of a larger table do so too, if the rows that they touch have at most this size: these stay in a
+  /// second-level cache.
   std::int64_t near_touched_bytes = std::int64_t{1} << 18;
 };
 

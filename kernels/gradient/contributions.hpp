@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The gradients that a plan's rows sum, as kernels take them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The order in which a plan's rows first occur.
 #pragma once
 
 #include <atomic>

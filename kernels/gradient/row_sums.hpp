@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sums of gradients in memory, for sparse and dense gradients, clipping and the check for NaNs.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The inside of Optimizer.
 #pragma once
 
 #include <cstdint>

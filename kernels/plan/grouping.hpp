@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Grouping of ids by row, which is what a plan is made of.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leaf kernels of pool, and of its gradient.
 //
-// Ids are rows where a kernel's name has an id type of its choice (pool_f32_i32). The kernels for all else take what
+// A kernel whose name ends with an id type (pool_f32_i32) takes ids that are rows of the table. The others take what
 // resolve_in_bag gives (kernels/ids/resolve.hpp), in 64 bits: kDropped is left out, kZeroRow is a row of +0.
 #pragma once
 
@@ -21,7 +21,8 @@ struct PoolArgs {
   const void* table;  ///< as for GatherArgs
   std::int64_t table_stride;
   const Id* ids;
-  const float* weights;  ///< null: the rows are the terms. Sums of f16 and quantised rows ask pool_with_zeros alone
+  const float*
+      weights;  ///< null: the rows are the terms. Of float16 and quantised rows, only pool_with_zeros reads them
   const std::int64_t* begin;
   std::int64_t bags;
   const float* divisors;  ///< null: none, as for a maximum; of a bag without terms 0
