@@ -44,6 +44,10 @@ class Optimizer::Impl {
   [[nodiscard]] std::span<const ConstTableView> state() const { return const_state_; }
 
  private:
+  void check_step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                  const GradientOptions& options) const;
+  /// How a step prefetches rows of the weights, their states and the gradients.
+  [[nodiscard]] PrefetchArgs choose_prefetch(const TableView& weights, const Plan& plan) const;
   /// step() of weights of f64, after its checks: kernels/exact/optimizer.cpp.
   void step_f64(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
                 const GradientOptions& options, Workspace* workspace);

@@ -69,6 +69,25 @@ void square_gradients(const KernelTable& k, const Plan& plan, const GradientArgs
                   });
 }
 
+/// The finished sums as the gradients of a step.
+GradientArgs gradients_of(const GradientPass& sums, std::int64_t dim) {
+  return {.passes = &sums,
+          .pass_count = 1,
+          .index = {},
+          .dim = dim,
+          .block = kSumBlock,
+          .prefetched = true,
+          .mean_squares = nullptr,
+          .any_format = false};
+}
+
+[[noreturn]] void throw_overflow(std::string_view op, const TableView& weights, const Place& place) {
+  throw Error(ErrorCode::invalid_argument,
+              "rowmill: " + std::string(op) + ": row " + std::to_string(place.row) + ", column " +
+                  std::to_string(place.column) + " of " + describe("weights", weights) +
+                  " would lie beyond 65504, the largest float16; the step changed nothing");
+}
+
 }  // namespace
 
 std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t unique, std::int64_t passes,
@@ -88,8 +107,8 @@ std::size_t Optimizer::Impl::memory_required(std::int64_t id_count, std::int64_t
   return memory_required(id_count, id_count, passes, needs_sums_first(options, pooling));
 }
 
-void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
-                           const GradientOptions& options, Workspace* workspace) {
+void Optimizer::Impl::check_step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                                 const GradientOptions& options) const {
   check_gradient_options(name_, options);
   check_writable(name_, "weights", weights);
   check_weights_format(name_, storage_, weights, has_16_bit_states());
@@ -99,15 +118,28 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   check_gradients(name_, plan, gradients, dim_, "weights", weights);
   for (const TableView& state : state_) check_gradients(name_, plan, gradients, dim_, "state", state);
   exact::check_coefficients(name_, plan, "weights", weights);
+}
+
+PrefetchArgs Optimizer::Impl::choose_prefetch(const TableView& weights, const Plan& plan) const {
+  std::int64_t bytes_a_row = row_bytes(weights);
+  for (const TableView& table : state_) bytes_a_row += row_bytes(table);
+  const bool weights_alone = weights.format() == Format::f32 && 2 * plan.gradient_rows() <= plan.id_count() &&
+                             bytes_a_row <= row_bytes(weights) + std::int64_t{sizeof(float)};
+  return prefetch_for_update(rows_ * bytes_a_row, plan.unique_count() * bytes_a_row, row_bytes(weights), weights_alone);
+}
+
+void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span<const ConstTableView> gradients,
+                           const GradientOptions& options, Workspace* workspace) {
+  check_step(weights, plan, gradients, options);
   if (weights.format() == Format::f64) return step_f64(weights, plan, gradients, options, workspace);
 
   const KernelTable& k = kernels();
   Workspace own;
-  Workspace& memory_of = workspace != nullptr ? *workspace : own;
+  Workspace& scratch_memory = workspace != nullptr ? *workspace : own;
   const bool sums_first = needs_sums_first(options, plan.pooling());
   const std::int64_t passes = std::ssize(gradients);
-  memory_of.reserve(memory_required(plan.id_count(), plan.unique_count(), passes, sums_first), name_);
-  Carver memory(memory_of.data());
+  scratch_memory.reserve(memory_required(plan.id_count(), plan.unique_count(), passes, sums_first), name_);
+  Carver memory(scratch_memory.data());
   Scratch scratch(passes, plan.id_count(), dim_, uses_mean_squares() && !sums_first, memory);
   Contributions& contributions = scratch.contributions;
   contributions.set(plan, gradients);
@@ -135,12 +167,7 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
   ++step_count_;
   prepare_step();
   if (plan.id_count() == 0 || dim_ == 0) return;
-  std::int64_t bytes_a_row = row_bytes(weights);
-  for (const TableView& table : state_) bytes_a_row += row_bytes(table);
-  const bool weights_alone = weights.format() == Format::f32 && 2 * plan.gradient_rows() <= plan.id_count() &&
-                             bytes_a_row <= row_bytes(weights) + std::int64_t{sizeof(float)};
-  const PrefetchArgs prefetch =
-      prefetch_for_update(rows_ * bytes_a_row, plan.unique_count() * bytes_a_row, row_bytes(weights), weights_alone);
+  const PrefetchArgs prefetch = choose_prefetch(weights, plan);
   const bool any_format = storage_.split || storage_.rounding == Rounding::stochastic || has_16_bit_states() ||
                           weights.format() == Format::f16 || (!sums && contributions.all().any_format);
   StorageArgs storage{};
@@ -163,28 +190,18 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
             .storage = any_format ? &own_storage : nullptr});
   };
 
-  const auto update_all = [&] {
-    if (sums) {
-      const GradientPass values{sums->values, dim_, plan.unique_count()};
-      const GradientArgs of_sums{.passes = &values,
-                                 .pass_count = 1,
-                                 .index = {},
-                                 .dim = dim_,
-                                 .block = kSumBlock,
-                                 .prefetched = true,
-                                 .mean_squares = nullptr,
-                                 .any_format = false};
-      parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
-        const Plan::Shard shard = plan.shard(s);
-        const SegmentArgs segments{.rows = shard.rows.data(),
-                                   .begin = sums->begin,
-                                   .positions = sums->sums.numbers(s),
-                                   .count = std::ssize(shard.rows)};
-        update_segments(s, segments, of_sums);
-      });
-      return;
-    }
-
+  if (sums) {
+    const GradientPass values{sums->values, dim_, plan.unique_count()};
+    const GradientArgs of_sums = gradients_of(values, dim_);
+    parallel_tasks(threads, plan.shard_count(), [&](std::int64_t s) {
+      const Plan::Shard shard = plan.shard(s);
+      const SegmentArgs segments{.rows = shard.rows.data(),
+                                 .begin = sums->begin,
+                                 .positions = sums->sums.numbers(s),
+                                 .count = std::ssize(shard.rows)};
+      update_segments(s, segments, of_sums);
+    });
+  } else {
     contributions.share_hot_segments(k, prefetch, threads);
     // A row of one contribution has the mean square of its gradient row, if that has one coefficient.
     const auto one_factor = [&] { return plan.shard(0).coefficients.empty() || !plan.factors().empty(); };
@@ -202,18 +219,14 @@ void Optimizer::Impl::step(const TableView& weights, const Plan& plan, std::span
         update_segments(s, segments, of);
       });
     });
-  };
-  update_all();
+  }
   if (!undo.needed(plan)) return;
   const Place place = find_infinite(plan, weights);
   undo.put_back(plan, threads, weights, state_);
   step_count_ = before.step_count;
   beta1_power_ = *before.beta1_power;
   beta2_power_ = *before.beta2_power;
-  throw Error(ErrorCode::invalid_argument,
-              "rowmill: " + std::string(name_) + ": row " + std::to_string(place.row) + ", column " +
-                  std::to_string(place.column) + " of " + describe("weights", weights) +
-                  " would lie beyond 65504, the largest float16; the step changed nothing");
+  throw_overflow(name_, weights, place);
 }
 
 }  // namespace rowmill
