@@ -24,7 +24,7 @@ void Grouping::Filler::read_bags(std::int64_t begin, std::int64_t end) const {
 void Grouping::Filler::name_bags(std::int64_t begin, std::int64_t end, std::int64_t* out) const {
   for (std::int64_t bag = bags_->bag_of(begin); begin < end; ++bag) {
     const std::int64_t last = std::min(end, bags_->begin(bag + 1));
-    // Few rounds for each bag: the processor then foresees the last one, and nearly all of the time went there.
+    // With eight positions at a time a bag takes few rounds, and the processor predicts which one is the last.
     for (; last - begin >= 8; begin += 8) std::fill_n(out + begin, 8, bag);
     for (; begin < last; ++begin) out[begin] = bag;
   }
@@ -88,7 +88,7 @@ template <class Index>
 void Grouping::Filler::keep_first_positions(std::int64_t s, const Numbering<Index>& numbering) const {
   std::int64_t* const out = g_.first_positions(s);
   const std::int64_t segments = g_.segment_counts_[s];
-  const Numbering<Index> from = numbering;  // a copy: what is written could be the caller's
+  const Numbering<Index> from = numbering;  // a copy, because the stores could alias it
   for (std::int64_t g = 0; g < segments; ++g) out[g] = from.first(g);
 }
 

@@ -21,8 +21,8 @@ struct PoolArgs {
   const void* table;  ///< as for GatherArgs
   std::int64_t table_stride;
   const Id* ids;
-  const float*
-      weights;  ///< null: the rows are the terms. Of float16 and quantised rows, only pool_with_zeros reads them
+  /// Null: the rows are the terms. Of float16 and quantised rows, only pool_with_zeros reads them.
+  const float* weights;
   const std::int64_t* begin;
   std::int64_t bags;
   const float* divisors;  ///< null: none, as for a maximum; of a bag without terms 0

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums without weights of float16 and of quantised rows. As pool.isa.cpp, but a row's scale and bias are read before
-// its columns, and its lines are prefetched at once. With AVX-512 float16 and rows of less than 128 columns
-// have a loop for each type of ids and each level of prefetch, which gains 5 to 15 %; else one loop asks for both at
-// each row. Instructions are what limits these loops: docs/design/performance.md. Rarer sums take pool_max.isa.cpp.
+// its columns, and its lines are prefetched at once. With AVX-512, float16 and rows of less than 128 columns have a
+// loop for each type of ids and each level of prefetch, which gains 5 to 15 %. All other rows share one loop, which
+// branches on both at each row. Instructions are what limits these loops: docs/design/performance.md. Rarer sums take
+// pool_max.isa.cpp.
 #include <type_traits>
 
 #include "kernels/pool/pool_kernels.hpp"
