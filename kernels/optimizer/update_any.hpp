@@ -288,7 +288,14 @@ inline void update_any(const typename Formula::Args& args) {
     return update_in_registers<Formula>(args);
   }
   if constexpr (Formula::kStates == 0) {
-    if (AnyWeights(a).are_plain_bf16()) return update_bf16_rows<Formula, Bf16PairsFormat, 128>(args);
+    const AnyWeights weights(a);
+    if (weights.are_plain_bf16()) return update_bf16_rows<Formula, Bf16PairsFormat, 128>(args);
+    if (weights.format == Format::f32) {
+      return with_fixed_width<Formula, 64, 128>(args, [&]<std::int64_t kVectors>() {
+        using Weights = PlainWeights<F32Format, kVectors * kLanes>;
+        update_packed_rows<Formula, Weights, Undecayed, kVectors, Bf16Format>(args, a.prefetch.into);
+      });
+    }
   }
   with_fixed_width<Formula, 64, 128>(args, [&]<std::int64_t kVectors>() {
     update_packed_rows<Formula, AnyWeights, Undecayed, kVectors, Bf16Format>(args, a.prefetch.into);
