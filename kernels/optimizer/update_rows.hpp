@@ -6,11 +6,11 @@
 // A formula is a type with
 //   Args                      the arguments of its kernels
 //   kStates                   how many state tables it has with a value for each weight: args.state[0], ...
-//   kIsCommon                 whether it has loops for each level of prefetch: up to a tenth in rows of 16 and 32
-//   columns kUsesMeanSquare           whether it needs the mean square of a row's gradient, and so has a state for each
-//   row Formula(args)             broadcasts its scalars row(mean_square, r)       what is the same for all columns of
-//   row r; without mean squares, row() gives Nothing (w, g, row, state)        the updated weights, from the decayed
-//   weights and gradient; updates state[0], ... too
+//   kIsCommon                 whether each level of prefetch has a loop of its own in rows of 64 columns and more
+//   kUsesMeanSquare           whether it needs the mean square of a row's gradient, and so has a state for each row
+//   Formula(args)             broadcasts its scalars
+//   row(mean_square, r)       what is the same for all columns of row r; without mean squares, row() gives Nothing
+//   (w, g, row, state)        the updated weights, from the decayed weights and gradient; updates state[0], ... too
 //
 // There are two layouts. Rows of a fixed width whose tables and gradients are packed have a loop of their own, compiled
 // for each width: gradients stay in registers, short rows are prefetched at once, and next to nothing is read from the
